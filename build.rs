@@ -1,0 +1,3 @@
+//! Compiles the protos.
+
+fn main() {}

@@ -1,0 +1,73 @@
+//! Documents: what goes beside the file, and what Grid answers.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::open_enum::open_enum;
+use super::redact::redacted_debug;
+use super::serde_as::{lenient_time, null_as_default};
+
+open_enum! {
+    /// Which side of a two-sided document a file shows.
+    DocumentSide {
+        /// The front.
+        Front = "FRONT",
+        /// The back.
+        Back = "BACK",
+    }
+}
+
+/// A document as Grid answers it. The file itself never comes back.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Document {
+    /// Grid's id.
+    #[serde(deserialize_with = "null_as_default")]
+    pub id: String,
+    /// The customer or beneficial owner it belongs to.
+    #[serde(deserialize_with = "null_as_default")]
+    pub document_holder: String,
+    /// Type, such as `PASSPORT`.
+    #[serde(deserialize_with = "null_as_default")]
+    pub document_type: String,
+    /// Side of a two-sided document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub side: Option<DocumentSide>,
+    /// Country that issued it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document_number: Option<String>,
+    /// Who issued it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuing_authority: Option<String>,
+    /// Name of the file that was uploaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_name: Option<String>,
+    /// When it was uploaded.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    pub created_at: Option<Timestamp>,
+    /// When it was last changed.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    pub updated_at: Option<Timestamp>,
+}
+redacted_debug!(Document { id, document_holder, document_type, updated_at });
+
+/// The fields sent beside a file in `POST /documents` and `PUT /documents/{id}` (multipart): only what is present.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct DocumentFields {
+    /// `documentHolder`: the customer or beneficial owner. Upload only.
+    pub document_holder: Option<String>,
+    /// `documentType`.
+    pub document_type: Option<String>,
+    /// `side`.
+    pub side: Option<DocumentSide>,
+    /// `country`.
+    pub country: Option<String>,
+    /// `documentNumber`.
+    pub document_number: Option<String>,
+    /// `issuingAuthority`.
+    pub issuing_authority: Option<String>,
+}
+redacted_debug!(DocumentFields { document_holder, document_type });

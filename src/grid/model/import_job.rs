@@ -1,0 +1,121 @@
+//! Bulk import of customers from CSV.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::open_enum::open_enum;
+use super::serde_as::{lenient_time, null_as_default};
+
+open_enum! {
+    /// How far an import job is.
+    ImportJobStatus {
+        /// Not begun.
+        Pending = "PENDING",
+        /// Under way.
+        Processing = "PROCESSING",
+        /// Done; single rows may have failed.
+        Completed = "COMPLETED",
+        /// The file as a whole could not be imported.
+        Failed = "FAILED",
+    }
+}
+
+/// What `POST /customers/bulk/csv` answers (202).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImportJobAccepted {
+    /// The job's id.
+    pub job_id: String,
+    /// `PENDING` or `PROCESSING`.
+    pub status: ImportJobStatus,
+}
+
+/// An import job as Grid answers it, and as the `BULK_UPLOAD.*` webhooks carry it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImportJob {
+    /// The job's id.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub id: String,
+    /// How far it is.
+    pub status: ImportJobStatus,
+    /// Counts of rows.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub progress: ImportProgress,
+    /// The rows that failed.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ImportError>,
+    /// When the job ended.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    pub completed_at: Option<Timestamp>,
+}
+
+/// Counts of an import job's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ImportProgress {
+    /// Rows in the file.
+    pub total: u64,
+    /// Rows looked at so far.
+    pub processed: u64,
+    /// Rows that became customers.
+    pub successful: u64,
+    /// Rows that did not.
+    pub failed: u64,
+}
+
+/// Why one row failed. Grid's schema has code and message flat, its webhook example has them under `error`;
+/// both are read, the flat form is written.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, from = "ImportErrorJson")]
+pub struct ImportError {
+    /// The row's platform customer id, or its number.
+    pub correlation_id: String,
+    /// Grid's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The problem in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Whatever else Grid says of it.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub details: Map<String, Value>,
+}
+
+super::redact::redacted_debug!(ImportError { correlation_id, code });
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ImportErrorJson {
+    #[serde(deserialize_with = "null_as_default")]
+    correlation_id: String,
+    code: Option<String>,
+    message: Option<String>,
+    #[serde(deserialize_with = "null_as_default")]
+    details: Map<String, Value>,
+    error: Option<NestedError>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct NestedError {
+    code: Option<String>,
+    message: Option<String>,
+    #[serde(deserialize_with = "null_as_default")]
+    details: Map<String, Value>,
+}
+
+impl From<ImportErrorJson> for ImportError {
+    fn from(json: ImportErrorJson) -> Self {
+        let ImportErrorJson { correlation_id, code, message, details, error } = json;
+        let NestedError { code: nested_code, message: nested_message, details: nested_details } =
+            error.unwrap_or_default();
+        Self {
+            correlation_id,
+            code: code.or(nested_code),
+            message: message.or(nested_message),
+            details: if details.is_empty() { nested_details } else { details },
+        }
+    }
+}

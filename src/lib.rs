@@ -1,0 +1,5 @@
+//! gridgate: Grid's customer onboarding (KYC and KYB) behind one gRPC API.
+//!
+//! [`grid`] is Grid's REST API: its JSON and the client that speaks to it.
+
+pub mod grid;

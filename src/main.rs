@@ -1,0 +1,2 @@
+//! The `gridgate` program.
+fn main() {}
