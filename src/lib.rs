@@ -1,5 +1,6 @@
 //! gridgate: Grid's customer onboarding (KYC and KYB) behind one gRPC API.
 //!
-//! [`grid`] is Grid's REST API: its JSON and the client that speaks to it.
+//! [`grid`] is Grid's REST API: its JSON and the client that speaks to it. [`pb`] is the gRPC API, generated from the protos.
 
 pub mod grid;
+pub mod pb;
