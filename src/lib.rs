@@ -6,3 +6,4 @@
 pub mod config;
 pub mod grid;
 pub mod pb;
+pub mod rpc;
