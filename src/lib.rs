@@ -1,7 +1,7 @@
 //! gridgate: Grid's customer onboarding (KYC and KYB) behind one gRPC API.
 //!
-//! [`grid`] is Grid's REST API: its JSON and the client that speaks to it. [`pb`] is the gRPC API, generated from the protos.
-//! [`config`] is what an operator sets.
+//! [`grid`] is Grid's REST API: its JSON and the client that speaks to it. [`pb`] is the gRPC API, generated from the
+//! protos, and [`rpc`] answers it. [`config`] is what an operator sets.
 
 pub mod config;
 pub mod grid;
