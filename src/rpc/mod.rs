@@ -2,4 +2,4 @@
 
 mod layer;
 
-pub use layer::{Deadline, DeadlineLayer, Deadlines, LeavingLayer, MethodKind, Methods};
+pub use layer::{Deadline, DeadlineLayer, DeadlineService, Deadlines, MethodKind, Methods, StopLayer, StopService};

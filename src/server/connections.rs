@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::transport::server::TcpConnectInfo;
 use tower::{Service, ServiceExt as _};
 
@@ -58,11 +59,13 @@ pub(super) struct Connections {
     pub(super) listener: TcpListener,
     pub(super) protocol: Protocol,
     pub(super) max_connections: u32,
+    /// Counts the tasks that HTTP/2 makes for its requests. They end with their connection, a moment later.
+    pub(super) requests: TaskTracker,
 }
 
 impl Connections {
     /// Serves until `leaving`, then accepts no more, and returns when every connection has finished what it was
-    /// doing. Dropped before that, it ends them all.
+    /// doing. Dropped before that, it ends them all: their requests notice, and `requests` says when they have.
     pub(super) async fn serve<S, B>(self, service: S, leaving: CancellationToken)
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
@@ -70,8 +73,8 @@ impl Connections {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let Connections { name, listener, protocol, max_connections } = self;
-        let http = builder(&protocol);
+        let Connections { name, listener, protocol, max_connections, requests } = self;
+        let http = builder(&protocol, requests.clone());
         let places = Arc::new(Semaphore::new(usize::try_from(max_connections).unwrap_or(Semaphore::MAX_PERMITS)));
         let mut connections = JoinSet::new();
         loop {
@@ -95,6 +98,8 @@ impl Connections {
         while let Some(ended) = connections.join_next().await {
             log_panic(name, ended);
         }
+        requests.close();
+        requests.wait().await;
     }
 }
 
@@ -124,8 +129,22 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     )
 }
 
-fn builder(protocol: &Protocol) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+/// Runs the requests of HTTP/2 as tasks that are counted.
+#[derive(Clone)]
+struct CountedTasks(TaskTracker);
+
+impl<F> hyper::rt::Executor<F> for CountedTasks
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, request: F) {
+        self.0.spawn(request);
+    }
+}
+
+fn builder(protocol: &Protocol, requests: TaskTracker) -> Builder<CountedTasks> {
+    let mut builder = Builder::new(CountedTasks(requests));
     match protocol {
         Protocol::Http1 => {
             builder = builder.http1_only();
@@ -147,7 +166,7 @@ fn builder(protocol: &Protocol) -> Builder<TokioExecutor> {
 async fn serve_connection<S, B>(
     name: &'static str,
     stream: TcpStream,
-    http: Builder<TokioExecutor>,
+    http: Builder<CountedTasks>,
     service: S,
     leaving: CancellationToken,
 ) where
