@@ -4,19 +4,25 @@
 //! [`Debug`](std::fmt::Debug) that leaves out the fields marked `debug_redact` in the protos.
 //! This module knows nothing of Grid or of the rest of the crate.
 
-// What prost and tonic generate is theirs to shape.
-#![allow(missing_docs, reason = "a generated module or function has no comment of its own")]
-#![allow(clippy::all, clippy::pedantic, reason = "generated code")]
-#![allow(rustdoc::all, reason = "comments of the protos are not written for rustdoc")]
-
 use std::fmt;
 use std::marker::PhantomData;
 
-include!(concat!(env!("OUT_DIR"), "/gridgate.v1.rs"));
-include!(concat!(env!("OUT_DIR"), "/gridgate.v1.debug.rs"));
+pub use generated::*;
 
 /// The encoded `google.protobuf.FileDescriptorSet` of the package and all it imports, with comments.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gridgate.v1.binpb"));
+
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an answer is made once and sent, so its size on the stack matters little"
+)]
+#[allow(clippy::doc_lazy_continuation, reason = "prost indents the lists of the protos' comments in its own way")]
+mod generated {
+    use super::EnumName;
+
+    include!(concat!(env!("OUT_DIR"), "/gridgate.v1.rs"));
+    include!(concat!(env!("OUT_DIR"), "/gridgate.v1.debug.rs"));
+}
 
 /// Prints the number that prost keeps for an enum by the enum's name, or as the number where it has none.
 struct EnumName<E> {
@@ -38,3 +44,6 @@ impl<E: TryFrom<i32> + fmt::Debug> fmt::Debug for EnumName<E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
