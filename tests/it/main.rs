@@ -2,5 +2,6 @@
 
 mod config;
 mod deadline;
+mod server;
 
 mod support;
