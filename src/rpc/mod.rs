@@ -26,7 +26,9 @@ pub use beneficial_owner::BeneficialOwners;
 pub use customer::Customers;
 pub use document::Documents;
 pub use error::{Error, Resource, Violations};
-pub use layer::{Deadline, DeadlineLayer, DeadlineService, Deadlines, MethodKind, Methods, StopLayer, StopService};
+pub use layer::{
+    Deadline, DeadlineLayer, DeadlineService, Deadlines, MethodKind, Methods, RequestEndLayer, StopLayer, StopService,
+};
 pub use platform::Platform;
 pub use upload::UploadMemory;
 pub use verification::Verifications;

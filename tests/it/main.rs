@@ -1,4 +1,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod config;
+mod deadline;
 mod readme;
+mod server;
+
+mod support;
