@@ -1,1 +1,6 @@
 #![allow(missing_docs)]
+// Clippy's exemption for tests covers test functions, not what they share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod grid_client;
+mod support;

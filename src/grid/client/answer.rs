@@ -13,6 +13,7 @@ use crate::grid::model::{ErrorBody, ErrorDetails, FieldConstraint, FieldError};
 use crate::grid::{Operation, Refusal};
 
 const MAX_MESSAGE: usize = 1024;
+const MAX_FIELD_MESSAGE: usize = 512;
 const MAX_FIELD_PATH: usize = 256;
 const MAX_CODE: usize = 64;
 const MAX_FIELD_ERRORS: usize = 100;
@@ -68,7 +69,7 @@ impl Answer {
             let FieldError { field, message, constraint } = error;
             FieldError {
                 field: bounded(&field, MAX_FIELD_PATH),
-                message: message.map(|message| scrubber.scrub(&message, MAX_MESSAGE)),
+                message: message.map(|message| scrubber.scrub(&message, MAX_FIELD_MESSAGE)),
                 constraint: constraint.map(bounded_constraint),
             }
         };
@@ -94,7 +95,7 @@ fn bounded_constraint(constraint: FieldConstraint) -> FieldConstraint {
     let FieldConstraint { format, pattern, allowed, min_length, max_length } = constraint;
     FieldConstraint {
         format: format.map(|format| bounded(&format, MAX_FIELD_PATH)),
-        pattern: pattern.map(|pattern| bounded(&pattern, MAX_MESSAGE)),
+        pattern: pattern.map(|pattern| bounded(&pattern, MAX_FIELD_MESSAGE)),
         allowed: allowed.iter().take(MAX_ALLOWED_VALUES).map(|value| bounded(value, MAX_FIELD_PATH)).collect(),
         min_length,
         max_length,

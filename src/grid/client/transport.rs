@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::multipart::{Form, Part};
 use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -134,6 +134,8 @@ impl Shared {
             builder = builder.header(name, value);
         }
         builder = match &mut request.payload {
+            // RFC 9110, section 8.6; some servers insist on it.
+            Payload::Empty if !request.operation.is_read() => builder.header(CONTENT_LENGTH, "0"),
             Payload::Empty => builder,
             Payload::Json(body) => builder.header(CONTENT_TYPE, "application/json").body(body.clone()),
             Payload::Document(fields, file) => builder.multipart(document_form(fields, file)),
