@@ -40,6 +40,9 @@ async fn every_try_is_told_without_personal_data() {
         .with_writer(captured.clone())
         .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
         .finish();
+    // With one subscriber in the process, tracing asks the thread that first meets an event whether anybody wants it, and
+    // the other tests' threads say no. With two it asks all subscribers.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let _guard = tracing::subscriber::set_default(subscriber);
     let upstream = Upstream::start().await;
     let client = client(upstream.base_url());
