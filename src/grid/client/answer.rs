@@ -17,6 +17,8 @@ const MAX_FIELD_MESSAGE: usize = 512;
 const MAX_FIELD_PATH: usize = 256;
 const MAX_CODE: usize = 64;
 const MAX_FIELD_ERRORS: usize = 100;
+/// A longer wait is as good as none to a caller, and need not fit every representation of a duration.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_ALLOWED_VALUES: usize = 300;
 
 /// Why a successful answer's body can't be used.
@@ -48,15 +50,15 @@ impl Answer {
     }
 
     /// `Retry-After` as a time from now: seconds, or an HTTP date (RFC 9110 section 10.2.3), which is measured
-    /// against Grid's own `Date` where it sent one, so that a clock that is off here does not matter.
+    /// against Grid's own `Date` where it sent one, so that a clock that is off here does not matter. At most a day.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         let value = self.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
         if let Ok(seconds) = value.parse() {
-            return Some(Duration::from_secs(seconds));
+            return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
         }
         let until = Timestamp::try_from(httpdate::parse_http_date(value).ok()?).ok()?;
         let now = self.date().unwrap_or_else(Timestamp::now);
-        Some(Duration::try_from(until.duration_since(now)).unwrap_or_default())
+        Some(Duration::try_from(until.duration_since(now)).unwrap_or_default().min(MAX_RETRY_AFTER))
     }
 
     /// The error that Grid answered, without what it repeats of the request. A body that is no error of Grid's makes a

@@ -80,6 +80,18 @@ async fn an_idle_connection_that_grid_closed_costs_no_call_and_sends_nothing_twi
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_closes_at_any_moment_sends_nothing_twice() {
+    let upstream = Upstream::start().await;
+    upstream.on("POST", "/verifications", Reply::json(200, any_success()).then_close());
+    let client = client(upstream.base_url());
+    for count in 1..=100 {
+        let performed = perform(&client, &call(), Operation::SubmitVerification).await;
+        assert!(matches!(performed, Ok(()) | Err(Error::OutcomeUnknown { .. })), "{performed:?}");
+        assert!(upstream.requests().len() <= count);
+    }
+}
+
 #[tokio::test]
 async fn a_kept_connection_that_breaks_under_a_request_sends_it_once() {
     let upstream = Upstream::start().await;

@@ -149,8 +149,8 @@ async fn a_deadline_that_passes_during_the_lookup_says_that_grid_may_have_acted(
     let upstream = Upstream::start().await;
     upstream.on("POST", "/customers", Reply::close());
     upstream.on("GET", "/customers", Reply::hang());
-    let call = within(Duration::from_millis(150));
-    let created = client(upstream.base_url()).create_customer(&call, customer_input(), CreateKey::Generated).await;
+    let (client, call) = (client(upstream.base_url()), within(Duration::from_millis(300)));
+    let created = client.create_customer(&call, customer_input(), CreateKey::Generated).await;
     let expected = Error::DeadlineExceeded { operation: Operation::CreateCustomer, may_have_acted: true };
     assert_eq!(format!("{created:?}"), format!("Err({expected:?})"));
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use gridgate::grid::{Client, Error, Operation, Repeatable, RetryConfig};
 use serde_json::json;
 
 use super::*;
+use crate::support::log::CapturedLog;
 use crate::support::upstream::{Refusing, Reply, Upstream};
 
 /// Everything that leaves open whether Grid acted.
@@ -218,7 +220,12 @@ async fn a_retry_after_past_the_deadline_is_answered_at_once() {
 #[tokio::test]
 async fn an_odd_retry_after_is_none_and_one_in_the_past_is_now() {
     let (upstream, client) = start().await;
-    for (value, expected) in [("soon", None), ("-5", None), ("Sun, 06 Nov 1994 08:49:37 GMT", Some(Duration::ZERO))] {
+    for (value, expected) in [
+        ("soon", None),
+        ("-5", None),
+        ("18446744073709551615", Some(Duration::from_secs(86_400))),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", Some(Duration::ZERO)),
+    ] {
         script(&upstream, Operation::GetCustomer, Reply::empty(429).header("retry-after", value));
         let error = perform(&client, &call(), Operation::GetCustomer).await.unwrap_err();
         assert_eq!(error.retry_after(), expected, "{value}");
@@ -306,18 +313,43 @@ async fn nobody_at_the_port_is_unreachable_for_every_call() {
 }
 
 #[tokio::test]
+async fn what_never_left_is_sent_once_somebody_listens() {
+    for operation in operations(|operation| operation != Operation::ImportCustomers) {
+        let (nobody, log) = (Refusing::start(), CapturedLog::start());
+        let mut config = config(nobody.base_url());
+        config.retry = RetryConfig { max_attempts: u32::MAX, ..config.retry };
+        let (client, call) = (Client::new(config).unwrap(), call());
+        let mut performing = std::pin::pin!(perform(&client, &call, operation));
+        while !log.text().contains("unreachable") {
+            tokio::select! {
+                performed = &mut performing => panic!("{operation}: {performed:?}"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        let upstream = nobody.open();
+        upstream.on(operation.method().as_str(), &path_of(operation), Reply::json(200, any_success()));
+        let performed = performing.await;
+        assert!(performed.is_ok(), "{operation}: {performed:?}");
+        assert_eq!(upstream.requests().len(), 1, "{operation}");
+    }
+}
+
+#[tokio::test]
 async fn the_deadline_bounds_an_answer_that_never_comes() {
     let (upstream, client) = start().await;
     for operation in operations(|_| true) {
-        script(&upstream, operation, Reply::hang());
-        let limit = Duration::from_millis(60);
-        let performed = tokio::time::timeout(LONG, perform(&client, &within(limit), operation)).await.unwrap();
+        upstream.on(operation.method().as_str(), &path_of(operation), Reply::hang());
+    }
+    let call = within(Duration::from_millis(400));
+    let all = join_all(operations(|_| true).map(|operation| perform(&client, &call, operation)));
+    let performed = tokio::time::timeout(LONG, all).await.expect("the deadline");
+    for (operation, performed) in operations(|_| true).zip(performed) {
         let Err(Error::DeadlineExceeded { may_have_acted, .. }) = performed else {
             panic!("{operation}: {performed:?}")
         };
         assert_eq!(may_have_acted, !operation.is_read(), "{operation}");
-        assert!(upstream.requests().len() <= 1, "{operation}");
     }
+    assert_eq!(upstream.requests().len(), Operation::ALL.len(), "each was sent once");
 }
 
 #[tokio::test]

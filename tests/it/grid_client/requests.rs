@@ -233,6 +233,7 @@ fn settings_that_can_not_work_are_refused_with_their_reason() {
     assert_eq!(refused(|config| config.client_id = "a:b".to_owned()), "the client id must not contain a colon");
     assert!(refused(|config| config.max_concurrent = 0).contains("at least 1"));
     assert!(refused(|config| config.retry.budget_share = f32::NAN).contains("between"));
+    assert!(refused(|config| config.breaker.open_for = Duration::MAX).contains("at most one hour"));
     assert!(refused(|config| config.breaker.failures = 0).contains("at least 1"));
 }
 

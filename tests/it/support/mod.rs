@@ -1,3 +1,4 @@
 //! What several subjects' tests share.
 
+pub mod log;
 pub mod upstream;

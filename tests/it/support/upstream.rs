@@ -199,7 +199,10 @@ struct Events {
 impl Upstream {
     /// Starts on a free port, with nothing scripted.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::on_listener(TcpListener::bind("127.0.0.1:0").await.expect("a free port"))
+    }
+
+    fn on_listener(listener: TcpListener) -> Self {
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared { script: Mutex::default(), events: watch::Sender::default() });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
@@ -278,6 +281,11 @@ impl Refusing {
 
     pub fn base_url(&self) -> String {
         format!("http://{}{BASE_PATH}", self.socket.local_addr().expect("an address"))
+    }
+
+    /// Opens the port after all.
+    pub fn open(self) -> Upstream {
+        Upstream::on_listener(self.socket.listen(1024).expect("a listener"))
     }
 }
 
