@@ -91,11 +91,6 @@ impl Client {
             return Err(Setback::last(deadline_exceeded(false)));
         }
         let (_place, ticket) = self.admit(call, operation).await.map_err(Setback::last)?;
-        if operation.repeatable() == Repeatable::Never {
-            // Lets the runtime look at its sockets first: a kept connection that Grid has closed is then known to be
-            // closed, and not written to. What was written to it could not be sent again.
-            tokio::task::yield_now().await;
-        }
         let started = Instant::now();
         history.sent_at = Some(started);
         let exchanged = timeout_at(call.deadline, self.shared.exchange(request)).await;
