@@ -2,8 +2,8 @@
 
 use crate::support::app::{TestApp, free_ports};
 use crate::support::raw_grpc::RawClient;
+use crate::support::silent_upstream::SilentUpstream;
 use crate::support::soon;
-use crate::support::upstream::SilentUpstream;
 use gridgate::config::{Config, Sources, settings};
 use gridgate::pb;
 use gridgate::pb::platform_service_client::PlatformServiceClient;

@@ -1,7 +1,9 @@
-//! What the tests share.
+//! What the tests of several subjects share.
 
 pub mod app;
+pub mod log;
 pub mod raw_grpc;
+pub mod silent_upstream;
 pub mod upstream;
 
 use std::time::Duration;
