@@ -28,12 +28,13 @@ RUN find build.rs build proto src -type f -exec touch {} + \
 # glibc, libgcc, the certificate authorities; no shell, no package manager.
 FROM gcr.io/distroless/cc-debian12
 COPY --from=build --chown=0:0 /build/image/usr/local/bin/gridgate /usr/local/bin/gridgate
-# Where the event log goes (gridgate-data/events.db, unless GRIDGATE_EVENT_LOG says otherwise); mount a volume here.
+# The working directory, the one place where the program may write: relative paths in its settings start here. Mount a volume on it to
+# keep what is written.
 COPY --from=build --chown=65532:65532 /build/image/var/lib/gridgate /var/lib/gridgate
 WORKDIR /var/lib/gridgate
 # By number, so that an orchestrator can tell that it is not root.
 USER 65532:65532
-EXPOSE 50051 8080 9090
+EXPOSE 50051 9090
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["/usr/local/bin/gridgate", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/gridgate"]
 CMD ["serve"]

@@ -14,7 +14,6 @@ import { closeObjects, operations, readOpenApi } from "./openapi.mjs";
 import { startPrism } from "./prism.mjs";
 import { selfTest } from "./self-test.mjs";
 
-const BASE_PATH = "/grid/2025-10-13";
 const SANDBOX_LIMIT_MS = 30_000;
 const DEMO_LIMIT_MS = 300_000;
 
@@ -46,7 +45,7 @@ async function check(gridgate, openApiPath) {
   try {
     const { driven: demo, known, exchanges, logged } = await observe(
       readOpenApi(openApiPath),
-      sandbox.url + BASE_PATH,
+      sandbox.baseUrl,
       (url) => runDemo(gridgate, ["--sandbox-url", sandbox.url, "--grid-base-url", url], env),
     );
     const violating = exchanges.filter(({ violations }) => violations.length > 0);
@@ -91,7 +90,8 @@ async function startSandbox(gridgate, env) {
   };
   try {
     const line = await within(SANDBOX_LIMIT_MS, "the sandbox to be ready", firstLine(child));
-    return { url: `http://${JSON.parse(line).sandbox}`, stop };
+    const { sandbox, base_url: baseUrl } = JSON.parse(line);
+    return { url: `http://${sandbox}`, baseUrl, stop };
   } catch (error) {
     await stop();
     throw error;

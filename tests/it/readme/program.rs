@@ -1,5 +1,6 @@
 //! gridgate started as README.md says, but on free ports, and commands that speak to it.
 
+use gridgate::config::{Kind, Setting, settings};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -14,14 +15,18 @@ const READY_LIMIT: Duration = Duration::from_secs(30);
 const COMMAND_LIMIT: Duration = Duration::from_secs(120);
 /// Where scripts/tools puts programs (scripts/paths.sh has the same list).
 const TOOLS: [&str; 3] = [".tools/python/bin", ".tools/cargo/bin", "scripts/checks/node_modules/.bin"];
-/// The addresses that the documentation uses, by their names in the line that gridgate prints when it is ready.
-const DEFAULT_PORTS: [(&str, u16); 4] = [("grpc", 50051), ("webhook", 8080), ("admin", 9090), ("sandbox", 8081)];
 
 /// A running `gridgate serve --sandbox`, and a folder that looks like the repository for commands to run in.
 pub struct Program {
     folder: TempDir,
     _child: Child,
-    addresses: Value,
+    /// The addresses it bound, by the first part of their settings' keys.
+    bound: Value,
+}
+
+/// The settings that are addresses to listen on.
+fn addresses() -> impl Iterator<Item = &'static Setting> {
+    settings::ALL.iter().copied().filter(|setting| setting.kind == Kind::Address)
 }
 
 impl Program {
@@ -30,7 +35,8 @@ impl Program {
         let mut child = Command::new(env!("CARGO_BIN_EXE_gridgate"))
             .args(["serve", "--sandbox"])
             .current_dir(folder.path())
-            .envs(["GRPC", "WEBHOOK", "ADMIN", "SANDBOX"].map(|n| (format!("GRIDGATE_{n}_ADDR"), "127.0.0.1:0")))
+            .env_clear()
+            .envs(addresses().map(|setting| (setting.env, "127.0.0.1:0")))
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -38,19 +44,17 @@ impl Program {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let ready = timeout(READY_LIMIT, lines.next_line()).await.expect("gridgate was not ready in time").unwrap();
         let ready = ready.expect("gridgate ended before it was ready");
-        let addresses = serde_json::from_str(&ready).unwrap();
         link_repository(folder.path());
-        Program { folder, _child: child, addresses }
+        Program { folder, _child: child, bound: serde_json::from_str(&ready).unwrap() }
     }
 
     /// A text of the documentation, with the addresses of this program for the default ones.
     pub fn here(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for (name, port) in DEFAULT_PORTS {
-            if let Some(address) = self.addresses.get(name).and_then(Value::as_str) {
-                for host in ["127.0.0.1", "localhost"] {
-                    text = text.replace(&format!("{host}:{port}"), address);
-                }
+        for setting in addresses() {
+            let name = setting.key.split('.').next().unwrap();
+            if let (Some(default), Some(bound)) = (setting.default, self.bound.get(name).and_then(Value::as_str)) {
+                text = text.replace(default, bound).replace(&default.replace("127.0.0.1", "localhost"), bound);
             }
         }
         text
