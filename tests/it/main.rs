@@ -2,6 +2,7 @@
 
 mod config;
 mod deadline;
+mod program;
 mod server;
 
 mod support;

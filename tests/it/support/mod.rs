@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub mod app;
+pub mod program;
 pub mod raw_grpc;
 pub mod upstream;
 
