@@ -3,6 +3,6 @@
 mod config;
 mod deadline;
 mod program;
+mod readme;
 mod server;
-
 mod support;
