@@ -2,4 +2,19 @@
 //!
 //! This module knows nothing of gRPC, of the event log, or of the sandbox.
 
+mod client;
+mod config;
+mod error;
+mod filter;
+mod id;
 pub mod model;
+mod operation;
+mod operations;
+
+pub use client::{Call, Client};
+pub use config::{BreakerConfig, ClientConfig, ClientSetupError, RetryConfig};
+pub use error::{Error, Refusal};
+pub use filter::{CustomerFilter, PageRequest, VerificationFilter};
+pub use id::{InvalidResourceId, ResourceId};
+pub use operation::{Operation, Repeatable};
+pub use operations::{CreateKey, DocumentFile, SignedRetry, UpdateOutcome};

@@ -1,0 +1,42 @@
+//! The settings as a document, for `docs/SETTINGS.md`.
+
+use super::setting::{Kind, Setting};
+use super::settings::{ALL, CONFIG_FILE_ENV};
+use std::fmt::Write as _;
+
+/// `docs/SETTINGS.md`: the rules, and every setting with its names in each source, its default and what it does.
+#[must_use]
+pub fn settings_document() -> String {
+    let mut text = format!(
+        "# Settings\n\
+         \n\
+         A setting is taken from the TOML file, then from the environment, then from a flag; the last one that sets it\n\
+         holds. The file is named by `--config FILE` or `{CONFIG_FILE_ENV}`; its keys are those below, with the part before\n\
+         the dot as the table: `grpc.addr` is `addr` under `[grpc]`. An empty variable counts as not set. A key, a\n\
+         `GRIDGATE_` variable or a flag that does not exist is a mistake, and all mistakes are reported at once.\n\
+         \n\
+         Lengths of time are written `500ms`, `30s`, `2m`; sizes `65536`, `512KiB`, `4MiB`; a switch is `true` or `false`.\n\
+         A port of 0 is any free port: the ready line on standard output says which.\n"
+    );
+    let mut section = "";
+    for setting in ALL {
+        if setting.section() != section {
+            section = setting.section();
+            let _ =
+                write!(text, "\n## `[{section}]`\n\n| key, variable, flag | default | what it does |\n|---|---|---|\n");
+        }
+        text.push_str(&row(setting));
+    }
+    text
+}
+
+fn row(setting: &Setting) -> String {
+    let Setting { key, env, flag, default, kind, doc } = setting;
+    let flag = match (flag, kind) {
+        (None, _) => "no flag".to_owned(),
+        (Some(flag), Kind::Switch) => format!("`--{flag}`"),
+        (Some(flag), kind) => format!("`--{flag} {}`", kind.placeholder()),
+    };
+    let default = default.map_or_else(String::new, |default| format!("`{default}`"));
+    format!("| `{key}`<br>`{env}`<br>{flag} | {default} | {doc} |\n")
+}

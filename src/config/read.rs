@@ -1,0 +1,122 @@
+//! Reads settings as typed values, and notes each mistake instead of stopping at the first.
+
+use super::mistake::{ConfigError, Mistake};
+use super::setting::{Kind, Setting};
+use super::source::{Given, Origin, Values};
+use super::value;
+use secrecy::SecretString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Hands out values. A method that returns `None` for a setting with a default has noted a mistake.
+pub(super) struct Reader {
+    values: Values,
+    mistakes: Vec<Mistake>,
+}
+
+impl Reader {
+    pub(super) fn new(values: Values, mistakes: Vec<Mistake>) -> Self {
+        Reader { values, mistakes }
+    }
+
+    /// The configuration, or every mistake that was noted on the way to it.
+    pub(super) fn finish<T>(self, config: Option<T>) -> Result<T, ConfigError> {
+        match config {
+            Some(config) if self.mistakes.is_empty() => Ok(config),
+            _ => Err(ConfigError { mistakes: self.mistakes }),
+        }
+    }
+
+    /// Whether something sets it, other than its default.
+    pub(super) fn is_set(&self, setting: &Setting) -> bool {
+        self.values.get(setting.key).is_some_and(|given| given.origin != Origin::Default)
+    }
+
+    /// Notes a mistake about a setting.
+    pub(super) fn mistake(&mut self, setting: &Setting, problem: impl Into<String>) {
+        let origin = self.values.get(setting.key).map(|given| given.origin.to_string());
+        self.mistakes.push(Mistake { setting: setting.key.to_owned(), origin, problem: problem.into() });
+    }
+
+    /// Notes that a setting is needed and nothing sets it.
+    pub(super) fn missing(&mut self, setting: &Setting, alternative: &str) {
+        let flag = setting.flag.map_or_else(String::new, |flag| format!(", --{flag}"));
+        let problem = format!("is not set; set {}{flag}{alternative}", setting.env);
+        self.mistakes.push(Mistake { setting: setting.key.to_owned(), origin: None, problem });
+    }
+
+    fn parsed<T>(&mut self, setting: &Setting, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let Given { text, origin: _ } = self.values.get(setting.key)?.clone();
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.mistake(setting, problem);
+                None
+            }
+        }
+    }
+
+    pub(super) fn address(&mut self, setting: &Setting) -> Option<SocketAddr> {
+        self.parsed(setting, value::address)
+    }
+
+    pub(super) fn switch(&mut self, setting: &Setting) -> Option<bool> {
+        self.parsed(setting, value::switch)
+    }
+
+    pub(super) fn count(&mut self, setting: &Setting) -> Option<u32> {
+        self.parsed(setting, value::count)
+    }
+
+    pub(super) fn duration(&mut self, setting: &Setting) -> Option<Duration> {
+        self.parsed(setting, value::duration)
+    }
+
+    pub(super) fn duration_or_zero(&mut self, setting: &Setting) -> Option<Duration> {
+        self.parsed(setting, value::duration_or_zero)
+    }
+
+    pub(super) fn size(&mut self, setting: &Setting) -> Option<usize> {
+        self.parsed(setting, value::size)
+    }
+
+    pub(super) fn text(&mut self, setting: &Setting) -> Option<String> {
+        self.parsed(setting, value::text)
+    }
+
+    pub(super) fn base_url(&mut self, setting: &Setting) -> Option<reqwest::Url> {
+        self.parsed(setting, value::base_url)
+    }
+
+    pub(super) fn word(&mut self, setting: &Setting) -> Option<String> {
+        let Kind::Word(words) = setting.kind else { return None };
+        self.parsed(setting, |text| value::word(words, text).map(str::to_owned))
+    }
+
+    pub(super) fn filter(&mut self, setting: &Setting) -> Option<tracing_subscriber::filter::Targets> {
+        self.parsed(setting, value::filter)
+    }
+
+    pub(super) fn secret(&mut self, setting: &Setting) -> Option<SecretString> {
+        self.parsed(setting, value::text).map(SecretString::from)
+    }
+
+    /// The secret in the file that a setting names, without the white space around it.
+    pub(super) fn secret_in_file(&mut self, setting: &Setting) -> Option<SecretString> {
+        let path = PathBuf::from(self.text(setting)?);
+        match std::fs::read_to_string(&path) {
+            Ok(content) => match value::text(content.trim()) {
+                Ok(secret) => Some(SecretString::from(secret)),
+                Err(problem) => {
+                    self.mistake(setting, format!("what {} contains {problem}", path.display()));
+                    None
+                }
+            },
+            Err(error) => {
+                self.mistake(setting, format!("cannot read {}: {error}", path.display()));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Sending a request as often as the rules allow, within the call's deadline.
+//!
+//! Repeated are: for every call what never left, and 429 once `Retry-After` has passed; for reads 500, 502, 503, 504 and
+//! lost answers; the same but 500 for mutations that change nothing more the second time. Everything else is sent once.
+//! All calls together share a budget of repetitions, so that a failing Grid is not met with a multiple of the load.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use tokio::time::{Instant, timeout_at};
+use tower::retry::budget::Budget as _;
+use tracing::Instrument as _;
+
+use super::answer::Misread;
+use super::scrub::Scrubber;
+use super::transport::{Answer, Failure};
+use super::{Call, Client, Request};
+use crate::grid::{Error, Operation, Refusal, Repeatable, RetryConfig};
+
+/// What one call's tries have come to.
+#[derive(Debug, Default)]
+pub(in crate::grid) struct History {
+    /// Why an earlier try's outcome is not known, if one of a mutation's is not: Grid may have acted on it.
+    pub(in crate::grid) unknown: Option<String>,
+    /// When the last try was sent.
+    pub(in crate::grid) sent_at: Option<Instant>,
+    /// The last answer's `Date`: Grid's clock, to the second.
+    pub(in crate::grid) grid_time: Option<jiff::Timestamp>,
+}
+
+/// A try that did not succeed.
+struct Setback {
+    error: Error,
+    repeat: Repeat,
+}
+
+/// Whether, and when, to try again.
+enum Repeat {
+    No,
+    Backoff,
+    /// Grid said when, or did not say.
+    After(Option<Duration>),
+}
+
+impl Client {
+    /// Sends a request until it succeeds or may not be repeated; `read` makes sense of a successful answer.
+    pub(in crate::grid) async fn execute<T>(
+        &self,
+        call: &Call,
+        mut request: Request,
+        history: &mut History,
+        read: impl Fn(&Answer) -> Result<T, Misread>,
+    ) -> Result<T, Error> {
+        let retry = &self.shared.retry;
+        self.shared.budget.deposit();
+        let mut attempt = 0;
+        loop {
+            let span = request_span(request.operation, attempt);
+            let tried = self.attempt(call, &mut request, history, &read).instrument(span).await;
+            let Setback { error, repeat } = match tried {
+                Ok(value) => return Ok(value),
+                Err(setback) => setback,
+            };
+            let delay = match repeat {
+                Repeat::No => None,
+                Repeat::Backoff | Repeat::After(None) => Some(backoff(retry, attempt)),
+                Repeat::After(Some(wait)) => Some(wait.max(backoff(retry, attempt))),
+            };
+            attempt += 1;
+            let delay = delay.filter(|delay| {
+                attempt < retry.max_attempts && *delay < call.remaining() && self.shared.budget.withdraw()
+            });
+            let Some(delay) = delay else { return Err(with_history(error, history)) };
+            tokio::time::sleep(delay).await;
+        }
+    }
+}
+
+impl Client {
+    /// One try: past the breaker, into a free place, over the wire, and what the answer means.
+    async fn attempt<T>(
+        &self,
+        call: &Call,
+        request: &mut Request,
+        history: &mut History,
+        read: impl Fn(&Answer) -> Result<T, Misread>,
+    ) -> Result<T, Setback> {
+        let operation = request.operation;
+        let deadline_exceeded = |may_have_acted| Error::DeadlineExceeded { operation, may_have_acted };
+        if call.remaining().is_zero() {
+            return Err(Setback::last(deadline_exceeded(false)));
+        }
+        let (_place, ticket) = self.admit(call, operation).await.map_err(Setback::last)?;
+        let started = Instant::now();
+        history.sent_at = Some(started);
+        let exchanged = timeout_at(call.deadline, self.shared.exchange(request)).await;
+        let waited = started.elapsed();
+        let Ok(exchanged) = exchanged else {
+            ticket.timed_out(Instant::now());
+            observe(waited, None, "deadline");
+            return Err(Setback::last(deadline_exceeded(!operation.is_read())));
+        };
+        let answer = match exchanged {
+            Ok(answer) => answer,
+            Err(Failure::NeverLeft(cause)) => {
+                ticket.failed(Instant::now());
+                observe(waited, None, "unreachable");
+                let once = request.is_spent();
+                let error = Error::Unreachable { operation, cause };
+                return Err(if once { Setback::last(error) } else { Setback::again(error) });
+            }
+            Err(Failure::Lost(cause)) => {
+                ticket.failed(Instant::now());
+                observe(waited, None, "lost");
+                return Err(lost(operation, cause, None, history));
+            }
+            Err(Failure::SourceFailed) => {
+                observe(waited, None, "source_failed");
+                return Err(Setback::last(Error::UploadBrokenOff { operation }));
+            }
+        };
+        history.grid_time = answer.date();
+        let status = answer.status();
+        observe(waited, Some(status), if status.is_success() { "ok" } else { "refused" });
+        if is_gateway_failure(status) {
+            ticket.failed(Instant::now());
+        } else {
+            ticket.succeeded();
+        }
+        self.judge(request, &answer, history, read)
+    }
+
+    /// What a complete answer means.
+    fn judge<T>(
+        &self,
+        request: &Request,
+        answer: &Answer,
+        history: &mut History,
+        read: impl Fn(&Answer) -> Result<T, Misread>,
+    ) -> Result<T, Setback> {
+        let operation = request.operation;
+        let status = answer.status();
+        if status.is_success() {
+            return read(answer).map_err(|misread| match misread {
+                Misread::Garbled(cause) => lost(operation, cause, None, history),
+                Misread::Unfit(cause) if operation.is_read() => Setback::last(Error::Unreadable { operation, cause }),
+                Misread::Unfit(cause) => Setback::last(Error::OutcomeUnknown { operation, cause }),
+            });
+        }
+        if is_gateway_failure(status) {
+            return Err(lost(operation, format!("status {}", status.as_u16()), answer.retry_after(), history));
+        }
+        if status.is_redirection() {
+            return Err(Setback::last(Error::Redirected { operation, status: status.as_u16() }));
+        }
+        let refusal = answer.refusal(operation, &Scrubber::of(request));
+        let repeat = match status {
+            StatusCode::TOO_MANY_REQUESTS if !request.is_spent() => Repeat::After(refusal.retry_after),
+            StatusCode::INTERNAL_SERVER_ERROR if operation.is_read() => Repeat::Backoff,
+            _ => Repeat::No,
+        };
+        Err(Setback { error: Error::Answered(Box::new(refusal)), repeat })
+    }
+}
+
+impl Setback {
+    fn last(error: Error) -> Self {
+        Self { error, repeat: Repeat::No }
+    }
+
+    fn again(error: Error) -> Self {
+        Self { error, repeat: Repeat::Backoff }
+    }
+}
+
+/// A request that may have been received, and has no answer that says what became of it.
+fn lost(operation: Operation, cause: String, retry_after: Option<Duration>, history: &mut History) -> Setback {
+    match operation.repeatable() {
+        Repeatable::Read => {
+            Setback { error: Error::ReadLost { operation, cause, retry_after }, repeat: Repeat::After(retry_after) }
+        }
+        Repeatable::Mutation => {
+            history.unknown = Some(cause.clone());
+            Setback { error: Error::OutcomeUnknown { operation, cause }, repeat: Repeat::After(retry_after) }
+        }
+        Repeatable::Never => {
+            history.unknown = Some(cause.clone());
+            Setback::last(Error::OutcomeUnknown { operation, cause })
+        }
+    }
+}
+
+/// The last try's error in the light of the tries before it: once one of them may have acted, "did not act" is no
+/// longer true of the call.
+fn with_history(error: Error, history: &History) -> Error {
+    let Some(cause) = &history.unknown else { return error };
+    match error {
+        Error::Unreachable { operation, .. }
+        | Error::CircuitOpen { operation, .. }
+        | Error::Saturated { operation } => Error::OutcomeUnknown { operation, cause: cause.clone() },
+        Error::Answered(refusal) if is_too_many(&refusal) => {
+            Error::OutcomeUnknown { operation: refusal.operation, cause: cause.clone() }
+        }
+        Error::DeadlineExceeded { operation, .. } => Error::DeadlineExceeded { operation, may_have_acted: true },
+        other @ (Error::Answered(_)
+        | Error::Redirected { .. }
+        | Error::ReadLost { .. }
+        | Error::OutcomeUnknown { .. }
+        | Error::Unreadable { .. }
+        | Error::UploadBrokenOff { .. }) => other,
+    }
+}
+
+fn is_too_many(refusal: &Refusal) -> bool {
+    refusal.status == StatusCode::TOO_MANY_REQUESTS.as_u16()
+}
+
+/// 502, 503 and 504 come from what stands before Grid, and say nothing about what Grid did.
+fn is_gateway_failure(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+}
+
+/// The wait before repetition `attempt` (from 0): random between half of the doubled base and all of it.
+pub(in crate::grid) fn backoff(retry: &RetryConfig, attempt: u32) -> Duration {
+    let ceiling = retry.base_delay.saturating_mul(2u32.saturating_pow(attempt)).min(retry.max_delay);
+    ceiling.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+/// The span of one try, named by OpenTelemetry's conventions for HTTP clients.
+fn request_span(operation: Operation, attempt: u32) -> tracing::Span {
+    tracing::info_span!(
+        "grid.request",
+        otel.kind = "client",
+        grid.operation = operation.name(),
+        http.request.method = %operation.method(),
+        url.template = operation.path_template(),
+        http.request.resend_count = attempt,
+        http.response.status_code = tracing::field::Empty,
+    )
+}
+
+/// Says in the current span, and in one event, what a try came to.
+fn observe(waited: Duration, status: Option<StatusCode>, outcome: &'static str) {
+    let status = status.map(|status| status.as_u16());
+    if let Some(status) = status {
+        tracing::Span::current().record("http.response.status_code", status);
+    }
+    tracing::debug!(status, outcome, duration_ms = waited.as_secs_f64() * 1000.0, "grid request");
+}

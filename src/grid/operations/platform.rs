@@ -1,0 +1,23 @@
+//! The platform's configuration, and its test webhook.
+
+use crate::grid::client::{Call, Client, Request};
+use crate::grid::model::{PlatformConfig, TestWebhookResult};
+use crate::grid::{Error, Operation};
+
+impl Client {
+    /// Reads the platform's configuration (`GET /config`).
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn get_platform_config(&self, call: &Call) -> Result<PlatformConfig, Error> {
+        self.json(call, Request::new(Operation::GetPlatformConfig, None)).await
+    }
+
+    /// Asks Grid to send a test webhook (`POST /sandbox/webhooks/test`). Sent once.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn send_test_webhook(&self, call: &Call) -> Result<TestWebhookResult, Error> {
+        self.json(call, Request::new(Operation::SendTestWebhook, None)).await
+    }
+}

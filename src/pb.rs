@@ -1,0 +1,49 @@
+//! The API's messages, clients and servers, generated from `proto/gridgate/v1`, and their descriptors.
+//!
+//! The protos are the reference of every item here. Messages with personal data have a
+//! [`Debug`](std::fmt::Debug) that leaves out the fields marked `debug_redact` in the protos.
+//! This module knows nothing of Grid or of the rest of the crate.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+pub use generated::*;
+
+/// The encoded `google.protobuf.FileDescriptorSet` of the package and all it imports, with comments.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gridgate.v1.binpb"));
+
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an answer is made once and sent, so its size on the stack matters little"
+)]
+#[allow(clippy::doc_lazy_continuation, reason = "prost indents the lists of the protos' comments in its own way")]
+mod generated {
+    use super::EnumName;
+
+    include!(concat!(env!("OUT_DIR"), "/gridgate.v1.rs"));
+    include!(concat!(env!("OUT_DIR"), "/gridgate.v1.debug.rs"));
+}
+
+/// Prints the number that prost keeps for an enum by the enum's name, or as the number where it has none.
+struct EnumName<E> {
+    number: i32,
+    of: PhantomData<E>,
+}
+
+impl<E> EnumName<E> {
+    fn of(number: i32) -> Self {
+        Self { number, of: PhantomData }
+    }
+}
+
+impl<E: TryFrom<i32> + fmt::Debug> fmt::Debug for EnumName<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match E::try_from(self.number) {
+            Ok(known) => known.fmt(f),
+            Err(_) => self.number.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! Bulk imports: a CSV on its way through, and the job it becomes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tonic::{Status, Streaming};
+
+use crate::grid;
+use crate::grid::{Call, Client, model};
+use crate::pb;
+use crate::rpc::{Error, open_enum, timestamp};
+
+/// Streams the file to Grid while it arrives; nothing of it is kept.
+pub(super) async fn stream_through(
+    grid: &Client,
+    call: &Call,
+    requests: Streaming<pb::ImportCustomersRequest>,
+) -> Result<pb::ImportCustomersResponse, Error> {
+    // Why the caller's stream broke, if it did: the client of Grid only learns that it did. The lock guards that one
+    // status, and is held for no longer than it takes to put it there or take it.
+    let broken = Arc::new(Mutex::new(None::<Status>));
+    let seen = Arc::clone(&broken);
+    let chunks = requests.map(move |request| match request {
+        Ok(pb::ImportCustomersRequest { chunk }) => Ok::<Bytes, Status>(chunk),
+        Err(status) => {
+            if let Ok(mut slot) = seen.lock() {
+                *slot = Some(status.clone());
+            }
+            Err(status)
+        }
+    });
+    match grid.import_customers(call, chunks).await {
+        Ok(accepted) => Ok(accepted.into()),
+        Err(error @ grid::Error::UploadBrokenOff { .. }) => {
+            let status = broken.lock().ok().and_then(|mut slot| slot.take());
+            Err(status.map_or_else(|| error.into(), Error::BrokenStream))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl From<model::ImportJobAccepted> for pb::ImportCustomersResponse {
+    fn from(accepted: model::ImportJobAccepted) -> Self {
+        let model::ImportJobAccepted { job_id, status } = accepted;
+        let (status, status_raw) =
+            open_enum::both::<_, pb::ImportJobStatus>(Some(&status), model::ImportJobStatus::as_str);
+        Self { job_id, status, status_raw }
+    }
+}
+
+impl From<model::ImportJob> for pb::ImportJob {
+    fn from(job: model::ImportJob) -> Self {
+        let model::ImportJob { id, status, progress, errors, completed_at } = job;
+        let (status, status_raw) =
+            open_enum::both::<_, pb::ImportJobStatus>(Some(&status), model::ImportJobStatus::as_str);
+        Self {
+            id,
+            status,
+            status_raw,
+            progress: Some(progress.into()),
+            errors: errors.into_iter().map(Into::into).collect(),
+            completed_at: completed_at.map(timestamp::to_pb),
+        }
+    }
+}
+
+impl From<model::ImportProgress> for pb::ImportJobProgress {
+    fn from(progress: model::ImportProgress) -> Self {
+        let model::ImportProgress { total, processed, successful, failed } = progress;
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        Self { total: count(total), processed: count(processed), successful: count(successful), failed: count(failed) }
+    }
+}
+
+impl From<model::ImportError> for pb::ImportJobError {
+    fn from(error: model::ImportError) -> Self {
+        let model::ImportError { correlation_id, code, message, details } = error;
+        let details = (!details.is_empty()).then(|| to_struct(details));
+        Self { correlation_id, code, message, details }
+    }
+}
+
+fn to_struct(object: serde_json::Map<String, serde_json::Value>) -> prost_types::Struct {
+    let fields: BTreeMap<_, _> = object.into_iter().map(|(name, value)| (name, to_value(value))).collect();
+    prost_types::Struct { fields }
+}
+
+/// JSON as `google.protobuf.Value`. serde_json bounds how deep a parsed value nests, so this recursion is bounded too.
+fn to_value(value: serde_json::Value) -> prost_types::Value {
+    use prost_types::value::Kind;
+    let kind = match value {
+        serde_json::Value::Null => Kind::NullValue(0),
+        serde_json::Value::Bool(yes) => Kind::BoolValue(yes),
+        serde_json::Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
+        serde_json::Value::String(text) => Kind::StringValue(text),
+        serde_json::Value::Array(list) => {
+            Kind::ListValue(prost_types::ListValue { values: list.into_iter().map(to_value).collect() })
+        }
+        serde_json::Value::Object(object) => Kind::StructValue(to_struct(object)),
+    };
+    prost_types::Value { kind: Some(kind) }
+}

@@ -1,0 +1,180 @@
+//! DocumentService: documents of customers and beneficial owners.
+
+use bytes::Bytes;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::error::required_id;
+use super::page::Listed;
+use super::upload::{self, Part, Upload, UploadMemory};
+use super::{Error, Violations, call, open_enum, page, timestamp};
+use crate::grid::model;
+use crate::grid::{Client, DocumentFile};
+use crate::pb;
+use crate::pb::document_service_server::DocumentService;
+
+const DOCUMENT: &str = "gridgate.v1.Document";
+const DOCUMENT_HOLDER: &str = "gridgate.v1.DocumentHolder";
+
+/// The implementation of `gridgate.v1.DocumentService`.
+#[derive(Debug, Clone)]
+pub struct Documents {
+    grid: Client,
+    memory: UploadMemory,
+}
+
+impl Documents {
+    /// Answers calls by asking `grid`; documents under way hold no more than `memory`.
+    #[must_use]
+    pub fn new(grid: Client, memory: UploadMemory) -> Self {
+        Self { grid, memory }
+    }
+}
+
+#[tonic::async_trait]
+impl DocumentService for Documents {
+    async fn upload_document(
+        &self,
+        request: Request<Streaming<pb::UploadDocumentRequest>>,
+    ) -> Result<Response<pb::UploadDocumentResponse>, Status> {
+        let call = call::of(&request);
+        let Upload { metadata, content, kind, memory: _held } =
+            upload::collect(request.into_inner(), &self.memory).await?;
+        let pb::UploadDocumentMetadata {
+            document_holder,
+            document_type,
+            side,
+            country,
+            document_number,
+            issuing_authority,
+            file_name,
+        } = metadata;
+        let mut violations = Violations::default();
+        let holder = violations.id("metadata.document_holder", &document_holder);
+        let side = open_enum::read::<pb::DocumentSide>("metadata.side", side, &mut violations).word();
+        let holder = violations.finish(holder)?;
+        let document_holder = Some(holder.as_str().to_owned());
+        let fields =
+            model::DocumentFields { document_holder, document_type, side, country, document_number, issuing_authority };
+        let file = file(content, kind, file_name);
+        let document =
+            self.grid.upload_document(&call, fields, file).await.map_err(Error::about(DOCUMENT_HOLDER, &holder))?;
+        Ok(Response::new(pb::UploadDocumentResponse { document: Some(document.into()) }))
+    }
+
+    async fn replace_document(
+        &self,
+        request: Request<Streaming<pb::ReplaceDocumentRequest>>,
+    ) -> Result<Response<pb::ReplaceDocumentResponse>, Status> {
+        let call = call::of(&request);
+        let Upload { metadata, content, kind, memory: _held } =
+            upload::collect(request.into_inner(), &self.memory).await?;
+        let pb::ReplaceDocumentMetadata {
+            document_id,
+            document_type,
+            side,
+            country,
+            document_number,
+            issuing_authority,
+            file_name,
+        } = metadata;
+        let mut violations = Violations::default();
+        let id = violations.id("metadata.document_id", &document_id);
+        let side = open_enum::read::<pb::DocumentSide>("metadata.side", side, &mut violations).word();
+        let id = violations.finish(id)?;
+        let document_holder = None;
+        let fields =
+            model::DocumentFields { document_holder, document_type, side, country, document_number, issuing_authority };
+        let file = file(content, kind, file_name);
+        let document =
+            self.grid.replace_document(&call, &id, fields, file).await.map_err(Error::about(DOCUMENT, &id))?;
+        Ok(Response::new(pb::ReplaceDocumentResponse { document: Some(document.into()) }))
+    }
+
+    async fn get_document(
+        &self,
+        request: Request<pb::GetDocumentRequest>,
+    ) -> Result<Response<pb::GetDocumentResponse>, Status> {
+        let call = call::of(&request);
+        let id = required_id("document_id", &request.into_inner().document_id)?;
+        let document = self.grid.get_document(&call, &id).await.map_err(Error::about(DOCUMENT, &id))?;
+        Ok(Response::new(pb::GetDocumentResponse { document: Some(document.into()) }))
+    }
+
+    async fn list_documents(
+        &self,
+        request: Request<pb::ListDocumentsRequest>,
+    ) -> Result<Response<pb::ListDocumentsResponse>, Status> {
+        let call = call::of(&request);
+        let pb::ListDocumentsRequest { page_size, page_token, document_holder } = request.into_inner();
+        let mut violations = Violations::default();
+        let page = page::request(page_size, page_token, &mut violations);
+        violations.check()?;
+        let listed = self.grid.list_documents(&call, document_holder.as_deref(), &page).await.map_err(Error::from)?;
+        let Listed { rows: documents, next_page_token, total_size } = listed.into();
+        Ok(Response::new(pb::ListDocumentsResponse { documents, next_page_token, total_size }))
+    }
+
+    async fn delete_document(
+        &self,
+        request: Request<pb::DeleteDocumentRequest>,
+    ) -> Result<Response<pb::DeleteDocumentResponse>, Status> {
+        let call = call::of(&request);
+        let id = required_id("document_id", &request.into_inner().document_id)?;
+        self.grid.delete_document(&call, &id).await.map_err(Error::about(DOCUMENT, &id))?;
+        Ok(Response::new(pb::DeleteDocumentResponse {}))
+    }
+}
+
+fn file(content: Bytes, kind: upload::Kind, name: Option<String>) -> DocumentFile {
+    let file_name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| kind.file_name().to_owned());
+    DocumentFile { file_name, media_type: kind.media_type(), content }
+}
+
+impl Part for pb::UploadDocumentRequest {
+    type Metadata = pb::UploadDocumentMetadata;
+
+    fn split(self) -> (Option<Self::Metadata>, Bytes) {
+        let Self { metadata, chunk } = self;
+        (metadata, chunk)
+    }
+}
+
+impl Part for pb::ReplaceDocumentRequest {
+    type Metadata = pb::ReplaceDocumentMetadata;
+
+    fn split(self) -> (Option<Self::Metadata>, Bytes) {
+        let Self { metadata, chunk } = self;
+        (metadata, chunk)
+    }
+}
+
+impl From<model::Document> for pb::Document {
+    fn from(document: model::Document) -> Self {
+        let model::Document {
+            id,
+            document_holder,
+            document_type,
+            side,
+            country,
+            document_number,
+            issuing_authority,
+            file_name,
+            created_at,
+            updated_at,
+        } = document;
+        let (side, side_raw) = open_enum::both::<_, pb::DocumentSide>(side.as_ref(), model::DocumentSide::as_str);
+        Self {
+            id,
+            document_holder,
+            document_type,
+            side,
+            side_raw,
+            country,
+            document_number,
+            issuing_authority,
+            file_name,
+            created_at: created_at.map(timestamp::to_pb),
+            updated_at: updated_at.map(timestamp::to_pb),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The deadline of a call: what the caller asked for with `grpc-timeout`, or the server's default.
+//!
+//! It bounds the whole call, its response body included, and is answered with DEADLINE_EXCEEDED; when it passes, the
+//! handler is dropped, and with it the call to Grid that it waits for. (tonic's own timeout answers CANCELLED, covers
+//! the head of the response only, and ignores a header that it cannot read.) The handler finds it in the request's
+//! extensions as [`Deadline`], so that retries stop in time.
+//!
+//! What it cannot bound is a caller who stops reading: HTTP/2 then asks for no more of the body. Such a stream ends
+//! with the caller's reset, or with its connection.
+
+use super::ending::{Ending, EndingBody, EndingFuture};
+use super::grpc_timeout;
+use super::methods::{MethodKind, Methods};
+use http::{Request, Response};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+use tower::{Layer, Service};
+
+/// How long calls may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// A unary call that brings no deadline.
+    pub default: Duration,
+    /// An upload (a stream of requests) that brings no deadline.
+    pub upload: Duration,
+    /// The longest that is granted to either, whatever the caller asks for.
+    pub max: Duration,
+}
+
+impl Deadlines {
+    /// When a call that begins now ends at the latest. `None`: it has no limit, which only streams of responses can
+    /// have; they take a caller's deadline as it is.
+    fn of(&self, kind: MethodKind, asked: Option<Duration>) -> Option<Instant> {
+        let timeout = match kind {
+            MethodKind::Unary => asked.unwrap_or(self.default).min(self.max),
+            MethodKind::Upload => asked.unwrap_or(self.upload).min(self.max),
+            MethodKind::Stream => asked?,
+        };
+        Instant::now().checked_add(timeout)
+    }
+}
+
+/// When a call ends at the latest. In the extensions of every request that has passed the [`DeadlineLayer`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// The instant; `None` for a stream of responses whose caller set no limit.
+    #[must_use]
+    pub fn instant(&self) -> Option<Instant> {
+        self.0
+    }
+}
+
+/// Gives every call its deadline, and ends it then.
+#[derive(Debug, Clone)]
+pub struct DeadlineLayer {
+    deadlines: Deadlines,
+    methods: Arc<Methods>,
+}
+
+impl DeadlineLayer {
+    /// Deadlines by the kind of method.
+    #[must_use]
+    pub fn new(deadlines: Deadlines, methods: Methods) -> Self {
+        DeadlineLayer { deadlines, methods: Arc::new(methods) }
+    }
+}
+
+impl<S> Layer<S> for DeadlineLayer {
+    type Service = DeadlineService<S>;
+
+    fn layer(&self, inner: S) -> DeadlineService<S> {
+        DeadlineService { inner, layer: self.clone() }
+    }
+}
+
+/// What [`DeadlineLayer`] makes of a service.
+#[derive(Debug, Clone)]
+pub struct DeadlineService<S> {
+    inner: S,
+    layer: DeadlineLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for DeadlineService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<EndingBody<R, UntilDeadline>>;
+    type Error = S::Error;
+    type Future = EndingFuture<S::Future, UntilDeadline>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let asked = match grpc_timeout::parse(request.headers()) {
+            Ok(asked) => asked,
+            Err(malformed) => {
+                return EndingFuture::refused(status(
+                    Code::InvalidArgument,
+                    &malformed.to_string(),
+                    "MALFORMED_TIMEOUT",
+                ));
+            }
+        };
+        let kind = self.layer.methods.kind(request.uri().path());
+        let deadline = Deadline(self.layer.deadlines.of(kind, asked));
+        let ending = UntilDeadline { deadline, sleep: None };
+        if ending.has_come() {
+            return EndingFuture::refused(ending.status());
+        }
+        request.extensions_mut().insert(deadline);
+        EndingFuture::new(self.inner.call(request), ending)
+    }
+}
+
+/// The ending of a call at its deadline.
+pub struct UntilDeadline {
+    deadline: Deadline,
+    /// Set up when first waited for: most bodies are complete as soon as the head is, and need no timer.
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Ending for UntilDeadline {
+    fn has_come(&self) -> bool {
+        self.deadline.instant().is_some_and(|instant| instant <= Instant::now())
+    }
+
+    fn poll_come(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(instant) = self.deadline.instant() else { return Poll::Pending };
+        self.sleep.get_or_insert_with(|| Box::pin(sleep_until(instant))).as_mut().poll(cx)
+    }
+
+    fn status(&self) -> Status {
+        status(Code::DeadlineExceeded, "the deadline of the call passed before it was done", "DEADLINE_EXCEEDED")
+    }
+}
+
+fn status(code: Code, message: &str, reason: &str) -> Status {
+    let details = ErrorDetails::with_error_info(reason, "gridgate", std::collections::HashMap::new());
+    Status::with_error_details(code, message, details)
+}

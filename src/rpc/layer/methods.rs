@@ -1,0 +1,76 @@
+//! What kind of call a path is, read from the descriptors of the services, so that a new RPC needs no entry anywhere.
+
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
+use std::collections::HashMap;
+
+/// How the messages of a call flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MethodKind {
+    /// One request, one response.
+    Unary,
+    /// A stream of requests, one response: an upload.
+    Upload,
+    /// A stream of responses: it ends when caller or server want it to, and has no deadline of its own.
+    Stream,
+}
+
+/// The kind of every method that is served, by its path (`/package.Service/Method`).
+#[derive(Debug, Clone, Default)]
+pub struct Methods {
+    kinds: HashMap<String, MethodKind>,
+}
+
+impl Methods {
+    /// The methods of every service in encoded `google.protobuf.FileDescriptorSet`s.
+    ///
+    /// # Errors
+    /// One of them cannot be decoded.
+    pub fn from_descriptors<'d>(sets: impl IntoIterator<Item = &'d [u8]>) -> Result<Methods, prost::DecodeError> {
+        let mut kinds = HashMap::new();
+        for set in sets {
+            for file in FileDescriptorSet::decode(set)?.file {
+                for service in &file.service {
+                    for method in &service.method {
+                        let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                        let kind = match (method.client_streaming(), method.server_streaming()) {
+                            (_, true) => MethodKind::Stream,
+                            (true, false) => MethodKind::Upload,
+                            (false, false) => MethodKind::Unary,
+                        };
+                        kinds.insert(path, kind);
+                    }
+                }
+            }
+        }
+        Ok(Methods { kinds })
+    }
+
+    /// The kind of the method at `path`. One that does not exist is answered like a unary one.
+    #[must_use]
+    pub fn kind(&self, path: &str) -> MethodKind {
+        self.kinds.get(path).copied().unwrap_or(MethodKind::Unary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_come_from_the_descriptors() {
+        let methods =
+            Methods::from_descriptors([crate::pb::FILE_DESCRIPTOR_SET, tonic_health::pb::FILE_DESCRIPTOR_SET]).unwrap();
+        assert_eq!(methods.kind("/gridgate.v1.CustomerService/GetCustomer"), MethodKind::Unary);
+        assert_eq!(methods.kind("/gridgate.v1.CustomerService/ImportCustomers"), MethodKind::Upload);
+        assert_eq!(methods.kind("/gridgate.v1.DocumentService/UploadDocument"), MethodKind::Upload);
+        assert_eq!(methods.kind("/gridgate.v1.DocumentService/ReplaceDocument"), MethodKind::Upload);
+        assert_eq!(methods.kind("/grpc.health.v1.Health/Watch"), MethodKind::Stream);
+        assert_eq!(methods.kind("/no.such.Service/Method"), MethodKind::Unary);
+    }
+
+    #[test]
+    fn what_is_no_descriptor_set_is_an_error() {
+        assert!(Methods::from_descriptors([&b"\xff\xff"[..]]).is_err());
+    }
+}

@@ -1,0 +1,11 @@
+//! What calls pass on their way to a service.
+
+mod deadline;
+mod ending;
+mod grpc_timeout;
+mod methods;
+mod stop;
+
+pub use deadline::{Deadline, DeadlineLayer, DeadlineService, Deadlines};
+pub use methods::{MethodKind, Methods};
+pub use stop::{StopLayer, StopService};

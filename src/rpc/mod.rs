@@ -1,0 +1,32 @@
+//! The gRPC services: a file per resource, with the conversions between the API ([`crate::pb`]) and Grid's JSON
+//! ([`crate::grid::model`]) beside it.
+//!
+//! Nothing here knows the sandbox or how the server is put together. Handlers check only what can never be right, call
+//! Grid once, and convert; what a field must look like is Grid's business. Errors become a `tonic::Status` in
+//! [`status`] and nowhere else.
+
+mod beneficial_owner;
+mod business_info;
+mod call;
+mod customer;
+mod document;
+mod error;
+mod field_mask;
+mod field_path;
+mod layer;
+mod open_enum;
+mod page;
+mod platform;
+pub mod status;
+mod timestamp;
+mod upload;
+mod verification;
+
+pub use beneficial_owner::BeneficialOwners;
+pub use customer::Customers;
+pub use document::Documents;
+pub use error::{Error, Resource, Violations};
+pub use layer::{Deadline, DeadlineLayer, DeadlineService, Deadlines, MethodKind, Methods, StopLayer, StopService};
+pub use platform::Platform;
+pub use upload::UploadMemory;
+pub use verification::Verifications;

@@ -1,0 +1,203 @@
+//! The only place where an error becomes a `tonic::Status`. `docs/ERRORS.md` is its table.
+//!
+//! A status carries `google.rpc.Status` details: `ErrorInfo` always; `BadRequest` and `gridgate.v1.FieldErrors` for bad
+//! fields; `RetryInfo` (and `grpc-retry-pushback-ms`, gRFC A6) where it is known when to come back; `ResourceInfo` for
+//! what a call was about. Encoded they stay under [`MAX_DETAILS`].
+
+mod details;
+mod table;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tonic::{Code, Status};
+
+use super::error::{Error, Resource, Violations};
+use super::field_path;
+use crate::grid::{self, Operation, Refusal};
+use crate::pb;
+pub use details::MAX_DETAILS;
+use details::{BadField, Details};
+pub use table::code;
+
+/// `ErrorInfo.domain` of an error whose reason is Grid's own code.
+pub const GRID_DOMAIN: &str = "grid.lightspark.com";
+/// `ErrorInfo.domain` of an error whose reason is one of [`reason`].
+pub const GRIDGATE_DOMAIN: &str = "gridgate";
+
+/// The reasons of the domain [`GRIDGATE_DOMAIN`].
+pub mod reason {
+    /// The request can never be right; Grid was not asked.
+    pub const INVALID_REQUEST: &str = "INVALID_REQUEST";
+    /// Grid answered with an error and no code.
+    pub const GRID_ERROR: &str = "GRID_ERROR";
+    /// Grid answered with a redirect.
+    pub const GRID_REDIRECTED: &str = "GRID_REDIRECTED";
+    /// Grid could not be reached; it did not act.
+    pub const GRID_UNREACHABLE: &str = "GRID_UNREACHABLE";
+    /// Grid has been failing, so nothing was sent.
+    pub const GRID_CIRCUIT_OPEN: &str = "GRID_CIRCUIT_OPEN";
+    /// Too many requests to Grid are under way, so nothing was sent.
+    pub const GRID_SATURATED: &str = "GRID_SATURATED";
+    /// Grid did not answer a read.
+    pub const GRID_NO_ANSWER: &str = "GRID_NO_ANSWER";
+    /// Grid's answer to a read can't be understood.
+    pub const GRID_UNREADABLE: &str = "GRID_UNREADABLE";
+    /// A mutation was sent and its answer was lost: it may have been carried out.
+    pub const OUTCOME_UNKNOWN: &str = "OUTCOME_UNKNOWN";
+    /// The caller's stream of messages ended early; Grid has no complete file.
+    pub const UPLOAD_BROKEN_OFF: &str = "UPLOAD_BROKEN_OFF";
+    /// Uploads under way hold all the memory there is for uploads.
+    pub const UPLOADS_BUSY: &str = "UPLOADS_BUSY";
+    /// The caller's deadline passed.
+    pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
+}
+
+/// How long a caller should wait before another upload, when uploads hold all their memory.
+const UPLOADS_BUSY_RETRY: Duration = Duration::from_secs(1);
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(violations) => invalid(&violations),
+            Error::Grid { error, about } => grid(&error, about),
+            Error::UploadsBusy => Details::new(GRIDGATE_DOMAIN, reason::UPLOADS_BUSY)
+                .retry(Some(UPLOADS_BUSY_RETRY))
+                .status(Code::ResourceExhausted, "too many uploads are under way"),
+            Error::BrokenStream(status) => status,
+        }
+    }
+}
+
+/// The status of a call whose deadline passed before it was answered.
+#[must_use]
+pub fn deadline_exceeded() -> Status {
+    Details::new(GRIDGATE_DOMAIN, reason::DEADLINE_EXCEEDED)
+        .status(Code::DeadlineExceeded, "the deadline passed before the call was answered")
+}
+
+fn invalid(violations: &Violations) -> Status {
+    let fields = violations
+        .list()
+        .iter()
+        .map(|violation| BadField {
+            path: violation.field.clone(),
+            description: violation.description.clone(),
+            grid: None,
+        })
+        .collect::<Vec<_>>();
+    let message = match violations.list() {
+        [only] => format!("{} {}", only.field, only.description),
+        several => format!("{} fields are not valid", several.len()),
+    };
+    Details::new(GRIDGATE_DOMAIN, reason::INVALID_REQUEST).fields(fields).status(Code::InvalidArgument, &message)
+}
+
+fn grid(error: &grid::Error, about: Option<Resource>) -> Status {
+    let code = table::code(error);
+    log(error, code);
+    let operation = error.operation();
+    let details = match error {
+        grid::Error::Answered(refusal) => answered(refusal).retry(wait(refusal)),
+        grid::Error::Redirected { status, .. } => {
+            Details::new(GRIDGATE_DOMAIN, reason::GRID_REDIRECTED).metadata("http_status", status.to_string())
+        }
+        grid::Error::Unreachable { .. } => Details::new(GRIDGATE_DOMAIN, reason::GRID_UNREACHABLE),
+        grid::Error::CircuitOpen { retry_after, .. } => {
+            Details::new(GRIDGATE_DOMAIN, reason::GRID_CIRCUIT_OPEN).retry(Some(*retry_after))
+        }
+        grid::Error::Saturated { .. } => Details::new(GRIDGATE_DOMAIN, reason::GRID_SATURATED),
+        grid::Error::ReadLost { retry_after, .. } => {
+            Details::new(GRIDGATE_DOMAIN, reason::GRID_NO_ANSWER).retry(*retry_after)
+        }
+        grid::Error::OutcomeUnknown { .. } => Details::new(GRIDGATE_DOMAIN, reason::OUTCOME_UNKNOWN),
+        grid::Error::Unreadable { .. } => Details::new(GRIDGATE_DOMAIN, reason::GRID_UNREADABLE),
+        grid::Error::UploadBrokenOff { .. } => Details::new(GRIDGATE_DOMAIN, reason::UPLOAD_BROKEN_OFF),
+        grid::Error::DeadlineExceeded { may_have_acted, .. } => {
+            Details::new(GRIDGATE_DOMAIN, reason::DEADLINE_EXCEEDED)
+                .metadata("may_have_acted", may_have_acted.to_string())
+        }
+    };
+    let about = about.filter(|_| matches!(code, Code::NotFound | Code::AlreadyExists | Code::FailedPrecondition));
+    details.metadata("operation", operation.name().to_owned()).resource(about).status(code, &message(error))
+}
+
+fn answered(refusal: &Refusal) -> Details {
+    let details = match &refusal.code {
+        Some(code) => Details::new(GRID_DOMAIN, code),
+        None => Details::new(GRIDGATE_DOMAIN, reason::GRID_ERROR),
+    };
+    let fields = refusal.field_errors.iter().map(|error| bad_field(refusal.operation, error)).collect();
+    details.fields(fields).metadata("http_status", refusal.status.to_string())
+}
+
+fn bad_field(operation: Operation, error: &grid::model::FieldError) -> BadField {
+    let grid::model::FieldError { field, message, constraint } = error;
+    let path = field_path::to_api(operation, field);
+    let grid::model::FieldConstraint { format, pattern, allowed, min_length, max_length } =
+        constraint.clone().unwrap_or_default();
+    let grid = pb::FieldError {
+        field: path.clone(),
+        grid_field: field.clone(),
+        message: message.clone(),
+        format,
+        pattern,
+        allowed_values: allowed,
+        min_length,
+        max_length,
+    };
+    BadField { path, description: message.clone().unwrap_or_else(|| "is not valid".to_owned()), grid: Some(grid) }
+}
+
+/// When to come back: what Grid said in `Retry-After`, or until when the resource is locked.
+fn wait(refusal: &Refusal) -> Option<Duration> {
+    let locked = refusal.locked_until.and_then(|until| Duration::try_from(until.duration_since(Timestamp::now())).ok());
+    refusal.retry_after.or(locked)
+}
+
+/// Words for the caller. Grid's own are scrubbed already; the transport's reasons stay in the log.
+fn message(error: &grid::Error) -> String {
+    match error {
+        grid::Error::Answered(refusal) if is_our_credentials(refusal) => "Grid refused gridgate's credentials".to_owned(),
+        grid::Error::Answered(refusal) => match &refusal.message {
+            Some(message) => format!("Grid: {message}"),
+            None => format!("Grid answered {}", refusal.status),
+        },
+        grid::Error::Redirected { .. } => "Grid answered with a redirect, which is not followed".to_owned(),
+        grid::Error::Unreachable { .. } => "Grid can't be reached; nothing was done".to_owned(),
+        grid::Error::CircuitOpen { .. } => "Grid has been failing, so it was not asked; nothing was done".to_owned(),
+        grid::Error::Saturated { .. } => "too many calls to Grid are under way; nothing was done".to_owned(),
+        grid::Error::ReadLost { .. } => "Grid did not answer".to_owned(),
+        grid::Error::OutcomeUnknown { .. } => {
+            "the request was sent to Grid and its answer was lost: it may have been carried out; look before repeating it"
+                .to_owned()
+        }
+        grid::Error::Unreadable { .. } => "Grid's answer can't be understood".to_owned(),
+        grid::Error::UploadBrokenOff { .. } => "the stream of messages ended early; Grid has no complete file".to_owned(),
+        grid::Error::DeadlineExceeded { may_have_acted: true, .. } => {
+            "the deadline passed; the request was sent to Grid and may have been carried out".to_owned()
+        }
+        grid::Error::DeadlineExceeded { may_have_acted: false, .. } => "the deadline passed; nothing was done".to_owned(),
+    }
+}
+
+fn is_our_credentials(refusal: &Refusal) -> bool {
+    refusal.status == 401 && table::code_of_refusal(refusal) == Code::Internal
+}
+
+/// Says once what went wrong: loudly what an operator has to mend, quietly what is the caller's affair.
+fn log(error: &grid::Error, code: Code) {
+    let operation = error.operation().name();
+    if let grid::Error::Answered(refusal) = error
+        && is_our_credentials(refusal)
+    {
+        tracing::error!(operation, %error, "Grid refuses our credentials: check GRID_CLIENT_ID and GRID_CLIENT_SECRET");
+    } else if matches!(code, Code::Internal | Code::Unknown | Code::Unavailable) {
+        tracing::warn!(operation, ?code, %error, "a call to Grid failed");
+    } else {
+        tracing::debug!(operation, ?code, %error, "a call to Grid was not carried out");
+    }
+}
+
+#[cfg(test)]
+mod tests;

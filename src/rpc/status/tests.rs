@@ -1,0 +1,152 @@
+//! The table of `docs/ERRORS.md`, walked row by row: what it says is what callers get.
+
+use std::time::Duration;
+
+use tonic_types::StatusExt;
+
+use super::*;
+use crate::grid::model::FieldError;
+
+const DOCUMENT: &str = include_str!("../../../docs/ERRORS.md");
+
+/// The rows of the table that begins with `header`, cell by cell.
+fn rows(header: &str) -> Vec<Vec<&'static str>> {
+    let table = DOCUMENT.split_once(header).unwrap().1;
+    table
+        .lines()
+        .skip(1)
+        .skip_while(|line| line.starts_with("|---"))
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect()
+}
+
+fn code_named(name: &str) -> Code {
+    let all = (0..=16).map(Code::from);
+    all.into_iter().find(|code| format!("{code:?}").to_uppercase() == name.replace('_', "")).unwrap()
+}
+
+fn refusal(operation: Operation, status: u16, code: Option<&str>) -> grid::Error {
+    grid::Error::Answered(Box::new(Refusal {
+        operation,
+        status,
+        code: code.map(str::to_owned),
+        message: Some("Grid's words".to_owned()),
+        field_errors: Vec::new(),
+        retry_after: None,
+        locked_until: None,
+    }))
+}
+
+#[test]
+fn every_answer_of_grid_has_the_code_of_the_first_row_that_fits() {
+    let table = rows("| HTTP status | Grid's code | call | gRPC code |");
+    assert!(table.len() > 25, "the table was found");
+    let words: Vec<&str> = table.iter().map(|row| row[1]).filter(|&word| word != "*").chain(["NEW_CODE"]).collect();
+    for status in 400..=599_u16 {
+        for &operation in Operation::ALL {
+            for word in words.iter().map(|&word| Some(word)).chain([None]) {
+                let fits = |cell: &str, value: &str| cell == "*" || cell == value;
+                let row = table
+                    .iter()
+                    .find(|row| {
+                        fits(row[0], &status.to_string())
+                            && fits(row[1], word.unwrap_or_default())
+                            && fits(row[2], operation.name())
+                    })
+                    .unwrap();
+                let status_of_call = Status::from(Error::from(refusal(operation, status, word)));
+                assert_eq!(status_of_call.code(), code_named(row[3]), "{operation} {status} {word:?}");
+                let info = status_of_call.get_details_error_info().unwrap();
+                let expected = word.map_or((GRIDGATE_DOMAIN, "GRID_ERROR"), |word| (GRID_DOMAIN, word));
+                assert_eq!((info.domain.as_str(), info.reason.as_str()), expected);
+                assert_eq!(info.metadata["http_status"], status.to_string());
+                assert_eq!(info.metadata["operation"], operation.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_lack_of_an_answer_has_the_code_and_reason_of_its_row() {
+    let operation = Operation::CreateCustomer;
+    let cause = String::new;
+    let soon = Duration::from_secs(2);
+    let errors: Vec<Error> = vec![
+        Violations::of("page_size", "must not be negative"),
+        grid::Error::Redirected { operation, status: 302 }.into(),
+        grid::Error::Unreachable { operation, cause: cause() }.into(),
+        grid::Error::CircuitOpen { operation, retry_after: soon }.into(),
+        grid::Error::Saturated { operation }.into(),
+        grid::Error::ReadLost { operation, cause: cause(), retry_after: None }.into(),
+        grid::Error::Unreadable { operation, cause: cause() }.into(),
+        grid::Error::OutcomeUnknown { operation, cause: cause() }.into(),
+        grid::Error::UploadBrokenOff { operation }.into(),
+        Error::UploadsBusy,
+        grid::Error::DeadlineExceeded { operation, may_have_acted: true }.into(),
+    ];
+    let mut table = rows("| reason (domain `gridgate`) | gRPC code | meaning |");
+    table.retain(|row| row[0] != "GRID_ERROR");
+    assert_eq!(errors.len(), table.len(), "each row has its error here");
+    for (error, row) in errors.into_iter().zip(table) {
+        let status = Status::from(error);
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), (row[0], GRIDGATE_DOMAIN));
+        assert_eq!(status.code(), code_named(row[1]), "{}", row[0]);
+        assert!(!status.message().is_empty());
+        assert!(status.details().len() <= MAX_DETAILS);
+    }
+}
+
+#[test]
+fn a_refusal_names_every_bad_field_in_the_apis_own_path() {
+    let mut error = refusal(Operation::CreateCustomer, 400, Some("INVALID_INPUT"));
+    if let grid::Error::Answered(refusal) = &mut error {
+        let field = |field: &str, message: &str| FieldError {
+            field: field.into(),
+            message: Some(message.into()),
+            constraint: None,
+        };
+        refusal.field_errors = vec![field("birthDate", "must be a date"), field("businessInfo.taxId", "is required")];
+    }
+    let status = Status::from(Error::from(error));
+    let bad_request = status.get_details_bad_request().unwrap();
+    let fields: Vec<_> = bad_request.field_violations.iter().map(|violation| violation.field.as_str()).collect();
+    assert_eq!(fields, ["individual.birth_date", "business.business_info.tax_id"]);
+    assert_eq!(status.message(), "Grid: Grid's words");
+}
+
+#[test]
+fn what_a_call_was_about_is_named_where_it_helps() {
+    let id = grid::ResourceId::parse("Customer:1").unwrap();
+    let about =
+        |status| Status::from(Error::about("gridgate.v1.Customer", &id)(refusal(Operation::GetCustomer, status, None)));
+    let info = about(404).get_details_resource_info().unwrap();
+    assert_eq!((info.resource_type.as_str(), info.resource_name.as_str()), ("gridgate.v1.Customer", "Customer:1"));
+    assert!(about(500).get_details_resource_info().is_none());
+}
+
+#[test]
+fn too_many_requests_and_locks_say_when_to_come_back() {
+    let mut error = refusal(Operation::ListCustomers, 429, None);
+    if let grid::Error::Answered(refusal) = &mut error {
+        refusal.retry_after = Some(Duration::from_secs(7));
+    }
+    let status = Status::from(Error::from(error));
+    assert_eq!(status.get_details_retry_info().unwrap().retry_delay, Some(Duration::from_secs(7)));
+    assert_eq!(status.metadata().get("grpc-retry-pushback-ms").unwrap(), "7000");
+
+    let mut error = refusal(Operation::UpdateCustomer, 423, None);
+    if let grid::Error::Answered(refusal) = &mut error {
+        refusal.locked_until = Some(Timestamp::now() + Duration::from_secs(60));
+    }
+    let delay = Status::from(Error::from(error)).get_details_retry_info().unwrap().retry_delay.unwrap();
+    assert!(delay > Duration::from_secs(50) && delay <= Duration::from_secs(60));
+}
+
+#[test]
+fn our_own_credentials_are_not_the_callers_fault() {
+    let status = Status::from(Error::from(refusal(Operation::GetCustomer, 401, Some("UNAUTHORIZED"))));
+    assert_eq!(status.code(), Code::Internal);
+    assert_eq!(status.message(), "Grid refused gridgate's credentials");
+}
