@@ -6,3 +6,4 @@ mod program;
 mod readme;
 mod server;
 mod support;
+mod sandbox;
