@@ -5,6 +5,8 @@
 mod config;
 mod deadline;
 mod grid_client;
+mod program;
 mod readme;
+mod sandbox;
 mod server;
 mod support;
