@@ -6,7 +6,8 @@
 
 use jiff::Timestamp;
 
-use super::event::{Confirmed, Doubt, Head, Observation, Origin, Outcome, Seen, Span, Subject};
+use super::event::{Observation, Origin, Outcome, Subject};
+use super::head::{Confirmed, Doubt, Head, Seen, Span};
 use super::id::{ObservationId, Position};
 
 /// How far our clock may be from Grid's, in microseconds (5 minutes). A webhook sent this close to the moment Grid was
