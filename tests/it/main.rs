@@ -1,1 +1,4 @@
-#![allow(missing_docs)]
+//! Integration tests, one binary; a module per subject.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod event_log;
