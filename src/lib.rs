@@ -1,12 +1,17 @@
 //! gridgate: Grid's customer onboarding (KYC and KYB) behind one gRPC API.
 //!
 //! [`grid`] is Grid's REST API: its JSON and the client that speaks to it. [`pb`] is the gRPC API, generated from the
-//! protos, and [`rpc`] answers it. [`kyc`] is what is known of every status, as a log of events, and how it came to be
-//! known; [`webhook`] is where Grid tells of it. [`config`] is what an operator sets.
+//! protos. [`rpc`] answers it by calling Grid. [`kyc`] is what happened: the event log, and the rule by which it is
+//! written. [`webhook`] is where Grid tells of it. [`sandbox`] is a local Grid, for development and tests. [`config`] is
+//! what an operator sets. [`server`] is where all of them are put together, and [`cli`] the commands that do so.
 
+pub mod cli;
 pub mod config;
 pub mod grid;
 pub mod kyc;
 pub mod pb;
 pub mod rpc;
+pub mod sandbox;
+pub mod server;
+pub mod telemetry;
 pub mod webhook;
