@@ -4,13 +4,10 @@
 
 mod config;
 mod deadline;
+mod event_log;
 mod grid_client;
 mod program;
 mod readme;
 mod sandbox;
 mod server;
 mod support;
-//! Integration tests, one binary; a module per subject.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
-mod event_log;

@@ -1,0 +1,132 @@
+//! What the door has seen since it was opened, in numbers.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use http::StatusCode;
+
+use super::outcome::Outcome;
+
+/// Counts; shared between the door and whoever exports them.
+#[derive(Debug)]
+pub struct Counters {
+    /// In the order of [`Outcome::ALL`].
+    outcomes: [AtomicU64; Outcome::ALL.len()],
+    /// By the first digit of the relay's status, from 1 to 5.
+    relayed: [AtomicU64; 5],
+    type_disagreed: AtomicU64,
+    head_timed_out: AtomicU64,
+    accepted: AtomicU64,
+    closed: AtomicU64,
+}
+
+/// The counts at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Requests by what became of them; every outcome is there.
+    pub outcomes: Vec<(Outcome, u64)>,
+    /// Requests that the relay answered, by the class of its status: 2 stands for 2xx.
+    pub relayed: Vec<(u8, u64)>,
+    /// Webhooks whose type names another status than their data.
+    pub type_disagreed: u64,
+    /// Connections that were cut because a request's head did not come in time, or the next request.
+    pub head_timed_out: u64,
+    /// Connections ever accepted.
+    pub connections_accepted: u64,
+    /// Connections open now.
+    pub connections_open: u64,
+}
+
+impl Snapshot {
+    /// How often this became of a webhook.
+    #[must_use]
+    pub fn of(&self, outcome: Outcome) -> u64 {
+        self.outcomes.iter().find(|(counted, _)| *counted == outcome).map_or(0, |(_, count)| *count)
+    }
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            outcomes: std::array::from_fn(|_| AtomicU64::new(0)),
+            relayed: std::array::from_fn(|_| AtomicU64::new(0)),
+            type_disagreed: AtomicU64::new(0),
+            head_timed_out: AtomicU64::new(0),
+            accepted: AtomicU64::new(0),
+            closed: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Counters {
+    /// The counts now. They are read one by one, so a request under way may be in one and not in another.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let Self { outcomes, relayed, type_disagreed, head_timed_out, accepted, closed } = self;
+        // In this order, so that no connection is counted as closed and not as accepted.
+        let connections_closed = closed.load(Relaxed);
+        let connections_accepted = accepted.load(Relaxed);
+        Snapshot {
+            outcomes: Outcome::ALL.iter().copied().zip(outcomes.iter().map(|count| count.load(Relaxed))).collect(),
+            relayed: (1..).zip(relayed.iter().map(|count| count.load(Relaxed))).collect(),
+            type_disagreed: type_disagreed.load(Relaxed),
+            head_timed_out: head_timed_out.load(Relaxed),
+            connections_accepted,
+            connections_open: connections_accepted.saturating_sub(connections_closed),
+        }
+    }
+
+    pub(super) fn count(&self, outcome: Outcome) {
+        add_one(self.outcomes.get(outcome as usize));
+    }
+
+    pub(super) fn count_relayed(&self, status: StatusCode) {
+        add_one(self.relayed.get(usize::from(status.as_u16() / 100).wrapping_sub(1)));
+    }
+
+    pub(super) fn count_disagreement(&self) {
+        add_one(Some(&self.type_disagreed));
+    }
+
+    pub(super) fn count_head_timeout(&self) {
+        add_one(Some(&self.head_timed_out));
+    }
+
+    pub(super) fn count_accepted(&self) {
+        add_one(Some(&self.accepted));
+    }
+
+    pub(super) fn count_closed(&self) {
+        add_one(Some(&self.closed));
+    }
+}
+
+fn add_one(count: Option<&AtomicU64>) {
+    if let Some(count) = count {
+        count.fetch_add(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_outcome_has_a_count_of_its_own() {
+        let counters = Counters::default();
+        for (times, outcome) in Outcome::ALL.iter().enumerate() {
+            (0..times).for_each(|_| counters.count(*outcome));
+        }
+        for (times, outcome) in Outcome::ALL.iter().enumerate() {
+            assert_eq!(counters.snapshot().of(*outcome), u64::try_from(times).unwrap());
+        }
+    }
+
+    #[test]
+    fn the_relays_answers_are_counted_by_class() {
+        let counters = Counters::default();
+        for status in [200, 202, 403, 500, 999] {
+            counters.count_relayed(StatusCode::from_u16(status).unwrap());
+        }
+        assert_eq!(counters.snapshot().relayed, [(1, 0), (2, 2), (3, 0), (4, 1), (5, 1)]);
+    }
+}

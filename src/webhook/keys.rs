@@ -1,0 +1,254 @@
+//! Grid's public keys: which signatures count.
+//!
+//! Several can be active at once, so that a key can be rotated without a moment in which webhooks are refused.
+
+use std::fmt;
+
+use aws_lc_rs::digest;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey};
+use rustls::pki_types::alg_id;
+use rustls::pki_types::pem::{self, PemObject as _, SectionKind};
+
+/// A key's short name for logs: the beginning of the SHA-256 of its SPKI, in hexadecimal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyId([u8; 6]);
+
+impl KeyId {
+    fn of(spki: &[u8]) -> Self {
+        let mut id = [0; 6];
+        id.iter_mut().zip(digest::digest(&digest::SHA256, spki).as_ref()).for_each(|(to, from)| *to = *from);
+        Self(id)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Why the keys cannot be used. No variant repeats what was given: it could be a private key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidKeys {
+    /// There is no key at all.
+    #[error("no public key is given")]
+    None,
+    /// There are more than can be tried for each webhook.
+    #[error("{count} public keys are given; at most {} can be active at once", PublicKeys::MAX)]
+    TooMany {
+        /// How many there are.
+        count: usize,
+    },
+    /// One of them is not what it has to be.
+    #[error("public key {number}: {problem}")]
+    Key {
+        /// Which one, counted from 1 over everything that was given.
+        number: usize,
+        /// What is wrong with it.
+        problem: KeyProblem,
+    },
+}
+
+/// What is wrong with one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyProblem {
+    /// There is no PEM in the text.
+    #[error("has no PEM block; it must begin with -----BEGIN PUBLIC KEY-----")]
+    NotPem,
+    /// The PEM begins and does not end, or is not base64 inside.
+    #[error("is broken PEM: its end line is missing, or what is between is not base64")]
+    BrokenPem,
+    /// It is a private key, which has no business here.
+    #[error("is a private key; give the public one, and consider the private one known")]
+    PrivateKey,
+    /// It is a certificate.
+    #[error("is a certificate; give the public key itself (SPKI, -----BEGIN PUBLIC KEY-----)")]
+    Certificate,
+    /// It is some other PEM block.
+    #[error("is PEM of another kind; it must be a public key (SPKI, -----BEGIN PUBLIC KEY-----)")]
+    OtherPem,
+    /// It is a key for something else than ECDSA over P-256.
+    #[error("is {0}; Grid signs with ECDSA over P-256")]
+    OtherAlgorithm(&'static str),
+    /// It is not a P-256 key that can be used: broken DER, an unknown algorithm, or a point off the curve.
+    #[error("is not a valid P-256 public key")]
+    NotP256,
+}
+
+/// Grid's public keys, at least one and at most [`PublicKeys::MAX`].
+#[derive(Clone)]
+pub struct PublicKeys(Vec<(KeyId, ParsedPublicKey)>);
+
+impl PublicKeys {
+    /// How many can be active at once. Each costs a verification for a webhook that none of them signed.
+    pub const MAX: usize = 8;
+
+    /// Takes keys as PEM (SPKI, `-----BEGIN PUBLIC KEY-----`); each text can hold several. Line breaks may be written as
+    /// `\n`, as they are in environment variables. The same key given twice counts once.
+    ///
+    /// # Errors
+    /// When there is no key, when there are too many, and when one of them is not a P-256 public key.
+    pub fn from_pem<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidKeys> {
+        let mut keys: Vec<(KeyId, ParsedPublicKey)> = Vec::new();
+        let mut number = 0;
+        for text in texts {
+            for key in blocks(text) {
+                number += 1;
+                let (id, key) = key.and_then(parse).map_err(|problem| InvalidKeys::Key { number, problem })?;
+                if keys.iter().all(|(known, _)| *known != id) {
+                    keys.push((id, key));
+                }
+            }
+        }
+        match keys.len() {
+            0 => Err(InvalidKeys::None),
+            count if count > Self::MAX => Err(InvalidKeys::TooMany { count }),
+            _ => Ok(Self(keys)),
+        }
+    }
+
+    /// The keys' short names, in the order they are tried.
+    pub fn ids(&self) -> impl Iterator<Item = KeyId> {
+        self.0.iter().map(|(id, _)| *id)
+    }
+
+    /// The key, if any, that made this DER signature of what has this SHA-256.
+    pub(super) fn which_signed(&self, sha256: &digest::Digest, der: &[u8]) -> Option<KeyId> {
+        self.0.iter().find(|(_, key)| key.verify_digest_sig(sha256, der).is_ok()).map(|(id, _)| *id)
+    }
+}
+
+impl fmt::Debug for PublicKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.ids().map(|id| id.to_string())).finish()
+    }
+}
+
+/// The SPKI of each PEM block of a text; one problem where there is none.
+fn blocks(text: &str) -> Vec<Result<Vec<u8>, KeyProblem>> {
+    let unescaped;
+    let text = if text.contains('\n') {
+        text
+    } else {
+        unescaped = text.replace("\\n", "\n");
+        &unescaped
+    };
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+    let blocks: Vec<_> = <(SectionKind, Vec<u8>)>::pem_slice_iter(text.as_bytes()).map(spki).collect();
+    match (blocks.is_empty(), text.contains("-----BEGIN ")) {
+        (false, _) => blocks,
+        (true, true) => vec![Err(KeyProblem::OtherPem)],
+        (true, false) => vec![Err(KeyProblem::NotPem)],
+    }
+}
+
+fn spki(block: Result<(SectionKind, Vec<u8>), pem::Error>) -> Result<Vec<u8>, KeyProblem> {
+    match block {
+        Ok((SectionKind::PublicKey, spki)) => Ok(spki),
+        Ok((SectionKind::PrivateKey | SectionKind::EcPrivateKey | SectionKind::RsaPrivateKey, _)) => {
+            Err(KeyProblem::PrivateKey)
+        }
+        Ok((SectionKind::Certificate, _)) => Err(KeyProblem::Certificate),
+        Ok(_) => Err(KeyProblem::OtherPem),
+        Err(_) => Err(KeyProblem::BrokenPem),
+    }
+}
+
+fn parse(spki: Vec<u8>) -> Result<(KeyId, ParsedPublicKey), KeyProblem> {
+    let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &spki);
+    key.map(|key| (KeyId::of(&spki), key)).map_err(|_| why_not(&spki))
+}
+
+/// What else than a P-256 key it is, told by the algorithm identifier that an SPKI begins with (RFC 5280, section 4.1).
+fn why_not(spki: &[u8]) -> KeyProblem {
+    let others = [
+        (alg_id::ECDSA_P384, "a P-384 key"),
+        (alg_id::ECDSA_P521, "a P-521 key"),
+        (alg_id::RSA_ENCRYPTION, "an RSA key"),
+        (alg_id::ED25519, "an Ed25519 key"),
+    ];
+    let is = |id: &[u8]| spki.windows(id.len()).take(8).any(|window| window == id);
+    let other = others.iter().find(|(id, _)| is(id.as_ref()));
+    other.map_or(KeyProblem::NotP256, |(_, name)| KeyProblem::OtherAlgorithm(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::encoding::AsDer as _;
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
+        Ed25519KeyPair, KeyPair as _,
+    };
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    fn pem(label: &str, der: &[u8]) -> String {
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
+    }
+
+    fn ec(algorithm: &'static EcdsaSigningAlgorithm) -> String {
+        let pair = EcdsaKeyPair::generate(algorithm).unwrap();
+        pem("PUBLIC KEY", pair.public_key().as_der().unwrap().as_ref())
+    }
+
+    fn problem(text: &str) -> KeyProblem {
+        match PublicKeys::from_pem([text]) {
+            Err(InvalidKeys::Key { number: 1, problem }) => problem,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn several_keys_come_from_one_text_or_from_many_and_each_counts_once() {
+        let (one, two) = (ec(&ECDSA_P256_SHA256_ASN1_SIGNING), ec(&ECDSA_P256_SHA256_ASN1_SIGNING));
+        let both = format!("{one}\n{two}");
+        assert_eq!(PublicKeys::from_pem([both.as_str()]).unwrap().ids().count(), 2);
+        assert_eq!(PublicKeys::from_pem([one.as_str(), two.as_str(), one.as_str()]).unwrap().ids().count(), 2);
+        let escaped = one.replace('\n', "\\n");
+        assert_eq!(PublicKeys::from_pem([escaped.as_str()]).unwrap().ids().count(), 1);
+        let windows = one.replace('\n', "\r\n");
+        assert_eq!(PublicKeys::from_pem([windows.as_str()]).unwrap().ids().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_key_says_what_it_is() {
+        let p256 = ec(&ECDSA_P256_SHA256_ASN1_SIGNING);
+        assert_eq!(problem("MFkwEwYHKoZIzj0CAQ"), KeyProblem::NotPem);
+        assert_eq!(problem(p256.trim_end_matches("-----END PUBLIC KEY-----\n")), KeyProblem::BrokenPem);
+        assert_eq!(problem(&p256.replace("\nMF", "\n!!")), KeyProblem::BrokenPem);
+        assert_eq!(problem(&pem("PRIVATE KEY", b"secret")), KeyProblem::PrivateKey);
+        assert_eq!(problem(&pem("EC PRIVATE KEY", b"secret")), KeyProblem::PrivateKey);
+        assert_eq!(problem(&pem("CERTIFICATE", b"x")), KeyProblem::Certificate);
+        assert_eq!(problem(&pem("PGP MESSAGE", b"x")), KeyProblem::OtherPem);
+        assert_eq!(problem(&pem("PUBLIC KEY", b"x")), KeyProblem::NotP256);
+        let p384 = ec(&ECDSA_P384_SHA384_ASN1_SIGNING);
+        assert_eq!(problem(&p384), KeyProblem::OtherAlgorithm("a P-384 key"));
+        let ed25519 = Ed25519KeyPair::generate().unwrap();
+        let ed25519 = pem("PUBLIC KEY", ed25519.public_key().as_der().unwrap().as_ref());
+        assert_eq!(problem(&ed25519), KeyProblem::OtherAlgorithm("an Ed25519 key"));
+    }
+
+    #[test]
+    fn the_point_has_to_be_on_the_curve() {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+        let mut spki = pair.public_key().as_der().unwrap().as_ref().to_vec();
+        *spki.last_mut().unwrap() ^= 1;
+        assert_eq!(problem(&pem("PUBLIC KEY", &spki)), KeyProblem::NotP256);
+    }
+
+    #[test]
+    fn the_second_key_is_named_and_none_or_too_many_are_refused() {
+        let good = ec(&ECDSA_P256_SHA256_ASN1_SIGNING);
+        let error = PublicKeys::from_pem([good.as_str(), "nonsense"]).unwrap_err();
+        assert_eq!(error.to_string(), "public key 2: has no PEM block; it must begin with -----BEGIN PUBLIC KEY-----");
+        assert_eq!(PublicKeys::from_pem([]).unwrap_err(), InvalidKeys::None);
+        assert_eq!(PublicKeys::from_pem(["", " \n"]).unwrap_err(), InvalidKeys::None);
+        let many: Vec<_> = (0..9).map(|_| ec(&ECDSA_P256_SHA256_ASN1_SIGNING)).collect();
+        let error = PublicKeys::from_pem(many.iter().map(String::as_str)).unwrap_err();
+        assert_eq!(error, InvalidKeys::TooMany { count: 9 });
+    }
+}

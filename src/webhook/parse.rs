@@ -1,0 +1,181 @@
+//! What a webhook says.
+//!
+//! Only what is kept is read: ids, statuses, times. Nothing else in a body can hide a decision by being of another shape
+//! than today, and no personal data is copied out of it. Unknown types and fields are no error. Of texts that come from
+//! a body, only those that have a place in the event log get out of here; serde's error messages, which repeat values,
+//! do not.
+
+mod data;
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use self::data::{Envelope, customer, verification};
+use super::field_names::field_names;
+use super::loose::{Loose, is_object};
+use super::signature::Verified;
+use crate::kyc::event::Observation;
+use crate::kyc::id::{CustomerId, ObservationId};
+
+/// The longest type that is kept; Grid's longest has 44 bytes.
+const MAX_TYPE_BYTES: usize = 128;
+
+/// A webhook that can be read, at least as to what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id, by which copies are told.
+    pub id: ObservationId,
+    /// Its type.
+    pub webhook_type: WebhookType,
+    /// When Grid sent it.
+    pub timestamp: Option<Timestamp>,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What a webhook says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// The status of a customer or of a verification.
+    Status {
+        /// What there is to record.
+        observation: Box<Observation>,
+        /// Whether the type names another status than the data. The data counts: it is the whole customer or
+        /// verification, with its own `updatedAt`, and whatever is doubtful about it is for the rule of the log.
+        type_disagrees: bool,
+    },
+    /// It is about KYC, and what it says of it cannot be understood.
+    Unreadable(Unreadable),
+    /// A test of the endpoint (`TEST`).
+    Test,
+    /// A bulk import ended (`BULK_UPLOAD.*`). It says nothing of any customer's status.
+    BulkUpload,
+    /// Not about KYC.
+    Other,
+}
+
+/// What is kept of a webhook whose data cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What could not be understood.
+    pub reason: Reason,
+    /// The paths of the fields its data has, without their values.
+    pub field_names: Vec<String>,
+    /// The customer it is about, where that much could be read.
+    pub customer: Option<CustomerId>,
+}
+
+/// Why the data of a webhook about KYC could not be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Reason {
+    /// There is none.
+    #[error("it has no data")]
+    NoData,
+    /// It is not an object, or has a field twice.
+    #[error("its data is not an object, or has a field twice")]
+    NotAnObject,
+    /// A field that is needed is not there.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    /// A field that is needed is not what it has to be.
+    #[error("`{0}` is not what it has to be")]
+    Invalid(&'static str),
+}
+
+/// Why a body is not a webhook's. It is signed, so something is wrong with Grid or with us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum NotAWebhook {
+    /// It is not UTF-8, which JSON has to be (RFC 8259, section 8.1).
+    #[error("the body is not UTF-8")]
+    NotUtf8,
+    /// It is not a JSON object, or has a field twice.
+    #[error("the body is not a JSON object, or has a field twice")]
+    NotAnObject,
+    /// It has no id that can be one.
+    #[error("the body has no `id` that is a text of 1 to {} bytes", ObservationId::MAX_BYTES)]
+    NoId,
+    /// It has no type.
+    #[error("the body has no `type` that is a text of 1 to {MAX_TYPE_BYTES} bytes")]
+    NoType,
+}
+
+/// The type of a webhook, such as `CUSTOMER.KYC_APPROVED`: 1 to 128 bytes without control characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WebhookType(Box<str>);
+
+impl WebhookType {
+    /// Whether the answer lets money in (Grid's API, "incoming payment webhook").
+    #[must_use]
+    pub fn awaits_approval(&self) -> bool {
+        &*self.0 == "INCOMING_PAYMENT.PENDING"
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=MAX_TYPE_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
+        fits.then(|| Self(text.into()))
+    }
+}
+
+impl fmt::Display for WebhookType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Reads what a webhook says.
+///
+/// # Errors
+/// When its body is not a JSON object with an id and a type.
+pub fn parse(webhook: &Verified) -> Result<Delivery, NotAWebhook> {
+    let text = std::str::from_utf8(webhook.body()).map_err(|_| NotAWebhook::NotUtf8)?;
+    if !is_object(text) {
+        return Err(NotAWebhook::NotAnObject);
+    }
+    let body: Body<'_> = serde_json::from_str(text).map_err(|_| NotAWebhook::NotAnObject)?;
+    let Body { id, webhook_type, timestamp, data } = body;
+    let Loose::Text(id) = id else { return Err(NotAWebhook::NoId) };
+    let id = ObservationId::parse(&id).map_err(|_| NotAWebhook::NoId)?;
+    let Loose::Text(webhook_type) = webhook_type else { return Err(NotAWebhook::NoType) };
+    let webhook_type = WebhookType::parse(&webhook_type).ok_or(NotAWebhook::NoType)?;
+    let timestamp = data::time(&timestamp);
+    let envelope = Envelope { id: &id, timestamp, data };
+    let content = match webhook_type.as_str().split_once('.') {
+        Some(("CUSTOMER", event)) => about_kyc(customer(envelope, event), data),
+        Some(("VERIFICATION", event)) => about_kyc(verification(envelope, event), data),
+        Some(("BULK_UPLOAD", _)) => Content::BulkUpload,
+        None if webhook_type.as_str() == "TEST" => Content::Test,
+        Some(_) | None => Content::Other,
+    };
+    Ok(Delivery { id, webhook_type, timestamp, content })
+}
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow, default)]
+    id: Loose<'a>,
+    #[serde(borrow, default, rename = "type")]
+    webhook_type: Loose<'a>,
+    #[serde(borrow, default)]
+    timestamp: Loose<'a>,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+}
+
+fn about_kyc(read: Result<Content, data::Failure>, data: Option<&RawValue>) -> Content {
+    read.unwrap_or_else(|data::Failure { reason, customer }| {
+        let field_names = data.map(|data| field_names(data.get())).unwrap_or_default();
+        Content::Unreadable(Unreadable { reason, field_names, customer })
+    })
+}
+
+#[cfg(test)]
+mod tests;
