@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 
 /// For `serve --sandbox`, once it is ready.
 pub(super) fn serving(addresses: &Addresses, sandbox: &SandboxAccess) -> String {
-    let Addresses { grpc, admin, sandbox: _ } = addresses;
+    let Addresses { grpc, webhook: _, admin, sandbox: _ } = addresses;
     let SandboxAccess { base_url, client_id, client_secret } = sandbox;
     let client_secret = client_secret.expose_secret();
     format!(

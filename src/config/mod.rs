@@ -7,6 +7,7 @@
 //! This module must not know any of the rooms it configures.
 
 mod document;
+mod events;
 mod mistake;
 mod read;
 mod setting;
@@ -16,6 +17,7 @@ mod toml_file;
 mod value;
 
 pub use document::settings_document;
+pub use events::{EventsConfig, WebhookConfig};
 pub use mistake::{ConfigError, Mistake};
 pub use setting::{Kind, Setting};
 pub use source::Sources;
@@ -40,6 +42,8 @@ pub struct Config {
     pub grid: GridConfig,
     /// How many bytes the documents being uploaded may take together.
     pub uploads_max_memory: usize,
+    /// Webhooks, the event log, and streams.
+    pub events: EventsConfig,
     /// How shutting down goes.
     pub shutdown: ShutdownConfig,
     /// What is logged, and how.
@@ -179,6 +183,7 @@ impl Config {
         };
         let grid = grid(&mut reader);
         let uploads_max_memory = uploads_max_memory(&mut reader);
+        let events = events::read(&mut reader, sandbox);
         let shutdown = shutdown(&mut reader);
         let log = log(&mut reader);
         let config = || {
@@ -188,6 +193,7 @@ impl Config {
                 upstream: upstream?,
                 grid: grid?,
                 uploads_max_memory: uploads_max_memory?,
+                events: events?,
                 shutdown: shutdown?,
                 log: log?,
             })

@@ -1,5 +1,9 @@
 //! Every setting there is. The one place where their names, defaults and meanings are written down.
 
+mod events;
+
+pub use events::{EVENT_LOG, WATCH_MAX_AGE, WEBHOOK_ADDR, WEBHOOK_PATH, WEBHOOK_PUBLIC_KEYS, WEBHOOK_RELAY_URL};
+
 use super::setting::{Kind, Setting};
 
 /// Where the gRPC API listens.
@@ -293,6 +297,12 @@ pub const ALL: &[&Setting] = &[
     &GRID_MAX_CONCURRENT_CALLS,
     &GRID_CONNECT_TIMEOUT,
     &UPLOADS_MAX_MEMORY,
+    &WEBHOOK_ADDR,
+    &WEBHOOK_PATH,
+    &WEBHOOK_PUBLIC_KEYS,
+    &WEBHOOK_RELAY_URL,
+    &EVENT_LOG,
+    &WATCH_MAX_AGE,
     &SANDBOX_ADDR,
     &SANDBOX_REGULATED,
     &LOG_FORMAT,

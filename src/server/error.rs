@@ -1,8 +1,12 @@
 //! Why the server could not start, or ended.
 
 use super::services::DescriptorError;
-use crate::config::Setting;
+use crate::config::{Setting, settings};
 use crate::grid;
+use crate::kyc::log::sqlite::OpenError;
+use crate::webhook::InvalidDoorPath;
+use crate::webhook::keys::InvalidKeys;
+use crate::webhook::relay::RelaySetupError;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -20,6 +24,24 @@ pub enum BindError {
     /// The descriptors that were compiled in cannot be read.
     #[error(transparent)]
     Descriptors(#[from] DescriptorError),
+    /// The event log cannot be opened.
+    #[error("the event log cannot be opened ({}, {})", settings::EVENT_LOG.key, settings::EVENT_LOG.env)]
+    EventLog(#[from] OpenError),
+    /// There is no place for a temporary event log.
+    #[error("there is no place for a temporary event log")]
+    TemporaryLog(#[source] io::Error),
+    /// Opening the event log panicked.
+    #[error("opening the event log panicked")]
+    EventLogPanicked,
+    /// The path at which webhooks are taken is none.
+    #[error("the path of webhooks {problem} ({}, {})", settings::WEBHOOK_PATH.key, settings::WEBHOOK_PATH.env, problem = .0)]
+    WebhookPath(#[from] InvalidDoorPath),
+    /// Grid's public keys cannot be read.
+    #[error("{problem} ({}, {})", settings::WEBHOOK_PUBLIC_KEYS.key, settings::WEBHOOK_PUBLIC_KEYS.env, problem = .0)]
+    WebhookKeys(#[from] InvalidKeys),
+    /// The relay cannot be set up.
+    #[error("{problem} ({}, {})", settings::WEBHOOK_RELAY_URL.key, settings::WEBHOOK_RELAY_URL.env, problem = .0)]
+    Relay(#[from] RelaySetupError),
 }
 
 /// An address that cannot be listened on.

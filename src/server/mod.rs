@@ -5,7 +5,9 @@
 
 mod admin;
 mod connections;
+mod customer_source;
 mod error;
+mod events;
 mod grpc;
 mod own_sandbox;
 mod ports;
@@ -21,7 +23,9 @@ pub use services::DescriptorError;
 use crate::config::{Config, GrpcConfig, ShutdownConfig, Upstream, settings};
 use crate::grid::{self, ClientConfig};
 use crate::rpc::UploadMemory;
+use crate::webhook::WebhookDoor;
 use connections::{Connections, Http2, Protocol};
+use events::Events;
 use grpc::{GrpcService, Stops};
 use own_sandbox::OwnSandbox;
 use ports::Ports;
@@ -48,6 +52,8 @@ pub struct App {
     grpc: Connections,
     service: GrpcService,
     admin: Connections,
+    events: Events,
+    door: Option<(WebhookDoor, TcpListener)>,
     sandbox: Option<OwnSandbox>,
 }
 
@@ -56,6 +62,9 @@ pub struct App {
 pub struct Addresses {
     /// The gRPC API.
     pub grpc: SocketAddr,
+    /// Grid's webhooks, where they are taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<SocketAddr>,
     /// `/livez` and `/readyz`.
     pub admin: SocketAddr,
     /// The local Grid, where one runs.
@@ -69,7 +78,7 @@ impl App {
     /// # Errors
     /// The addresses that cannot be listened on, all of them; or a part that cannot be set up.
     pub async fn bind(config: Config) -> Result<App, BindError> {
-        let Config { grpc, admin_addr, upstream, grid, uploads_max_memory, shutdown, log: _ } = config;
+        let Config { grpc, admin_addr, upstream, grid, uploads_max_memory, events, shutdown, log: _ } = config;
         let mut ports = Ports::default();
         let grpc_port = ports.bind(&settings::GRPC_ADDR, grpc.addr).await;
         let admin_port = ports.bind(&settings::ADMIN_ADDR, admin_addr).await;
@@ -84,8 +93,17 @@ impl App {
                 (sandbox.as_ref().map(OwnSandbox::client_config), sandbox)
             }
         };
-        let (Some((grpc_listener, grpc_addr)), Some((admin_listener, admin_addr)), Some(account)) =
-            (grpc_port, admin_port, account)
+        // Without a key nothing could be believed, so nothing listens.
+        let keys = events.webhook.public_keys.clone().or_else(|| sandbox.as_ref().and_then(OwnSandbox::public_key));
+        let webhook_port = match &keys {
+            Some(_) => ports.bind(&settings::WEBHOOK_ADDR, events.webhook.addr).await,
+            None => None,
+        };
+        if keys.is_none() {
+            tracing::warn!("no {} is set: webhooks are not taken", settings::WEBHOOK_PUBLIC_KEYS.env);
+        }
+        let (Some((grpc_listener, grpc_addr)), Some((admin_listener, admin_addr)), Some(account), true) =
+            (grpc_port, admin_port, account, keys.is_some() == webhook_port.is_some())
         else {
             return Err(BindError::Listen(ports.into_failures()));
         };
@@ -97,11 +115,25 @@ impl App {
 
         let stops = Stops::default();
         let reporter = HealthReporter::new();
-        let services = Services::of_the_api(&grpc, &client, UploadMemory::new(uploads_max_memory));
+        let log = Events::open(events.log.clone(), &client).await?;
+        let webhook_addr = webhook_port.as_ref().map(|(_, addr)| *addr);
+        let door = match (keys, webhook_port) {
+            (Some(keys), Some((listener, _))) => Some((log.door(&events, &keys)?, listener)),
+            (Some(_) | None, _) => None,
+        };
+        let watch = log.service(events.watch_max_age, stops.leaving.clone());
+        let services = Services::of_the_api(&grpc, &client, UploadMemory::new(uploads_max_memory), watch);
         let readiness = Readiness::starting(reporter.clone(), services.names.clone()).await;
         let routes = services.with_health_and_reflection(&grpc, reporter, &stops)?;
         Ok(App {
-            addresses: Addresses { grpc: grpc_addr, admin: admin_addr, sandbox: sandbox.as_ref().map(|own| own.addr) },
+            addresses: Addresses {
+                grpc: grpc_addr,
+                webhook: webhook_addr,
+                admin: admin_addr,
+                sandbox: sandbox.as_ref().map(|own| own.addr),
+            },
+            events: log,
+            door,
             shutdown,
             ready: CancellationToken::new(),
             service: grpc::with_layers(routes, grpc.deadlines, &stops)?,

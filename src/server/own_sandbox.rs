@@ -53,6 +53,11 @@ impl OwnSandbox {
         self.access.clone()
     }
 
+    /// The key that its webhooks are signed with, as PEM.
+    pub(super) fn public_key(&self) -> Option<String> {
+        self.sandbox.webhook_public_key_pem()
+    }
+
     /// How this process calls it.
     pub(super) fn client_config(&self) -> ClientConfig {
         let SandboxAccess { base_url, client_id, client_secret } = self.access();

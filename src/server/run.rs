@@ -28,11 +28,13 @@ impl App {
     /// # Errors
     /// Calls had to be cut, or a part ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-        let App { addresses, shutdown: limits, stops, readiness, ready, grpc, service, admin, sandbox } = self;
+        let App { addresses, shutdown: limits, stops, readiness, ready, grpc, service, admin, events, door, sandbox } =
+            self;
         let requests = grpc.requests.clone();
         let closing = CancellationToken::new();
         let mut grpc = spawn(grpc.serve(service, stops.leaving.clone()));
         let mut admin = spawn(admin.serve(admin::router(readiness.phase()), closing.clone()));
+        let mut door = door.map(|(door, listener)| spawn(door.serve(listener, stops.leaving.clone())));
         let mut sandbox = sandbox.map(|own| spawn(serve_sandbox(own, closing.clone())));
 
         readiness.enter(Phase::Ready).await;
@@ -42,6 +44,7 @@ impl App {
             () = shutdown => {}
             _ = &mut grpc => return Err(RunError::Ended("the gRPC port")),
             _ = &mut admin => return Err(RunError::Ended("the admin port")),
+            () = ended(door.as_mut()), if door.is_some() => return Err(RunError::Ended("the webhook port")),
             () = ended(sandbox.as_mut()), if sandbox.is_some() => return Err(RunError::Ended("the sandbox")),
         }
 
@@ -49,7 +52,10 @@ impl App {
         closing.cancel();
         let last = async {
             let _ = admin.await;
+            ended(door.as_mut()).await;
             ended(sandbox.as_mut()).await;
+            // Last, so that whatever was taken is recorded.
+            events.close().await;
         };
         // Whatever they still do then ends with them.
         let _ = timeout(LAST_WORDS, last).await;

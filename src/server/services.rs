@@ -5,10 +5,12 @@ use crate::config::GrpcConfig;
 use crate::pb::beneficial_owner_service_server::BeneficialOwnerServiceServer;
 use crate::pb::customer_service_server::CustomerServiceServer;
 use crate::pb::document_service_server::DocumentServiceServer;
+use crate::pb::encoded::kyc_event_service_server::KycEventServiceServer;
 use crate::pb::platform_service_server::PlatformServiceServer;
 use crate::pb::verification_service_server::VerificationServiceServer;
 use crate::rpc::{
-    BeneficialOwners, Customers, Documents, Platform, RequestEndLayer, StopLayer, UploadMemory, Verifications,
+    BeneficialOwners, Customers, Documents, KycEvents, Platform, RequestEndLayer, StopLayer, UploadMemory,
+    Verifications,
 };
 use crate::{grid, pb};
 use std::convert::Infallible;
@@ -59,7 +61,7 @@ pub(super) struct Services {
 
 impl Services {
     /// Every service of `gridgate.v1`: the one place where a new one is added.
-    pub(super) fn of_the_api(grpc: &GrpcConfig, grid: &grid::Client, uploads: UploadMemory) -> Self {
+    pub(super) fn of_the_api(grpc: &GrpcConfig, grid: &grid::Client, uploads: UploadMemory, events: KycEvents) -> Self {
         let customers = CustomerServiceServer::new(Customers::new(grid.clone()));
         let owners = BeneficialOwnerServiceServer::new(BeneficialOwners::new(grid.clone()));
         let documents = DocumentServiceServer::new(Documents::new(grid.clone(), uploads));
@@ -71,6 +73,7 @@ impl Services {
             .with(with_limits!(grpc, documents))
             .with(with_limits!(grpc, verifications))
             .with(with_limits!(grpc, platform))
+            .with(with_limits!(grpc, KycEventServiceServer::new(events)))
     }
 
     /// Adds health (`grpc.health.v1`) and reflection (v1 and v1alpha).

@@ -1,0 +1,69 @@
+//! The settings of webhooks, the event log and the streams that read it.
+
+use super::super::setting::{Kind, Setting};
+
+/// Where Grid's webhooks are taken.
+pub const WEBHOOK_ADDR: Setting = Setting {
+    key: "webhook.addr",
+    env: "GRIDGATE_WEBHOOK_ADDR",
+    flag: Some("webhook-addr"),
+    default: Some("127.0.0.1:8080"),
+    kind: Kind::Address,
+    doc: "Where Grid's webhooks are taken, over HTTP/1.1. This is the one port that is meant for the internet, behind \
+          something that speaks TLS.",
+};
+
+/// At which path.
+pub const WEBHOOK_PATH: Setting = Setting {
+    key: "webhook.path",
+    env: "GRIDGATE_WEBHOOK_PATH",
+    flag: Some("webhook-path"),
+    default: Some("/webhooks/grid"),
+    kind: Kind::Text,
+    doc: "The path of the URL that is registered with Grid as webhook endpoint.",
+};
+
+/// Grid's keys.
+pub const WEBHOOK_PUBLIC_KEYS: Setting = Setting {
+    key: "webhook.public_keys",
+    env: "GRID_WEBHOOK_PUBKEY",
+    flag: None,
+    default: None,
+    kind: Kind::Text,
+    doc: "Grid's public key for webhooks, from its dashboard: PEM, line breaks may be written `\\n`. Several, one after \
+          the other, while a key is being rotated. Without one no webhook is taken, and statuses are only learned by \
+          asking Grid. With `--sandbox` it is the sandbox's own.",
+};
+
+/// Who is told what is not about KYC.
+pub const WEBHOOK_RELAY_URL: Setting = Setting {
+    key: "webhook.relay_url",
+    env: "GRIDGATE_WEBHOOK_RELAY_URL",
+    flag: Some("webhook-relay-url"),
+    default: None,
+    kind: Kind::Url,
+    doc: "Where webhooks that are not about KYC are passed on to, body and signature unchanged; its answer goes back to \
+          Grid as it came. Without it, pending payments are refused for now (503) and the rest is acknowledged.",
+};
+
+/// Where the event log is.
+pub const EVENT_LOG: Setting = Setting {
+    key: "events.log",
+    env: "GRIDGATE_EVENT_LOG",
+    flag: Some("event-log"),
+    default: Some("sqlite:gridgate-data/events.db"),
+    kind: Kind::Text,
+    doc: "The event log: `sqlite:` and the path of a file, on a local disk, for one process. With `--sandbox` it is a \
+          temporary file unless this is set.",
+};
+
+/// How old a stream of events may become.
+pub const WATCH_MAX_AGE: Setting = Setting {
+    key: "events.watch_max_age",
+    env: "GRIDGATE_WATCH_MAX_AGE",
+    flag: Some("watch-max-age"),
+    default: Some("60m"),
+    kind: Kind::Duration,
+    doc: "How old a WatchKycStatus stream becomes, more or less, before it is told to reconnect, so that streams spread \
+          over replicas. Up to a tenth less, by chance.",
+};

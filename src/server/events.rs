@@ -1,0 +1,77 @@
+//! Webhooks, the event log and what reads it, put together.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use super::BindError;
+use super::customer_source::GridSource;
+use crate::config::{EventsConfig, WebhookConfig};
+use crate::grid;
+use crate::kyc::clock::{Clock, SystemClock};
+use crate::kyc::log::EventLog;
+use crate::kyc::log::sqlite::{SqliteLog, SqliteOptions};
+use crate::kyc::lookup::Lookup;
+use crate::rpc::{KycEvents, WatchConfig};
+use crate::webhook::{DoorConfig, DoorPath, Limits, PublicKeys, Relay, RelayConfig, WebhookDoor};
+
+/// A stream says so, and ends, when this process has not known the end of the log for so long.
+const MAX_LAG: Duration = Duration::from_secs(30);
+
+/// The event log, and what was made for it.
+pub(super) struct Events {
+    log: Arc<dyn EventLog>,
+    lookup: Arc<Lookup>,
+    /// Keeps the directory of a temporary log, and removes it in the end.
+    _directory: Option<TempDir>,
+}
+
+impl Events {
+    /// Opens the log.
+    pub(super) async fn open(path: Option<PathBuf>, grid: &grid::Client) -> Result<Self, BindError> {
+        let (path, directory) = match path {
+            Some(path) => (path, None),
+            None => {
+                let directory =
+                    tempfile::Builder::new().prefix("gridgate-").tempdir().map_err(BindError::TemporaryLog)?;
+                (directory.path().join("events.db"), Some(directory))
+            }
+        };
+        let open = move || SqliteLog::open(SqliteOptions::at(path), Arc::new(SystemClock));
+        let log: Arc<dyn EventLog> = match tokio::task::spawn_blocking(open).await {
+            Ok(opened) => Arc::new(opened?),
+            Err(_) => return Err(BindError::EventLogPanicked),
+        };
+        let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::new(GridSource(grid.clone()))));
+        Ok(Self { log, lookup, _directory: directory })
+    }
+
+    /// The service that answers from the log. Its streams say goodbye when `leaving` is cancelled.
+    pub(super) fn service(&self, max_age: Duration, leaving: CancellationToken) -> KycEvents {
+        let watch = WatchConfig { max_age, max_lag: MAX_LAG, leaving };
+        KycEvents::new(Arc::clone(&self.log), Arc::clone(&self.lookup), watch)
+    }
+
+    /// The door for webhooks that are signed with one of `keys`.
+    pub(super) fn door(&self, config: &EventsConfig, keys: &str) -> Result<WebhookDoor, BindError> {
+        let WebhookConfig { addr: _, path, public_keys: _, relay_url } = &config.webhook;
+        let relay =
+            relay_url.clone().map(|url| Relay::new(RelayConfig { url, timeout: crate::webhook::relay::RELAY_TIMEOUT }));
+        let config = DoorConfig {
+            path: DoorPath::parse(path)?,
+            keys: PublicKeys::from_pem([keys])?,
+            relay: relay.transpose()?,
+            limits: Limits::default(),
+        };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Ok(WebhookDoor::new(config, Arc::clone(&self.log), clock))
+    }
+
+    /// Finishes what was taken, and lets go of the store.
+    pub(super) async fn close(self) {
+        self.log.close().await;
+    }
+}
