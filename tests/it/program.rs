@@ -1,8 +1,8 @@
 //! The program from outside: its commands, what it prints, signals, and exit codes.
 
 use crate::support::program::{Ended, Program};
-use crate::support::soon;
 use crate::support::silent_upstream::SilentUpstream;
+use crate::support::soon;
 use gridgate::pb::GetPlatformConfigRequest;
 use gridgate::pb::platform_service_client::PlatformServiceClient;
 use std::io::Write as _;
