@@ -1,2 +1,9 @@
 //! The `gridgate` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // One TLS implementation for the whole process. It fails only where one was chosen before.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    gridgate::cli::main(std::env::args_os(), std::env::vars_os())
+}

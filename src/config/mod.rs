@@ -23,7 +23,7 @@ pub use toml_file::ConfigFile;
 
 use read::Reader;
 use secrecy::SecretString;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tracing_subscriber::filter::Targets;
 
@@ -221,29 +221,34 @@ impl SandboxConfig {
 
 impl HealthcheckConfig {
     /// Reads the configuration of `gridgate healthcheck`: the gRPC address, and nothing else, so that a mistake
-    /// elsewhere is reported by the command that it concerns.
+    /// in another setting is reported by the command that it concerns.
     ///
     /// # Errors
-    /// The address is a mistake, or has port 0: only the running process knows what that became.
+    /// The file cannot be read, or the address is a mistake or has port 0: only the running process knows what that became.
     pub fn load(sources: Sources) -> Result<HealthcheckConfig, ConfigError> {
-        let (values, _) = source::resolve(sources);
-        let mut reader = Reader::new(values, Vec::new());
+        let (values, mut mistakes) = source::resolve(sources);
+        mistakes.retain(|mistake| mistake.setting == toml_file::THE_FILE);
+        let mut reader = Reader::new(values, mistakes);
         let addr = reader.address(&settings::GRPC_ADDR);
         if addr.is_some_and(|addr| addr.port() == 0) {
             reader.mistake(&settings::GRPC_ADDR, "port 0 is any free port; name the one that gridgate listens on");
         }
-        let config = addr.map(|mut addr| {
-            // Listening on every address includes loopback, and only that one can be connected to.
-            if addr.ip().is_unspecified() {
-                addr.set_ip(match addr {
-                    SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-                    SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-                });
-            }
-            HealthcheckConfig { addr }
-        });
+        let config = addr.map(|addr| HealthcheckConfig { addr: connectable(addr) });
         reader.finish(config)
     }
+}
+
+/// The address to connect to where something listens on `addr`: listening on every address includes loopback, and
+/// only that one can be connected to.
+#[must_use]
+pub fn connectable(mut addr: SocketAddr) -> SocketAddr {
+    if addr.ip().is_unspecified() {
+        addr.set_ip(match addr {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    addr
 }
 
 fn grpc(reader: &mut Reader) -> Option<GrpcConfig> {

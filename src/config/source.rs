@@ -6,10 +6,11 @@
 use super::mistake::Mistake;
 use super::setting::Setting;
 use super::settings::{ALL, CONFIG_FILE_ENV};
-use super::toml_file::{self, ConfigFile};
+use super::toml_file::{self, ConfigFile, THE_FILE};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::path::Path;
 
 /// Everything that can set something. Later ones win: the file, then the environment, then flags.
 #[derive(Default)]
@@ -20,6 +21,8 @@ pub struct Sources {
     pub env: BTreeMap<String, OsString>,
     /// Flags as given, by the key of their setting.
     pub flags: BTreeMap<&'static str, String>,
+    /// Why there is no `file` although one was named.
+    unreadable_file: Option<Mistake>,
 }
 
 impl Sources {
@@ -27,6 +30,20 @@ impl Sources {
     #[must_use]
     pub fn with_env(mut self, vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         self.env.extend(vars.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value))));
+        self
+    }
+
+    /// The TOML file at `path`. That it cannot be read is a mistake like others, reported with them.
+    #[must_use]
+    pub fn with_file(mut self, path: &Path) -> Self {
+        let path = path.display().to_string();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => self.file = Some(ConfigFile { path, text }),
+            Err(error) => {
+                let problem = format!("cannot be read: {error}");
+                self.unreadable_file = Some(Mistake { setting: THE_FILE.to_owned(), origin: Some(path), problem });
+            }
+        }
         self
     }
 
@@ -74,8 +91,8 @@ pub(super) type Values = BTreeMap<&'static str, Given>;
 
 /// Lays the sources over each other. What no setting accounts for is a mistake too.
 pub(super) fn resolve(sources: Sources) -> (Values, Vec<Mistake>) {
-    let Sources { file, env, flags } = sources;
-    let mut mistakes = Vec::new();
+    let Sources { file, env, flags, unreadable_file } = sources;
+    let mut mistakes = Vec::from_iter(unreadable_file);
     let mut values: Values = ALL
         .iter()
         .filter_map(|setting| {

@@ -6,6 +6,9 @@ use super::settings::ALL;
 use super::source::{Given, Origin, Values, did_you_mean};
 use toml::de::{DeInteger, DeTable, DeValue};
 
+/// What a mistake is called that is about no setting but about the file.
+pub(super) const THE_FILE: &str = "the TOML file";
+
 /// A TOML file that was read.
 #[derive(Clone)]
 pub struct ConfigFile {
@@ -22,7 +25,7 @@ pub(super) fn read(file: &ConfigFile, mistakes: &mut Vec<Mistake>) -> Values {
     for error in errors {
         let line = error.span().map(|span| line_at(&file.text, span.start));
         mistakes.push(Mistake {
-            setting: "the TOML file".to_owned(),
+            setting: THE_FILE.to_owned(),
             origin: Some(line.map_or_else(|| file.path.clone(), |line| format!("{}:{line}", file.path))),
             problem: error.message().trim().to_owned(),
         });

@@ -26,7 +26,7 @@ pub use beneficial_owner::BeneficialOwners;
 pub use customer::Customers;
 pub use document::Documents;
 pub use error::{Error, Resource, Violations};
-pub use layer::{Deadline, DeadlineLayer, Deadlines, LeavingLayer, MethodKind, Methods};
+pub use layer::{Deadline, DeadlineLayer, DeadlineService, Deadlines, MethodKind, Methods, StopLayer, StopService};
 pub use platform::Platform;
 pub use upload::UploadMemory;
 pub use verification::Verifications;

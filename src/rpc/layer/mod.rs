@@ -3,9 +3,9 @@
 mod deadline;
 mod ending;
 mod grpc_timeout;
-mod leaving;
 mod methods;
+mod stop;
 
-pub use deadline::{Deadline, DeadlineLayer, Deadlines};
-pub use leaving::LeavingLayer;
+pub use deadline::{Deadline, DeadlineLayer, DeadlineService, Deadlines};
 pub use methods::{MethodKind, Methods};
+pub use stop::{StopLayer, StopService};

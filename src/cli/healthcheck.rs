@@ -1,0 +1,69 @@
+//! `gridgate healthcheck`
+
+use super::flags::SettingsOf;
+use super::output::Failure;
+use super::{CommonArgs, Environment};
+use crate::config::{HealthcheckConfig, Setting, settings};
+use clap::Args;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::time::timeout;
+use tonic::transport::Endpoint;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+/// How long an answer may take: less than the 30 s (Docker) and 1 s (Kubernetes) that probes are given by default
+/// would be ideal, and only the second is within the hand of who writes the probe.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What `gridgate healthcheck` takes.
+#[derive(Debug)]
+pub(super) struct OfHealthcheck;
+
+impl SettingsOf for OfHealthcheck {
+    const SETTINGS: &'static [&'static Setting] = settings::OF_HEALTHCHECK;
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HealthcheckArgs {
+    /// The service to ask about, for example gridgate.v1.CustomerService; the whole server if empty
+    #[arg(long, value_name = "NAME", default_value = "")]
+    service: String,
+
+    #[command(flatten)]
+    common: CommonArgs<OfHealthcheck>,
+}
+
+/// The server is not ready.
+#[derive(Debug, thiserror::Error)]
+enum Unhealthy {
+    #[error("{0} cannot be reached")]
+    Unreachable(SocketAddr, #[source] tonic::transport::Error),
+    #[error("{0} did not answer within {PATIENCE:?}")]
+    Silent(SocketAddr),
+    #[error("{0} answered {code:?}: {message}", code = .1.code(), message = .1.message())]
+    Refused(SocketAddr, tonic::Status),
+    #[error("{0} is {status}", status = .1.as_str_name())]
+    NotServing(SocketAddr, ServingStatus),
+}
+
+/// Succeeds if the server says that it is serving.
+pub(super) fn run(args: HealthcheckArgs, env: Environment) -> Result<(), Failure> {
+    let HealthcheckArgs { service, common } = args;
+    let HealthcheckConfig { addr } = HealthcheckConfig::load(common.sources(env))?;
+    let asked = super::runtime()?
+        .block_on(async { timeout(PATIENCE, ask(addr, service)).await.unwrap_or(Err(Unhealthy::Silent(addr))) });
+    asked.map_err(|error| Failure::Other("not healthy", error.into()))
+}
+
+async fn ask(addr: SocketAddr, service: String) -> Result<(), Unhealthy> {
+    let unreachable = |error| Unhealthy::Unreachable(addr, error);
+    let endpoint = Endpoint::from_shared(format!("http://{addr}")).map_err(unreachable)?;
+    let channel = endpoint.connect().await.map_err(unreachable)?;
+    let answer = HealthClient::new(channel).check(HealthCheckRequest { service }).await;
+    match answer.map_err(|status| Unhealthy::Refused(addr, status))?.into_inner().status() {
+        ServingStatus::Serving => Ok(()),
+        other => Err(Unhealthy::NotServing(addr, other)),
+    }
+}

@@ -1,0 +1,132 @@
+//! The commands of the program.
+//!
+//! They exit with 0 when all went well, with 2 for mistakes in the command line or the configuration, and with 1
+//! otherwise. What a command answers goes to standard output, everything else to standard error.
+
+mod flags;
+mod healthcheck;
+mod hints;
+mod output;
+mod sandbox;
+mod serve;
+mod signals;
+
+use crate::config::{Setting, Sources, settings};
+use clap::{Args, Parser, Subcommand};
+use flags::{Flags, SettingsOf};
+use output::Failure;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The exit code for mistakes in the command line (clap's own choice) or the configuration.
+const MISTAKE: u8 = 2;
+
+/// Grid's customer onboarding (KYC and KYB) behind one gRPC API.
+#[derive(Debug, Parser)]
+#[command(name = "gridgate", version, subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the gRPC API
+    ///
+    /// Calls go to Grid with the credentials in GRID_CLIENT_ID and GRID_CLIENT_SECRET; with --sandbox they go to a
+    /// local Grid inside this process, and no account is needed. When calls are answered, the bound addresses are
+    /// printed on standard output as one line of JSON.
+    Serve(ServeArgs),
+    /// Run a local Grid, without gridgate
+    ///
+    /// Prints its base URL and credentials on standard output as one line of JSON.
+    Sandbox(CommonArgs<OfSandbox>),
+    /// Ask a running gridgate whether it is ready
+    ///
+    /// Exits with 0 if it is, and with 1 and the reason if not. For container health checks.
+    Healthcheck(healthcheck::HealthcheckArgs),
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// Serve with a local Grid inside this process, instead of calling Grid
+    #[arg(long)]
+    sandbox: bool,
+
+    #[command(flatten)]
+    common: CommonArgs<OfServe>,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct CommonArgs<S: SettingsOf> {
+    /// The TOML file with settings [env: GRIDGATE_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(flatten)]
+    flags: Flags<S>,
+}
+
+/// What `gridgate serve` takes: all of them.
+#[derive(Debug)]
+struct OfServe;
+
+impl SettingsOf for OfServe {
+    const SETTINGS: &'static [&'static Setting] = settings::ALL;
+}
+
+/// What `gridgate sandbox` takes.
+#[derive(Debug)]
+struct OfSandbox;
+
+impl SettingsOf for OfSandbox {
+    const SETTINGS: &'static [&'static Setting] = settings::OF_SANDBOX;
+}
+
+/// The environment, by name.
+type Environment = BTreeMap<String, OsString>;
+
+impl<S: SettingsOf> CommonArgs<S> {
+    /// Everything that can set something for this command.
+    fn sources(self, env: Environment) -> Sources {
+        let CommonArgs { config, flags } = self;
+        let from_env = env.get(settings::CONFIG_FILE_ENV).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let sources = Sources { env, flags: flags.values, ..Sources::default() };
+        match config.or(from_env) {
+            Some(path) => sources.with_file(&path),
+            None => sources,
+        }
+    }
+}
+
+/// Runs the program with this command line and this environment, and says what to exit with.
+pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Item = (OsString, OsString)>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are "errors" too, that go to standard output and exit with 0.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
+    // Names that are not Unicode cannot be ours.
+    let env: Environment =
+        env.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect();
+    let outcome = match cli.command {
+        Command::Serve(args) => serve::run(args, env),
+        Command::Sandbox(args) => sandbox::run(args, env),
+        Command::Healthcheck(args) => healthcheck::run(args, env),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|error| Failure::Other("cannot start", error.into()))
+}

@@ -1,0 +1,68 @@
+//! What commands say: answers on standard output, failures on standard error.
+
+use super::MISTAKE;
+use crate::config::ConfigError;
+use serde::Serialize;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The configuration has mistakes.
+    Config(ConfigError),
+    /// Something else, with what was being done.
+    Other(&'static str, Box<dyn Error + Send + Sync>),
+    /// It was told twice to stop, and did not finish what it was doing.
+    Interrupted,
+}
+
+impl Failure {
+    /// Says it on standard error, and what to exit with.
+    pub(super) fn report(self) -> ExitCode {
+        let (text, code) = match &self {
+            Failure::Config(error) => (error.to_string(), ExitCode::from(MISTAKE)),
+            Failure::Other(doing, error) => (format!("{doing}: {}", chain(error.as_ref())), ExitCode::FAILURE),
+            Failure::Interrupted => ("stopped at once: a second signal came".to_owned(), ExitCode::FAILURE),
+        };
+        to_stderr(&format!("gridgate: {text}\n"));
+        code
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Failure::Config(error)
+    }
+}
+
+/// An error and what caused it, on one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Some errors repeat their cause in their own text.
+        let error_text = error.to_string();
+        if !text.contains(&error_text) {
+            let _ = write!(text, ": {error_text}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Writes one line of JSON to standard output.
+pub(super) fn json_line(value: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(&line)?;
+    stdout.flush()
+}
+
+/// Writes to standard error. Where that is closed, there is nobody to tell.
+pub(super) fn to_stderr(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,67 @@
+//! `gridgate serve`
+
+use super::output::{Failure, json_line, to_stderr};
+use super::signals::Signals;
+use super::{Environment, ServeArgs, hints};
+use crate::config::{Config, LogFormat};
+use crate::server::App;
+use crate::telemetry;
+use std::pin::pin;
+use tokio_util::sync::CancellationToken;
+
+/// Serves until a signal comes.
+pub(super) fn run(args: ServeArgs, env: Environment) -> Result<(), Failure> {
+    let ServeArgs { sandbox, common } = args;
+    let config = Config::load(common.sources(env), sandbox)?;
+    telemetry::init(&config.log).map_err(|error| Failure::Other("cannot log", error.into()))?;
+    super::runtime()?.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    // Before the ports are taken, so that no signal that comes after the ready line goes unheard.
+    let mut signals = Signals::new().map_err(|error| Failure::Other("cannot listen for signals", error.into()))?;
+    let human = config.log.format == LogFormat::Human;
+    let grpc_is_remote = !config.grpc.addr.ip().is_loopback();
+    let app = App::bind(config).await.map_err(|error| Failure::Other("cannot start", error.into()))?;
+    warn_who_may_call(grpc_is_remote);
+
+    let stop = CancellationToken::new();
+    let (addresses, sandbox, ready) = (app.addresses(), app.sandbox(), app.ready());
+    let mut running = pin!(app.run(stop.clone().cancelled_owned()));
+    let mut told = pin!(async {
+        ready.await;
+        if let Err(error) = json_line(&addresses) {
+            tracing::warn!(%error, "cannot write the ready line to standard output");
+        }
+        if let Some(access) = sandbox.filter(|_| human) {
+            to_stderr(&hints::serving(&addresses, &access));
+        }
+    });
+    let mut is_told = false;
+    loop {
+        tokio::select! {
+            ended = &mut running => {
+                return ended.map_err(|error| Failure::Other("stopped", error.into()));
+            }
+            () = &mut told, if !is_told => is_told = true,
+            signal = signals.next() => {
+                if stop.is_cancelled() {
+                    return Err(Failure::Interrupted);
+                }
+                tracing::info!(signal, "stopping; a second signal ends it at once");
+                stop.cancel();
+            }
+        }
+    }
+}
+
+/// Says who can call, since nothing checks who does.
+fn warn_who_may_call(grpc_is_remote: bool) {
+    if grpc_is_remote {
+        tracing::warn!(
+            "the gRPC API can be reached from other machines, and whoever connects acts with the Grid account"
+        );
+    } else {
+        tracing::info!("the gRPC API listens on loopback only: callers are not checked");
+    }
+}

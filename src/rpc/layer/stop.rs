@@ -1,0 +1,103 @@
+//! Calls that end when the server stops.
+//!
+//! Some calls must not hold up a shutdown, and none may survive it. What ends here gets a status that says why, where
+//! a closed connection would leave its caller guessing.
+
+use super::ending::{Ending, EndingBody, EndingFuture};
+use http::{Request, Response};
+use std::collections::HashMap;
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+use tower::{Layer, Service};
+
+/// Ends all calls of a service once a token is cancelled.
+#[derive(Debug, Clone)]
+pub struct StopLayer {
+    stop: CancellationToken,
+    status: fn() -> Status,
+}
+
+impl StopLayer {
+    /// For calls that have no end of their own (a health watch, a reflection session) and nothing to say when the
+    /// server leaves: they end with UNAVAILABLE once calls are no longer accepted.
+    #[must_use]
+    pub fn for_endless_calls(leaving: CancellationToken) -> Self {
+        StopLayer { stop: leaving, status: leaving_status }
+    }
+
+    /// For every call: what is not done when the grace period is over ends with UNKNOWN, since nobody knows any more
+    /// what becomes of a request that is on its way to Grid. (UNAVAILABLE would make meshes repeat it.)
+    #[must_use]
+    pub fn for_all_calls(cut: CancellationToken) -> Self {
+        StopLayer { stop: cut, status: cut_status }
+    }
+}
+
+fn leaving_status() -> Status {
+    Status::unavailable("gridgate is shutting down")
+}
+
+fn cut_status() -> Status {
+    let details = ErrorDetails::with_error_info("OUTCOME_UNKNOWN", "gridgate", HashMap::new());
+    Status::with_error_details(Code::Unknown, "gridgate was shut down before the call was done", details)
+}
+
+impl<S> Layer<S> for StopLayer {
+    type Service = StopService<S>;
+
+    fn layer(&self, inner: S) -> StopService<S> {
+        StopService { inner, layer: self.clone() }
+    }
+}
+
+/// What [`StopLayer`] makes of a service.
+#[derive(Debug, Clone)]
+pub struct StopService<S> {
+    inner: S,
+    layer: StopLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for StopService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<EndingBody<R, UntilStop>>;
+    type Error = S::Error;
+    type Future = EndingFuture<S::Future, UntilStop>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let ending = UntilStop { layer: self.layer.clone(), wait: None };
+        EndingFuture::new(self.inner.call(request), ending)
+    }
+}
+
+/// The ending of a call when the server stops.
+pub struct UntilStop {
+    layer: StopLayer,
+    /// Set up when first waited for: most bodies are complete as soon as the head is.
+    wait: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+impl Ending for UntilStop {
+    /// Never before the call had to wait: what is ready to be said (the answer; that nothing is served any more) is.
+    fn has_come(&self) -> bool {
+        false
+    }
+
+    fn poll_come(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let stop = &self.layer.stop;
+        self.wait.get_or_insert_with(|| Box::pin(stop.clone().cancelled_owned())).as_mut().poll(cx)
+    }
+
+    fn status(&self) -> Status {
+        (self.layer.status)()
+    }
+}

@@ -1,0 +1,64 @@
+//! What every handler of the sandbox has at hand.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use jiff::Timestamp;
+
+use super::clock::Clock;
+use super::config::SandboxConfig;
+use super::ids::IdKind;
+use super::state::Store;
+
+/// The sandbox's parts, shared by its handlers.
+pub(super) type App = Arc<Shared>;
+
+/// The sandbox's parts.
+pub(super) struct Shared {
+    pub(super) config: SandboxConfig,
+    pub(super) clock: Clock,
+    /// The id of the platform's configuration.
+    pub(super) platform_id: String,
+    /// When the sandbox was started.
+    pub(super) started_at: Timestamp,
+    /// Guards everything that is held; see [`Store`].
+    store: Mutex<Store>,
+    /// Where the applicant's browser finds the sandbox, known once it listens.
+    listening_at: OnceLock<String>,
+}
+
+impl Shared {
+    pub(super) fn new(config: SandboxConfig) -> Self {
+        let clock = Clock::new();
+        Self {
+            store: Mutex::new(Store::new(config.regulated, config.limits)),
+            platform_id: IdKind::PlatformConfig.new_id(),
+            started_at: clock.now(),
+            clock,
+            config,
+            listening_at: OnceLock::new(),
+        }
+    }
+
+    /// Everything that is held. Never keep it across an await.
+    pub(super) fn store(&self) -> MutexGuard<'_, Store> {
+        // A handler that panicked can't have left half a change that matters more than the next request.
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers where the sandbox listens.
+    pub(super) fn listens_at(&self, base: String) {
+        // A second listener of the same sandbox hands out links to the first: both reach the same state.
+        let _ = self.listening_at.set(base);
+    }
+
+    /// Scheme, host and port under which the applicant's browser reaches the sandbox.
+    pub(super) fn public_base(&self) -> &str {
+        let configured = self.config.public_base_url.as_deref();
+        configured.or(self.listening_at.get().map(String::as_str)).unwrap_or("http://localhost").trim_end_matches('/')
+    }
+
+    /// Today's date on the sandbox's clock, UTC.
+    pub(super) fn today(&self) -> jiff::civil::Date {
+        self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date()
+    }
+}

@@ -1,0 +1,91 @@
+//! The services of the gRPC port, each with its limits, compression and a name in health checks.
+
+use super::grpc::Stops;
+use crate::config::GrpcConfig;
+use crate::rpc::StopLayer;
+use crate::{grid, pb};
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use tonic::codec::CompressionEncoding::{Gzip, Zstd};
+use tonic::server::NamedService;
+use tonic::service::{LayerExt as _, Routes};
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+use tower::Service;
+
+/// The descriptors of every service that is served: what reflection shows, and deadlines are read from.
+pub(super) const DESCRIPTORS: [&[u8]; 4] = [
+    pb::FILE_DESCRIPTOR_SET,
+    tonic_health::pb::FILE_DESCRIPTOR_SET,
+    tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+    tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+];
+
+/// The descriptors that were compiled in cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the descriptors of the services cannot be read")]
+pub struct DescriptorError(#[source] pub(super) Box<dyn StdError + Send + Sync>);
+
+/// Gives a generated server its limits and compression. A macro, since generated servers share no trait for them.
+macro_rules! with_limits {
+    ($grpc:expr, $server:expr) => {
+        $server
+            .accept_compressed(Zstd)
+            .accept_compressed(Gzip)
+            .send_compressed(Zstd)
+            .send_compressed(Gzip)
+            .max_decoding_message_size($grpc.max_request_size)
+            .max_encoding_message_size($grpc.max_response_size)
+    };
+}
+
+/// Services, and the names of those that have a health of their own.
+#[derive(Default)]
+pub(super) struct Services {
+    pub(super) routes: Routes,
+    pub(super) names: Vec<&'static str>,
+}
+
+impl Services {
+    /// Every service of `gridgate.v1`: the one place where a new one is added.
+    pub(super) fn of_the_api(_grpc: &GrpcConfig, _grid: &grid::Client) -> Self {
+        Services::default()
+        // .with(with_limits!(grpc, CustomerServiceServer::new(Customers::new(grid.clone()))))
+    }
+
+    /// Adds health (`grpc.health.v1`) and reflection (v1 and v1alpha).
+    pub(super) fn with_health_and_reflection(
+        self,
+        grpc: &GrpcConfig,
+        reporter: HealthReporter,
+        stops: &Stops,
+    ) -> Result<Routes, DescriptorError> {
+        let unreadable = |error: tonic_reflection::server::Error| DescriptorError(error.into());
+        let reflection = || {
+            let builder = tonic_reflection::server::Builder::configure().include_reflection_service(false);
+            DESCRIPTORS.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set))
+        };
+        let endless = StopLayer::for_endless_calls(stops.leaving.clone());
+        let health = HealthServer::new(HealthService::from_health_reporter(reporter));
+        let v1 = reflection().build_v1().map_err(unreadable)?;
+        let v1alpha = reflection().build_v1alpha().map_err(unreadable)?;
+        Ok(self
+            .routes
+            .add_service(endless.named_layer(with_limits!(grpc, health)))
+            .add_service(endless.named_layer(with_limits!(grpc, v1)))
+            .add_service(endless.named_layer(with_limits!(grpc, v1alpha))))
+    }
+
+    /// Adds one service, and its name to those whose health is reported.
+    #[allow(dead_code)]
+    fn with<S>(mut self, service: S) -> Self
+    where
+        S: Service<http::Request<tonic::body::Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
+        S::Response: axum::response::IntoResponse,
+        S::Future: Send + 'static,
+    {
+        self.routes = self.routes.add_service(service);
+        self.names.push(S::NAME);
+        self
+    }
+}
