@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod config;
 pub mod grid;
+pub mod kyc;
 pub mod pb;
 pub mod rpc;
 pub mod sandbox;

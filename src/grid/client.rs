@@ -20,8 +20,8 @@ use tower::retry::budget::TpsBudget;
 
 use self::answer::Misread;
 use self::breaker::{Breaker, Ticket};
-pub(super) use self::request::{Payload, Request};
-pub(super) use self::retry::History;
+pub(super) use self::request::{Payload, Request, StreamedFile};
+pub(super) use self::retry::{History, backoff};
 pub(super) use self::transport::Answer;
 use super::{ClientConfig, ClientSetupError, Error, Operation, RetryConfig, config};
 
@@ -111,11 +111,16 @@ impl Client {
         Ok(Self { shared: Arc::new(shared) })
     }
 
+    /// How requests are repeated.
+    pub(super) fn retry_config(&self) -> &RetryConfig {
+        &self.shared.retry
+    }
+
     /// Waits for leave to send one request: a free place, and a circuit breaker that lets it through.
     async fn admit(&self, call: &Call, operation: Operation) -> Result<(SemaphorePermit<'_>, Ticket<'_>), Error> {
         let Shared { places, breaker, max_queue_wait, .. } = &*self.shared;
         let circuit_open = |retry_after| Error::CircuitOpen { operation, retry_after };
-        if let Some(left) = breaker.held_back() {
+        if let Some(left) = breaker.held_back(Instant::now()) {
             return Err(circuit_open(left));
         }
         let patience = Instant::now() + *max_queue_wait;
@@ -127,7 +132,7 @@ impl Client {
                 Error::Saturated { operation }
             });
         };
-        let ticket = breaker.admit().map_err(circuit_open)?;
+        let ticket = breaker.admit(Instant::now()).map_err(circuit_open)?;
         Ok((place, ticket))
     }
 

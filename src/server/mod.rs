@@ -20,6 +20,7 @@ pub use services::DescriptorError;
 
 use crate::config::{Config, GrpcConfig, ShutdownConfig, Upstream, settings};
 use crate::grid::{self, ClientConfig};
+use crate::rpc::UploadMemory;
 use connections::{Connections, Http2, Protocol};
 use grpc::{GrpcService, Stops};
 use own_sandbox::OwnSandbox;
@@ -68,7 +69,7 @@ impl App {
     /// # Errors
     /// The addresses that cannot be listened on, all of them; or a part that cannot be set up.
     pub async fn bind(config: Config) -> Result<App, BindError> {
-        let Config { grpc, admin_addr, upstream, grid, uploads_max_memory: _, shutdown, log: _ } = config;
+        let Config { grpc, admin_addr, upstream, grid, uploads_max_memory, shutdown, log: _ } = config;
         let mut ports = Ports::default();
         let grpc_port = ports.bind(&settings::GRPC_ADDR, grpc.addr).await;
         let admin_port = ports.bind(&settings::ADMIN_ADDR, admin_addr).await;
@@ -96,7 +97,7 @@ impl App {
 
         let stops = Stops::default();
         let reporter = HealthReporter::new();
-        let services = Services::of_the_api(&grpc, &client);
+        let services = Services::of_the_api(&grpc, &client, UploadMemory::new(uploads_max_memory));
         let readiness = Readiness::starting(reporter.clone(), services.names.clone()).await;
         let routes = services.with_health_and_reflection(&grpc, reporter, &stops)?;
         Ok(App {

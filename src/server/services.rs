@@ -2,8 +2,14 @@
 
 use super::grpc::Stops;
 use crate::config::GrpcConfig;
-use crate::rpc::StopLayer;
-use crate::{grid, pb};
+use crate::grid;
+use crate::pb;
+use crate::pb::beneficial_owner_service_server::BeneficialOwnerServiceServer;
+use crate::pb::customer_service_server::CustomerServiceServer;
+use crate::pb::document_service_server::DocumentServiceServer;
+use crate::pb::platform_service_server::PlatformServiceServer;
+use crate::pb::verification_service_server::VerificationServiceServer;
+use crate::rpc::{BeneficialOwners, Customers, Documents, Platform, StopLayer, UploadMemory, Verifications};
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use tonic::codec::CompressionEncoding::{Gzip, Zstd};
@@ -48,9 +54,14 @@ pub(super) struct Services {
 
 impl Services {
     /// Every service of `gridgate.v1`: the one place where a new one is added.
-    pub(super) fn of_the_api(_grpc: &GrpcConfig, _grid: &grid::Client) -> Self {
+    pub(super) fn of_the_api(grpc: &GrpcConfig, grid: &grid::Client, uploads: UploadMemory) -> Self {
+        let documents = Documents::new(grid.clone(), uploads);
         Services::default()
-        // .with(with_limits!(grpc, CustomerServiceServer::new(Customers::new(grid.clone()))))
+            .with(with_limits!(grpc, CustomerServiceServer::new(Customers::new(grid.clone()))))
+            .with(with_limits!(grpc, BeneficialOwnerServiceServer::new(BeneficialOwners::new(grid.clone()))))
+            .with(with_limits!(grpc, DocumentServiceServer::new(documents)))
+            .with(with_limits!(grpc, VerificationServiceServer::new(Verifications::new(grid.clone()))))
+            .with(with_limits!(grpc, PlatformServiceServer::new(Platform::new(grid.clone()))))
     }
 
     /// Adds health (`grpc.health.v1`) and reflection (v1 and v1alpha).
@@ -77,7 +88,6 @@ impl Services {
     }
 
     /// Adds one service, and its name to those whose health is reported.
-    #[allow(dead_code)]
     fn with<S>(mut self, service: S) -> Self
     where
         S: Service<http::Request<tonic::body::Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,

@@ -37,6 +37,7 @@ enum State {
 /// Leave to send one request, to be given back with what came of it. Dropped, it says nothing.
 pub(super) struct Ticket<'a> {
     breaker: &'a Breaker,
+    admitted_at: Instant,
     /// Whether it is the one that tries.
     probe: bool,
 }
@@ -47,15 +48,14 @@ impl Breaker {
     }
 
     /// Leave to send a request, or how long requests are held back.
-    pub(super) fn admit(&self) -> Result<Ticket<'_>, Duration> {
-        let now = Instant::now();
+    pub(super) fn admit(&self, now: Instant) -> Result<Ticket<'_>, Duration> {
         let mut state = self.state();
         match *state {
-            State::Closed { .. } => Ok(Ticket { breaker: self, probe: false }),
+            State::Closed { .. } => Ok(Ticket { breaker: self, admitted_at: now, probe: false }),
             State::Open { until } if now < until => Err(until - now),
             State::Open { .. } => {
                 *state = State::HalfOpen;
-                Ok(Ticket { breaker: self, probe: true })
+                Ok(Ticket { breaker: self, admitted_at: now, probe: true })
             }
             // How long the probe takes is not known; asking again in a moment is a fair guess.
             State::HalfOpen => Err(self.config.open_for.min(Duration::from_secs(1))),
@@ -63,9 +63,9 @@ impl Breaker {
     }
 
     /// How long requests are held back for certain, without taking leave to send one.
-    pub(super) fn held_back(&self) -> Option<Duration> {
+    pub(super) fn held_back(&self, now: Instant) -> Option<Duration> {
         match *self.state() {
-            State::Open { until } => until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()),
+            State::Open { until } => until.checked_duration_since(now).filter(|left| !left.is_zero()),
             State::Closed { .. } | State::HalfOpen => None,
         }
     }
@@ -75,9 +75,9 @@ impl Breaker {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn open(&self, state: &mut State) {
+    fn open(&self, state: &mut State, now: Instant) {
         tracing::warn!(open_for_ms = self.config.open_for.as_millis(), "Grid keeps failing: requests are held back");
-        *state = State::Open { until: Instant::now() + self.config.open_for };
+        *state = State::Open { until: now + self.config.open_for };
     }
 }
 
@@ -97,11 +97,13 @@ impl Ticket<'_> {
     }
 
     /// Grid did not answer.
-    pub(super) fn failed(mut self) {
+    pub(super) fn failed(mut self, now: Instant) {
         let mut state = self.breaker.state();
         match *state {
-            State::HalfOpen if self.probe => self.breaker.open(&mut state),
-            State::Closed { failures } if failures + 1 >= self.breaker.config.failures => self.breaker.open(&mut state),
+            State::HalfOpen if self.probe => self.breaker.open(&mut state, now),
+            State::Closed { failures } if failures + 1 >= self.breaker.config.failures => {
+                self.breaker.open(&mut state, now)
+            }
             State::Closed { failures } => *state = State::Closed { failures: failures + 1 },
             State::HalfOpen | State::Open { .. } => {}
         }
@@ -109,10 +111,10 @@ impl Ticket<'_> {
         self.probe = false;
     }
 
-    /// The caller's deadline came after Grid had had `waited` to answer.
-    pub(super) fn timed_out(self, waited: Duration) {
-        if waited >= SLOW {
-            self.failed();
+    /// The caller's deadline came before Grid's answer.
+    pub(super) fn timed_out(self, now: Instant) {
+        if now.duration_since(self.admitted_at) >= SLOW {
+            self.failed(now);
         }
     }
 }
@@ -121,7 +123,89 @@ impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         if self.probe {
             // The probe was given up: the next request tries.
-            *self.breaker.state() = State::Open { until: Instant::now() };
+            *self.breaker.state() = State::Open { until: self.admitted_at };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPEN_FOR: Duration = Duration::from_secs(5);
+
+    fn breaker(failures: u32) -> Breaker {
+        Breaker::new(BreakerConfig { failures, open_for: OPEN_FOR })
+    }
+
+    fn admitted(breaker: &Breaker, now: Instant) -> Ticket<'_> {
+        breaker.admit(now).unwrap_or_else(|left| panic!("held back for {left:?}"))
+    }
+
+    /// A breaker that opened just now.
+    fn opened(now: Instant) -> Breaker {
+        let breaker = breaker(2);
+        admitted(&breaker, now).failed(now);
+        admitted(&breaker, now).failed(now);
+        breaker
+    }
+
+    #[test]
+    fn failures_in_a_row_open_it_and_a_success_between_does_not() {
+        let (breaker, now) = (breaker(2), Instant::now());
+        for _ in 0..3 {
+            admitted(&breaker, now).failed(now);
+            admitted(&breaker, now).succeeded();
+        }
+        admitted(&breaker, now).failed(now);
+        admitted(&breaker, now).failed(now);
+        assert_eq!(breaker.admit(now).err(), Some(OPEN_FOR));
+        assert_eq!(breaker.held_back(now + Duration::from_secs(3)), Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn after_a_while_one_request_tries_and_its_success_closes_it() {
+        let now = Instant::now();
+        let (breaker, later) = (opened(now), now + OPEN_FOR);
+        assert_eq!(breaker.held_back(later), None);
+        let probe = admitted(&breaker, later);
+        assert!(breaker.admit(later).is_err(), "a second one while the first tries");
+        probe.succeeded();
+        admitted(&breaker, later).failed(later);
+        assert!(breaker.admit(later).is_ok(), "the count starts again");
+    }
+
+    #[test]
+    fn a_failed_try_opens_it_again() {
+        let now = Instant::now();
+        let (breaker, later) = (opened(now), now + OPEN_FOR);
+        admitted(&breaker, later).failed(later);
+        assert_eq!(breaker.admit(later).err(), Some(OPEN_FOR));
+    }
+
+    #[test]
+    fn a_try_that_is_given_up_leaves_the_next_one_to_try() {
+        let now = Instant::now();
+        let (breaker, later) = (opened(now), now + OPEN_FOR);
+        drop(admitted(&breaker, later));
+        assert!(breaker.admit(later).is_ok());
+    }
+
+    #[test]
+    fn what_was_under_way_when_it_opened_does_not_close_it() {
+        let (breaker, now) = (breaker(1), Instant::now());
+        let (slow, failing) = (admitted(&breaker, now), admitted(&breaker, now));
+        failing.failed(now);
+        slow.succeeded();
+        assert!(breaker.admit(now).is_err());
+    }
+
+    #[test]
+    fn a_short_deadline_is_no_failure_of_grid() {
+        let (breaker, now) = (breaker(1), Instant::now());
+        admitted(&breaker, now).timed_out(now + Duration::from_millis(50));
+        assert!(breaker.admit(now).is_ok());
+        admitted(&breaker, now).timed_out(now + SLOW);
+        assert!(breaker.admit(now + SLOW).is_err());
     }
 }

@@ -1,6 +1,10 @@
 //! One request to Grid, as an operation describes it: enough to send it as often as the rules allow.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt};
 use reqwest::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 
@@ -27,8 +31,41 @@ pub(in crate::grid) enum Payload {
     Json(Bytes),
     /// Multipart: a file and the fields beside it.
     Document(DocumentFields, DocumentFile),
-    /// Multipart: a file that streams through, so it can be sent once only. Empty once it has been taken.
-    Stream(Option<reqwest::Body>),
+    /// Multipart: a file that streams through, and so can be sent once only.
+    Stream(StreamedFile),
+}
+
+/// A file on its way through.
+pub(in crate::grid) struct StreamedFile {
+    /// Empty once it has been taken to be sent.
+    body: Option<reqwest::Body>,
+    /// Set when the stream ended with an error.
+    failed: Arc<AtomicBool>,
+}
+
+/// Ends a request whose source failed; the source's own error stays with whoever made the stream.
+#[derive(Debug, thiserror::Error)]
+#[error("the upload's source failed")]
+struct SourceFailed;
+
+impl StreamedFile {
+    pub(in crate::grid) fn new<S, E>(stream: S) -> Self
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: 'static,
+    {
+        let failed = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&failed);
+        let watched = stream.map_err(move |_| {
+            flag.store(true, Ordering::Release);
+            SourceFailed
+        });
+        Self { body: Some(reqwest::Body::wrap_stream(watched)), failed }
+    }
+
+    pub(super) fn take(&mut self) -> Option<reqwest::Body> {
+        self.body.take()
+    }
 }
 
 impl Request {
@@ -67,6 +104,11 @@ impl Request {
 
     /// Whether its body has been used up, so that it can't be sent again.
     pub(super) fn is_spent(&self) -> bool {
-        matches!(self.payload, Payload::Stream(None))
+        matches!(&self.payload, Payload::Stream(file) if file.body.is_none())
+    }
+
+    /// Whether the stream that is its body ended with an error.
+    pub(super) fn source_failed(&self) -> bool {
+        matches!(&self.payload, Payload::Stream(file) if file.failed.load(Ordering::Acquire))
     }
 }

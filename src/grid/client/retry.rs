@@ -4,10 +4,10 @@
 //! lost answers; the same but 500 for mutations that change nothing more the second time. Everything else is sent once.
 //! All calls together share a budget of repetitions, so that a failing Grid is not met with a multiple of the load.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::StatusCode;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use tower::retry::budget::Budget as _;
 use tracing::Instrument as _;
 
@@ -22,7 +22,9 @@ use crate::grid::{Error, Operation, Refusal, Repeatable, RetryConfig};
 pub(in crate::grid) struct History {
     /// Why an earlier try's outcome is not known, if one of a mutation's is not: Grid may have acted on it.
     pub(in crate::grid) unknown: Option<String>,
-    /// The last answer's `Date`.
+    /// When the last try was sent.
+    pub(in crate::grid) sent_at: Option<Instant>,
+    /// The last answer's `Date`: Grid's clock, to the second.
     pub(in crate::grid) grid_time: Option<jiff::Timestamp>,
 }
 
@@ -90,24 +92,25 @@ impl Client {
         }
         let (_place, ticket) = self.admit(call, operation).await.map_err(Setback::last)?;
         let started = Instant::now();
+        history.sent_at = Some(started);
         let exchanged = timeout_at(call.deadline, self.shared.exchange(request)).await;
         let waited = started.elapsed();
         let Ok(exchanged) = exchanged else {
-            ticket.timed_out(waited);
+            ticket.timed_out(Instant::now());
             observe(waited, None, "deadline");
             return Err(Setback::last(deadline_exceeded(!operation.is_read())));
         };
         let answer = match exchanged {
             Ok(answer) => answer,
             Err(Failure::NeverLeft(cause)) => {
-                ticket.failed();
+                ticket.failed(Instant::now());
                 observe(waited, None, "unreachable");
                 let once = request.is_spent();
                 let error = Error::Unreachable { operation, cause };
                 return Err(if once { Setback::last(error) } else { Setback::again(error) });
             }
             Err(Failure::Lost(cause)) => {
-                ticket.failed();
+                ticket.failed(Instant::now());
                 observe(waited, None, "lost");
                 return Err(lost(operation, cause, None, history));
             }
@@ -120,7 +123,7 @@ impl Client {
         let status = answer.status();
         observe(waited, Some(status), if status.is_success() { "ok" } else { "refused" });
         if is_gateway_failure(status) {
-            ticket.failed();
+            ticket.failed(Instant::now());
         } else {
             ticket.succeeded();
         }
@@ -218,7 +221,7 @@ fn is_gateway_failure(status: StatusCode) -> bool {
 }
 
 /// The wait before repetition `attempt` (from 0): random between half of the doubled base and all of it.
-fn backoff(retry: &RetryConfig, attempt: u32) -> Duration {
+pub(in crate::grid) fn backoff(retry: &RetryConfig, attempt: u32) -> Duration {
     let ceiling = retry.base_delay.saturating_mul(2u32.saturating_pow(attempt)).min(retry.max_delay);
     ceiling.mul_f64(0.5 + fastrand::f64() / 2.0)
 }

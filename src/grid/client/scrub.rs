@@ -1,19 +1,268 @@
 //! Takes out of Grid's words what they repeat of a request.
 //!
-//! Grid may quote a bad value in its message, and a message goes to callers and logs. So every string of the request is
-//! looked for in it, whole and word by word, whatever the case of its letters.
-use super::request::Request;
+//! Grid may quote a bad value in its message, and messages go to callers and into logs. So every string of the request
+//! is looked for in it: whole, however it is punctuated, and word by word, in any case of its letters. What names no
+//! person stays readable: ids, and words of Grid's own vocabularies.
 
-/// The strings of one request.
-pub(super) struct Scrubber;
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::request::{Payload, Request};
+use crate::grid::model::DocumentFields;
+use crate::grid::operations::DocumentFile;
+
+/// What stands in the place of a string that was taken out.
+const MASK: &str = "…";
+
+/// Shorter strings are left: country codes and the like, of which ordinary words consist.
+const MIN_CHARS: usize = 3;
+
+/// Ids, and what belongs to lists rather than to customers.
+const IDS: [&str; 8] = [
+    "customerId",
+    "platformCustomerId",
+    "documentHolder",
+    "cursor",
+    "limit",
+    "isIncludingDeleted",
+    "verificationStatus",
+    "termsVersion",
+];
+
+/// Fields whose values are words of Grid's vocabularies, as long as they look like one.
+const VOCABULARIES: [&str; 6] = ["customerType", "documentType", "side", "currencies", "roles", "acceptanceMethod"];
+
+/// The strings of one request, folded to what is compared: letters and digits in lower case.
+#[derive(Default)]
+pub(super) struct Scrubber {
+    /// Whole values without what separates their words.
+    values: Vec<String>,
+    /// The words of all values.
+    words: HashSet<String>,
+}
 
 impl Scrubber {
-    pub(super) fn of(_request: &Request) -> Self {
-        Self
+    /// Collects the strings that `request` sends.
+    pub(super) fn of(request: &Request) -> Self {
+        let mut scrubber = Self::default();
+        for (name, value) in &request.query {
+            scrubber.add(name, value);
+        }
+        for (_, value) in &request.headers {
+            scrubber.add("", value.to_str().unwrap_or_default());
+        }
+        match &request.payload {
+            Payload::Empty | Payload::Stream(_) => {}
+            Payload::Json(body) => {
+                scrubber.add_json("", &serde_json::from_slice(body).unwrap_or_default());
+            }
+            Payload::Document(fields, file) => scrubber.add_document(fields, file),
+        }
+        // The longest first, so that no part of one is masked before the whole.
+        scrubber.values.sort_unstable_by_key(|value| std::cmp::Reverse(value.len()));
+        scrubber
     }
 
     /// The text without the request's strings, at most `max_chars` long.
     pub(super) fn scrub(&self, text: &str, max_chars: usize) -> String {
-        text.chars().take(max_chars).collect()
+        let text = head(text, max_chars.saturating_mul(4));
+        let tokens = tokens(text);
+        let mut scrubbed = String::with_capacity(text.len());
+        let mut rest = tokens.as_slice();
+        while let Some((token, after)) = rest.split_first() {
+            if let Some(masked) = self.masked(rest) {
+                scrubbed.push_str(MASK);
+                rest = rest.get(masked..).unwrap_or_default();
+            } else {
+                scrubbed.push_str(token.text);
+                rest = after;
+            }
+        }
+        scrubbed.chars().take(max_chars).collect()
+    }
+
+    /// How many tokens at the start repeat a string of the request.
+    fn masked(&self, tokens: &[Token<'_>]) -> Option<usize> {
+        let folded = tokens.first()?.word.as_ref()?;
+        let whole = self.values.iter().find_map(|value| spanned(value, tokens));
+        // Scripts that do not separate words leave no boundary to look for.
+        let within = |word: &String| !word.is_ascii() && folded.contains(word.as_str());
+        let single = || (self.words.contains(folded) || self.words.iter().any(within)).then_some(1);
+        whole.or_else(single)
+    }
+
+    fn add_json(&mut self, name: &str, value: &Value) {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::String(text) => self.add(name, text),
+            Value::Array(items) => items.iter().for_each(|item| self.add_json(name, item)),
+            Value::Object(fields) => fields.iter().for_each(|(name, value)| self.add_json(name, value)),
+        }
+    }
+
+    fn add_document(&mut self, fields: &DocumentFields, file: &DocumentFile) {
+        let DocumentFields { document_holder: _, document_type, side: _, country, document_number, issuing_authority } =
+            fields;
+        let DocumentFile { file_name, media_type: _, content: _ } = file;
+        let texts = [
+            ("documentType", document_type.as_deref()),
+            ("country", country.as_deref()),
+            ("documentNumber", document_number.as_deref()),
+            ("issuingAuthority", issuing_authority.as_deref()),
+            ("fileName", Some(file_name.as_str())),
+        ];
+        for (name, text) in texts {
+            self.add(name, text.unwrap_or_default());
+        }
+    }
+
+    fn add(&mut self, name: &str, value: &str) {
+        let is_word = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        if IDS.contains(&name) || (VOCABULARIES.contains(&name) && value.chars().all(is_word)) {
+            return;
+        }
+        let words: Vec<String> = tokens(value).into_iter().filter_map(|token| token.word).collect();
+        let whole: String = words.concat();
+        if is_telling(&whole) {
+            self.values.push(whole);
+        }
+        self.words.extend(words.into_iter().filter(|word| is_telling(word)));
+    }
+}
+
+/// Whether a folded string says something about a person, rather than being a code or a particle.
+fn is_telling(folded: &str) -> bool {
+    let chars = folded.chars().count();
+    chars >= MIN_CHARS || (chars > 1 && !folded.is_ascii())
+}
+
+/// A run of letters and digits, or of anything else.
+struct Token<'a> {
+    text: &'a str,
+    /// Folded, if it is a word.
+    word: Option<String>,
+}
+
+fn tokens(text: &str) -> Vec<Token<'_>> {
+    let mut tokens = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let is_word = first.is_alphanumeric();
+        let end = rest.find(|c: char| c.is_alphanumeric() != is_word).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(end);
+        tokens.push(Token { text: run, word: is_word.then(|| run.to_lowercase()) });
+        rest = after;
+    }
+    tokens
+}
+
+/// How many of the tokens, from the first, spell `value` once what separates them is left out.
+fn spanned(value: &str, tokens: &[Token<'_>]) -> Option<usize> {
+    let mut left = value;
+    for (index, token) in tokens.iter().enumerate() {
+        let Some(word) = &token.word else { continue };
+        left = left.strip_prefix(word.as_str())?;
+        if left.is_empty() {
+            return Some(index + 1);
+        }
+    }
+    None
+}
+
+/// The first `max_chars` characters, without a last word that may have been cut.
+fn head(text: &str, max_chars: usize) -> &str {
+    match text.char_indices().nth(max_chars) {
+        None => text,
+        Some((end, _)) => {
+            let (head, _) = text.split_at(end);
+            head.trim_end_matches(char::is_alphanumeric)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::grid::Operation;
+
+    fn scrubber(body: &Value) -> Scrubber {
+        Scrubber::of(&Request::new(Operation::CreateCustomer, None).json(body))
+    }
+
+    #[test]
+    fn values_are_masked_whole_and_in_words_in_any_case() {
+        let scrubber = scrubber(&json!({
+            "fullName": "Zoë van der Berg", "birthDate": "1990-01-15", "phoneNumber": "+14155550100",
+            "address": { "line1": "12 Elm", "country": "US" }, "list": ["Secret Purpose"],
+        }));
+        let cases = [
+            ("fullName 'Zoë van der Berg' is refused", "fullName '…' is refused"),
+            ("ZOË is no name", "… is no name"),
+            ("born 1990/01/15?", "born …?"),
+            ("call +1 415-555-0100 now", "call +… now"),
+            ("no secret, no harm", "no …, no harm"),
+            ("12 Elm, US", "…, US"),
+            ("status USER", "status USER"),
+            ("Elmer and Bergen are others", "Elmer and Bergen are others"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(scrubber.scrub(text, 1024), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_without_word_boundaries_are_masked() {
+        let scrubber = scrubber(&json!({ "fullName": "李明" }));
+        assert_eq!(scrubber.scrub("姓名李明无效 (fullName)", 1024), "… (fullName)");
+    }
+
+    #[test]
+    fn ids_and_vocabulary_stay_readable() {
+        let scrubber = scrubber(&json!({
+            "platformCustomerId": "user-4711", "customerType": "INDIVIDUAL", "currencies": ["USDC", "John Doe"],
+        }));
+        let text = "INDIVIDUAL user-4711 can't have USDC, John";
+        assert_eq!(scrubber.scrub(text, 1024), "INDIVIDUAL user-4711 can't have USDC, …");
+    }
+
+    #[test]
+    fn documents_queries_and_headers_count_too() {
+        let fields = DocumentFields { document_number: Some("X1234567".into()), ..DocumentFields::default() };
+        let file = DocumentFile {
+            file_name: "jane-doe.pdf".into(),
+            media_type: "application/pdf",
+            content: [0u8; 2].to_vec().into(),
+        };
+        let request = Request::new(Operation::UploadDocument, None)
+            .query(vec![("umaAddress", "$jane@example.com".into())])
+            .header(reqwest::header::ACCEPT, reqwest::header::HeaderValue::from_static("stamp-0815"))
+            .payload(Payload::Document(fields, file));
+        let scrubber = Scrubber::of(&request);
+        assert_eq!(scrubber.scrub("x1234567 Doe $jane@example.com stamp0815", 1024), "… … $… …");
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_leave_no_part_of_a_value() {
+        let scrubber = scrubber(&json!({ "fullName": "Bartholomew" }));
+        let text = format!("{}Bartholomew", "x".repeat(4 * 8 - 5).replace("xx", "x "));
+        assert!(scrubber.scrub(&text, 8).chars().count() <= 8);
+        for padding in 0..40 {
+            let text = format!("{} Bartholomew Bartholomew", ".".repeat(padding));
+            assert!(!scrubber.scrub(&text, 10).contains("Bar"), "{padding}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_survives(value in "[a-zA-Z]{3,12}( [a-zA-Z0-9]{1,8}){0,2}", before in ".{0,20}", after in ".{0,20}") {
+            let scrubber = scrubber(&json!({ "fullName": value }));
+            let quoted = format!("\"{value}\"");
+            let scrubbed = scrubber.scrub(&format!("{before} {quoted} {after}"), 1024);
+            prop_assert!(!scrubbed.contains(&quoted), "{}", scrubbed);
+        }
     }
 }

@@ -137,12 +137,14 @@ impl Shared {
             Payload::Empty => builder,
             Payload::Json(body) => builder.header(CONTENT_TYPE, "application/json").body(body.clone()),
             Payload::Document(fields, file) => builder.multipart(document_form(fields, file)),
-            Payload::Stream(body) => match body.take() {
+            Payload::Stream(file) => match file.take() {
                 Some(body) => builder.multipart(Form::new().part("file", csv_part(body))),
                 None => return Err(Failure::SourceFailed),
             },
         };
-        let response = builder.send().await.map_err(|error| failure(&error))?;
+        let sent = builder.send().await;
+        let response =
+            sent.map_err(|error| if request.source_failed() { Failure::SourceFailed } else { failure(&error) })?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = read_body(response, self.max_answer_bytes).await?;
         Ok(Answer { status, headers, body })
@@ -213,8 +215,23 @@ fn failure(error: &reqwest::Error) -> Failure {
 }
 
 /// Whether hyper took the request back before it wrote any of it, or the server refused it unprocessed.
+///
+/// hyper cancels a request only while it is still queued for a connection that turned out to be closed. `REFUSED_STREAM`
+/// is the server's word that it did not process the request (RFC 9113, section 8.7). A GOAWAY is not trusted: the
+/// library reports it for requests that may have been written, too.
 fn never_written(error: &reqwest::Error) -> bool {
-    let _ = error;
+    let mut source = StdError::source(error);
+    while let Some(cause) = source {
+        if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
+            return true;
+        }
+        let refused =
+            |h2: &h2::Error| h2.is_remote() && h2.is_reset() && h2.reason() == Some(h2::Reason::REFUSED_STREAM);
+        if cause.downcast_ref::<h2::Error>().is_some_and(refused) {
+            return true;
+        }
+        source = cause.source();
+    }
     false
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::Stream;
 
-use crate::grid::client::{Call, Client, Payload, Request};
+use crate::grid::client::{Call, Client, Payload, Request, StreamedFile};
 use crate::grid::model::{ImportJob, ImportJobAccepted};
 use crate::grid::{Error, Operation, ResourceId};
 
@@ -18,10 +18,10 @@ impl Client {
     pub async fn import_customers<S, E>(&self, call: &Call, csv: S) -> Result<ImportJobAccepted, Error>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
-        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+        E: 'static,
     {
         let request = Request::new(Operation::ImportCustomers, None);
-        self.json(call, request.payload(Payload::Stream(Some(reqwest::Body::wrap_stream(csv))))).await
+        self.json(call, request.payload(Payload::Stream(StreamedFile::new(csv)))).await
     }
 
     /// Reads an import job (`GET /customers/bulk/jobs/{id}`).

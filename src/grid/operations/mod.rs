@@ -5,6 +5,7 @@
 mod beneficial_owners;
 mod contact;
 mod create_customer;
+mod created_customer;
 mod customers;
 mod documents;
 mod import;

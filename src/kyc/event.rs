@@ -1,0 +1,405 @@
+//! What is recorded: observations of a status, the events they become, and the head each entity has.
+//!
+//! None of it holds personal data: ids, kinds, statuses, times, the types of verification errors and the paths of the
+//! fields they are about. Times are compared and kept to the microsecond.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+
+use super::id::{CustomerId, EntityKey, Fingerprint, ObservationId, PlatformCustomerId, Position, VerificationId};
+use super::status::{KycStatus, VerificationStatus, at_most};
+
+/// One thing that stands in the way of a verification: its type and the path of the field, as Grid names them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Problem {
+    /// Type, such as `MISSING_FIELD`.
+    pub kind: Box<str>,
+    /// Path of the field, in Grid's notation, where it is about one.
+    pub field: Option<Box<str>>,
+}
+
+impl Problem {
+    /// How many problems of one verification are kept.
+    pub const MAX_KEPT: usize = 64;
+
+    /// A problem of this type, about this field; texts longer than 64 and 256 bytes are cut.
+    #[must_use]
+    pub fn new(kind: &str, field: Option<&str>) -> Self {
+        Self { kind: at_most(kind, 64).into(), field: field.map(|field| at_most(field, 256).into()) }
+    }
+}
+
+/// What a status is of, and the status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// The customer itself.
+    Customer {
+        /// Its KYC or KYB status.
+        status: KycStatus,
+        /// Whether it is deleted.
+        deleted: bool,
+    },
+    /// One of the customer's verifications.
+    Verification {
+        /// Grid's id of it.
+        id: VerificationId,
+        /// How far it is.
+        status: VerificationStatus,
+        /// What stands in its way (sorted, each once, at most [`Problem::MAX_KEPT`]); empty also where nothing was said.
+        problems: Box<[Problem]>,
+    },
+}
+
+impl Subject {
+    /// A verification's status; sorts the problems.
+    #[must_use]
+    pub fn verification(id: VerificationId, status: VerificationStatus, mut problems: Vec<Problem>) -> Self {
+        problems.sort_unstable();
+        problems.dedup();
+        problems.truncate(Problem::MAX_KEPT);
+        Self::Verification { id, status, problems: problems.into_boxed_slice() }
+    }
+
+    /// Grid's word for the status.
+    #[must_use]
+    pub fn status_word(&self) -> &str {
+        match self {
+            Self::Customer { status, deleted: _ } => status.as_str(),
+            Self::Verification { id: _, status, problems: _ } => status.as_str(),
+        }
+    }
+
+    /// Whether the status is a decision: approved or rejected.
+    #[must_use]
+    pub fn is_decision(&self) -> bool {
+        match self {
+            Self::Customer { status, deleted: _ } => status.is_decision(),
+            Self::Verification { id: _, status, problems: _ } => status.is_decision(),
+        }
+    }
+
+    /// Whether nothing more is to come: approved, rejected, or deleted.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.is_decision() || self.is_deleted()
+    }
+
+    /// Whether the customer is deleted; a verification never is.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        match self {
+            Self::Customer { status: _, deleted } => *deleted,
+            Self::Verification { .. } => false,
+        }
+    }
+
+    /// The verification it is about, if it is about one.
+    #[must_use]
+    pub fn verification_id(&self) -> Option<&VerificationId> {
+        match self {
+            Self::Customer { .. } => None,
+            Self::Verification { id, status: _, problems: _ } => Some(id),
+        }
+    }
+}
+
+/// Who asked Grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Asker {
+    /// A caller: the status was in the answer to its call.
+    Call,
+    /// The resolver, in doubt.
+    Resolver,
+    /// The reconciler, looking for what no webhook said.
+    Reconciler,
+}
+
+/// What was known before Grid was asked; see [`EventLog::basis`](super::log::EventLog::basis), and read it *before*
+/// sending the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Basis {
+    /// The end of the log then: everything up to here had happened before Grid answered.
+    pub knowing: Position,
+    /// When that was, by our clock.
+    pub at: Timestamp,
+}
+
+/// How an observation came about, and what that says about its place in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Grid said so by itself, at a time of Grid's clock that may be early, late or repeated.
+    Webhook {
+        /// When Grid sent it.
+        timestamp: Option<Timestamp>,
+    },
+    /// Grid answered it.
+    Asked {
+        /// Who asked.
+        by: Asker,
+        /// What was known before asking.
+        basis: Basis,
+    },
+}
+
+impl Origin {
+    /// One word for where it came from: `webhook`, `answer`, `resolver` or `reconciler`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Webhook { timestamp: _ } => "webhook",
+            Self::Asked { by: Asker::Call, basis: _ } => "answer",
+            Self::Asked { by: Asker::Resolver, basis: _ } => "resolver",
+            Self::Asked { by: Asker::Reconciler, basis: _ } => "reconciler",
+        }
+    }
+
+    /// When a webhook was sent, by Grid's clock.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        match self {
+            Self::Webhook { timestamp } => *timestamp,
+            Self::Asked { by: _, basis: _ } => None,
+        }
+    }
+
+    /// What was known before asking, if Grid was asked.
+    #[must_use]
+    pub fn basis(&self) -> Option<Basis> {
+        match self {
+            Self::Webhook { timestamp: _ } => None,
+            Self::Asked { by: _, basis } => Some(*basis),
+        }
+    }
+}
+
+/// Something that was seen of an entity's status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// Tells copies of it apart from others: the webhook's id, or a minted one.
+    pub id: ObservationId,
+    /// The customer.
+    pub customer: CustomerId,
+    /// The platform's id of the customer, where it was said. The log fills it in from the customer's head otherwise.
+    pub platform_customer: Option<PlatformCustomerId>,
+    /// What was seen.
+    pub subject: Subject,
+    /// Grid's `updatedAt` of it; can lag behind the status.
+    pub updated_at: Option<Timestamp>,
+    /// How it came about.
+    pub origin: Origin,
+}
+
+impl Observation {
+    /// What a webhook said.
+    #[must_use]
+    pub fn webhook(
+        id: ObservationId,
+        timestamp: Option<Timestamp>,
+        customer: CustomerId,
+        platform_customer: Option<PlatformCustomerId>,
+        subject: Subject,
+        updated_at: Option<Timestamp>,
+    ) -> Self {
+        Self { id, customer, platform_customer, subject, updated_at, origin: Origin::Webhook { timestamp } }
+    }
+
+    /// What Grid answered, with an id of its own.
+    #[must_use]
+    pub fn asked(
+        by: Asker,
+        basis: Basis,
+        customer: CustomerId,
+        platform_customer: Option<PlatformCustomerId>,
+        subject: Subject,
+        updated_at: Option<Timestamp>,
+    ) -> Self {
+        let origin = Origin::Asked { by, basis };
+        Self { id: ObservationId::mint(), customer, platform_customer, subject, updated_at, origin }
+    }
+
+    /// What the status belongs to.
+    #[must_use]
+    pub fn entity(&self) -> EntityKey {
+        EntityKey { customer: self.customer.clone(), verification: self.subject.verification_id().cloned() }
+    }
+}
+
+/// What an observation meant when it was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The head says so already.
+    Confirmation,
+    /// The head moved; watchers hear it.
+    Change,
+    /// It is older than the head; nothing moved.
+    Superseded,
+    /// Neither: Grid has to be asked; nothing moved yet.
+    Unresolved,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 4] = [Self::Confirmation, Self::Change, Self::Superseded, Self::Unresolved];
+
+    /// One word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Confirmation => "confirmation",
+            Self::Change => "change",
+            Self::Superseded => "superseded",
+            Self::Unresolved => "unresolved",
+        }
+    }
+}
+
+/// An observation, where the log has it, and what it meant there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Where the log has it.
+    pub position: Position,
+    /// What was seen.
+    pub observation: Observation,
+    /// What it meant.
+    pub outcome: Outcome,
+    /// The status the head had before; of the same kind as the observation's. None for an entity's first event.
+    pub previous: Option<Subject>,
+    /// For an answer that settled a doubt: the observation that had raised it.
+    pub cause: Option<ObservationId>,
+    /// When it was recorded, by our clock; never less than the event's before it.
+    pub recorded_at: Timestamp,
+}
+
+impl Event {
+    /// Whether it is a change that decides: to approved or rejected.
+    #[must_use]
+    pub fn decides(&self) -> bool {
+        match self.outcome {
+            Outcome::Change => self.observation.subject.is_decision(),
+            Outcome::Confirmation | Outcome::Superseded | Outcome::Unresolved => false,
+        }
+    }
+
+    /// When it happened, as well as anyone said: the time the webhook was sent, else Grid's `updatedAt`, else the time of
+    /// asking.
+    #[must_use]
+    pub fn happened_at(&self) -> Timestamp {
+        let Observation { origin, updated_at, .. } = &self.observation;
+        let asked_at = origin.basis().map(|basis| basis.at);
+        origin.timestamp().or(*updated_at).or(asked_at).unwrap_or(self.recorded_at)
+    }
+
+    /// The digest that resume tokens carry.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.observation.id, &self.observation.customer)
+    }
+}
+
+/// The stretch of time over which a head's status was seen, in microseconds of one clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The earliest sighting that no other orders.
+    pub first: i64,
+    /// The latest.
+    pub last: i64,
+}
+
+/// When the head's status was seen, by each of the keys that order observations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// By Grid's `updatedAt`.
+    pub updated_at: Option<Span>,
+    /// By the time webhooks were sent (Grid's clock).
+    pub timestamp: Option<Span>,
+    /// Whether the head came from an answer: then it was also seen when Grid last confirmed it, by our clock, and what
+    /// stands in `timestamp` is only known to be earlier.
+    pub asked: bool,
+}
+
+/// An entity in doubt: the latest observation that could be neither applied nor dismissed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// Where the log has that observation; only what was asked after it settles the doubt.
+    pub position: Position,
+    /// Its id.
+    pub cause: ObservationId,
+}
+
+/// When Grid last confirmed a head, in microseconds. It moves forward only, also in heads that are shared.
+#[derive(Debug)]
+pub struct ConfirmedAt(AtomicI64);
+
+impl ConfirmedAt {
+    /// Confirmed at this time, in microseconds.
+    #[must_use]
+    pub(in crate::kyc) const fn new(micros: i64) -> Self {
+        Self(AtomicI64::new(micros))
+    }
+
+    /// The time, in microseconds.
+    pub(in crate::kyc) fn micros(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Moves it forward to `micros`, if that is later.
+    pub(in crate::kyc) fn advance(&self, micros: i64) {
+        self.0.fetch_max(micros, Ordering::Relaxed);
+    }
+}
+
+impl Clone for ConfirmedAt {
+    fn clone(&self) -> Self {
+        Self::new(self.micros())
+    }
+}
+
+impl PartialEq for ConfirmedAt {
+    fn eq(&self, other: &Self) -> bool {
+        self.micros() == other.micros()
+    }
+}
+
+impl Eq for ConfirmedAt {}
+
+/// What is held to be so now of one entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The platform's id of the customer, where anyone said it.
+    pub platform_customer: Option<PlatformCustomerId>,
+    /// The status.
+    pub subject: Subject,
+    /// The change that made it so.
+    pub position: Position,
+    /// The observation that made it so.
+    pub observation: ObservationId,
+    /// Where that observation came from; see [`Origin::word`].
+    pub source: &'static str,
+    /// When the status was seen.
+    pub seen: Seen,
+    /// When that change happened; see [`Event::happened_at`].
+    pub changed_at: Timestamp,
+    /// When that change was recorded.
+    pub recorded_at: Timestamp,
+    /// When Grid last said so, by webhook or answer. May be kept more coarsely than the rest, but never later than true.
+    pub confirmed_at: ConfirmedAt,
+    /// Set while Grid has to be asked.
+    pub doubt: Option<Doubt>,
+}
+
+impl Head {
+    /// What it is the head of.
+    #[must_use]
+    pub fn entity(&self) -> EntityKey {
+        EntityKey { customer: self.customer.clone(), verification: self.subject.verification_id().cloned() }
+    }
+
+    /// When Grid last said so.
+    #[must_use]
+    pub fn confirmed_at(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.confirmed_at.micros()).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}

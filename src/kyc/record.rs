@@ -1,0 +1,270 @@
+//! The one rule of what happened: what an observation means beside the head there is, and the head there is afterwards.
+//!
+//! Pure: no clock, no storage. A log applies it in one atomic step per observation, after looking for copies by id. Only
+//! what is certain is decided here. Whatever is not is [`Outcome::Unresolved`], and Grid is asked; so the order in which
+//! observations arrive decides nothing.
+
+use jiff::Timestamp;
+
+use super::event::{ConfirmedAt, Doubt, Head, Observation, Origin, Outcome, Seen, Span, Subject};
+use super::id::{ObservationId, Position};
+
+/// How far our clock may be from Grid's, in microseconds (5 minutes). A webhook sent this close to the moment Grid was
+/// asked is neither earlier nor later than the answer.
+const CLOCKS_DIFFER: i64 = 5 * 60 * 1_000_000;
+
+/// What an observation means beside a head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// What it means.
+    pub outcome: Outcome,
+    /// The observation whose doubt it settles, if it settles one.
+    pub settles: Option<ObservationId>,
+}
+
+impl Verdict {
+    fn of(outcome: Outcome) -> Self {
+        Self { outcome, settles: None }
+    }
+}
+
+/// Decides what `observation` means, given the head of its entity. Copies of a recorded observation, told by their id, are
+/// not for this function.
+#[must_use]
+pub fn decide(head: Option<&Head>, observation: &Observation) -> Verdict {
+    let Some(head) = head else { return Verdict::of(Outcome::Change) };
+    let same = says_the_same(&head.subject, &observation.subject);
+    match observation.origin {
+        Origin::Asked { by: _, basis } => {
+            // The head was known before Grid was asked, so that Grid answered later than whatever made the head.
+            let current = head.position <= basis.knowing;
+            let outcome = match (same, current) {
+                (true, _) => Outcome::Confirmation,
+                (false, true) => Outcome::Change,
+                (false, false) => Outcome::Unresolved,
+            };
+            let doubt = head.doubt.as_ref().filter(|doubt| doubt.position <= basis.knowing);
+            let settles = doubt.filter(|_| same || current).map(|doubt| doubt.cause.clone());
+            Verdict { outcome, settles }
+        }
+        Origin::Webhook { timestamp } => Verdict::of(match order(head, observation.updated_at, timestamp) {
+            _ if same => Outcome::Confirmation,
+            Order::Older => Outcome::Superseded,
+            Order::Newer if !undoes(&head.subject, &observation.subject) => Outcome::Change,
+            Order::Newer | Order::Unclear => Outcome::Unresolved,
+        }),
+    }
+}
+
+/// The head after `observation` was recorded at `position` with this verdict.
+#[must_use]
+pub fn advance(
+    head: Option<&Head>,
+    observation: &Observation,
+    verdict: &Verdict,
+    position: Position,
+    recorded_at: Timestamp,
+) -> Head {
+    let Some(head) = head else { return moved(None, observation, verdict, position, recorded_at) };
+    match verdict.outcome {
+        Outcome::Change => moved(Some(head), observation, verdict, position, recorded_at),
+        Outcome::Confirmation => {
+            let next = Head { seen: seen_again(head, observation), doubt: left(head, verdict), ..head.clone() };
+            next.confirmed_at.advance(confirmed(observation, recorded_at));
+            with_platform_customer(next, observation)
+        }
+        Outcome::Superseded => with_platform_customer(head.clone(), observation),
+        Outcome::Unresolved => {
+            let doubt = Some(Doubt { position, cause: observation.id.clone() });
+            with_platform_customer(Head { doubt, ..head.clone() }, observation)
+        }
+    }
+}
+
+/// Whether recording it would say nothing new: Grid was asked, the head says so already, and no doubt is settled. Such an
+/// answer only moves the head's `confirmed_at`.
+#[must_use]
+pub fn is_redundant(observation: &Observation, verdict: &Verdict) -> bool {
+    match (observation.origin, verdict.outcome) {
+        (Origin::Asked { by: _, basis: _ }, Outcome::Confirmation) => verdict.settles.is_none(),
+        (Origin::Webhook { timestamp: _ }, Outcome::Confirmation)
+        | (_, Outcome::Change | Outcome::Superseded | Outcome::Unresolved) => false,
+    }
+}
+
+/// When Grid said so, by an observation that changes or confirms: never later than it was recorded. Microseconds.
+#[must_use]
+pub fn confirmed(observation: &Observation, recorded_at: Timestamp) -> i64 {
+    let said_at = match observation.origin {
+        Origin::Webhook { timestamp } => timestamp,
+        Origin::Asked { by: _, basis } => Some(basis.at),
+    };
+    said_at.map_or(recorded_at, |at| at.min(recorded_at)).as_microsecond()
+}
+
+/// Whether the observation says what the head says. One without problems says nothing about problems.
+fn says_the_same(head: &Subject, observed: &Subject) -> bool {
+    match (head, observed) {
+        (Subject::Customer { status, deleted }, Subject::Customer { status: observed, deleted: gone }) => {
+            status == observed && deleted == gone
+        }
+        (
+            Subject::Verification { id: _, status, problems },
+            Subject::Verification { id: _, status: observed, problems: found },
+        ) => status == observed && (found.is_empty() || problems == found),
+        (Subject::Customer { .. }, Subject::Verification { .. })
+        | (Subject::Verification { .. }, Subject::Customer { .. }) => false,
+    }
+}
+
+/// Whether a decision, or a deletion, would be taken back.
+fn undoes(head: &Subject, observed: &Subject) -> bool {
+    let decision_undone = head.is_decision() && head.status_word() != observed.status_word();
+    decision_undone || (head.is_deleted() && !observed.is_deleted())
+}
+
+/// Where an observation stands in time beside a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Older,
+    Newer,
+    Unclear,
+}
+
+/// Where one of the two keys stands beside a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Older,
+    Same,
+    Newer,
+    /// Later than one sighting of the head's status, earlier than another.
+    Between,
+    /// One of them has no such key, or their clocks are too far apart to say.
+    Unknown,
+}
+
+/// Newer: neither key is older, and one is newer. Older: the reverse. `timestamp` alone proves nothing, since a retry may
+/// carry a later one; `updatedAt` alone proves only that something is newer, since it may lag.
+fn order(head: &Head, updated_at: Option<Timestamp>, timestamp: Option<Timestamp>) -> Order {
+    let updated = place(head.seen.updated_at, updated_at);
+    let sent = match place(head.seen.timestamp, timestamp) {
+        by_webhooks if !head.seen.asked => by_webhooks,
+        Place::Older => Place::Older,
+        Place::Between => Place::Between,
+        Place::Same | Place::Newer | Place::Unknown => place_beside_answer(head, timestamp),
+    };
+    match (updated, sent) {
+        (Place::Newer, Place::Newer | Place::Same | Place::Unknown) | (Place::Same, Place::Newer) => Order::Newer,
+        (Place::Older, Place::Older | Place::Same) | (Place::Same, Place::Older) => Order::Older,
+        (Place::Newer, Place::Older | Place::Between)
+        | (Place::Older, Place::Newer | Place::Between | Place::Unknown)
+        | (Place::Same, Place::Same | Place::Between | Place::Unknown)
+        | (Place::Between | Place::Unknown, _) => Order::Unclear,
+    }
+}
+
+fn place(span: Option<Span>, key: Option<Timestamp>) -> Place {
+    let (Some(Span { first, last }), Some(key)) = (span, key) else { return Place::Unknown };
+    match key.as_microsecond() {
+        key if key < first => Place::Older,
+        key if key > last => Place::Newer,
+        _ if first == last => Place::Same,
+        _ => Place::Between,
+    }
+}
+
+/// Where a webhook stands beside the time Grid answered with the head's status, which is by our clock.
+fn place_beside_answer(head: &Head, sent: Option<Timestamp>) -> Place {
+    let Some(sent) = sent.map(Timestamp::as_microsecond) else { return Place::Unknown };
+    let answered = head.confirmed_at.micros();
+    if sent < answered.saturating_sub(CLOCKS_DIFFER) {
+        Place::Older
+    } else if sent > answered.saturating_add(CLOCKS_DIFFER) {
+        Place::Newer
+    } else {
+        Place::Unknown
+    }
+}
+
+/// When the new status of a head that moves was seen.
+fn seen_first(head: Option<&Head>, observation: &Observation) -> Seen {
+    let at = |key: Timestamp| Span { first: key.as_microsecond(), last: key.as_microsecond() };
+    match observation.origin {
+        Origin::Webhook { timestamp } => {
+            Seen { updated_at: observation.updated_at.map(at), timestamp: timestamp.map(at), asked: false }
+        }
+        Origin::Asked { by: _, basis: _ } => {
+            // Grid answered later than everything that made the head before, so nothing up to there can be newer.
+            let latest = |span: Option<Span>| span.map(|span| Span { first: span.last, last: span.last });
+            let before = head.map(|head| head.seen).unwrap_or_default();
+            let updated_at = match (latest(before.updated_at), observation.updated_at.map(at)) {
+                (Some(before), Some(now)) => Some(if now.last > before.last { now } else { before }),
+                (before, now) => now.or(before),
+            };
+            Seen { updated_at, timestamp: latest(before.timestamp), asked: true }
+        }
+    }
+}
+
+/// When the status of a head was seen, now that it was seen once more.
+fn seen_again(head: &Head, observation: &Observation) -> Seen {
+    let Origin::Webhook { timestamp } = observation.origin else { return head.seen };
+    let first = seen_first(None, observation);
+    match order(head, observation.updated_at, timestamp) {
+        Order::Older => head.seen,
+        Order::Newer => Seen { asked: head.seen.asked, ..first },
+        // Neither sighting orders the other. Both count: what follows has to be newer than both, or older than both.
+        Order::Unclear => Seen {
+            updated_at: both(head.seen.updated_at, first.updated_at),
+            timestamp: both(head.seen.timestamp, first.timestamp),
+            asked: head.seen.asked,
+        },
+    }
+}
+
+fn both(one: Option<Span>, other: Option<Span>) -> Option<Span> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(Span { first: one.first.min(other.first), last: one.last.max(other.last) }),
+        (one, other) => one.or(other),
+    }
+}
+
+fn moved(
+    head: Option<&Head>,
+    observation: &Observation,
+    verdict: &Verdict,
+    position: Position,
+    recorded_at: Timestamp,
+) -> Head {
+    let Observation { id, customer, platform_customer, subject, updated_at, origin } = observation;
+    let asked_at = origin.basis().map(|basis| basis.at);
+    let confirmed_at = confirmed(observation, recorded_at);
+    Head {
+        customer: customer.clone(),
+        platform_customer: platform_customer.clone().or_else(|| head.and_then(|head| head.platform_customer.clone())),
+        subject: subject.clone(),
+        position,
+        observation: id.clone(),
+        source: origin.word(),
+        seen: seen_first(head, observation),
+        changed_at: origin.timestamp().or(*updated_at).or(asked_at).unwrap_or(recorded_at),
+        recorded_at,
+        confirmed_at: ConfirmedAt::new(head.map_or(confirmed_at, |head| head.confirmed_at.micros().max(confirmed_at))),
+        doubt: head.and_then(|head| left(head, verdict)),
+    }
+}
+
+/// The doubt that remains.
+fn left(head: &Head, verdict: &Verdict) -> Option<Doubt> {
+    match verdict.settles {
+        Some(_) => None,
+        None => head.doubt.clone(),
+    }
+}
+
+fn with_platform_customer(mut head: Head, observation: &Observation) -> Head {
+    if let Some(platform_customer) = &observation.platform_customer {
+        head.platform_customer = Some(platform_customer.clone());
+    }
+    head
+}
