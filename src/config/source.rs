@@ -22,7 +22,7 @@ pub struct Sources {
     /// Flags as given, by the key of their setting.
     pub flags: BTreeMap<&'static str, String>,
     /// Why there is no `file` although one was named.
-    unreadable_file: Option<Mistake>,
+    pub unreadable_file: Option<Mistake>,
 }
 
 impl Sources {

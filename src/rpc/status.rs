@@ -14,6 +14,7 @@ use tonic::{Code, Status};
 
 use super::error::{Error, Resource, Violations};
 use super::field_path;
+use super::layer::MalformedTimeout;
 use crate::grid::{self, Operation, Refusal};
 use crate::pb;
 pub use details::MAX_DETAILS;
@@ -51,6 +52,10 @@ pub mod reason {
     pub const UPLOADS_BUSY: &str = "UPLOADS_BUSY";
     /// The caller's deadline passed.
     pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
+    /// The caller's `grpc-timeout` is not what gRPC allows.
+    pub const MALFORMED_TIMEOUT: &str = "MALFORMED_TIMEOUT";
+    /// gridgate is being shut down, and was not going to end this call otherwise.
+    pub const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
 }
 
 /// How long a caller should wait before another upload, when uploads hold all their memory.
@@ -74,6 +79,26 @@ impl From<Error> for Status {
 pub fn deadline_exceeded() -> Status {
     Details::new(GRIDGATE_DOMAIN, reason::DEADLINE_EXCEEDED)
         .status(Code::DeadlineExceeded, "the deadline passed before the call was answered")
+}
+
+/// The status of a call that is refused for its `grpc-timeout`.
+#[must_use]
+pub fn malformed_timeout(malformed: &MalformedTimeout) -> Status {
+    Details::new(GRIDGATE_DOMAIN, reason::MALFORMED_TIMEOUT).status(Code::InvalidArgument, &malformed.to_string())
+}
+
+/// The status of a call without an end of its own, when the server leaves.
+#[must_use]
+pub fn shutting_down() -> Status {
+    Details::new(GRIDGATE_DOMAIN, reason::SHUTTING_DOWN).status(Code::Unavailable, "gridgate is shutting down")
+}
+
+/// The status of a call that was not done when the grace period of a shutdown was over. Nobody knows any more what
+/// becomes of a request that is on its way to Grid, so it is not UNAVAILABLE, which meshes repeat.
+#[must_use]
+pub fn cut_at_shutdown() -> Status {
+    Details::new(GRIDGATE_DOMAIN, reason::OUTCOME_UNKNOWN)
+        .status(Code::Unknown, "gridgate was shut down before the call was done")
 }
 
 fn invalid(violations: &Violations) -> Status {

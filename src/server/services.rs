@@ -2,14 +2,13 @@
 
 use super::grpc::Stops;
 use crate::config::GrpcConfig;
-use crate::grid;
-use crate::pb;
 use crate::pb::beneficial_owner_service_server::BeneficialOwnerServiceServer;
 use crate::pb::customer_service_server::CustomerServiceServer;
 use crate::pb::document_service_server::DocumentServiceServer;
 use crate::pb::platform_service_server::PlatformServiceServer;
 use crate::pb::verification_service_server::VerificationServiceServer;
 use crate::rpc::{BeneficialOwners, Customers, Documents, Platform, StopLayer, UploadMemory, Verifications};
+use crate::{grid, pb};
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use tonic::codec::CompressionEncoding::{Gzip, Zstd};
@@ -55,13 +54,17 @@ pub(super) struct Services {
 impl Services {
     /// Every service of `gridgate.v1`: the one place where a new one is added.
     pub(super) fn of_the_api(grpc: &GrpcConfig, grid: &grid::Client, uploads: UploadMemory) -> Self {
-        let documents = Documents::new(grid.clone(), uploads);
+        let customers = CustomerServiceServer::new(Customers::new(grid.clone()));
+        let owners = BeneficialOwnerServiceServer::new(BeneficialOwners::new(grid.clone()));
+        let documents = DocumentServiceServer::new(Documents::new(grid.clone(), uploads));
+        let verifications = VerificationServiceServer::new(Verifications::new(grid.clone()));
+        let platform = PlatformServiceServer::new(Platform::new(grid.clone()));
         Services::default()
-            .with(with_limits!(grpc, CustomerServiceServer::new(Customers::new(grid.clone()))))
-            .with(with_limits!(grpc, BeneficialOwnerServiceServer::new(BeneficialOwners::new(grid.clone()))))
-            .with(with_limits!(grpc, DocumentServiceServer::new(documents)))
-            .with(with_limits!(grpc, VerificationServiceServer::new(Verifications::new(grid.clone()))))
-            .with(with_limits!(grpc, PlatformServiceServer::new(Platform::new(grid.clone()))))
+            .with(with_limits!(grpc, customers))
+            .with(with_limits!(grpc, owners))
+            .with(with_limits!(grpc, documents))
+            .with(with_limits!(grpc, verifications))
+            .with(with_limits!(grpc, platform))
     }
 
     /// Adds health (`grpc.health.v1`) and reflection (v1 and v1alpha).

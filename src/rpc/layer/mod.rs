@@ -7,5 +7,6 @@ mod methods;
 mod stop;
 
 pub use deadline::{Deadline, DeadlineLayer, DeadlineService, Deadlines};
+pub use grpc_timeout::MalformedTimeout;
 pub use methods::{MethodKind, Methods};
 pub use stop::{StopLayer, StopService};
