@@ -60,11 +60,8 @@ impl Control {
     /// # Errors
     /// HTTP cannot be set up.
     pub(super) fn new(base: Url) -> Result<Self, ControlError> {
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(PATIENCE)
-            .redirect(redirect::Policy::none())
-            .build()?;
+        let http =
+            reqwest::Client::builder().no_proxy().timeout(PATIENCE).redirect(redirect::Policy::none()).build()?;
         Ok(Control { http, base })
     }
 
@@ -94,7 +91,8 @@ impl Control {
         };
         let response = request.send().await?;
         let status = response.status().as_u16();
-        let is_page = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        let is_page =
+            response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
         let text = response.text().await?;
         let came = match serde_json::from_str::<Value>(&text) {
             Ok(value) => value.into(),
@@ -106,8 +104,11 @@ impl Control {
     }
 
     fn prepare(&self, act: Act) -> Result<Prepared, ControlError> {
-        let post = |path: &str, body| {
-            Prepared { method: Method::POST, path: format!("{CONTROL_PATH}/{path}"), body, form: None }
+        let post = |path: &str, body| Prepared {
+            method: Method::POST,
+            path: format!("{CONTROL_PATH}/{path}"),
+            body,
+            form: None,
         };
         Ok(match act {
             Act::Decide { id, status } => post("decisions", json!({ "id": id, "status": status })),
@@ -120,7 +121,12 @@ impl Control {
                 let url = Url::parse(&kyc_url).map_err(|_| ControlError::Link)?;
                 // The page is the sandbox's own: the link may name it by another host, in a container for example.
                 let form = Some(format!("decision={decision}"));
-                Prepared { method: Method::POST, path: url.path().to_owned(), body: json!({ "decision": decision }), form }
+                Prepared {
+                    method: Method::POST,
+                    path: url.path().to_owned(),
+                    body: json!({ "decision": decision }),
+                    form,
+                }
             }
         })
     }

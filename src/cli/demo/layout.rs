@@ -39,16 +39,7 @@ impl Palette {
     /// For everything else.
     pub(super) fn plain() -> Self {
         let none = Style::new();
-        Palette {
-            heading: none,
-            strong: none,
-            dim: none,
-            good: none,
-            bad: none,
-            name: none,
-            text: none,
-            word: none,
-        }
+        Palette { heading: none, strong: none, dim: none, good: none, bad: none, name: none, text: none, word: none }
     }
 }
 
@@ -70,7 +61,7 @@ pub(super) fn lines(tree: &Tree, width: usize, palette: &Palette) -> Vec<String>
 /// A tree on several lines.
 fn block(tree: &Tree, width: usize, palette: &Palette) -> Vec<String> {
     match tree {
-        Tree::Object(fields) => fields.iter().flat_map(|(name, value)| labelled(name, value, width, palette)).collect(),
+        Tree::Object(fields) => block_of_fields(fields, width, palette),
         Tree::List(items) => {
             let shown = items.iter().take(SHOWN_ITEMS).flat_map(|item| {
                 let lines = fitting(item, width.saturating_sub(2), palette);
@@ -84,16 +75,33 @@ fn block(tree: &Tree, width: usize, palette: &Palette) -> Vec<String> {
     }
 }
 
-fn labelled(name: &str, value: &Tree, width: usize, palette: &Palette) -> Vec<String> {
-    let style = palette.name;
-    let label = format!("{style}{name}{style:#}:");
-    let (line, length) = inline(value, SHOWN_ITEMS, palette);
-    let is_composed = matches!(value, Tree::Object(_) | Tree::List(_));
-    if !is_composed || name.len() + 2 + length <= width {
-        return vec![format!("{label} {line}")];
+/// Fields one after the other, as many on a line as fit; a field that needs several lines has them for itself.
+fn block_of_fields(fields: &[(String, Tree)], width: usize, palette: &Palette) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    // Columns used of the last line, where another field may follow on it.
+    let mut used = None;
+    for (name, value) in fields {
+        let (field, length) = inline_field(name, value, SHOWN_ITEMS, palette);
+        if length > width && matches!(value, Tree::Object(_) | Tree::List(_)) {
+            let style = palette.name;
+            lines.push(format!("{style}{name}{style:#}:"));
+            lines.extend(indented(block(value, width.saturating_sub(2), palette), "  ", "  "));
+            used = None;
+            continue;
+        }
+        match (lines.last_mut(), used) {
+            (Some(line), Some(before)) if before + 2 + length <= width => {
+                line.push_str(", ");
+                line.push_str(&field);
+                used = Some(before + 2 + length);
+            }
+            _ => {
+                lines.push(field);
+                used = Some(length);
+            }
+        }
     }
-    let lines = indented(block(value, width.saturating_sub(2), palette), "  ", "  ");
-    std::iter::once(label).chain(lines).collect()
+    lines
 }
 
 fn fitting(tree: &Tree, width: usize, palette: &Palette) -> Vec<String> {
@@ -132,11 +140,13 @@ fn inline(tree: &Tree, shown: usize, palette: &Palette) -> (String, usize) {
 }
 
 fn inline_fields(fields: &[(String, Tree)], shown: usize, palette: &Palette) -> (String, usize) {
+    joined(fields.iter().map(|(name, value)| inline_field(name, value, shown, palette)))
+}
+
+fn inline_field(name: &str, value: &Tree, shown: usize, palette: &Palette) -> (String, usize) {
     let style = palette.name;
-    joined(fields.iter().map(|(name, value)| {
-        let (line, length) = inline(value, shown, palette);
-        (format!("{style}{name}{style:#}: {line}"), name.chars().count() + 2 + length)
-    }))
+    let (line, length) = inline(value, shown, palette);
+    (format!("{style}{name}{style:#}: {line}"), name.chars().count() + 2 + length)
 }
 
 fn joined(parts: impl Iterator<Item = (String, usize)>) -> (String, usize) {
@@ -171,13 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_indented() {
-        let value = json!({"customer": {"address": {"city": "Seattle"}, "id": "Customer:1"}, "n": 1});
-        assert_eq!(shown(value.clone(), 40), "customer:\n  address: { city: \"Seattle\" }\n  id: \"Customer:1\"\nn: 1");
+    fn what_does_not_fit_is_below_each_other() {
+        let value = json!({"a": {"city": "Seattle", "line": "1 Pike Place"}, "b": "x", "c": "y", "n": 1});
         assert_eq!(
-            shown(value, 20),
-            "customer:\n  address:\n    city: \"Seattle\"\n  id: \"Customer:1\"\nn: 1"
+            shown(value.clone(), 50),
+            "a: { city: \"Seattle\", line: \"1 Pike Place\" }\nb: \"x\", c: \"y\", n: 1"
         );
+        assert_eq!(shown(value, 24), "a:\n  city: \"Seattle\"\n  line: \"1 Pike Place\"\nb: \"x\", c: \"y\", n: 1");
+        assert_eq!(shown(json!({"long": "0123456789"}), 8), "long: \"0123456789\"");
     }
 
     #[test]

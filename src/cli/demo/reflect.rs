@@ -4,9 +4,14 @@ use super::tree::Tree;
 use crate::pb;
 use heck::ToSnakeCase as _;
 use prost::Message;
-use prost_reflect::{DescriptorError, DescriptorPool, DynamicMessage, Kind, MapKey, MessageDescriptor, Value};
+use prost_reflect::{
+    DescriptorError, DescriptorPool, DynamicMessage, Kind, MapKey, MessageDescriptor, ReflectMessage as _, Value,
+};
 use serde_json::Number;
 use tonic::Status;
+
+/// The package of the API.
+const PACKAGE: &str = "gridgate.v1";
 
 /// What ends the name of a field that repeats Grid's own word for the enum beside it.
 const RAW: &str = "_raw";
@@ -29,9 +34,11 @@ impl Reflection {
 
     /// Every method of the package, as `Service/Method`.
     pub(super) fn methods(&self) -> Vec<String> {
-        let services = self.pool.services().filter(|service| service.package_name() == pb::PACKAGE);
+        let services = self.pool.services().filter(|service| service.package_name() == PACKAGE);
         services
-            .flat_map(|service| service.methods().map(|method| method_name(service.name(), method.name())).collect::<Vec<_>>())
+            .flat_map(|service| {
+                service.methods().map(|method| method_name(service.name(), method.name())).collect::<Vec<_>>()
+            })
             .collect()
     }
 
@@ -61,7 +68,7 @@ impl Reflection {
     }
 
     fn find(&self, service: &str, method: &str) -> Option<prost_reflect::MethodDescriptor> {
-        let service = self.pool.get_service_by_name(&format!("{}.{service}", pb::PACKAGE))?;
+        let service = self.pool.get_service_by_name(&format!("{}.{service}", PACKAGE))?;
         service.methods().find(|candidate| candidate.name() == method)
     }
 
@@ -125,7 +132,9 @@ fn well_known(message: &DynamicMessage) -> Option<Tree> {
         "google.protobuf.Value" => {
             let field = message.descriptor().fields().find(|field| message.has_field(field));
             match field {
-                Some(field) if field.name() != "null_value" => Some(of_value(&message.get_field(&field), &field.kind())),
+                Some(field) if field.name() != "null_value" => {
+                    Some(of_value(&message.get_field(&field), &field.kind()))
+                }
                 Some(_) | None => Some(Tree::Word("null".to_owned())),
             }
         }

@@ -210,14 +210,10 @@ impl Script {
 
     fn outcome<R: Rpc>(&self, result: &Result<R::Response, Status>) -> Outcome {
         match result {
-            Ok(response) => Outcome {
-                code: answered(),
-                ok: true,
-                body: self.reflection.response(R::SERVICE, R::METHOD, response),
-            },
-            Err(status) => {
-                Outcome { code: code_name(status.code()), ok: false, body: self.reflection.status(status) }
+            Ok(response) => {
+                Outcome { code: answered(), ok: true, body: self.reflection.response(R::SERVICE, R::METHOD, response) }
             }
+            Err(status) => Outcome { code: code_name(status.code()), ok: false, body: self.reflection.status(status) },
         }
     }
 
@@ -272,9 +268,7 @@ fn rpc<R: Rpc>() -> Call {
     Call::Gridgate { rpc: method_name(R::SERVICE, R::METHOD) }
 }
 
-fn outcome_of_act(
-    played: Result<(Call, Tree, u16, Tree), super::control::ControlError>,
-) -> (Call, Tree, Outcome) {
+fn outcome_of_act(played: Result<(Call, Tree, u16, Tree), super::control::ControlError>) -> (Call, Tree, Outcome) {
     match played {
         Ok((call, sent, status, body)) => {
             (call, sent, Outcome { code: status.to_string(), ok: (200..300).contains(&status), body })

@@ -35,7 +35,7 @@ impl<W: Write> Terminal<W> {
 
     /// `→ name: value`, with further lines below the first.
     fn message(&self, text: &mut String, arrow: &str, tree: &Tree) {
-        const INDENT: &str = "       ";
+        const INDENT: &str = "        ";
         let lines = layout::lines(tree, WIDTH.saturating_sub(INDENT.len() + 2), &self.palette);
         for (at, line) in lines.iter().enumerate() {
             let _ = writeln!(text, "{INDENT}{} {line}", if at == 0 { arrow } else { " " });
@@ -49,7 +49,7 @@ impl<W: Write> Terminal<W> {
         let repeated = if step.calls > 1 { format!("  after {} calls", step.calls) } else { String::new() };
         let took = format!("{}{repeated}", elapsed(step.elapsed));
         let code = &step.came.code;
-        let _ = writeln!(text, "       ← {style}{code}{style:#}  {dim}{took}{dim:#}");
+        let _ = writeln!(text, "        ← {style}{code}{style:#}  {dim}{took}{dim:#}");
         self.message(text, " ", &without_code(&step.came.body));
     }
 
@@ -58,10 +58,10 @@ impl<W: Write> Terminal<W> {
         // The first is about the code, which stands above already.
         for (at, Verdict { wanted, held, came }) in verdicts.iter().enumerate() {
             if *held && at > 0 {
-                let _ = writeln!(text, "       {good}✓{good:#} {dim}{wanted}{dim:#}");
+                let _ = writeln!(text, "        {good}✓{good:#} {dim}{wanted}{dim:#}");
             } else if !held {
                 let came = came.as_ref().map_or_else(|| "nothing".to_owned(), layout::plain);
-                let _ = writeln!(text, "       {bad}✗ {wanted}{bad:#}\n         {bad}came: {came}{bad:#}");
+                let _ = writeln!(text, "        {bad}✗ {wanted}{bad:#}\n          {bad}came: {came}{bad:#}");
             }
         }
     }
@@ -100,8 +100,8 @@ impl<W: Write> Report for Terminal<W> {
             Call::Gridgate { .. } => "",
             Call::Sandbox { .. } => "sandbox: ",
         };
-        let mut text = format!("\n{mark} {number:<5}{}\n", step.about);
-        let _ = writeln!(text, "       {who}{strong}{}{strong:#}", step.call);
+        let mut text = format!("\n{mark} {number:<6}{}\n", step.about);
+        let _ = writeln!(text, "        {who}{strong}{}{strong:#}", step.call);
         self.message(&mut text, "→", &step.sent);
         self.outcome(&mut text, step);
         self.verdicts(&mut text, &step.expectations);
@@ -111,7 +111,7 @@ impl<W: Write> Report for Terminal<W> {
     fn left_out(&mut self, left_out: &LeftOut) {
         let LeftOut { flow: _, about, why } = left_out;
         let dim = self.palette.dim;
-        self.say(&format!("\n{dim}–      {about}\n       left out: {why}{dim:#}\n"));
+        self.say(&format!("\n{dim}–       {about}\n        left out: {why}{dim:#}\n"));
     }
 
     fn given_up(&mut self, _: &'static str) {
@@ -128,13 +128,19 @@ impl<W: Write> Report for Terminal<W> {
             let FlowSummary { flow: _, title, steps, failed, given_up } = flow;
             let (style, mark) = if flow.held() { (good, "✓") } else { (bad, "✗") };
             let failed: Vec<_> = failed.iter().map(|step| format!("{}.{step}", at + 1)).collect();
-            let failed = if failed.is_empty() { String::new() } else { format!("  not as expected: {}", failed.join(", ")) };
+            let failed =
+                if failed.is_empty() { String::new() } else { format!("  not as expected: {}", failed.join(", ")) };
             let given_up = if *given_up { "  ended early" } else { "" };
-            let _ = writeln!(text, "{style}{mark}{style:#} {:>2} {title:<48} {steps:>3} steps{style}{failed}{given_up}{style:#}", at + 1);
+            let _ = writeln!(
+                text,
+                "{style}{mark}{style:#} {:>2} {title:<48} {steps:>3} steps{style}{failed}{given_up}{style:#}",
+                at + 1
+            );
         }
         let steps: usize = flows.iter().map(|flow| flow.steps).sum();
         let all = methods_called.len() + methods_missing.len();
-        let _ = writeln!(text, "\n{steps} steps in {}; {} of {all} methods called", elapsed(*took), methods_called.len());
+        let _ =
+            writeln!(text, "\n{steps} steps in {}; {} of {all} methods called", elapsed(*took), methods_called.len());
         if !methods_missing.is_empty() {
             let _ = writeln!(text, "{bad}never called: {}{bad:#}", methods_missing.join(", "));
         }

@@ -149,7 +149,9 @@ impl From<serde_json::Value> for Tree {
             Value::Number(value) => Tree::Number(value),
             Value::String(text) => Tree::Text(text),
             Value::Array(items) => items.into(),
-            Value::Object(fields) => Tree::Object(fields.into_iter().map(|(name, value)| (name, value.into())).collect()),
+            Value::Object(fields) => {
+                Tree::Object(fields.into_iter().map(|(name, value)| (name, value.into())).collect())
+            }
         }
     }
 }
