@@ -5,6 +5,7 @@
 //! what a call was about. Encoded they stay under [`MAX_DETAILS`].
 
 mod details;
+mod log;
 mod table;
 
 use std::time::Duration;
@@ -50,6 +51,22 @@ pub mod reason {
     pub const UPLOAD_BROKEN_OFF: &str = "UPLOAD_BROKEN_OFF";
     /// Uploads under way hold all the memory there is for uploads.
     pub const UPLOADS_BUSY: &str = "UPLOADS_BUSY";
+    /// A resume token is of another log, or none at all.
+    pub const RESUME_TOKEN_FOREIGN: &str = "RESUME_TOKEN_FOREIGN";
+    /// The log no longer holds what follows the place that was asked for.
+    pub const RESUME_TOKEN_EXPIRED: &str = "RESUME_TOKEN_EXPIRED";
+    /// This replica has not seen the end of the log for too long.
+    pub const REPLICA_BEHIND: &str = "REPLICA_BEHIND";
+    /// The event log can't be read or written now.
+    pub const LOG_UNAVAILABLE: &str = "LOG_UNAVAILABLE";
+    /// The event log holds what can't be understood.
+    pub const LOG_CORRUPT: &str = "LOG_CORRUPT";
+    /// Grid has no such customer.
+    pub const CUSTOMER_UNKNOWN: &str = "CUSTOMER_UNKNOWN";
+    /// Grid wants fewer requests.
+    pub const GRID_RATE_LIMITED: &str = "GRID_RATE_LIMITED";
+    /// Grid refused to say a customer's status, or said it in a way that can't be understood.
+    pub const GRID_REFUSED: &str = "GRID_REFUSED";
     /// The caller's deadline passed.
     pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
     /// The caller's `grpc-timeout` is not what gRPC allows.
@@ -70,6 +87,11 @@ impl From<Error> for Status {
                 .retry(Some(UPLOADS_BUSY_RETRY))
                 .status(Code::ResourceExhausted, "too many uploads are under way"),
             Error::BrokenStream(status) => status,
+            Error::Log(error) => log::status(&error),
+            Error::Token(error) => log::foreign(&error.to_string()),
+            Error::Behind { resume_token } => log::behind(resume_token),
+            Error::Expired { oldest_resume_token } => log::expired(oldest_resume_token),
+            Error::Source { error, about } => log::source(&error, about),
         }
     }
 }
@@ -120,7 +142,7 @@ fn invalid(violations: &Violations) -> Status {
 
 fn grid(error: &grid::Error, about: Option<Resource>) -> Status {
     let code = table::code(error);
-    log(error, code);
+    report(error, code);
     let operation = error.operation();
     let details = match error {
         grid::Error::Answered(refusal) => answered(refusal).retry(wait(refusal)),
@@ -211,7 +233,7 @@ fn is_our_credentials(refusal: &Refusal) -> bool {
 }
 
 /// Says once what went wrong: loudly what an operator has to mend, quietly what is the caller's affair.
-fn log(error: &grid::Error, code: Code) {
+fn report(error: &grid::Error, code: Code) {
     let operation = error.operation().name();
     if let grid::Error::Answered(refusal) = error
         && is_our_credentials(refusal)

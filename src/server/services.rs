@@ -7,7 +7,9 @@ use crate::pb::customer_service_server::CustomerServiceServer;
 use crate::pb::document_service_server::DocumentServiceServer;
 use crate::pb::platform_service_server::PlatformServiceServer;
 use crate::pb::verification_service_server::VerificationServiceServer;
-use crate::rpc::{BeneficialOwners, Customers, Documents, Platform, StopLayer, UploadMemory, Verifications};
+use crate::rpc::{
+    BeneficialOwners, Customers, Documents, Platform, RequestEndLayer, StopLayer, UploadMemory, Verifications,
+};
 use crate::{grid, pb};
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -16,6 +18,7 @@ use tonic::server::NamedService;
 use tonic::service::{LayerExt as _, Routes};
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
+use tonic_reflection::server as reflection;
 use tower::Service;
 
 /// The descriptors of every service that is served: what reflection shows, and deadlines are read from.
@@ -25,6 +28,9 @@ pub(super) const DESCRIPTORS: [&[u8]; 4] = [
     tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
     tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
 ];
+
+const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
+const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
 /// The descriptors that were compiled in cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -74,12 +80,17 @@ impl Services {
         reporter: HealthReporter,
         stops: &Stops,
     ) -> Result<Routes, DescriptorError> {
-        let unreadable = |error: tonic_reflection::server::Error| DescriptorError(error.into());
+        let unreadable = |error: reflection::Error| DescriptorError(error.into());
+        // Only what is served is listed, although the descriptors may describe more.
+        let others = [HealthServer::<HealthService>::NAME, REFLECTION_V1, REFLECTION_V1ALPHA];
         let reflection = || {
-            let builder = tonic_reflection::server::Builder::configure().include_reflection_service(false);
-            DESCRIPTORS.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set))
+            let builder = reflection::Builder::configure().include_reflection_service(false);
+            let builder =
+                DESCRIPTORS.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set));
+            self.names.iter().copied().chain(others).fold(builder, reflection::Builder::with_service_name)
         };
-        let endless = StopLayer::for_endless_calls(stops.leaving.clone());
+        let leaving = &stops.leaving;
+        let endless = (StopLayer::for_endless_calls(leaving.clone()), RequestEndLayer::new(leaving.clone()));
         let health = HealthServer::new(HealthService::from_health_reporter(reporter));
         let v1 = reflection().build_v1().map_err(unreadable)?;
         let v1alpha = reflection().build_v1alpha().map_err(unreadable)?;

@@ -1,8 +1,10 @@
-//! What the tests share.
+//! What the tests of several subjects share.
 
 pub mod app;
-
+pub mod log;
 pub mod raw_grpc;
+pub mod silent_upstream;
+pub mod upstream;
 
 use std::time::Duration;
 
@@ -10,12 +12,9 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Waits for something that must happen.
-#[track_caller]
-pub fn soon<F: Future>(what: &'static str, future: F) -> impl Future<Output = F::Output> {
-    async move {
-        match tokio::time::timeout(PATIENCE, future).await {
-            Ok(output) => output,
-            Err(_) => panic!("{what}: not within {PATIENCE:?}"),
-        }
+pub async fn soon<F: Future>(what: &'static str, future: F) -> F::Output {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("{what}: not within {PATIENCE:?}"),
     }
 }

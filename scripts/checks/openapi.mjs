@@ -1,0 +1,79 @@
+// An OpenAPI document, read, made strict, and asked which operation a request belongs to.
+//
+// Strict: a document that does not say `additionalProperties` allows any, so a property whose name is misspelt is as good as one
+// that is right, and nearly every property of Grid's is optional. In the copy that Prism gets, an object with declared properties
+// has no others. (Prism merges `allOf` before it validates, so parts that are closed one by one stay open to each other.)
+
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
+
+const METHODS = ["get", "put", "post", "delete", "patch", "head", "options", "trace"];
+// Their values are data, not schemas.
+const DATA = new Set(["example", "examples", "default", "enum", "const"]);
+
+export function readOpenApi(path) {
+  const document = parse(readFileSync(path, "utf8"));
+  if (!document?.openapi || !document.paths) throw new Error(`${path} is no OpenAPI document`);
+  return document;
+}
+
+export function closeObjects(document) {
+  const copy = structuredClone(document);
+  close(copy.paths);
+  close(copy.components);
+  return copy;
+}
+
+function close(node) {
+  if (Array.isArray(node)) return node.forEach(close);
+  if (node === null || typeof node !== "object") return;
+  if (isObject(node.properties) && !("additionalProperties" in node) && !("unevaluatedProperties" in node)) {
+    node.additionalProperties = false;
+  }
+  // Properties are named by users of the format: one may be called "default".
+  if (isObject(node.properties)) Object.values(node.properties).forEach(close);
+  for (const [key, value] of Object.entries(node)) {
+    if (key !== "properties" && !DATA.has(key)) close(value);
+  }
+}
+
+function isObject(value) {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+// Every operation: its name ("GET /customers/{customerId}"), and the names of its parameters by place ("query", "header").
+export function operations(document) {
+  const found = [];
+  for (const [path, item] of Object.entries(document.paths)) {
+    for (const method of METHODS.filter((method) => item[method])) {
+      const parameters = [...(item.parameters ?? []), ...(item[method].parameters ?? [])].map((p) => resolve(document, p));
+      const named = (place) => new Set(parameters.filter((p) => p.in === place).map((p) => p.name.toLowerCase()));
+      found.push({
+        name: `${method.toUpperCase()} ${path}`,
+        method: method.toUpperCase(),
+        segments: path.split("/"),
+        query: named("query"),
+        headers: named("header"),
+      });
+    }
+  }
+  return found;
+}
+
+// The operation of a request, or undefined. A path written out wins over one with a parameter, as OpenAPI says.
+export function operationOf(all, method, path) {
+  const parts = path.split("/");
+  const isParameter = (segment) => segment.startsWith("{");
+  return all
+    .filter((operation) => operation.method === method && operation.segments.length === parts.length)
+    .filter((operation) => operation.segments.every((segment, at) => isParameter(segment) || segment === parts[at]))
+    .sort((a, b) => a.segments.filter(isParameter).length - b.segments.filter(isParameter).length)[0];
+}
+
+function resolve(document, node) {
+  if (!node.$ref) return node;
+  return node.$ref
+    .slice(2)
+    .split("/")
+    .reduce((at, key) => at[key.replaceAll("~1", "/").replaceAll("~0", "~")], document);
+}

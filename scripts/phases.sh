@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# Sourced by scripts that run one named step after another: each is run whatever became of those before it, timed, and
+# counted; the script ends with a table, and fails if any of them failed.
+
+PHASES_PASSED=0
+PHASES_FAILED=0
+PHASES_TABLE=
+
+# phase NAME COMMAND...: runs the command (a program or a function) in a subshell that stops at its first error.
+phase() {
+    local name=$1 started=$SECONDS code took verdict
+    shift
+    printf '\n==> %s\n' "$name"
+    set +e
+    (
+        set -e
+        "$@"
+    )
+    code=$?
+    set -e
+    took=$((SECONDS - started))
+    if [ "$code" -eq 0 ]; then
+        verdict=passed
+        PHASES_PASSED=$((PHASES_PASSED + 1))
+    else
+        verdict="FAILED (exit code $code)"
+        PHASES_FAILED=$((PHASES_FAILED + 1))
+    fi
+    printf '<== %s: %s after %d s\n' "$name" "$verdict" "$took"
+    PHASES_TABLE+=$(printf '%-12s %5d s  %s' "$name" "$took" "$verdict")$'\n'
+}
+
+# phases_end LABEL: prints the table and, alone on the last line, how many passed and failed; fails if one did.
+phases_end() {
+    printf '\n%s%s: %d passed, %d failed\n' "$PHASES_TABLE" "$1" "$PHASES_PASSED" "$PHASES_FAILED"
+    [ "$PHASES_FAILED" -eq 0 ]
+}

@@ -1,0 +1,120 @@
+//! gridgate started as README.md says, but on free ports, and commands that speak to it.
+
+use gridgate::config::{Kind, Setting, settings};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+use std::{env, fs};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+const READY_LIMIT: Duration = Duration::from_secs(30);
+const COMMAND_LIMIT: Duration = Duration::from_secs(120);
+/// Where scripts/tools puts programs (scripts/paths.sh has the same list).
+const TOOLS: [&str; 3] = [".tools/python/bin", ".tools/cargo/bin", "scripts/checks/node_modules/.bin"];
+
+/// A running `gridgate serve --sandbox`, and a folder that looks like the repository for commands to run in.
+pub struct Program {
+    folder: TempDir,
+    _child: Child,
+    /// The addresses it bound, by the first part of their settings' keys.
+    bound: Value,
+}
+
+/// The settings that are addresses to listen on.
+fn addresses() -> impl Iterator<Item = &'static Setting> {
+    settings::ALL.iter().copied().filter(|setting| setting.kind == Kind::Address)
+}
+
+impl Program {
+    pub async fn start() -> Program {
+        let folder = TempDir::with_prefix("gridgate-readme-").unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gridgate"))
+            .args(["serve", "--sandbox"])
+            .current_dir(folder.path())
+            .env_clear()
+            .envs(addresses().map(|setting| (setting.env, "127.0.0.1:0")))
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ready = timeout(READY_LIMIT, lines.next_line()).await.expect("gridgate was not ready in time").unwrap();
+        let ready = ready.expect("gridgate ended before it was ready");
+        link_repository(folder.path());
+        Program { folder, _child: child, bound: serde_json::from_str(&ready).unwrap() }
+    }
+
+    /// A text of the documentation, with the addresses of this program for the default ones.
+    pub fn here(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for setting in addresses() {
+            let name = setting.key.split('.').next().unwrap();
+            if let (Some(default), Some(bound)) = (setting.default, self.bound.get(name).and_then(Value::as_str)) {
+                text = text.replace(default, bound).replace(&default.replace("127.0.0.1", "localhost"), bound);
+            }
+        }
+        text
+    }
+
+    /// Runs the lines of an `sh` block.
+    pub async fn shell(&self, text: &str) -> Output {
+        self.run("bash", &["-euo", "pipefail", "-c", &self.here(text)]).await
+    }
+
+    /// Runs a `python` block, from a file of the given name.
+    pub async fn python(&self, name: &str, text: &str) -> Output {
+        fs::write(self.folder.path().join(name), self.here(text)).unwrap();
+        self.run("python3", &[name]).await
+    }
+
+    async fn run(&self, program: &str, arguments: &[&str]) -> Output {
+        let running = Command::new(program)
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("PATH", path_with_tools())
+            .env("XDG_CACHE_HOME", self.folder.path().join(".cache"))
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        timeout(COMMAND_LIMIT, running).await.expect("the command did not end in time").unwrap()
+    }
+}
+
+/// Says which tools are missing, if any: a check that is left out in silence is none.
+pub async fn require_tools() {
+    let needed: [(&str, &[&str]); 2] =
+        [("buf", &["--version"]), ("python3", &["-c", "import grpc, grpc_reflection, grpc_tools"])];
+    for (program, arguments) in needed {
+        let found = Command::new(program).args(arguments).env("PATH", path_with_tools()).output().await;
+        let found = found.is_ok_and(|output| output.status.success());
+        assert!(found, "`{program} {}` failed: run scripts/tools, which installs it", arguments.join(" "));
+    }
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn path_with_tools() -> std::ffi::OsString {
+    let tools = TOOLS.map(|folder| repository().join(folder));
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::join_paths(tools.into_iter().chain(env::split_paths(&path))).unwrap()
+}
+
+/// Gives a folder the files of the repository, so that a command finds them, and leaves what it writes elsewhere.
+fn link_repository(folder: &Path) {
+    let entries = fs::read_dir(repository()).unwrap().map(|entry| entry.unwrap().path());
+    let shown = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name != "target" && !name.to_string_lossy().starts_with('.'))
+    };
+    for path in entries.filter(shown) {
+        let link = folder.join(path.file_name().unwrap());
+        if !link.exists() {
+            std::os::unix::fs::symlink(&path, link).unwrap();
+        }
+    }
+}
