@@ -2,7 +2,7 @@
 
 use super::control::{Control, ControlError};
 use super::report::StageShown;
-use crate::config::{Config, Upstream};
+use crate::config::{Config, Upstream, settings};
 use crate::pb;
 use crate::pb::platform_service_client::PlatformServiceClient;
 use crate::sandbox;
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
+use tonic_types::StatusExt as _;
 
 /// How long starting and stopping may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,6 +34,8 @@ pub(super) enum StageError {
     /// Nothing may be created before it is certain that it is in a sandbox.
     #[error("gridgate's calls do not arrive at the sandbox {sandbox}{}", .status.as_ref().map_or_else(String::new, |status| format!(": {}", status.message())))]
     Elsewhere { sandbox: Url, status: Option<Box<Status>> },
+    #[error("the sandbox refuses the credentials; set {} and {} to those of its ready line", settings::GRID_CLIENT_ID.env, settings::GRID_CLIENT_SECRET.env)]
+    Credentials,
     #[error("there is no sandbox")]
     NoSandbox,
 }
@@ -54,6 +57,12 @@ pub(super) fn grid_base_url(sandbox: &Url) -> Url {
     url.set_path(sandbox::BASE_PATH);
     url.set_query(None);
     url
+}
+
+/// Whether Grid answered 401.
+fn is_about_credentials(status: &Status) -> bool {
+    let info = status.get_details_error_info();
+    info.is_some_and(|info| info.metadata.get("http_status").is_some_and(|status| status == "401"))
 }
 
 impl Stage {
@@ -88,10 +97,11 @@ impl Stage {
         let before = self.control.requests_seen().await?;
         let answer =
             PlatformServiceClient::new(self.channel()).get_platform_config(pb::GetPlatformConfigRequest {}).await;
-        if self.control.requests_seen().await? > before {
-            return Ok(());
+        if self.control.requests_seen().await? == before {
+            return Err(StageError::Elsewhere { sandbox: self.sandbox.clone(), status: answer.err().map(Box::new) });
         }
-        Err(StageError::Elsewhere { sandbox: self.sandbox.clone(), status: answer.err().map(Box::new) })
+        // Any other answer is for the flows to judge.
+        if answer.is_err_and(|status| is_about_credentials(&status)) { Err(StageError::Credentials) } else { Ok(()) }
     }
 
     /// A channel to the gRPC API.
