@@ -4,6 +4,7 @@
 
 mod config;
 mod deadline;
+mod demo;
 mod grid_client;
 mod program;
 mod readme;
