@@ -41,6 +41,7 @@ async function check(gridgate, openApiPath) {
   // The sandbox and the demo's gridgate share credentials. Nothing of the caller's own environment may point them at a real Grid.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(GRID|GRIDGATE|LIGHTSPARK)_/.test(name)));
   Object.assign(env, { GRID_CLIENT_ID: "contract", GRID_CLIENT_SECRET: "contract-secret", GRIDGATE_SANDBOX_ADDR: "127.0.0.1:0" });
+  env.GRIDGATE_LOG_LEVEL = "warn";
 
   const sandbox = await startSandbox(gridgate, env);
   try {
