@@ -14,7 +14,7 @@ pub(super) fn run(args: ServeArgs, env: Environment) -> Result<(), Failure> {
     let ServeArgs { sandbox, common } = args;
     let config = Config::load(common.sources(env), sandbox)?;
     telemetry::init(&config.log).map_err(|error| Failure::Other("cannot log", error.into()))?;
-    super::runtime()?.block_on(serve(config))
+    super::block_on(serve(config))
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {

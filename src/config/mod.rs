@@ -320,7 +320,7 @@ fn account(reader: &mut Reader) -> Option<GridAccount> {
 fn credentials(reader: &mut Reader) -> Option<(String, SecretString)> {
     let id = reader.text(&settings::GRID_CLIENT_ID);
     if !reader.is_set(&settings::GRID_CLIENT_ID) {
-        reader.missing(&settings::GRID_CLIENT_ID, "");
+        reader.missing(&settings::GRID_CLIENT_ID, "or try gridgate without an account: gridgate serve --sandbox");
     } else if id.as_ref().is_some_and(|id| id.contains(':')) {
         // RFC 7617, section 2: a user that contains a colon cannot be told from its password.
         reader.mistake(&settings::GRID_CLIENT_ID, "must not contain a colon");
@@ -330,7 +330,7 @@ fn credentials(reader: &mut Reader) -> Option<(String, SecretString)> {
         (true, false) => reader.secret(&settings::GRID_CLIENT_SECRET),
         (false, true) => reader.secret_in_file(&settings::GRID_CLIENT_SECRET_FILE),
         (false, false) => {
-            let alternative = format!(", or {} to the path of a file", settings::GRID_CLIENT_SECRET_FILE.env);
+            let alternative = format!("or {} to the path of a file", settings::GRID_CLIENT_SECRET_FILE.env);
             reader.missing(&settings::GRID_CLIENT_SECRET, &alternative);
             None
         }

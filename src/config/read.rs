@@ -39,10 +39,9 @@ impl Reader {
         self.mistakes.push(Mistake { setting: setting.key.to_owned(), origin, problem: problem.into() });
     }
 
-    /// Notes that a setting is needed and nothing sets it.
+    /// Notes that a setting is needed and nothing sets it; `alternative` says what else would do.
     pub(super) fn missing(&mut self, setting: &Setting, alternative: &str) {
-        let flag = setting.flag.map_or_else(String::new, |flag| format!(", --{flag}"));
-        let problem = format!("is not set; set {}{flag}{alternative}", setting.env);
+        let problem = format!("is not set; set {}, {alternative}", setting.env);
         self.mistakes.push(Mistake { setting: setting.key.to_owned(), origin: None, problem });
     }
 

@@ -10,35 +10,59 @@ mod auth;
 mod body;
 mod clock;
 mod config;
+mod contact;
+mod control;
 mod customer_input;
 mod customer_record;
+mod customer_update;
 mod customers;
 mod decisions;
+mod documents;
 mod error;
 mod fields;
 mod formats;
+mod hosted;
+mod hosted_page;
 mod ids;
+mod import_rows;
+mod imports;
+mod journal;
+mod kyc_links;
+mod multipart;
 mod outbox;
+mod owner_input;
+mod owners;
 mod pagination;
 mod platform;
 mod query;
+mod review;
+mod rules;
+mod serve;
 mod shared;
 mod state;
 mod table;
 mod transitions;
+mod verifications;
 mod vocabulary;
+mod wallet;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 pub use config::{Limits, SandboxConfig};
+pub use control::CONTROL_PATH;
 use error::GridError;
-use shared::Shared;
+use shared::{App, Shared};
+
+/// What a multipart body may have beside its file.
+const MAX_ENVELOPE: usize = 1024 * 1024;
 
 /// The path that Grid's own paths are below, as in `https://api.lightspark.com/grid/2025-10-13`.
 pub const BASE_PATH: &str = "/grid/2025-10-13";
@@ -73,19 +97,16 @@ impl Sandbox {
     /// Every path that the sandbox answers.
     pub fn router(&self) -> Router {
         let app = Arc::clone(&self.shared);
-        let grid = Router::new()
-            .route("/config", get(platform::get_config))
-            .route("/customers", get(customers::list).post(customers::create))
-            .route("/customers/end-user-terms", get(platform::get_end_user_terms))
-            .route("/customers/{customer_id}", get(customers::get).delete(customers::delete))
+        Router::new()
+            .nest(BASE_PATH, grid_router(&app))
+            .nest(CONTROL_PATH, control::router())
+            .route(&format!("{}/{{token}}", hosted::HOSTED_PATH), get(hosted::show).post(hosted::finish))
             .fallback(async || GridError::not_found("Path"))
-            .method_not_allowed_fallback(async || GridError::method_not_allowed())
-            .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), auth::require_credentials))
-            .with_state(app);
-        Router::new().nest(BASE_PATH, grid).fallback(async || GridError::not_found("Path"))
+            .with_state(app)
     }
 
-    /// Answers requests on this listener until `shutdown` resolves, then finishes those under way.
+    /// Answers requests on this listener until `shutdown` resolves, then finishes those under way within seconds.
+    /// A sandbox is served once: import jobs and webhooks end with it.
     ///
     /// # Errors
     /// When the listener can't be used.
@@ -95,9 +116,43 @@ impl Sandbox {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), SandboxError> {
         let address = listener.local_addr().map_err(SandboxError::Listener)?;
-        self.shared.listens_at(format!("http://{address}"));
-        axum::serve(listener, self.router()).with_graceful_shutdown(shutdown).await.map_err(SandboxError::Listener)
+        self.shared.listens_at(format!("http://{}", serve::reachable(address)));
+        serve::serve(Arc::clone(&self.shared), self.router(), listener, shutdown).await;
+        Ok(())
     }
+}
+
+/// Grid's own paths.
+fn grid_router(app: &App) -> Router<App> {
+    let uploads = |bytes| DefaultBodyLimit::max(bytes);
+    Router::new()
+        .route("/config", get(platform::get_config))
+        .route("/customers", get(customers::list).post(customers::create))
+        .route("/customers/end-user-terms", get(platform::get_end_user_terms))
+        .route("/customers/bulk/csv", post(imports::upload).layer(uploads(imports::MAX_CSV_BYTES + MAX_ENVELOPE)))
+        .route("/customers/bulk/jobs/{job_id}", get(imports::get_job))
+        .route("/customers/{customer_id}", get(customers::get).patch(customer_update::update).delete(customers::delete))
+        .route("/customers/{customer_id}/kyc-link", post(kyc_links::create))
+        .route("/customers/{customer_id}/verify-email", post(contact::send_email))
+        .route("/customers/{customer_id}/verify-email/confirm", post(contact::confirm_email))
+        .route("/customers/{customer_id}/verify-phone", post(contact::send_phone))
+        .route("/customers/{customer_id}/verify-phone/confirm", post(contact::confirm_phone))
+        .route("/beneficial-owners", get(owners::list).post(owners::create))
+        .route("/beneficial-owners/{owner_id}", get(owners::get).patch(owners::update))
+        .route("/documents", get(documents::list).post(documents::upload).layer(uploads(documents::MAX_UPLOAD_BYTES)))
+        .route(
+            "/documents/{document_id}",
+            get(documents::get)
+                .put(documents::replace)
+                .delete(documents::delete)
+                .layer(uploads(documents::MAX_UPLOAD_BYTES)),
+        )
+        .route("/verifications", get(verifications::list).post(verifications::create))
+        .route("/verifications/{verification_id}", get(verifications::get))
+        .fallback(async || GridError::not_found("Path"))
+        .method_not_allowed_fallback(async || GridError::method_not_allowed())
+        .layer(from_fn_with_state(Arc::clone(app), auth::require_credentials))
+        .layer(from_fn_with_state(Arc::clone(app), journal::record))
 }
 
 impl std::fmt::Debug for Sandbox {

@@ -3,11 +3,18 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::clock::Clock;
 use super::config::SandboxConfig;
 use super::ids::IdKind;
+use super::journal::Journal;
 use super::state::Store;
+
+/// Files that are read into memory at once; others wait.
+const CONCURRENT_UPLOADS: usize = 8;
 
 /// The sandbox's parts, shared by its handlers.
 pub(super) type App = Arc<Shared>;
@@ -20,6 +27,14 @@ pub(super) struct Shared {
     pub(super) platform_id: String,
     /// When the sandbox was started.
     pub(super) started_at: Timestamp,
+    /// The requests that were received.
+    pub(super) journal: Journal,
+    /// What the sandbox does beside answering; it waits for all of it when it stops.
+    pub(super) tasks: TaskTracker,
+    /// Cancelled when the sandbox stops.
+    pub(super) stopping: CancellationToken,
+    /// Bounds how many files are read into memory at once.
+    pub(super) uploads: Arc<Semaphore>,
     /// Guards everything that is held; see [`Store`].
     store: Mutex<Store>,
     /// Where the applicant's browser finds the sandbox, known once it listens.
@@ -31,6 +46,10 @@ impl Shared {
         let clock = Clock::new();
         Self {
             store: Mutex::new(Store::new(config.regulated, config.limits)),
+            journal: Journal::new(config.limits.requests),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            uploads: Arc::new(Semaphore::new(CONCURRENT_UPLOADS)),
             platform_id: IdKind::PlatformConfig.new_id(),
             started_at: clock.now(),
             clock,
@@ -43,6 +62,16 @@ impl Shared {
     pub(super) fn store(&self) -> MutexGuard<'_, Store> {
         // A handler that panicked can't have left half a change that matters more than the next request.
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets everything that is held, and puts the clock back.
+    pub(super) fn reset(&self) {
+        let fresh = Store::new(self.config.regulated, self.config.limits);
+        let mut store = self.store();
+        *store = fresh;
+        self.clock.reset();
+        drop(store);
+        self.journal.clear();
     }
 
     /// Remembers where the sandbox listens.

@@ -11,9 +11,11 @@ use jiff::Timestamp;
 
 use super::config::Limits;
 use super::error::GridError;
+use super::kyc_links::{LinkRow, Replay};
 use super::outbox::Outbox;
 use super::table::Table;
-use crate::grid::model::{BeneficialOwner, Customer, CustomerType, Document, Verification};
+use super::wallet::{Challenges, Wallet};
+use crate::grid::model::{BeneficialOwner, Customer, CustomerType, Document, ImportJob, Verification};
 
 /// Everything the sandbox holds.
 pub(super) struct Store {
@@ -31,6 +33,14 @@ pub(super) struct Store {
     pub(super) document_bytes: usize,
     /// Verifications; grouped by customer.
     pub(super) verifications: Table<Verification>,
+    /// Links to the hosted verification, by their tokens; grouped by customer.
+    pub(super) links: Table<LinkRow>,
+    /// Answers to requests with an `Idempotency-Key`, by the key.
+    pub(super) replays: Table<Replay>,
+    /// Import jobs.
+    pub(super) jobs: Table<ImportJob>,
+    /// Changes of contact details that wait for a wallet's signature.
+    pub(super) challenges: Challenges,
     /// Status transitions on their way to whoever listens.
     pub(super) outbox: Outbox,
     limits: Limits,
@@ -42,6 +52,8 @@ pub(super) struct CustomerRow {
     pub(super) customer: Customer,
     /// The identification number; write-only.
     pub(super) identifier: Option<String>,
+    /// The embedded wallet that is tied to the customer's contact details.
+    pub(super) wallet: Option<Wallet>,
 }
 
 impl CustomerRow {
@@ -71,6 +83,10 @@ impl Store {
             documents: Table::default(),
             document_bytes: 0,
             verifications: Table::default(),
+            links: Table::default(),
+            replays: Table::default(),
+            jobs: Table::default(),
+            challenges: Challenges::default(),
             outbox: Outbox::default(),
             limits,
         }

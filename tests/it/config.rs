@@ -105,7 +105,7 @@ fn every_mistake_is_reported_at_once_with_its_name_and_source() {
         &["GRIDGATE_ADMIN_ADR", "did you mean GRIDGATE_ADMIN_ADDR?"],
         &["grid.base_url (from LIGHTSPARK_GRID_BASE_URL)", "plain http"],
         &["shutdown.drain_delay (from --shutdown-drain-delay)", "grace_period"],
-        &["grid.client_id", "GRID_CLIENT_ID", "--grid-client-id"],
+        &["grid.client_id", "GRID_CLIENT_ID", "--sandbox"],
         &["grid.client_secret", "GRID_CLIENT_SECRET"],
     ]
     .iter()
