@@ -2,7 +2,7 @@
 
 use crate::support::program::{Ended, Program};
 use crate::support::soon;
-use crate::support::upstream::SilentUpstream;
+use crate::support::silent_upstream::SilentUpstream;
 use gridgate::pb::GetPlatformConfigRequest;
 use gridgate::pb::platform_service_client::PlatformServiceClient;
 use std::io::Write as _;

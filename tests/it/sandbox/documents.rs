@@ -47,7 +47,10 @@ async fn a_document_is_kept_byte_for_byte() {
 async fn bad_fields_and_files_are_named_at_once() {
     let grid = Grid::start().await;
     let customer = grid.create_id(individual("Jane Doe 001")).await;
-    assert_eq!(grid.upload_with(&[], None).await.bad_fields(), ["country", "documentHolder", "documentType", "file"]);
+    assert_eq!(
+        grid.upload_with(&[("note", "x")], None).await.bad_fields(),
+        ["country", "documentHolder", "documentType", "file"]
+    );
     let bad = [("documentType", "LIBRARY_CARD"), ("country", "USA"), ("side", "LEFT"), ("documentNumber", "")];
     assert_eq!(
         grid.upload_with(&held_by(&customer, &bad), Some(("a.gif", b"GIF89a".to_vec()))).await.bad_fields(),

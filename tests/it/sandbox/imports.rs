@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use super::harness::{Grid, form, send};
 
 async fn accept(grid: &Grid, file: Option<Vec<u8>>) -> String {
-    let form = form(&[], file.map(|bytes| ("customers.csv", bytes)));
+    let form = form(&[("note", "x")], file.map(|bytes| ("customers.csv", bytes)));
     let accepted = send(grid.request(Method::POST, "/customers/bulk/csv").multipart(form)).await.expect(202);
     assert_eq!(accepted["status"], "PENDING");
     accepted["jobId"].as_str().unwrap().to_owned()

@@ -19,7 +19,11 @@ async fn open(grid: &Grid, link: &Value) -> Answer {
 }
 
 async fn press(grid: &Grid, link: &Value, decision: &str) -> Answer {
-    send(grid.bare(Method::POST, &path(grid, link)).form(&[("decision", decision)])).await
+    let form = grid
+        .bare(Method::POST, &path(grid, link))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("decision={decision}"));
+    send(form).await
 }
 
 #[tokio::test]

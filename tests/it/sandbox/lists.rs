@@ -25,9 +25,8 @@ async fn every_filter_filters() {
     let gone = grid.create_id(json!({ "customerType": "INDIVIDUAL", "platformCustomerId": "gone" })).await;
     grid.delete(&format!("/customers/{gone}")).await.expect(200);
     let (plain_id, rich_id, company_id) = (id(&plain), id(&rich), id(&company));
-    let changed =
-        grid.patch(&format!("/customers/{plain_id}"), json!({ "customerType": "INDIVIDUAL", "fullName": "A B" }));
-    let changed = changed.await.expect(200);
+    let change = json!({ "customerType": "INDIVIDUAL", "fullName": "A B" });
+    let changed = grid.patch(&format!("/customers/{plain_id}"), change).await.expect(200);
     let created_at = |customer: &Value| customer["createdAt"].as_str().unwrap().to_owned();
     let changed_at = changed["updatedAt"].as_str().unwrap();
 
