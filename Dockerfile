@@ -5,6 +5,8 @@
 
 FROM rust:1-slim-bookworm AS build
 WORKDIR /build
+# Function names for profilers and backtraces, but no line numbers: they would be half of the image.
+ENV CARGO_PROFILE_RELEASE_DEBUG=false CARGO_PROFILE_RELEASE_STRIP=debuginfo
 
 # The dependencies, as a layer of their own, which only a change of these two files builds anew. Cargo takes the empty sources for
 # the crate, and builds all that it depends on.
@@ -28,12 +30,13 @@ RUN find build.rs build proto src -type f -exec touch {} + \
 # glibc, libgcc, the certificate authorities; no shell, no package manager.
 FROM gcr.io/distroless/cc-debian12
 COPY --from=build --chown=0:0 /build/image/usr/local/bin/gridgate /usr/local/bin/gridgate
-# Where the event log goes (gridgate-data/events.db, unless GRIDGATE_EVENT_LOG says otherwise); mount a volume here.
+# The working directory, the one place where the program may write: relative paths in its settings start here. Mount a volume on it to
+# keep what is written.
 COPY --from=build --chown=65532:65532 /build/image/var/lib/gridgate /var/lib/gridgate
 WORKDIR /var/lib/gridgate
 # By number, so that an orchestrator can tell that it is not root.
 USER 65532:65532
-EXPOSE 50051 8080 9090
+EXPOSE 50051 9090
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["/usr/local/bin/gridgate", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/gridgate"]
 CMD ["serve"]

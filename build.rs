@@ -33,6 +33,24 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(".")
         .skip_debug(redacting.messages)
         .compile_fds(compiler.file_descriptor_set())?;
+    generate_event_server(&compiler, &out_dir)
+}
+
+/// Generates the server of KycEventService once more, answering WatchKycStatus with responses that are encoded already:
+/// an event is encoded once, however many watch, and has the same bytes on the wire.
+fn generate_event_server(compiler: &protox::Compiler, out_dir: &Path) -> Result<(), Box<dyn Error>> {
+    let out_dir = out_dir.join("encoded");
+    fs::create_dir_all(&out_dir)?;
+    let mut set = compiler.file_descriptor_set();
+    for file in &mut set.file {
+        file.service.retain(|service| service.name() == "KycEventService");
+    }
+    tonic_prost_build::configure()
+        .build_client(false)
+        .extern_path(".gridgate.v1", "crate::pb")
+        .extern_path(".gridgate.v1.WatchKycStatusResponse", "crate::pb::EncodedWatchKycStatusResponse")
+        .out_dir(out_dir)
+        .compile_fds(set)?;
     Ok(())
 }
 

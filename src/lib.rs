@@ -1,7 +1,7 @@
 //! gridgate: Grid's customer onboarding (KYC and KYB) behind one gRPC API.
 //!
 //! [`grid`] is Grid's REST API: its JSON and the client that speaks to it. [`pb`] is the gRPC API, generated from the
-//! protos, and [`rpc`] answers it by calling Grid. [`kyc`] is what happened: the event log, and the rule by which it is
+//! protos. [`rpc`] answers it by calling Grid. [`kyc`] is what happened: the event log, and the rule by which it is
 //! written. [`sandbox`] is a local Grid, for development and tests. [`config`] is what an operator sets. [`server`] is
 //! where all of them are put together, and [`cli`] the commands that do so.
 

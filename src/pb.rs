@@ -24,6 +24,40 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/gridgate.v1.debug.rs"));
 }
 
+/// The server of `KycEventService`, answering WatchKycStatus with [`EncodedWatchKycStatusResponse`]s.
+pub mod encoded {
+    include!(concat!(env!("OUT_DIR"), "/encoded/gridgate.v1.rs"));
+}
+
+/// A [`WatchKycStatusResponse`] that is encoded already, with the same bytes on the wire. Clones share the bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedWatchKycStatusResponse(pub bytes::Bytes);
+
+impl prost::Message for EncodedWatchKycStatusResponse {
+    fn encode_raw(&self, buf: &mut impl bytes::BufMut) {
+        buf.put_slice(&self.0);
+    }
+
+    /// Only ever sent: what is received is decoded as a [`WatchKycStatusResponse`].
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: prost::encoding::WireType,
+        buf: &mut impl bytes::Buf,
+        ctx: prost::encoding::DecodeContext,
+    ) -> Result<(), prost::DecodeError> {
+        prost::encoding::skip_field(wire_type, tag, buf, ctx)
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
 /// Prints the number that prost keeps for an enum by the enum's name, or as the number where it has none.
 struct EnumName<E> {
     number: i32,

@@ -139,6 +139,16 @@ pub enum LogFormat {
     Json,
 }
 
+impl LogFormat {
+    fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "human" => Some(LogFormat::Human),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        }
+    }
+}
+
 /// What `gridgate sandbox` needs to know.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
@@ -320,7 +330,7 @@ fn account(reader: &mut Reader) -> Option<GridAccount> {
 fn credentials(reader: &mut Reader) -> Option<(String, SecretString)> {
     let id = reader.text(&settings::GRID_CLIENT_ID);
     if !reader.is_set(&settings::GRID_CLIENT_ID) {
-        reader.missing(&settings::GRID_CLIENT_ID, "");
+        reader.missing(&settings::GRID_CLIENT_ID, "or try gridgate without an account: gridgate serve --sandbox");
     } else if id.as_ref().is_some_and(|id| id.contains(':')) {
         // RFC 7617, section 2: a user that contains a colon cannot be told from its password.
         reader.mistake(&settings::GRID_CLIENT_ID, "must not contain a colon");
@@ -330,7 +340,7 @@ fn credentials(reader: &mut Reader) -> Option<(String, SecretString)> {
         (true, false) => reader.secret(&settings::GRID_CLIENT_SECRET),
         (false, true) => reader.secret_in_file(&settings::GRID_CLIENT_SECRET_FILE),
         (false, false) => {
-            let alternative = format!(", or {} to the path of a file", settings::GRID_CLIENT_SECRET_FILE.env);
+            let alternative = format!("or {} to the path of a file", settings::GRID_CLIENT_SECRET_FILE.env);
             reader.missing(&settings::GRID_CLIENT_SECRET, &alternative);
             None
         }
@@ -372,10 +382,7 @@ fn shutdown(reader: &mut Reader) -> Option<ShutdownConfig> {
 }
 
 fn log(reader: &mut Reader) -> Option<LogConfig> {
-    let format = reader.word(&settings::LOG_FORMAT).map(|word| match word.as_str() {
-        "json" => LogFormat::Json,
-        _ => LogFormat::Human,
-    });
+    let format = reader.word(&settings::LOG_FORMAT, LogFormat::from_word);
     let filter = reader.filter(&settings::LOG_LEVEL);
     Some(LogConfig { format: format?, filter: filter? })
 }

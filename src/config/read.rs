@@ -39,10 +39,9 @@ impl Reader {
         self.mistakes.push(Mistake { setting: setting.key.to_owned(), origin, problem: problem.into() });
     }
 
-    /// Notes that a setting is needed and nothing sets it.
+    /// Notes that a setting is needed and nothing sets it; `alternative` says what else would do.
     pub(super) fn missing(&mut self, setting: &Setting, alternative: &str) {
-        let flag = setting.flag.map_or_else(String::new, |flag| format!(", --{flag}"));
-        let problem = format!("is not set; set {}{flag}{alternative}", setting.env);
+        let problem = format!("is not set; set {}, {alternative}", setting.env);
         self.mistakes.push(Mistake { setting: setting.key.to_owned(), origin: None, problem });
     }
 
@@ -89,9 +88,13 @@ impl Reader {
         self.parsed(setting, value::base_url)
     }
 
-    pub(super) fn word(&mut self, setting: &Setting) -> Option<String> {
+    /// One of the words that the setting allows, as `meaning` has it.
+    pub(super) fn word<T>(&mut self, setting: &Setting, meaning: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let Kind::Word(words) = setting.kind else { return None };
-        self.parsed(setting, |text| value::word(words, text).map(str::to_owned))
+        self.parsed(setting, |text| {
+            let meant = if words.contains(&text) { meaning(text) } else { None };
+            meant.ok_or_else(|| format!("\"{text}\" is none of {}", words.join(", ")))
+        })
     }
 
     pub(super) fn filter(&mut self, setting: &Setting) -> Option<tracing_subscriber::filter::Targets> {

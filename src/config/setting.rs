@@ -50,8 +50,8 @@ pub enum Kind {
 impl Kind {
     /// The placeholder for a value of this kind in help texts.
     #[must_use]
-    pub fn placeholder(self) -> &'static str {
-        match self {
+    pub fn placeholder(self) -> String {
+        let fixed = match self {
             Kind::Address => "IP:PORT",
             Kind::Switch => "true|false",
             Kind::Count => "NUMBER",
@@ -61,9 +61,10 @@ impl Kind {
             Kind::Secret => "SECRET",
             Kind::File => "FILE",
             Kind::Url => "URL",
-            Kind::Word(_) => "WORD",
             Kind::Filter => "LEVEL",
-        }
+            Kind::Word(words) => return words.join("|"),
+        };
+        fixed.to_owned()
     }
 }
 
@@ -72,11 +73,5 @@ impl Setting {
     #[must_use]
     pub fn section(&self) -> &'static str {
         self.key.split_once('.').map_or("", |(section, _)| section)
-    }
-
-    /// Whether its value must never be shown.
-    #[must_use]
-    pub fn is_secret(&self) -> bool {
-        self.kind == Kind::Secret
     }
 }

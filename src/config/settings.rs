@@ -225,8 +225,8 @@ pub const UPLOADS_MAX_MEMORY: Setting = Setting {
     flag: Some("uploads-max-memory"),
     default: Some("256MiB"),
     kind: Kind::Size,
-    doc: "How much memory the documents being uploaded may take together; at least one document, 10 MiB. Further \
-          uploads wait, within their deadline.",
+    doc: "How much memory the documents being uploaded may take together; at least one document, 10 MiB. What \
+          would be more is refused (RESOURCE_EXHAUSTED).",
 };
 
 /// The form of log lines.

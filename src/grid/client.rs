@@ -82,6 +82,7 @@ impl Client {
     /// # Errors
     /// A base URL, credentials or limits that can't work, or a TLS setup that fails.
     pub fn new(config: ClientConfig) -> Result<Self, ClientSetupError> {
+        config::check_limits(&config)?;
         let ClientConfig {
             base_url,
             client_id,
@@ -93,7 +94,6 @@ impl Client {
             retry,
             breaker,
         } = config;
-        config::check_limits(max_concurrent, &retry, &breaker)?;
         let base_url = transport::check_base_url(&base_url)?;
         let authorization = transport::basic_auth(&client_id, &client_secret)?;
         let http = transport::build_http(&base_url, connect_timeout)?;

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 const MAX_BUDGET_PER_SECOND: u32 = 1_000_000;
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// Everything the client needs. [`ClientConfig::new`] fills in defaults for all but where Grid is and who asks.
 #[derive(Debug, Clone)]
@@ -108,12 +109,12 @@ pub enum ClientSetupError {
 }
 
 /// Refuses limits that could never let a request through, or that have no meaning.
-pub(super) fn check_limits(
-    max_concurrent: usize,
-    retry: &RetryConfig,
-    breaker: &BreakerConfig,
-) -> Result<(), ClientSetupError> {
-    if max_concurrent == 0 || max_concurrent > Semaphore::MAX_PERMITS {
+pub(super) fn check_limits(config: &ClientConfig) -> Result<(), ClientSetupError> {
+    let ClientConfig { max_concurrent, max_queue_wait, retry, breaker, .. } = config;
+    if *max_queue_wait > LONGEST_WAIT || breaker.open_for > LONGEST_WAIT || retry.max_delay > LONGEST_WAIT {
+        return Err(ClientSetupError::OutOfRange("a wait must be at most one hour"));
+    }
+    if *max_concurrent == 0 || *max_concurrent > Semaphore::MAX_PERMITS {
         return Err(ClientSetupError::OutOfRange("the number of requests under way must be at least 1"));
     }
     if retry.max_attempts == 0 {

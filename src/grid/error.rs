@@ -138,8 +138,9 @@ impl Error {
 
 /// Grid's answer to a call it did not carry out.
 ///
-/// Strings of the request that Grid repeated are replaced by `…`, and lengths are bounded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Strings of the request that Grid repeated are replaced by `…`, and lengths are bounded. Grid's words may still name
+/// what it has stored, so Display and Debug leave them out: they are for the caller, who may read that anyway.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The call.
     pub operation: Operation,
@@ -149,12 +150,27 @@ pub struct Refusal {
     pub code: Option<String>,
     /// Grid's words, scrubbed, at most 1024 characters.
     pub message: Option<String>,
-    /// Every bad field (`details.errors[]`), in Grid's field paths; messages scrubbed. At most 100.
+    /// Every bad field (`details.errors[]`), in Grid's field paths; messages scrubbed, at most 512
+    /// characters each. At most 100.
     pub field_errors: Vec<FieldError>,
     /// When Grid wants to be asked again (`Retry-After`, RFC 9110 section 10.2.3).
     pub retry_after: Option<Duration>,
     /// With 423: until when the resource is locked (`details.lockedUntil`).
     pub locked_until: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { operation, status, code, message: _, field_errors, retry_after, locked_until } = self;
+        f.debug_struct("Refusal")
+            .field("operation", operation)
+            .field("status", status)
+            .field("code", code)
+            .field("field_errors", field_errors)
+            .field("retry_after", retry_after)
+            .field("locked_until", locked_until)
+            .finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Display for Refusal {

@@ -13,6 +13,7 @@ pub mod event;
 pub mod hub;
 pub mod id;
 pub mod log;
+pub mod lookup;
 pub mod record;
 pub mod source;
 pub mod status;

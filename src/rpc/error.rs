@@ -1,6 +1,9 @@
 //! Why a call could not be answered, before it becomes a status.
 
 use crate::grid::{self, InvalidResourceId, ResourceId};
+use crate::kyc::log::LogError;
+use crate::kyc::source::SourceError;
+use crate::kyc::token::InvalidToken;
 
 /// Why a call could not be answered. [`super::status`] says what the caller hears of it.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +23,33 @@ pub enum Error {
     /// Uploads under way already hold all the memory that uploads may have.
     #[error("uploads under way hold all the memory there is for uploads")]
     UploadsBusy,
+    /// The event log did not do what was asked.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A resume token is none.
+    #[error(transparent)]
+    Token(#[from] InvalidToken),
+    /// This replica has not seen the end of the log for too long.
+    #[error("this replica is behind")]
+    Behind {
+        /// Where to go on, elsewhere.
+        resume_token: String,
+    },
+    /// The log no longer holds what follows the place that was asked for.
+    #[error("the log no longer holds what follows that place")]
+    Expired {
+        /// The oldest token that works.
+        oldest_resume_token: String,
+    },
+    /// Grid could not be asked about a customer that is not known well enough.
+    #[error("{error}")]
+    Source {
+        /// Why not.
+        #[source]
+        error: SourceError,
+        /// The customer.
+        about: Resource,
+    },
     /// The caller's stream of messages broke, with the status that the transport gave it.
     #[error("the stream of requests broke")]
     BrokenStream(#[source] tonic::Status),

@@ -13,6 +13,7 @@ mod document;
 mod error;
 mod field_mask;
 mod field_path;
+mod kyc_event;
 mod layer;
 mod open_enum;
 mod page;
@@ -26,7 +27,10 @@ pub use beneficial_owner::BeneficialOwners;
 pub use customer::Customers;
 pub use document::Documents;
 pub use error::{Error, Resource, Violations};
-pub use layer::{Deadline, DeadlineLayer, DeadlineService, Deadlines, MethodKind, Methods, StopLayer, StopService};
+pub use kyc_event::{KycEvents, WatchConfig};
+pub use layer::{
+    Deadline, DeadlineLayer, DeadlineService, Deadlines, MethodKind, Methods, RequestEndLayer, StopLayer, StopService,
+};
 pub use platform::Platform;
 pub use upload::UploadMemory;
 pub use verification::Verifications;

@@ -35,7 +35,7 @@ macro_rules! pairs {
 }
 
 pairs!(both ways: CustomerType = CustomerType { Individual, Business });
-pairs!(KycStatus = KycStatus { Unverified, Pending, Approved, Rejected, Hold });
+pairs!(both ways: KycStatus = KycStatus { Unverified, Pending, Approved, Rejected, Hold });
 pairs!(ContactVerificationStatus = ContactVerificationStatus { Pending, Verified });
 pairs!(both ways: DocumentSide = DocumentSide { Front, Back });
 pairs!(ImportJobStatus = ImportJobStatus { Pending, Processing, Completed, Failed });

@@ -5,6 +5,7 @@
 //! what a call was about. Encoded they stay under [`MAX_DETAILS`].
 
 mod details;
+mod log;
 mod table;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tonic::{Code, Status};
 
 use super::error::{Error, Resource, Violations};
 use super::field_path;
+use super::layer::MalformedTimeout;
 use crate::grid::{self, Operation, Refusal};
 use crate::pb;
 pub use details::MAX_DETAILS;
@@ -49,8 +51,28 @@ pub mod reason {
     pub const UPLOAD_BROKEN_OFF: &str = "UPLOAD_BROKEN_OFF";
     /// Uploads under way hold all the memory there is for uploads.
     pub const UPLOADS_BUSY: &str = "UPLOADS_BUSY";
+    /// A resume token is of another log, or none at all.
+    pub const RESUME_TOKEN_FOREIGN: &str = "RESUME_TOKEN_FOREIGN";
+    /// The log no longer holds what follows the place that was asked for.
+    pub const RESUME_TOKEN_EXPIRED: &str = "RESUME_TOKEN_EXPIRED";
+    /// This replica has not seen the end of the log for too long.
+    pub const REPLICA_BEHIND: &str = "REPLICA_BEHIND";
+    /// The event log can't be read or written now.
+    pub const LOG_UNAVAILABLE: &str = "LOG_UNAVAILABLE";
+    /// The event log holds what can't be understood.
+    pub const LOG_CORRUPT: &str = "LOG_CORRUPT";
+    /// Grid has no such customer.
+    pub const CUSTOMER_UNKNOWN: &str = "CUSTOMER_UNKNOWN";
+    /// Grid wants fewer requests.
+    pub const GRID_RATE_LIMITED: &str = "GRID_RATE_LIMITED";
+    /// Grid refused to say a customer's status, or said it in a way that can't be understood.
+    pub const GRID_REFUSED: &str = "GRID_REFUSED";
     /// The caller's deadline passed.
     pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
+    /// The caller's `grpc-timeout` is not what gRPC allows.
+    pub const MALFORMED_TIMEOUT: &str = "MALFORMED_TIMEOUT";
+    /// gridgate is being shut down, and was not going to end this call otherwise.
+    pub const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
 }
 
 /// How long a caller should wait before another upload, when uploads hold all their memory.
@@ -65,6 +87,11 @@ impl From<Error> for Status {
                 .retry(Some(UPLOADS_BUSY_RETRY))
                 .status(Code::ResourceExhausted, "too many uploads are under way"),
             Error::BrokenStream(status) => status,
+            Error::Log(error) => log::status(&error),
+            Error::Token(error) => log::foreign(&error.to_string()),
+            Error::Behind { resume_token } => log::behind(resume_token),
+            Error::Expired { oldest_resume_token } => log::expired(oldest_resume_token),
+            Error::Source { error, about } => log::source(&error, about),
         }
     }
 }
@@ -74,6 +101,26 @@ impl From<Error> for Status {
 pub fn deadline_exceeded() -> Status {
     Details::new(GRIDGATE_DOMAIN, reason::DEADLINE_EXCEEDED)
         .status(Code::DeadlineExceeded, "the deadline passed before the call was answered")
+}
+
+/// The status of a call that is refused for its `grpc-timeout`.
+#[must_use]
+pub fn malformed_timeout(malformed: &MalformedTimeout) -> Status {
+    Details::new(GRIDGATE_DOMAIN, reason::MALFORMED_TIMEOUT).status(Code::InvalidArgument, &malformed.to_string())
+}
+
+/// The status of a call without an end of its own, when the server leaves.
+#[must_use]
+pub fn shutting_down() -> Status {
+    Details::new(GRIDGATE_DOMAIN, reason::SHUTTING_DOWN).status(Code::Unavailable, "gridgate is shutting down")
+}
+
+/// The status of a call that was not done when the grace period of a shutdown was over. Nobody knows any more what
+/// becomes of a request that is on its way to Grid, so it is not UNAVAILABLE, which meshes repeat.
+#[must_use]
+pub fn cut_at_shutdown() -> Status {
+    Details::new(GRIDGATE_DOMAIN, reason::OUTCOME_UNKNOWN)
+        .status(Code::Unknown, "gridgate was shut down before the call was done")
 }
 
 fn invalid(violations: &Violations) -> Status {
@@ -95,7 +142,7 @@ fn invalid(violations: &Violations) -> Status {
 
 fn grid(error: &grid::Error, about: Option<Resource>) -> Status {
     let code = table::code(error);
-    log(error, code);
+    report(error, code);
     let operation = error.operation();
     let details = match error {
         grid::Error::Answered(refusal) => answered(refusal).retry(wait(refusal)),
@@ -186,7 +233,7 @@ fn is_our_credentials(refusal: &Refusal) -> bool {
 }
 
 /// Says once what went wrong: loudly what an operator has to mend, quietly what is the caller's affair.
-fn log(error: &grid::Error, code: Code) {
+fn report(error: &grid::Error, code: Code) {
     let operation = error.operation().name();
     if let grid::Error::Answered(refusal) = error
         && is_our_credentials(refusal)

@@ -179,8 +179,9 @@ async fn serve_connection<S, B>(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(port = name, %error, "cannot set TCP_NODELAY");
     }
+    let mut first_byte = [0];
     let spoke = tokio::select! {
-        spoke = timeout(FIRST_WORDS, stream.readable()) => matches!(spoke, Ok(Ok(()))),
+        spoke = timeout(FIRST_WORDS, stream.peek(&mut first_byte)) => matches!(spoke, Ok(Ok(1))),
         () = leaving.cancelled() => false,
     };
     if !spoke {

@@ -2,14 +2,15 @@
 
 use super::grpc::Stops;
 use crate::config::GrpcConfig;
-use crate::grid;
-use crate::pb;
 use crate::pb::beneficial_owner_service_server::BeneficialOwnerServiceServer;
 use crate::pb::customer_service_server::CustomerServiceServer;
 use crate::pb::document_service_server::DocumentServiceServer;
 use crate::pb::platform_service_server::PlatformServiceServer;
 use crate::pb::verification_service_server::VerificationServiceServer;
-use crate::rpc::{BeneficialOwners, Customers, Documents, Platform, StopLayer, UploadMemory, Verifications};
+use crate::rpc::{
+    BeneficialOwners, Customers, Documents, Platform, RequestEndLayer, StopLayer, UploadMemory, Verifications,
+};
+use crate::{grid, pb};
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use tonic::codec::CompressionEncoding::{Gzip, Zstd};
@@ -17,6 +18,7 @@ use tonic::server::NamedService;
 use tonic::service::{LayerExt as _, Routes};
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
+use tonic_reflection::server as reflection;
 use tower::Service;
 
 /// The descriptors of every service that is served: what reflection shows, and deadlines are read from.
@@ -26,6 +28,9 @@ pub(super) const DESCRIPTORS: [&[u8]; 4] = [
     tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
     tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
 ];
+
+const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
+const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
 /// The descriptors that were compiled in cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -55,13 +60,17 @@ pub(super) struct Services {
 impl Services {
     /// Every service of `gridgate.v1`: the one place where a new one is added.
     pub(super) fn of_the_api(grpc: &GrpcConfig, grid: &grid::Client, uploads: UploadMemory) -> Self {
-        let documents = Documents::new(grid.clone(), uploads);
+        let customers = CustomerServiceServer::new(Customers::new(grid.clone()));
+        let owners = BeneficialOwnerServiceServer::new(BeneficialOwners::new(grid.clone()));
+        let documents = DocumentServiceServer::new(Documents::new(grid.clone(), uploads));
+        let verifications = VerificationServiceServer::new(Verifications::new(grid.clone()));
+        let platform = PlatformServiceServer::new(Platform::new(grid.clone()));
         Services::default()
-            .with(with_limits!(grpc, CustomerServiceServer::new(Customers::new(grid.clone()))))
-            .with(with_limits!(grpc, BeneficialOwnerServiceServer::new(BeneficialOwners::new(grid.clone()))))
-            .with(with_limits!(grpc, DocumentServiceServer::new(documents)))
-            .with(with_limits!(grpc, VerificationServiceServer::new(Verifications::new(grid.clone()))))
-            .with(with_limits!(grpc, PlatformServiceServer::new(Platform::new(grid.clone()))))
+            .with(with_limits!(grpc, customers))
+            .with(with_limits!(grpc, owners))
+            .with(with_limits!(grpc, documents))
+            .with(with_limits!(grpc, verifications))
+            .with(with_limits!(grpc, platform))
     }
 
     /// Adds health (`grpc.health.v1`) and reflection (v1 and v1alpha).
@@ -71,12 +80,17 @@ impl Services {
         reporter: HealthReporter,
         stops: &Stops,
     ) -> Result<Routes, DescriptorError> {
-        let unreadable = |error: tonic_reflection::server::Error| DescriptorError(error.into());
+        let unreadable = |error: reflection::Error| DescriptorError(error.into());
+        // Only what is served is listed, although the descriptors may describe more.
+        let others = [HealthServer::<HealthService>::NAME, REFLECTION_V1, REFLECTION_V1ALPHA];
         let reflection = || {
-            let builder = tonic_reflection::server::Builder::configure().include_reflection_service(false);
-            DESCRIPTORS.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set))
+            let builder = reflection::Builder::configure().include_reflection_service(false);
+            let builder =
+                DESCRIPTORS.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set));
+            self.names.iter().copied().chain(others).fold(builder, reflection::Builder::with_service_name)
         };
-        let endless = StopLayer::for_endless_calls(stops.leaving.clone());
+        let leaving = &stops.leaving;
+        let endless = (StopLayer::for_endless_calls(leaving.clone()), RequestEndLayer::new(leaving.clone()));
         let health = HealthServer::new(HealthService::from_health_reporter(reporter));
         let v1 = reflection().build_v1().map_err(unreadable)?;
         let v1alpha = reflection().build_v1alpha().map_err(unreadable)?;

@@ -1,8 +1,8 @@
 //! Configuration: which source wins, and that every mistake is reported, at once, by its name.
 
 use gridgate::config::{
-    Config, ConfigError, ConfigFile, HealthcheckConfig, LogFormat, SandboxConfig, Setting, Sources, Upstream, settings,
-    settings_document,
+    Config, ConfigError, ConfigFile, HealthcheckConfig, Kind, LogFormat, SandboxConfig, Setting, Sources, Upstream,
+    settings, settings_document,
 };
 use secrecy::ExposeSecret as _;
 use std::ffi::OsString;
@@ -105,7 +105,7 @@ fn every_mistake_is_reported_at_once_with_its_name_and_source() {
         &["GRIDGATE_ADMIN_ADR", "did you mean GRIDGATE_ADMIN_ADDR?"],
         &["grid.base_url (from LIGHTSPARK_GRID_BASE_URL)", "plain http"],
         &["shutdown.drain_delay (from --shutdown-drain-delay)", "grace_period"],
-        &["grid.client_id", "GRID_CLIENT_ID", "--grid-client-id"],
+        &["grid.client_id", "GRID_CLIENT_ID", "--sandbox"],
         &["grid.client_secret", "GRID_CLIENT_SECRET"],
     ]
     .iter()
@@ -254,6 +254,17 @@ fn a_variable_that_is_not_unicode_is_a_mistake_of_that_variable() {
     let mut sources = with_account("", &[]);
     sources.env.insert("GRIDGATE_GRPC_ADDR".to_owned(), OsString::from_vec(vec![0xff]));
     one_mistake(Config::load(sources, false), &["grpc.addr", "GRIDGATE_GRPC_ADDR", "Unicode"]);
+}
+
+#[test]
+fn every_word_that_a_setting_allows_is_understood() {
+    for setting in settings::ALL {
+        let Kind::Word(words) = setting.kind else { continue };
+        for word in words {
+            let loaded = Config::load(with_account("", &[]).with(setting, *word), false);
+            assert!(loaded.is_ok(), "{} = {word}: {loaded:?}", setting.key);
+        }
+    }
 }
 
 #[test]

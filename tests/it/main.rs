@@ -1,5 +1,13 @@
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(missing_docs)]
+// Clippy's exemption for tests covers test functions, not what they share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod config;
+mod deadline;
+mod demo;
+mod grid_client;
+mod program;
 mod readme;
 mod sandbox;
+mod server;
+mod support;

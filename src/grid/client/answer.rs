@@ -13,9 +13,12 @@ use crate::grid::model::{ErrorBody, ErrorDetails, FieldConstraint, FieldError};
 use crate::grid::{Operation, Refusal};
 
 const MAX_MESSAGE: usize = 1024;
+const MAX_FIELD_MESSAGE: usize = 512;
 const MAX_FIELD_PATH: usize = 256;
 const MAX_CODE: usize = 64;
 const MAX_FIELD_ERRORS: usize = 100;
+/// A longer wait is as good as none to a caller, and need not fit every representation of a duration.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_ALLOWED_VALUES: usize = 300;
 
 /// Why a successful answer's body can't be used.
@@ -47,15 +50,15 @@ impl Answer {
     }
 
     /// `Retry-After` as a time from now: seconds, or an HTTP date (RFC 9110 section 10.2.3), which is measured
-    /// against Grid's own `Date` where it sent one, so that a clock that is off here does not matter.
+    /// against Grid's own `Date` where it sent one, so that a clock that is off here does not matter. At most a day.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         let value = self.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
         if let Ok(seconds) = value.parse() {
-            return Some(Duration::from_secs(seconds));
+            return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
         }
         let until = Timestamp::try_from(httpdate::parse_http_date(value).ok()?).ok()?;
         let now = self.date().unwrap_or_else(Timestamp::now);
-        Some(Duration::try_from(until.duration_since(now)).unwrap_or_default())
+        Some(Duration::try_from(until.duration_since(now)).unwrap_or_default().min(MAX_RETRY_AFTER))
     }
 
     /// The error that Grid answered, without what it repeats of the request. A body that is no error of Grid's makes a
@@ -68,7 +71,7 @@ impl Answer {
             let FieldError { field, message, constraint } = error;
             FieldError {
                 field: bounded(&field, MAX_FIELD_PATH),
-                message: message.map(|message| scrubber.scrub(&message, MAX_MESSAGE)),
+                message: message.map(|message| scrubber.scrub(&message, MAX_FIELD_MESSAGE)),
                 constraint: constraint.map(bounded_constraint),
             }
         };
@@ -94,7 +97,7 @@ fn bounded_constraint(constraint: FieldConstraint) -> FieldConstraint {
     let FieldConstraint { format, pattern, allowed, min_length, max_length } = constraint;
     FieldConstraint {
         format: format.map(|format| bounded(&format, MAX_FIELD_PATH)),
-        pattern: pattern.map(|pattern| bounded(&pattern, MAX_MESSAGE)),
+        pattern: pattern.map(|pattern| bounded(&pattern, MAX_FIELD_MESSAGE)),
         allowed: allowed.iter().take(MAX_ALLOWED_VALUES).map(|value| bounded(value, MAX_FIELD_PATH)).collect(),
         min_length,
         max_length,

@@ -40,6 +40,8 @@ pub(super) struct Scrubber {
     values: Vec<String>,
     /// The words of all values.
     words: HashSet<String>,
+    /// Those of them in scripts that need not separate words, and so leave no boundary to look for.
+    unbounded_words: Vec<String>,
 }
 
 impl Scrubber {
@@ -66,7 +68,7 @@ impl Scrubber {
 
     /// The text without the request's strings, at most `max_chars` long.
     pub(super) fn scrub(&self, text: &str, max_chars: usize) -> String {
-        let text = head(text, max_chars.saturating_mul(4));
+        let text = head(text, max_chars.saturating_mul(2));
         let tokens = tokens(text);
         let mut scrubbed = String::with_capacity(text.len());
         let mut rest = tokens.as_slice();
@@ -86,9 +88,8 @@ impl Scrubber {
     fn masked(&self, tokens: &[Token<'_>]) -> Option<usize> {
         let folded = tokens.first()?.word.as_ref()?;
         let whole = self.values.iter().find_map(|value| spanned(value, tokens));
-        // Scripts that do not separate words leave no boundary to look for.
-        let within = |word: &String| !word.is_ascii() && folded.contains(word.as_str());
-        let single = || (self.words.contains(folded) || self.words.iter().any(within)).then_some(1);
+        let within = |word: &String| folded.contains(word.as_str());
+        let single = || (self.words.contains(folded) || self.unbounded_words.iter().any(within)).then_some(1);
         whole.or_else(single)
     }
 
@@ -127,7 +128,12 @@ impl Scrubber {
         if is_telling(&whole) {
             self.values.push(whole);
         }
-        self.words.extend(words.into_iter().filter(|word| is_telling(word)));
+        for word in words.into_iter().filter(|word| is_telling(word)) {
+            if !word.is_ascii() {
+                self.unbounded_words.push(word.clone());
+            }
+            self.words.insert(word);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::multipart::{Form, Part};
 use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -134,6 +134,8 @@ impl Shared {
             builder = builder.header(name, value);
         }
         builder = match &mut request.payload {
+            // RFC 9110, section 8.6; some servers insist on it.
+            Payload::Empty if !request.operation.is_read() => builder.header(CONTENT_LENGTH, "0"),
             Payload::Empty => builder,
             Payload::Json(body) => builder.header(CONTENT_TYPE, "application/json").body(body.clone()),
             Payload::Document(fields, file) => builder.multipart(document_form(fields, file)),
@@ -192,11 +194,20 @@ fn document_form(fields: &DocumentFields, file: &DocumentFile) -> Form {
         }
     }
     let DocumentFile { file_name, media_type, content } = file;
-    let length = content.len() as u64;
-    let part = Part::stream_with_length(content.clone(), length)
-        .file_name(file_name.clone())
-        .headers(HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media_type))]));
+    let media_type = HeaderValue::from_str(media_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let part = Part::stream_with_length(content.clone(), content.len() as u64)
+        .file_name(header_safe(file_name))
+        .headers(HeaderMap::from_iter([(CONTENT_TYPE, media_type)]));
     form.part("file", part)
+}
+
+/// A file name as it can stand in quotes in a part's header. The multipart encoder would pass line breaks on, and with
+/// them headers of the caller's making; and a part whose file name is empty is no file to many servers.
+fn header_safe(file_name: &str) -> String {
+    if file_name.is_empty() {
+        return "document".to_owned();
+    }
+    file_name.chars().map(|c| if c.is_control() || matches!(c, '"' | '\\') { '_' } else { c }).collect()
 }
 
 fn csv_part(body: reqwest::Body) -> Part {
@@ -216,13 +227,15 @@ fn failure(error: &reqwest::Error) -> Failure {
 
 /// Whether hyper took the request back before it wrote any of it, or the server refused it unprocessed.
 ///
-/// hyper cancels a request only while it is still queued for a connection that turned out to be closed. `REFUSED_STREAM`
-/// is the server's word that it did not process the request (RFC 9113, section 8.7). A GOAWAY is not trusted: the
+/// hyper cancels a request only while it is still queued for a connection that turned out to be closed, and reports a
+/// closed channel only where there was no connection to hand the request to. `REFUSED_STREAM` is the server's word that it
+/// did not process the request (RFC 9113, section 8.7). A GOAWAY is not trusted: the
 /// library reports it for requests that may have been written, too.
 fn never_written(error: &reqwest::Error) -> bool {
     let mut source = StdError::source(error);
     while let Some(cause) = source {
-        if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
+        let queued = |hyper: &hyper::Error| hyper.is_canceled() || hyper.is_closed();
+        if cause.downcast_ref::<hyper::Error>().is_some_and(queued) {
             return true;
         }
         let refused =
@@ -245,4 +258,48 @@ fn cause(error: &reqwest::Error) -> String {
         return "transport error".to_owned();
     }
     innermost.to_string().chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What becomes of a request whose HTTP/2 stream the server resets for this reason.
+    async fn reset_with(reason: h2::Reason) -> Failure {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let server = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            while let Some(request) = connection.accept().await {
+                let (_, mut response) = request.unwrap();
+                response.send_reset(reason);
+            }
+        };
+        let client = reqwest::Client::builder().http2_prior_knowledge().retry(reqwest::retry::never()).build().unwrap();
+        tokio::select! {
+            sent = client.post(url).body("{}").send() => failure(&sent.unwrap_err()),
+            () = server => panic!("the connection ended before the answer"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_stream_was_not_processed_and_any_other_reset_may_have_been() {
+        assert!(matches!(reset_with(h2::Reason::REFUSED_STREAM).await, Failure::NeverLeft(_)));
+        for reason in [h2::Reason::CANCEL, h2::Reason::INTERNAL_ERROR, h2::Reason::NO_ERROR] {
+            assert!(matches!(reset_with(reason).await, Failure::Lost(_)), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_name_can_not_break_out_of_its_header() {
+        assert_eq!(
+            header_safe("a\"; x=\\\r\nContent-Type: text/html\u{7f}.pdf"),
+            "a_; x=___Content-Type: text/html_.pdf"
+        );
+        assert_eq!(header_safe("Ausweis Zoë.pdf"), "Ausweis Zoë.pdf");
+        assert_eq!(header_safe(""), "document");
+    }
 }

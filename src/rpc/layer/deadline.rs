@@ -11,14 +11,14 @@
 use super::ending::{Ending, EndingBody, EndingFuture};
 use super::grpc_timeout;
 use super::methods::{MethodKind, Methods};
+use crate::rpc::status;
 use http::{Request, Response};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
+use tonic::Status;
 use tower::{Layer, Service};
 
 /// How long calls may take.
@@ -103,11 +103,7 @@ where
         let asked = match grpc_timeout::parse(request.headers()) {
             Ok(asked) => asked,
             Err(malformed) => {
-                return EndingFuture::refused(status(
-                    Code::InvalidArgument,
-                    &malformed.to_string(),
-                    "MALFORMED_TIMEOUT",
-                ));
+                return EndingFuture::refused(status::malformed_timeout(&malformed));
             }
         };
         let kind = self.layer.methods.kind(request.uri().path());
@@ -139,11 +135,6 @@ impl Ending for UntilDeadline {
     }
 
     fn status(&self) -> Status {
-        status(Code::DeadlineExceeded, "the deadline of the call passed before it was done", "DEADLINE_EXCEEDED")
+        status::deadline_exceeded()
     }
-}
-
-fn status(code: Code, message: &str, reason: &str) -> Status {
-    let details = ErrorDetails::with_error_info(reason, "gridgate", std::collections::HashMap::new());
-    Status::with_error_details(code, message, details)
 }

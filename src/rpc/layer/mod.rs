@@ -4,8 +4,11 @@ mod deadline;
 mod ending;
 mod grpc_timeout;
 mod methods;
+mod request_end;
 mod stop;
 
 pub use deadline::{Deadline, DeadlineLayer, DeadlineService, Deadlines};
+pub use grpc_timeout::MalformedTimeout;
 pub use methods::{MethodKind, Methods};
+pub use request_end::RequestEndLayer;
 pub use stop::{StopLayer, StopService};

@@ -4,14 +4,13 @@
 //! a closed connection would leave its caller guessing.
 
 use super::ending::{Ending, EndingBody, EndingFuture};
+use crate::rpc::status;
 use http::{Request, Response};
-use std::collections::HashMap;
 use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
+use tonic::Status;
 use tower::{Layer, Service};
 
 /// Ends all calls of a service once a token is cancelled.
@@ -26,24 +25,14 @@ impl StopLayer {
     /// server leaves: they end with UNAVAILABLE once calls are no longer accepted.
     #[must_use]
     pub fn for_endless_calls(leaving: CancellationToken) -> Self {
-        StopLayer { stop: leaving, status: leaving_status }
+        StopLayer { stop: leaving, status: status::shutting_down }
     }
 
-    /// For every call: what is not done when the grace period is over ends with UNKNOWN, since nobody knows any more
-    /// what becomes of a request that is on its way to Grid. (UNAVAILABLE would make meshes repeat it.)
+    /// For every call: what is not done when the grace period is over ends with UNKNOWN.
     #[must_use]
     pub fn for_all_calls(cut: CancellationToken) -> Self {
-        StopLayer { stop: cut, status: cut_status }
+        StopLayer { stop: cut, status: status::cut_at_shutdown }
     }
-}
-
-fn leaving_status() -> Status {
-    Status::unavailable("gridgate is shutting down")
-}
-
-fn cut_status() -> Status {
-    let details = ErrorDetails::with_error_info("OUTCOME_UNKNOWN", "gridgate", HashMap::new());
-    Status::with_error_details(Code::Unknown, "gridgate was shut down before the call was done", details)
 }
 
 impl<S> Layer<S> for StopLayer {

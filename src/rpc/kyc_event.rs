@@ -1,0 +1,140 @@
+//! KycEventService: decisions as a stream, as a list, and as a question answered at once.
+
+mod encode;
+mod filter;
+mod list;
+mod request;
+mod stream;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::Stream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use super::customer::CUSTOMER;
+use super::{Error, Resource, Violations, call};
+use crate::kyc::id::{CustomerId, Epoch};
+use crate::kyc::log::{EventLog, LogError};
+use crate::kyc::lookup::{Found, Lookup, LookupError};
+use crate::kyc::token::{Mark, ResumeToken};
+use crate::pb;
+use crate::pb::EncodedWatchKycStatusResponse;
+use crate::pb::encoded::kyc_event_service_server::KycEventService;
+
+/// How streams are kept.
+#[derive(Debug, Clone)]
+pub struct WatchConfig {
+    /// How old a stream becomes, more or less: the age of each is chosen between this and a tenth less.
+    pub max_age: Duration,
+    /// A stream ends when this replica has not known the end of the log for so long.
+    pub max_lag: Duration,
+    /// Cancelled when streams are to say goodbye.
+    pub leaving: CancellationToken,
+}
+
+/// The implementation of `gridgate.v1.KycEventService`.
+#[derive(Clone)]
+pub struct KycEvents {
+    log: Arc<dyn EventLog>,
+    lookup: Arc<Lookup>,
+    watch: WatchConfig,
+}
+
+impl KycEvents {
+    /// Answers from `log`, and asks Grid through `lookup`.
+    #[must_use]
+    pub fn new(log: Arc<dyn EventLog>, lookup: Arc<Lookup>, watch: WatchConfig) -> Self {
+        Self { log, lookup, watch }
+    }
+}
+
+#[tonic::async_trait]
+impl KycEventService for KycEvents {
+    type WatchKycStatusStream = Pin<Box<dyn Stream<Item = Result<EncodedWatchKycStatusResponse, Status>> + Send>>;
+
+    async fn watch_kyc_status(
+        &self,
+        request: Request<pb::WatchKycStatusRequest>,
+    ) -> Result<Response<Self::WatchKycStatusStream>, Status> {
+        let watch = request::read(request.into_inner())?;
+        let stream = stream::start(Arc::clone(&self.log), watch, &self.watch).await?;
+        Ok(Response::new(Box::pin(stream)))
+    }
+
+    async fn list_kyc_events(
+        &self,
+        request: Request<pb::ListKycEventsRequest>,
+    ) -> Result<Response<pb::ListKycEventsResponse>, Status> {
+        Ok(Response::new(list::page(self.log.as_ref(), request.into_inner()).await?))
+    }
+
+    async fn get_kyc_status(
+        &self,
+        request: Request<pb::GetKycStatusRequest>,
+    ) -> Result<Response<pb::GetKycStatusResponse>, Status> {
+        let call = call::of(&request);
+        let pb::GetKycStatusRequest { customer_id, max_staleness, at_least } = request.into_inner();
+        let mut violations = Violations::default();
+        let customer = request::customer_id("customer_id", &customer_id, &mut violations);
+        let max_staleness = request::duration("max_staleness", max_staleness, &mut violations);
+        let customer = violations.finish(customer)?;
+        let answer = async {
+            if !at_least.is_empty() {
+                admit(self.log.as_ref(), &at_least).await?;
+            }
+            self.lookup.status(&customer, max_staleness).await.map_err(|error| lookup_error(error, &customer))
+        };
+        let found = tokio::time::timeout_at(call.deadline(), answer)
+            .await
+            .map_err(|_elapsed| super::status::deadline_exceeded())??;
+        let Found { head, mark, as_of } = found;
+        Ok(Response::new(pb::GetKycStatusResponse {
+            customer: Some(encode::customer_status(&head)),
+            resume_token: token(self.log.lineage().epoch, mark),
+            as_of: Some(super::timestamp::to_pb(as_of)),
+            confirmed_at: Some(super::timestamp::to_pb(head.confirmed_at())),
+        }))
+    }
+}
+
+fn lookup_error(error: LookupError, customer: &CustomerId) -> Error {
+    match error {
+        LookupError::Log(error) => error.into(),
+        LookupError::Source(error) => {
+            let about = Resource { resource_type: CUSTOMER, name: customer.as_str().to_owned() };
+            Error::Source { error, about }
+        }
+    }
+}
+
+/// The text of a token for a place in this log.
+fn token(epoch: Epoch, mark: Mark) -> String {
+    ResumeToken::After { epoch, mark }.encode()
+}
+
+/// Reads a token and waits until this replica has come as far. A token of an unfinished snapshot is of no place yet.
+async fn admit(log: &dyn EventLog, text: &str) -> Result<Mark, Error> {
+    match ResumeToken::parse(text)? {
+        ResumeToken::After { epoch, mark } => {
+            log.admit(epoch, mark).await.map_err(|error| log_error(log, error))?;
+            Ok(mark)
+        }
+        ResumeToken::Snapshot { epoch } if log.lineage().includes(epoch, Mark::START.position) => Ok(Mark::START),
+        ResumeToken::Snapshot { epoch: _ } => Err(LogError::Foreign.into()),
+    }
+}
+
+/// An error of the log, with the oldest token that works where the place asked for is no longer there.
+fn log_error(log: &dyn EventLog, error: LogError) -> Error {
+    match error {
+        LogError::Expired { oldest } => Error::Expired { oldest_resume_token: token(log.lineage().epoch, oldest) },
+        LogError::Unavailable { .. }
+        | LogError::Full
+        | LogError::Closed
+        | LogError::Corrupt { .. }
+        | LogError::Foreign => error.into(),
+    }
+}

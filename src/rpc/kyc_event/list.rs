@@ -1,0 +1,97 @@
+//! ListKycEvents: the log, page by page.
+
+use jiff::Timestamp;
+
+use super::filter::{self, Filter};
+use super::{admit, encode, log_error, token};
+use crate::kyc::event::Event;
+use crate::kyc::id::Position;
+use crate::kyc::log::{EventLog, Page, Scope};
+use crate::kyc::token::Mark;
+use crate::pb;
+use crate::rpc::{Error, Violations, page, timestamp};
+
+/// Events read from the log at once.
+const READ: usize = 1000;
+/// How many times the log is read for one page; a page that finds little by then is short, and not the last.
+const MAX_READS: usize = 20;
+
+/// What a list is of.
+struct Query {
+    scope: Scope,
+    filter: Filter,
+    recorded_before: Option<Timestamp>,
+    limit: usize,
+}
+
+pub(super) async fn page(
+    log: &dyn EventLog,
+    request: pb::ListKycEventsRequest,
+) -> Result<pb::ListKycEventsResponse, Error> {
+    let pb::ListKycEventsRequest {
+        page_size,
+        page_token,
+        customer_ids,
+        platform_customer_ids,
+        kinds,
+        statuses,
+        verification_statuses,
+        outcomes,
+        recorded_after,
+        recorded_before,
+    } = request;
+    let mut violations = Violations::default();
+    let limit = page::request(page_size, String::new(), &mut violations).limit;
+    let scope = filter::scope(&customer_ids, &platform_customer_ids, &mut violations);
+    let outcomes = filter::outcomes(outcomes, &mut violations);
+    let filter = Filter::read(kinds, statuses, verification_statuses, &mut violations).only_outcomes(outcomes);
+    let recorded_after = timestamp::from_pb("recorded_after", recorded_after, &mut violations);
+    let recorded_before = timestamp::from_pb("recorded_before", recorded_before, &mut violations);
+    violations.check()?;
+    let start = start(log, &page_token, recorded_after).await?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    read(log, start, &Query { scope, filter, recorded_before, limit }).await
+}
+
+async fn start(log: &dyn EventLog, page_token: &str, recorded_after: Option<Timestamp>) -> Result<Mark, Error> {
+    if !page_token.is_empty() {
+        return admit(log, page_token).await;
+    }
+    let oldest = log.bounds().await?.oldest;
+    match recorded_after {
+        // A time before the oldest event is no gap in a list: it lists what there is.
+        Some(time) => Ok(log.mark_at(time).await.unwrap_or(oldest)),
+        None => Ok(oldest),
+    }
+}
+
+async fn read(log: &dyn EventLog, start: Mark, query: &Query) -> Result<pb::ListKycEventsResponse, Error> {
+    let epoch = log.lineage().epoch;
+    let (mut events, mut considered) = (Vec::new(), start);
+    for _ in 0..MAX_READS {
+        let after: Position = considered.position;
+        let Page { events: found, considered: to, at_end } =
+            log.read(after, &query.scope, READ).await.map_err(|error| log_error(log, error))?;
+        for event in found {
+            if query.recorded_before.is_some_and(|before| event.recorded_at > before) {
+                return Ok(pb::ListKycEventsResponse { events, next_page_token: String::new() });
+            }
+            if query.filter.wants(&event) {
+                events.push(encode::kyc_event(epoch, &event));
+                if events.len() == query.limit {
+                    let next_page_token = token(epoch, mark(&event));
+                    return Ok(pb::ListKycEventsResponse { events, next_page_token });
+                }
+            }
+        }
+        considered = to;
+        if at_end {
+            return Ok(pb::ListKycEventsResponse { events, next_page_token: String::new() });
+        }
+    }
+    Ok(pb::ListKycEventsResponse { events, next_page_token: token(epoch, considered) })
+}
+
+fn mark(event: &Event) -> Mark {
+    Mark { position: event.position, fingerprint: event.fingerprint() }
+}

@@ -1,0 +1,21 @@
+//! What the tests of several subjects share.
+
+pub mod app;
+pub mod log;
+pub mod program;
+pub mod raw_grpc;
+pub mod silent_upstream;
+pub mod upstream;
+
+use std::time::Duration;
+
+/// How long anything that a test waits for may take.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits for something that must happen.
+pub async fn soon<F: Future>(what: &'static str, future: F) -> F::Output {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("{what}: not within {PATIENCE:?}"),
+    }
+}

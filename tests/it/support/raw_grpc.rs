@@ -1,0 +1,99 @@
+//! A gRPC client that does what it is told: no header is added, and every frame of the answer is shown.
+
+use super::soon;
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::SendRequest;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::net::SocketAddr;
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+
+/// More than a test looks at.
+const MUCH: usize = 1024;
+
+/// An HTTP/2 connection. Dropped, it closes.
+pub struct RawClient {
+    send: SendRequest<Full<Bytes>>,
+    connection: AbortHandle,
+}
+
+/// The end of a call.
+#[derive(Debug)]
+pub struct Answer {
+    /// Whether the status came with the head: a trailers-only response.
+    pub trailers_only: bool,
+    /// The bytes of the messages, framing included; the first of them, where there are many.
+    pub data: Vec<u8>,
+    /// Where the status was.
+    pub trailers: HeaderMap,
+}
+
+impl Answer {
+    /// The value of `grpc-status`.
+    pub fn code(&self) -> tonic::Code {
+        tonic::Code::from_bytes(self.trailers["grpc-status"].as_bytes())
+    }
+
+    /// The status with its details.
+    pub fn status(&self) -> tonic::Status {
+        tonic::Status::from_header_map(&self.trailers).unwrap()
+    }
+}
+
+impl RawClient {
+    pub async fn connect(addr: SocketAddr) -> RawClient {
+        let stream = soon("connected", TcpStream::connect(addr)).await.unwrap();
+        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+        let (send, connection) = soon("handshake", handshake).await.unwrap();
+        let connection = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        RawClient { send, connection: connection.abort_handle() }
+    }
+
+    /// Sends an empty message with these headers beside those that gRPC requires.
+    pub fn send(
+        &mut self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> impl Future<Output = hyper::Result<Response<Incoming>>> + use<> {
+        let mut request = Request::post(format!("http://test{path}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send.send_request(request.body(Full::new(Bytes::from_static(&[0; 5]))).unwrap())
+    }
+
+    /// Makes a call, to its end.
+    pub async fn call(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let response = soon("response", self.send(path, headers)).await.unwrap();
+        soon("end of the response", answer(response)).await
+    }
+}
+
+/// Reads a response to its end.
+pub async fn answer(response: Response<Incoming>) -> Answer {
+    assert_eq!(response.status(), 200);
+    let (head, mut body) = response.into_parts();
+    let (mut data, mut trailers) = (Vec::new(), None);
+    while let Some(frame) = body.frame().await {
+        match frame.unwrap().into_data() {
+            Ok(bytes) if data.len() < MUCH => data.extend_from_slice(&bytes),
+            Ok(_) => {}
+            Err(frame) => trailers = frame.into_trailers().ok(),
+        }
+    }
+    let trailers_only = trailers.is_none();
+    Answer { trailers_only, data, trailers: trailers.unwrap_or(head.headers) }
+}
+
+impl Drop for RawClient {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
