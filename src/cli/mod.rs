@@ -134,7 +134,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+/// Runs a command to its end, and leaves nothing behind that could hold up the end of the process: a name that is
+/// being looked up, for example.
+fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    built.map_err(|error| Failure::Other("cannot start", error.into()))
+    let runtime = built.map_err(|error| Failure::Other("cannot start", error.into()))?;
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_background();
+    outcome
 }

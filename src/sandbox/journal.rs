@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::BASE_PATH;
 use super::body::{MAX_JSON_BYTES, is_json};
 use super::error::GridError;
 use super::shared::App;
@@ -125,7 +126,8 @@ pub(super) async fn record(State(app): State<App>, request: Request, next: Next)
         number,
         received_at: app.clock.now(),
         method: parts.method.to_string(),
-        path: parts.uri.path().to_owned(),
+        // The router has taken the base path off.
+        path: format!("{BASE_PATH}{}", parts.uri.path()),
         query: parts.uri.query().map(str::to_owned),
         headers: headers(&parts.headers),
         body: None,

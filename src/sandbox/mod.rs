@@ -37,6 +37,7 @@ mod platform;
 mod query;
 mod review;
 mod rules;
+mod serve;
 mod shared;
 mod state;
 mod table;
@@ -104,7 +105,8 @@ impl Sandbox {
             .with_state(app)
     }
 
-    /// Answers requests on this listener until `shutdown` resolves, then finishes those under way.
+    /// Answers requests on this listener until `shutdown` resolves, then finishes those under way within seconds.
+    /// A sandbox is served once: import jobs and webhooks end with it.
     ///
     /// # Errors
     /// When the listener can't be used.
@@ -114,8 +116,9 @@ impl Sandbox {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), SandboxError> {
         let address = listener.local_addr().map_err(SandboxError::Listener)?;
-        self.shared.listens_at(format!("http://{address}"));
-        axum::serve(listener, self.router()).with_graceful_shutdown(shutdown).await.map_err(SandboxError::Listener)
+        self.shared.listens_at(format!("http://{}", serve::reachable(address)));
+        serve::serve(Arc::clone(&self.shared), self.router(), listener, shutdown).await;
+        Ok(())
     }
 }
 

@@ -6,6 +6,8 @@ mod config;
 mod deadline;
 mod demo;
 mod grid_client;
+mod program;
 mod readme;
+mod sandbox;
 mod server;
 mod support;

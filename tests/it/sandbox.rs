@@ -1,0 +1,14 @@
+//! The sandbox, from outside: real requests to a real port, one sandbox per test.
+
+mod contact;
+mod control;
+mod creation;
+mod documents;
+mod harness;
+mod imports;
+mod links;
+mod lists;
+mod owners;
+mod protocol;
+mod updates;
+mod verifications;
