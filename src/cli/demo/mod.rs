@@ -105,7 +105,7 @@ pub(super) fn run(args: DemoArgs, env: Environment) -> Result<(), Failure> {
     telemetry::init(&config.log).map_err(|error| Failure::Other("cannot log", error.into()))?;
     let reflection = Reflection::new().map_err(|error| Failure::Other("cannot read the descriptors", error.into()))?;
     let play = Play { reflection, report, valid_only, flows };
-    super::runtime()?.block_on(async {
+    super::block_on(async {
         let stage =
             Stage::build(config, sandbox_url).await.map_err(|error| Failure::Other("cannot start", error.into()))?;
         let held = play.on(&stage).await;
