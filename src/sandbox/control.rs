@@ -10,7 +10,13 @@
 //! | `POST /control/reset` | Forgets everything, and puts clock and settings back. |
 //! | `GET /control/requests?after=N` | The latest requests on Grid's paths, credentials left out. `DELETE` forgets them. |
 //! | `GET /control/clock` | `{now, aheadSeconds}`. `POST {advanceSeconds}` moves it forward. |
-//! | `GET /control/platform` | `{regulated}`. `POST` changes it. |
+//! | `GET /control/platform` | `{regulated, laggingUpdatedAt}`. `POST` changes what it names. With `laggingUpdatedAt` a new status leaves `updatedAt` as it was, as in Grid's own examples. |
+//! | `GET /control/webhooks` | `{endpoint, mischief, waiting, ended}`: where webhooks go, what goes wrong with them, how many wait, what became of the latest. |
+//! | `POST /control/webhooks/endpoint` | `{url}`: sends webhooks there, or nowhere (`null`). |
+//! | `POST /control/webhooks/mischief` | A whole [`WebhookMischief`](super::WebhookMischief): duplicates, reorders, delays, drops. |
+//! | `POST /control/webhooks/send` | `{type, data?, id?, timestamp?}`: signs and sends any webhook; answers `{id}`. |
+//! | `GET /control/webhooks/key` | `{publicKeyPem}`: the key that webhooks are verified with (SPKI PEM). |
+//! | `POST /control/faults` | `{faults: [`[`Fault`](super::Fault)`]}`: what goes wrong with answers from now on. `GET` shows what is left of it, `DELETE` ends it. |
 //! | `POST /control/wallets` | `{customerId, emailOtp?, smsOtp?, syncFails?}`: ties an embedded wallet to a customer. |
 //! | `POST /control/wallets/sign` | `{customerId, payloadToSign}`: signs as the wallet's device would; answers `{stamp}`. |
 //! | `GET /control/documents/{id}/file` | The bytes of a document, as they were uploaded. |
@@ -19,6 +25,7 @@
 mod decisions;
 mod extract;
 mod wallets;
+mod webhooks;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -30,6 +37,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
 
+use super::faults::Fault;
 use super::query::Params;
 use super::shared::App;
 use extract::{Body, ControlError};
@@ -52,6 +60,12 @@ pub(super) fn router() -> Router<App> {
         .route("/wallets/sign", post(wallets::sign))
         .route("/documents/{id}/file", get(document_file))
         .route("/state", get(state))
+        .route("/webhooks", get(webhooks::show))
+        .route("/webhooks/endpoint", post(webhooks::change_endpoint))
+        .route("/webhooks/mischief", post(webhooks::change_mischief))
+        .route("/webhooks/send", post(webhooks::send))
+        .route("/webhooks/key", get(webhooks::key))
+        .route("/faults", get(faults).post(change_faults).delete(end_faults))
         .fallback(async || ControlError::new(StatusCode::NOT_FOUND, "there is no such path in the control API"))
         .method_not_allowed_fallback(async || {
             ControlError::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method")
@@ -91,19 +105,52 @@ async fn advance_clock(State(app): State<App>, Body(advance): Body<Advance>) -> 
     Ok(clock(State(app)).await)
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Platform {
-    regulated: bool,
+    regulated: Option<bool>,
+    lagging_updated_at: Option<bool>,
 }
 
-async fn platform(State(app): State<App>) -> Json<Platform> {
-    Json(Platform { regulated: app.store().regulated })
+async fn platform(State(app): State<App>) -> Json<Value> {
+    let store = app.store();
+    Json(json!({ "regulated": store.regulated, "laggingUpdatedAt": store.lagging_updated_at }))
 }
 
-async fn change_platform(State(app): State<App>, Body(platform): Body<Platform>) -> Json<Platform> {
-    app.store().regulated = platform.regulated;
-    Json(platform)
+async fn change_platform(State(app): State<App>, Body(change): Body<Platform>) -> Json<Value> {
+    {
+        let mut store = app.store();
+        store.regulated = change.regulated.unwrap_or(store.regulated);
+        store.lagging_updated_at = change.lagging_updated_at.unwrap_or(store.lagging_updated_at);
+    }
+    platform(State(app)).await
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FaultList {
+    faults: Vec<Fault>,
+}
+
+async fn faults(State(app): State<App>) -> Json<FaultList> {
+    Json(FaultList { faults: app.faults.list().clone() })
+}
+
+async fn change_faults(
+    State(app): State<App>,
+    Body(FaultList { faults }): Body<FaultList>,
+) -> Result<StatusCode, ControlError> {
+    let bad_status = |fault: &Fault| fault.status.is_some_and(|status| !(200..=599).contains(&status));
+    if faults.iter().any(bad_status) {
+        return Err(ControlError::bad("status must be from 200 to 599"));
+    }
+    *app.faults.list() = faults;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn end_faults(State(app): State<App>) -> StatusCode {
+    app.faults.list().clear();
+    StatusCode::NO_CONTENT
 }
 
 async fn document_file(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ControlError> {

@@ -75,7 +75,7 @@ pub(super) async fn finish(
         return hosted_page::message(StatusCode::BAD_REQUEST, "That was no answer", text);
     };
     if let Err(error) = store.finish_hosted(&applicant.customer_id, decision, now) {
-        return hosted_page::message(error.status, "The verification could not be finished", &error.to_string());
+        return hosted_page::message(error.status, "The verification could not be finished", error.message());
     }
     let redirect_uri = store.links.get_mut(&token).and_then(|link| {
         link.used = true;

@@ -18,8 +18,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::BASE_PATH;
 use super::body::{MAX_JSON_BYTES, is_json};
 use super::error::GridError;
+use super::faults::HangUp;
 use super::shared::App;
 
 /// Largest JSON body that is kept; of a larger one only the size is.
@@ -53,7 +55,7 @@ pub(super) struct Entry {
     /// The parts of a multipart body.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     parts: Vec<Part>,
-    /// What was answered; absent while the request is under way, or when the client went away.
+    /// What was answered; absent while the request is under way, or when no answer was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
 }
@@ -125,7 +127,8 @@ pub(super) async fn record(State(app): State<App>, request: Request, next: Next)
         number,
         received_at: app.clock.now(),
         method: parts.method.to_string(),
-        path: parts.uri.path().to_owned(),
+        // The router has taken the base path off.
+        path: format!("{BASE_PATH}{}", parts.uri.path()),
         query: parts.uri.query().map(str::to_owned),
         headers: headers(&parts.headers),
         body: None,
@@ -162,7 +165,7 @@ pub(super) async fn record(State(app): State<App>, request: Request, next: Next)
     request.extensions_mut().insert(EntryNumber(number));
     let response = next.run(request).await;
     app.journal.change(number, |entry| {
-        entry.status = Some(response.status().as_u16());
+        entry.status = response.extensions().get::<HangUp>().is_none().then(|| response.status().as_u16());
         entry.body_bytes = counted.load(Ordering::Relaxed);
     });
     let status = response.status().as_u16();

@@ -19,6 +19,7 @@ mod customers;
 mod decisions;
 mod documents;
 mod error;
+mod faults;
 mod fields;
 mod formats;
 mod hosted;
@@ -45,6 +46,7 @@ mod transitions;
 mod verifications;
 mod vocabulary;
 mod wallet;
+mod webhooks;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -59,7 +61,9 @@ use tokio::net::TcpListener;
 pub use config::{Limits, SandboxConfig};
 pub use control::CONTROL_PATH;
 use error::GridError;
+pub use faults::{Fault, HangUp};
 use shared::{App, Shared};
+pub use webhooks::mischief::WebhookMischief;
 
 /// What a multipart body may have beside its file.
 const MAX_ENVELOPE: usize = 1024 * 1024;
@@ -79,6 +83,9 @@ pub enum SandboxError {
     /// The listener can't be used.
     #[error("the sandbox's listener failed")]
     Listener(#[source] std::io::Error),
+    /// The client that sends webhooks can't be made.
+    #[error("the sandbox can't send webhooks")]
+    WebhookClient(#[source] reqwest::Error),
 }
 
 impl Sandbox {
@@ -94,7 +101,14 @@ impl Sandbox {
         format!("http://{address}{BASE_PATH}")
     }
 
-    /// Every path that the sandbox answers.
+    /// The public key that webhooks are verified with, as an SPKI PEM: what Grid's dashboard shows. It stays the same
+    /// as long as the sandbox lives. Absent only where the system has no randomness to make a key of.
+    #[must_use]
+    pub fn webhook_public_key_pem(&self) -> Option<String> {
+        self.shared.webhooks.state().key.as_ref().map(|key| key.public_pem().to_owned())
+    }
+
+    /// Every path that the sandbox answers. Webhooks are sent by [`serve`](Self::serve) only.
     pub fn router(&self) -> Router {
         let app = Arc::clone(&self.shared);
         Router::new()
@@ -109,7 +123,7 @@ impl Sandbox {
     /// A sandbox is served once: import jobs and webhooks end with it.
     ///
     /// # Errors
-    /// When the listener can't be used.
+    /// When the listener can't be used, or no client for webhooks can be made.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -117,6 +131,8 @@ impl Sandbox {
     ) -> Result<(), SandboxError> {
         let address = listener.local_addr().map_err(SandboxError::Listener)?;
         self.shared.listens_at(format!("http://{}", serve::reachable(address)));
+        let client = webhooks::dispatch::client().map_err(SandboxError::WebhookClient)?;
+        self.shared.tasks.spawn(webhooks::dispatch::run(Arc::clone(&self.shared), client));
         serve::serve(Arc::clone(&self.shared), self.router(), listener, shutdown).await;
         Ok(())
     }
@@ -149,9 +165,11 @@ fn grid_router(app: &App) -> Router<App> {
         )
         .route("/verifications", get(verifications::list).post(verifications::create))
         .route("/verifications/{verification_id}", get(verifications::get))
+        .route("/sandbox/webhooks/test", post(webhooks::test_webhook::test))
         .fallback(async || GridError::not_found("Path"))
         .method_not_allowed_fallback(async || GridError::method_not_allowed())
         .layer(from_fn_with_state(Arc::clone(app), auth::require_credentials))
+        .layer(from_fn_with_state(Arc::clone(app), faults::disturb))
         .layer(from_fn_with_state(Arc::clone(app), journal::record))
 }
 

@@ -11,15 +11,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
+use super::faults::HangUp;
 use super::shared::App;
 
 /// Connections that may be open at once; others wait to be accepted.
@@ -80,7 +85,8 @@ async fn connection(stream: TcpStream, place: OwnedSemaphorePermit, router: Rout
     let _ = stream.set_nodelay(true);
     let mut http = Builder::new(TokioExecutor::new()).http1_only();
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    let service = service_fn(move |request: Request<Incoming>| answer(router.clone(), request));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = leaving.cancelled() => {
@@ -92,6 +98,20 @@ async fn connection(stream: TcpStream, place: OwnedSemaphorePermit, router: Rout
         tracing::debug!(error, "a connection to the sandbox ended with an error");
     }
     drop(place);
+}
+
+/// A connection that is broken off on purpose.
+#[derive(Debug, thiserror::Error)]
+#[error("broken off on purpose")]
+struct Broken;
+
+/// Answers a request. An error instead of a response makes hyper close the connection without a word.
+async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, Broken> {
+    match router.oneshot(request).await {
+        Ok(response) if response.extensions().get::<HangUp>().is_some() => Err(Broken),
+        Ok(response) => Ok(response),
+        Err(never) => match never {},
+    }
 }
 
 /// The address that a client on this machine connects to.

@@ -9,9 +9,11 @@ use tokio_util::task::TaskTracker;
 
 use super::clock::Clock;
 use super::config::SandboxConfig;
+use super::faults::Faults;
 use super::ids::IdKind;
 use super::journal::Journal;
 use super::state::Store;
+use super::webhooks::Webhooks;
 
 /// Files that are read into memory at once; others wait.
 const CONCURRENT_UPLOADS: usize = 8;
@@ -27,6 +29,9 @@ pub(super) struct Shared {
     pub(super) platform_id: String,
     /// When the sandbox was started.
     pub(super) started_at: Timestamp,
+    pub(super) webhooks: Webhooks,
+    /// What goes wrong with answers.
+    pub(super) faults: Faults,
     /// The requests that were received.
     pub(super) journal: Journal,
     /// What the sandbox does beside answering; it waits for all of it when it stops.
@@ -44,8 +49,11 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(config: SandboxConfig) -> Self {
         let clock = Clock::new();
+        let webhooks = Webhooks::new(&config);
         Self {
-            store: Mutex::new(Store::new(config.regulated, config.limits)),
+            store: Mutex::new(Store::new(config.regulated, config.limits, Arc::clone(&webhooks.wake))),
+            webhooks,
+            faults: Faults::new(config.faults.clone()),
             journal: Journal::new(config.limits.requests),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -66,11 +74,13 @@ impl Shared {
 
     /// Forgets everything that is held, and puts the clock back.
     pub(super) fn reset(&self) {
-        let fresh = Store::new(self.config.regulated, self.config.limits);
+        let fresh = Store::new(self.config.regulated, self.config.limits, Arc::clone(&self.webhooks.wake));
         let mut store = self.store();
         *store = fresh;
         self.clock.reset();
         drop(store);
+        self.webhooks.reset(&self.config);
+        self.faults.list().clone_from(&self.config.faults);
         self.journal.clear();
     }
 

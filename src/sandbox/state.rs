@@ -5,9 +5,11 @@
 //! while anything is awaited.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use super::config::Limits;
 use super::error::GridError;
@@ -21,6 +23,8 @@ use crate::grid::model::{BeneficialOwner, Customer, CustomerType, Document, Impo
 pub(super) struct Store {
     /// Whether customers are created `APPROVED`.
     pub(super) regulated: bool,
+    /// Whether a new status leaves `updatedAt` as it was.
+    pub(super) lagging_updated_at: bool,
     /// Customers; grouped by `platformCustomerId`.
     pub(super) customers: Table<CustomerRow>,
     /// Which active customer has a UMA address.
@@ -74,9 +78,11 @@ pub(super) struct DocumentRow {
 }
 
 impl Store {
-    pub(super) fn new(regulated: bool, limits: Limits) -> Self {
+    /// An empty store, which tells this listener of transitions.
+    pub(super) fn new(regulated: bool, limits: Limits, listener: Arc<Notify>) -> Self {
         Self {
             regulated,
+            lagging_updated_at: false,
             customers: Table::default(),
             uma_addresses: HashMap::new(),
             owners: Table::default(),
@@ -87,7 +93,7 @@ impl Store {
             replays: Table::default(),
             jobs: Table::default(),
             challenges: Challenges::default(),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(listener),
             limits,
         }
     }

@@ -5,6 +5,7 @@
 mod config;
 mod deadline;
 mod event_log;
+mod demo;
 mod grid_client;
 mod program;
 mod readme;

@@ -32,7 +32,7 @@ impl ControlError {
 
 impl From<GridError> for ControlError {
     fn from(error: GridError) -> Self {
-        Self { status: error.status, message: error.to_string() }
+        Self { status: error.status, message: error.message().to_owned() }
     }
 }
 
