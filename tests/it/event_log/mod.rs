@@ -1,5 +1,7 @@
 //! The event log: one suite that every kind of log passes, and what is particular to each.
 
+mod client;
+mod model;
 mod place;
 mod seen;
 mod sqlite;
