@@ -2,7 +2,7 @@
 
 mod client;
 mod model;
-mod place;
-mod seen;
+pub mod place;
+pub mod seen;
 mod sqlite;
-mod suite;
+pub mod suite;
