@@ -4,6 +4,7 @@
 
 mod config;
 mod deadline;
+mod asking;
 mod event_log;
 mod demo;
 mod grid_client;

@@ -1,6 +1,8 @@
 //! The event log: one suite that every kind of log passes, and what is particular to each.
 
-mod place;
-mod seen;
+mod client;
+mod model;
+pub mod place;
+pub mod seen;
 mod sqlite;
-mod suite;
+pub mod suite;
