@@ -8,3 +8,4 @@ mod grid_client;
 mod readme;
 mod server;
 mod support;
+mod webhook;
