@@ -1,9 +1,11 @@
+//! Integration tests, one binary; a module per subject.
 #![allow(missing_docs)]
 // Clippy's exemption for tests covers test functions, not what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod config;
 mod deadline;
+mod event_log;
 mod grid_client;
 mod readme;
 mod server;
