@@ -7,6 +7,7 @@ mod log;
 mod privacy;
 mod relay;
 mod sender;
+mod sqlite;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
