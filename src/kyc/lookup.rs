@@ -132,14 +132,21 @@ async fn ask_and_record(
     source: Arc<dyn CustomerSource>,
     customer: CustomerId,
 ) -> Result<(), LookupError> {
-    let basis = log.basis();
-    let answer = source.customer(&customer).await?;
-    let Some(status) = answer.status else { return Err(SourceError::Refused.into()) };
-    let subject = Subject::Customer { status, deleted: answer.deleted };
-    let observation =
-        Observation::asked(Asker::Call, basis, customer, answer.platform_customer, subject, answer.updated_at);
-    log.record(observation).await?;
-    Ok(())
+    let entity = EntityKey::customer(customer);
+    match ask(log.as_ref(), source.as_ref(), Asker::Call, &entity).await? {
+        Some(_) => Ok(()),
+        // Grid answered, and said no status.
+        None => Err(SourceError::Refused.into()),
+    }
+}
+
+impl From<AskError> for LookupError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Source(error) => Self::Source(error),
+            AskError::Log(error) => Self::Log(error),
+        }
+    }
 }
 
 fn is_fresh(head: &Head, max_staleness: Option<Duration>) -> bool {

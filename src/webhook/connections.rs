@@ -18,13 +18,15 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::counters::Counters;
+use super::door::Limits;
+use super::relay::Relay;
 
 /// The pause after the process could not accept, because it has no file descriptors left for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 /// What is read at once from a connection, at most, in bytes; at least what hyper asks for.
 const MAX_BUFFER_BYTES: usize = 64 * 1024;
-/// How long a connection that is past its age may take to end: longer than any request takes.
-const LAST_REQUEST: Duration = Duration::from_secs(60);
+/// What the last request of a connection may take beside its own limits, to be answered and for the answer to be read.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How long the sender of a request that was answered before it was read may go on sending, and how much. Closing while
 /// it sends would take the answer away from it (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
@@ -33,10 +35,30 @@ const LINGER_BYTES: u64 = 32 * 1024 * 1024;
 /// What a connection may take up.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ConnectionLimits {
-    pub(super) max_connections: u32,
-    pub(super) max_head_bytes: usize,
-    pub(super) head_timeout: Duration,
-    pub(super) max_age: Duration,
+    max_connections: u32,
+    max_head_bytes: usize,
+    head_timeout: Duration,
+    max_age: Duration,
+    /// How long a connection that is past its age may take to end. Who does not read what is answered is cut off then.
+    last_request: Duration,
+}
+
+impl ConnectionLimits {
+    pub(super) fn of(limits: &Limits, relay: Option<&Relay>) -> Self {
+        let Limits {
+            max_connections,
+            max_head_bytes,
+            max_body_bytes: _,
+            max_bodies_bytes: _,
+            head_timeout,
+            body_timeout,
+            record_timeout,
+            max_connection_age,
+        } = *limits;
+        let acting = relay.map_or(record_timeout, |relay| record_timeout.max(relay.timeout()));
+        let last_request = head_timeout.saturating_add(body_timeout).saturating_add(acting).saturating_add(LAST_WORDS);
+        Self { max_connections, max_head_bytes, head_timeout, max_age: max_connection_age, last_request }
+    }
 }
 
 /// Serves until `leaving`, and returns when all connections have ended.
@@ -134,7 +156,7 @@ async fn serve_connection(
         Some(ended) => ended,
         None => {
             Pin::new(&mut connection).graceful_shutdown();
-            match timeout(LAST_REQUEST, &mut connection).await {
+            match timeout(limits.last_request, &mut connection).await {
                 Ok(ended) => ended,
                 Err(_) => return,
             }

@@ -53,7 +53,7 @@ pub struct Limits {
 
 impl Default for Limits {
     /// 512 connections; heads of 16 KiB, bodies of 1 MiB, 64 MiB of them together; 10 seconds for a head, for a body and
-    /// for recording; connections of 10 minutes.
+    /// for recording; connections of 2 minutes.
     fn default() -> Self {
         Self {
             max_connections: 512,
@@ -63,7 +63,7 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
             record_timeout: Duration::from_secs(10),
-            max_connection_age: Duration::from_secs(600),
+            max_connection_age: Duration::from_secs(120),
         }
     }
 }
@@ -139,8 +139,7 @@ impl WebhookDoor {
     /// Serves HTTP/1.1 on `listener` until `leaving`, then accepts no more, and returns when every request that had begun
     /// is answered. That is within the limits' times; who cannot wait so long drops this, which ends everything at once.
     pub async fn serve(self, listener: TcpListener, leaving: CancellationToken) {
-        let Limits { max_connections, max_head_bytes, head_timeout, max_connection_age, .. } = self.receiver.limits;
-        let limits = ConnectionLimits { max_connections, max_head_bytes, head_timeout, max_age: max_connection_age };
+        let limits = ConnectionLimits::of(&self.receiver.limits, self.receiver.relay.as_ref());
         serve(listener, self.router(), limits, self.counters(), leaving).await;
     }
 }

@@ -170,9 +170,11 @@ impl Receiver {
 
     async fn quarantine(&self, webhook: Quarantined) -> Outcome {
         let (id, kind, reason) = (webhook.id.clone(), webhook.kind.clone(), webhook.reason.clone());
+        let customer = webhook.customer.clone();
         match timeout(self.limits.record_timeout, self.log.quarantine(webhook)).await {
             Ok(Ok(true)) => {
-                tracing::warn!(webhook = %id, r#type = %kind, reason, "not understood, and put into quarantine");
+                let customer = customer.as_ref().map(tracing::field::display);
+                tracing::warn!(webhook = %id, r#type = %kind, customer, reason, "not understood, and put into quarantine");
                 Outcome::Quarantined
             }
             Ok(Ok(false)) => Outcome::QuarantinedBefore,

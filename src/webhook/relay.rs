@@ -116,6 +116,11 @@ impl Relay {
         Ok(Self { http, url, timeout })
     }
 
+    /// How long it has to answer.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Passes a webhook on, and says what was answered, whatever its status.
     ///
     /// # Errors
