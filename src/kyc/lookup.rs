@@ -12,7 +12,8 @@ use futures_util::future::{BoxFuture, Shared};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::event::{Asker, Observation, Subject};
+use super::ask::{AskError, ask};
+use super::event::Asker;
 use super::head::Head;
 use super::id::{CustomerId, EntityKey};
 use super::log::{EventLog, LogError};

@@ -15,6 +15,9 @@ use crate::kyc::clock::{Clock, SystemClock};
 use crate::kyc::log::EventLog;
 use crate::kyc::log::sqlite::{SqliteLog, SqliteOptions};
 use crate::kyc::lookup::Lookup;
+use crate::kyc::reconcile::{Reconciler, ReconcilerSettings};
+use crate::kyc::resolve::{Resolver, ResolverSettings};
+use crate::kyc::source::CustomerSource;
 use crate::rpc::{KycEvents, WatchConfig};
 use crate::webhook::{DoorConfig, DoorPath, Limits, PublicKeys, Relay, RelayConfig, WebhookDoor};
 
@@ -24,6 +27,7 @@ const MAX_LAG: Duration = Duration::from_secs(30);
 /// The event log, and what was made for it.
 pub(super) struct Events {
     log: Arc<dyn EventLog>,
+    source: Arc<dyn CustomerSource>,
     lookup: Arc<Lookup>,
     /// Keeps the directory of a temporary log, and removes it in the end.
     _directory: Option<TempDir>,
@@ -45,8 +49,9 @@ impl Events {
             Ok(opened) => Arc::new(opened?),
             Err(_) => return Err(BindError::EventLogPanicked),
         };
-        let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::new(GridSource(grid.clone()))));
-        Ok(Self { log, lookup, _directory: directory })
+        let source: Arc<dyn CustomerSource> = Arc::new(GridSource(grid.clone()));
+        let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::clone(&source)));
+        Ok(Self { log, source, lookup, _directory: directory })
     }
 
     /// The service that answers from the log. Its streams say goodbye when `leaving` is cancelled.
@@ -70,8 +75,20 @@ impl Events {
         Ok(WebhookDoor::new(config, Arc::clone(&self.log), clock))
     }
 
+    /// Keeps the log true, until `stop`: asks Grid about what is in doubt, and looks for what no webhook said.
+    pub(super) async fn keep_true(&self, stop: CancellationToken) {
+        let (resolver, _) = Resolver::new(Arc::clone(&self.log), Arc::clone(&self.source), ResolverSettings::default());
+        let (reconciler, _) = Reconciler::new(
+            Arc::clone(&self.log),
+            Arc::clone(&self.source),
+            Arc::new(SystemClock),
+            ReconcilerSettings::default(),
+        );
+        tokio::join!(resolver.run(stop.clone()), reconciler.run(stop));
+    }
+
     /// Finishes what was taken, and lets go of the store.
-    pub(super) async fn close(self) {
+    pub(super) async fn close(&self) {
         self.log.close().await;
     }
 }

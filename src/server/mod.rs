@@ -20,7 +20,7 @@ pub use own_sandbox::SandboxAccess;
 pub use ports::listen;
 pub use services::DescriptorError;
 
-use crate::config::{Config, GrpcConfig, ShutdownConfig, Upstream, settings};
+use crate::config::{Config, GrpcConfig, ShutdownConfig, Upstream, connectable, settings};
 use crate::grid::{self, ClientConfig};
 use crate::rpc::UploadMemory;
 use crate::webhook::WebhookDoor;
@@ -82,28 +82,29 @@ impl App {
         let mut ports = Ports::default();
         let grpc_port = ports.bind(&settings::GRPC_ADDR, grpc.addr).await;
         let admin_port = ports.bind(&settings::ADMIN_ADDR, admin_addr).await;
+        // Without a key nothing could be believed, so nothing listens. A sandbox has one of its own.
+        let takes_webhooks = events.webhook.public_keys.is_some() || matches!(upstream, Upstream::Sandbox { .. });
+        let webhook_port = if takes_webhooks {
+            ports.bind(&settings::WEBHOOK_ADDR, events.webhook.addr).await
+        } else {
+            tracing::warn!("no {} is set: webhooks are not taken", settings::WEBHOOK_PUBLIC_KEYS.env);
+            None
+        };
+        let webhook_addr = webhook_port.as_ref().map(|(_, addr)| *addr);
         let (account, sandbox) = match upstream {
             Upstream::Grid(account) => {
                 let base_url = account.base_url.as_str();
                 (Some(ClientConfig::new(base_url, account.client_id, account.client_secret)), None)
             }
             Upstream::Sandbox { addr, regulated } => {
+                let endpoint = webhook_addr.map(|addr| format!("http://{}{}", connectable(addr), events.webhook.path));
                 let port = ports.bind(&settings::SANDBOX_ADDR, addr).await;
-                let sandbox = port.map(|(listener, addr)| OwnSandbox::new(listener, addr, regulated));
+                let sandbox = port.map(|(listener, addr)| OwnSandbox::new(listener, addr, regulated, endpoint));
                 (sandbox.as_ref().map(OwnSandbox::client_config), sandbox)
             }
         };
-        // Without a key nothing could be believed, so nothing listens.
-        let keys = events.webhook.public_keys.clone().or_else(|| sandbox.as_ref().and_then(OwnSandbox::public_key));
-        let webhook_port = match &keys {
-            Some(_) => ports.bind(&settings::WEBHOOK_ADDR, events.webhook.addr).await,
-            None => None,
-        };
-        if keys.is_none() {
-            tracing::warn!("no {} is set: webhooks are not taken", settings::WEBHOOK_PUBLIC_KEYS.env);
-        }
         let (Some((grpc_listener, grpc_addr)), Some((admin_listener, admin_addr)), Some(account), true) =
-            (grpc_port, admin_port, account, keys.is_some() == webhook_port.is_some())
+            (grpc_port, admin_port, account, takes_webhooks == webhook_port.is_some())
         else {
             return Err(BindError::Listen(ports.into_failures()));
         };
@@ -116,7 +117,7 @@ impl App {
         let stops = Stops::default();
         let reporter = HealthReporter::new();
         let log = Events::open(events.log.clone(), &client).await?;
-        let webhook_addr = webhook_port.as_ref().map(|(_, addr)| *addr);
+        let keys = events.webhook.public_keys.clone().or_else(|| sandbox.as_ref().and_then(OwnSandbox::public_key));
         let door = match (keys, webhook_port) {
             (Some(keys), Some((listener, _))) => Some((log.door(&events, &keys)?, listener)),
             (Some(_) | None, _) => None,

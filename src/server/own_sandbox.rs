@@ -40,11 +40,14 @@ pub(super) struct OwnSandbox {
 }
 
 impl OwnSandbox {
-    /// A sandbox for a port that was bound as `addr`.
-    pub(super) fn new(listener: TcpListener, addr: SocketAddr, regulated: bool) -> Self {
+    /// A sandbox for a port that was bound as `addr`, which sends its webhooks to the URL `webhooks`.
+    pub(super) fn new(listener: TcpListener, addr: SocketAddr, regulated: bool, webhooks: Option<String>) -> Self {
         let access = SandboxAccess::made_up(addr);
-        let config =
-            SandboxConfig { regulated, ..SandboxConfig::new(access.client_id.clone(), access.client_secret.clone()) };
+        let config = SandboxConfig {
+            regulated,
+            webhook_endpoint: webhooks,
+            ..SandboxConfig::new(access.client_id.clone(), access.client_secret.clone())
+        };
         OwnSandbox { sandbox: Sandbox::new(config), listener, addr, access }
     }
 

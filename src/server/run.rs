@@ -9,6 +9,7 @@ use super::own_sandbox::OwnSandbox;
 use super::readiness::{Phase, Readiness};
 use super::{App, RunError, admin};
 use crate::config::ShutdownConfig;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,11 @@ impl App {
         let mut grpc = spawn(grpc.serve(service, stops.leaving.clone()));
         let mut admin = spawn(admin.serve(admin::router(readiness.phase()), closing.clone()));
         let mut door = door.map(|(door, listener)| spawn(door.serve(listener, stops.leaving.clone())));
+        let events = Arc::new(events);
+        let keeper = {
+            let (events, closing) = (Arc::clone(&events), closing.clone());
+            spawn(async move { events.keep_true(closing).await })
+        };
         let mut sandbox = sandbox.map(|own| spawn(serve_sandbox(own, closing.clone())));
 
         readiness.enter(Phase::Ready).await;
@@ -54,6 +60,7 @@ impl App {
             let _ = admin.await;
             ended(door.as_mut()).await;
             ended(sandbox.as_mut()).await;
+            let _ = keeper.await;
             // Last, so that whatever was taken is recorded.
             events.close().await;
         };
