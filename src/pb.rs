@@ -25,6 +25,7 @@ mod generated {
 }
 
 /// The server of `KycEventService`, answering WatchKycStatus with [`EncodedWatchKycStatusResponse`]s.
+#[allow(clippy::doc_lazy_continuation, reason = "prost indents the lists of the protos' comments in its own way")]
 pub mod encoded {
     #![allow(missing_docs, clippy::all, clippy::pedantic, rustdoc::all, reason = "generated code")]
 

@@ -55,6 +55,7 @@ async function check(gridgate, openApiPath) {
     const other = logged.filter((line) => violating.length === 0 || !/: (Violation:|Request terminated with error)/.test(line));
     if (demo.code !== 0) process.stdout.write(`${demo.output}\n`);
     report(known, exchanges, violating, other);
+    for (const [, about] of demo.output.matchAll(/^– +(.*)$/gm)) console.log(`contract: left out of the demo: ${about}`);
 
     const failures = [
       ...(demo.code === 0 ? [] : [`the demo failed (${demo.code}); what it printed is above`]),

@@ -72,7 +72,7 @@ pub(super) async fn collect<P: Part>(
     let (content, memory) = collected.finish();
     let kind = Kind::of(&content).ok_or_else(|| {
         let found = if content.is_empty() { "the file is empty" } else { "its bytes are none of these" };
-        Violations::of("chunk", format!("the file must be a PDF, JPEG or PNG; {found}"))
+        Violations::of("chunk", format!("must add up to a PDF, JPEG or PNG; {found}"))
     })?;
     Ok(Upload { metadata, content, kind, memory })
 }
@@ -95,7 +95,7 @@ impl<'a> Collected<'a> {
             return Ok(());
         }
         if self.first.len() + self.all.len() + chunk.len() > MAX_DOCUMENT {
-            return Err(Violations::of("chunk", "the file must not be larger than 10 MiB"));
+            return Err(Violations::of("chunk", "must add up to at most 10 MiB"));
         }
         let permit = self.memory.take(chunk.len())?;
         match &mut self.taken {

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// Columns that are used.
 const WIDTH: usize = 118;
 
+/// What stands before the lines of a step.
+const INDENT: &str = "        ";
+
 /// Writes text for a person.
 pub(super) struct Terminal<W> {
     out: W,
@@ -35,7 +38,6 @@ impl<W: Write> Terminal<W> {
 
     /// `→ name: value`, with further lines below the first.
     fn message(&self, text: &mut String, arrow: &str, tree: &Tree) {
-        const INDENT: &str = "        ";
         let lines = layout::lines(tree, WIDTH.saturating_sub(INDENT.len() + 2), &self.palette);
         for (at, line) in lines.iter().enumerate() {
             let _ = writeln!(text, "{INDENT}{} {line}", if at == 0 { arrow } else { " " });
@@ -49,7 +51,7 @@ impl<W: Write> Terminal<W> {
         let repeated = if step.calls > 1 { format!("  after {} calls", step.calls) } else { String::new() };
         let took = format!("{}{repeated}", elapsed(step.elapsed));
         let code = &step.came.code;
-        let _ = writeln!(text, "        ← {style}{code}{style:#}  {dim}{took}{dim:#}");
+        let _ = writeln!(text, "{INDENT}← {style}{code}{style:#}  {dim}{took}{dim:#}");
         let body = without_code(&step.came.body);
         if body != Tree::Object(Vec::new()) {
             self.message(text, " ", &body);
@@ -61,10 +63,11 @@ impl<W: Write> Terminal<W> {
         // The first is about the code, which stands above already.
         for (at, Verdict { wanted, held, came }) in verdicts.iter().enumerate() {
             if *held && at > 0 {
-                let _ = writeln!(text, "        {good}✓{good:#} {dim}{wanted}{dim:#}");
+                let wanted = wrapped(wanted, WIDTH.saturating_sub(INDENT.len() + 2)).join(&format!("\n{INDENT}  "));
+                let _ = writeln!(text, "{INDENT}{good}✓{good:#} {dim}{wanted}{dim:#}");
             } else if !held {
                 let came = came.as_ref().map_or_else(|| "nothing".to_owned(), layout::plain);
-                let _ = writeln!(text, "        {bad}✗ {wanted}{bad:#}\n          {bad}came: {came}{bad:#}");
+                let _ = writeln!(text, "{INDENT}{bad}✗ {wanted}{bad:#}\n{INDENT}  {bad}came: {came}{bad:#}");
             }
         }
     }
@@ -104,7 +107,7 @@ impl<W: Write> Report for Terminal<W> {
             Call::Sandbox { .. } => "sandbox: ",
         };
         let mut text = format!("\n{mark} {number:<6}{}\n", step.about);
-        let _ = writeln!(text, "        {who}{strong}{}{strong:#}", step.call);
+        let _ = writeln!(text, "{INDENT}{who}{strong}{}{strong:#}", step.call);
         self.message(&mut text, "→", &step.sent);
         self.outcome(&mut text, step);
         self.verdicts(&mut text, &step.expectations);
@@ -114,7 +117,7 @@ impl<W: Write> Report for Terminal<W> {
     fn left_out(&mut self, left_out: &LeftOut) {
         let LeftOut { flow: _, about, why } = left_out;
         let dim = self.palette.dim;
-        self.say(&format!("\n{dim}–       {about}\n        left out: {why}{dim:#}\n"));
+        self.say(&format!("\n{dim}–       {about}\n{INDENT}left out: {why}{dim:#}\n"));
     }
 
     fn given_up(&mut self, _: &'static str) {
