@@ -125,7 +125,7 @@ impl std::fmt::Display for Expectation {
             Want::Has(value) => write!(f, "{path} has {}", layout::plain(value)),
             Want::Count(number) => write!(f, "{path} has {number}"),
             Want::Present => write!(f, "{path} is there"),
-            Want::Absent => write!(f, "{path} is not there"),
+            Want::Absent => write!(f, "no {path}"),
         }
     }
 }

@@ -20,9 +20,8 @@ mod terminal;
 mod tree;
 
 use super::Environment;
-use super::flags::{Flags, SettingsOf};
 use super::output::Failure;
-use crate::config::{Config, Setting, Sources, settings};
+use crate::config::{Config, Sources, settings};
 use crate::telemetry;
 use clap::{Args, ValueEnum as _};
 use flows::Flow;
@@ -40,23 +39,25 @@ use terminal::Terminal;
 /// Services of the package that are not played: decisions as they happen are watched, not called for.
 const NOT_PLAYED: &str = "KycEventService/";
 
-/// What `gridgate demo` takes.
-#[derive(Debug)]
-pub(super) struct OfDemo;
-
-impl SettingsOf for OfDemo {
-    const SETTINGS: &'static [&'static Setting] =
-        &[&settings::GRID_CLIENT_ID, &settings::GRID_CLIENT_SECRET, &settings::GRID_CLIENT_SECRET_FILE];
-}
-
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// Play with this running sandbox, such as http://127.0.0.1:8081, instead of one of its own; takes its credentials
-    #[arg(long, value_name = "URL")]
+    /// Play with this running sandbox, such as http://127.0.0.1:8081, instead of one of its own
+    ///
+    /// Its credentials are in the line that it prints when it is ready.
+    #[arg(long, value_name = "URL", value_parser = web_address)]
     sandbox_url: Option<Url>,
 
-    /// Where gridgate sends its calls: a proxy in front of the sandbox [default: the sandbox]
-    #[arg(long, value_name = "URL", requires = "sandbox_url")]
+    /// The client id of the running sandbox [env: GRID_CLIENT_ID]
+    #[arg(long, value_name = "TEXT", requires = "sandbox_url")]
+    grid_client_id: Option<String>,
+
+    /// A file that holds the client secret of the running sandbox, where GRID_CLIENT_SECRET does not
+    /// [env: GRID_CLIENT_SECRET_FILE]
+    #[arg(long, value_name = "FILE", requires = "sandbox_url")]
+    grid_client_secret_file: Option<String>,
+
+    /// Where gridgate sends its calls: a proxy in front of the running sandbox [default: the sandbox itself]
+    #[arg(long, value_name = "URL", requires = "sandbox_url", value_parser = web_address)]
     grid_base_url: Option<Url>,
 
     /// Leave out the steps whose requests break Grid's API description on purpose
@@ -70,9 +71,11 @@ pub(super) struct DemoArgs {
     /// Play this flow only; can be given several times
     #[arg(long = "flow", value_name = "NAME")]
     flows: Vec<Flow>,
+}
 
-    #[command(flatten)]
-    flags: Flags<OfDemo>,
+fn web_address(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.ok_or_else(|| "must begin with http:// or https:// and a host".to_owned())
 }
 
 /// Steps came out otherwise than expected. Which, has been reported.
@@ -82,9 +85,23 @@ struct NotAsExpected;
 
 /// Plays, and fails if anything came out otherwise than expected.
 pub(super) fn run(args: DemoArgs, env: Environment) -> Result<(), Failure> {
-    let DemoArgs { sandbox_url, grid_base_url, valid_only, json, flows, flags } = args;
+    let DemoArgs { sandbox_url, grid_client_id, grid_client_secret_file, grid_base_url, valid_only, json, flows } =
+        args;
     let report = report(json, &env);
-    let config = Config::load(sources(flags, env, sandbox_url.as_ref(), grid_base_url), sandbox_url.is_none())?;
+    let mut sources = sources(env);
+    for (setting, value) in [
+        (&settings::GRID_CLIENT_ID, grid_client_id),
+        (&settings::GRID_CLIENT_SECRET_FILE, grid_client_secret_file),
+        (
+            &settings::GRID_BASE_URL,
+            grid_base_url.or_else(|| sandbox_url.as_ref().map(stage::grid_base_url)).map(Url::into),
+        ),
+    ] {
+        if let Some(value) = value {
+            sources = sources.with(setting, value);
+        }
+    }
+    let config = Config::load(sources, sandbox_url.is_none())?;
     telemetry::init(&config.log).map_err(|error| Failure::Other("cannot log", error.into()))?;
     let reflection = Reflection::new().map_err(|error| Failure::Other("cannot read the descriptors", error.into()))?;
     let play = Play { reflection, report, valid_only, flows };
@@ -126,7 +143,7 @@ impl Play {
         let held = methods_missing.is_empty() && flows.iter().all(FlowSummary::held);
         let methods_called = called.into_iter().collect();
         let elapsed = started.elapsed();
-        report.summary(&Summary { flows, methods_called, methods_missing, left_out, held, elapsed });
+        report.summary(&Summary { flows, complete: all, methods_called, methods_missing, left_out, held, elapsed });
         report.written().map_err(|error| Failure::Other("cannot write to standard output", error.into()))?;
         if held { Ok(()) } else { Err(Failure::Other("demo", NotAsExpected.into())) }
     }
@@ -143,9 +160,9 @@ fn report(json: bool, env: &Environment) -> Box<dyn Report> {
     Box::new(Terminal::new(stdout, palette))
 }
 
-/// The configuration of the demo's gridgate. Of the environment only what names a sandbox's credentials counts: nothing
-/// in it may lead the demo to a real account.
-fn sources(flags: Flags<OfDemo>, env: Environment, sandbox: Option<&Url>, grid_base_url: Option<Url>) -> Sources {
+/// What configures the demo's gridgate beside its flags. Of the environment only what names a sandbox's credentials
+/// counts: nothing in it may lead the demo to a real account.
+fn sources(env: Environment) -> Sources {
     let counts = [
         settings::GRID_CLIENT_ID,
         settings::GRID_CLIENT_SECRET,
@@ -156,15 +173,9 @@ fn sources(flags: Flags<OfDemo>, env: Environment, sandbox: Option<&Url>, grid_b
     ];
     let is_logged = env.get(settings::LOG_LEVEL.env).is_some_and(|level| !level.is_empty());
     let env = env.into_iter().filter(|(name, _)| counts.iter().any(|setting| setting.env == name)).collect();
-    let mut sources = Sources { env, flags: flags.values, ..Sources::default() };
+    let mut sources = Sources { env, ..Sources::default() };
     for port in [&settings::GRPC_ADDR, &settings::ADMIN_ADDR, &settings::SANDBOX_ADDR] {
         sources = sources.with(port, "127.0.0.1:0");
     }
-    if !is_logged {
-        sources = sources.with(&settings::LOG_LEVEL, "off");
-    }
-    match grid_base_url.or_else(|| sandbox.map(stage::grid_base_url)) {
-        Some(url) => sources.with(&settings::GRID_BASE_URL, url.as_str()),
-        None => sources,
-    }
+    if is_logged { sources } else { sources.with(&settings::LOG_LEVEL, "off") }
 }

@@ -183,3 +183,92 @@ fn of_key(key: &MapKey) -> String {
         MapKey::String(key) => key.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use tonic::Code;
+    use tonic_types::{ErrorDetails, StatusExt as _};
+
+    fn shown(tree: &Tree) -> serde_json::Value {
+        serde_json::to_value(tree).unwrap()
+    }
+
+    #[test]
+    fn the_methods_are_those_of_the_package() {
+        let methods = Reflection::new().unwrap().methods();
+        assert!(methods.iter().any(|method| method == "CustomerService/CreateCustomer"));
+        assert!(!methods.iter().any(|method| method.contains("ServerReflection")));
+    }
+
+    #[test]
+    fn a_request_shows_what_is_set() {
+        let reflection = Reflection::new().unwrap();
+        let request = pb::UpdateCustomerRequest {
+            customer_id: "Customer:1".to_owned(),
+            customer_type: pb::CustomerType::Business.into(),
+            customer: Some(pb::CustomerUpdate { email: Some(String::new()), ..pb::CustomerUpdate::default() }),
+            update_mask: Some(prost_types::FieldMask { paths: vec!["email".to_owned(), "address.line1".to_owned()] }),
+            ..pb::UpdateCustomerRequest::default()
+        };
+        let expected = json!({
+            "customer_id": "Customer:1",
+            "customer_type": "CUSTOMER_TYPE_BUSINESS",
+            "customer": { "email": "" },
+            "update_mask": "email,address.line1",
+        });
+        assert_eq!(shown(&reflection.request("CustomerService", "UpdateCustomer", &request)), expected);
+
+        let upload = pb::UploadDocumentRequest { metadata: None, chunk: bytes::Bytes::from_static(b"secret") };
+        let expected = json!({ "chunk": "6 bytes" });
+        assert_eq!(shown(&reflection.request("DocumentService", "UploadDocument", &upload)), expected);
+    }
+
+    #[test]
+    fn a_raw_word_is_shown_where_the_enum_does_not_say_it() {
+        let reflection = Reflection::new().unwrap();
+        let answer = |kyc_status: pb::KycStatus, raw: &str| {
+            let kyc_status_raw = raw.to_owned();
+            let customer = pb::Customer { kyc_status: kyc_status.into(), kyc_status_raw, ..pb::Customer::default() };
+            let response = pb::GetCustomerResponse { customer: Some(customer) };
+            shown(&reflection.response("CustomerService", "GetCustomer", &response))
+        };
+        let known = json!({ "customer": { "kyc_status": "KYC_STATUS_HOLD" } });
+        assert_eq!(answer(pb::KycStatus::Hold, "HOLD"), known);
+        assert_eq!(answer(pb::KycStatus::Unspecified, "PAUSED"), json!({ "customer": { "kyc_status_raw": "PAUSED" } }));
+    }
+
+    #[test]
+    fn times_and_structs_look_as_in_json() {
+        let reflection = Reflection::new().unwrap();
+        let kind = prost_types::value::Kind::NumberValue(3.0);
+        let fields = [("row".to_owned(), prost_types::Value { kind: Some(kind) })];
+        let details = prost_types::Struct { fields: fields.into_iter().collect() };
+        let job = pb::ImportJob {
+            errors: vec![pb::ImportJobError { details: Some(details), ..pb::ImportJobError::default() }],
+            completed_at: Some(prost_types::Timestamp { seconds: 1_768_487_400, nanos: 500_000_000 }),
+            ..pb::ImportJob::default()
+        };
+        let response = pb::GetImportJobResponse { import_job: Some(job) };
+        let expected = json!({
+            "import_job": { "errors": [{ "details": { "row": 3 } }], "completed_at": "2026-01-15T14:30:00.5Z" },
+        });
+        assert_eq!(shown(&reflection.response("CustomerService", "GetImportJob", &response)), expected);
+    }
+
+    #[test]
+    fn a_status_shows_its_details_by_name() {
+        let reflection = Reflection::new().unwrap();
+        let mut details = ErrorDetails::new();
+        details.set_error_info("CONFLICT", "grid.lightspark.com", []).add_bad_request_violation("email", "is bad");
+        let status = Status::with_error_details(Code::AlreadyExists, "taken", details);
+        let expected = json!({
+            "code": "ALREADY_EXISTS",
+            "message": "taken",
+            "error_info": { "reason": "CONFLICT", "domain": "grid.lightspark.com" },
+            "bad_request": { "field_violations": [{ "field": "email", "description": "is bad" }] },
+        });
+        assert_eq!(shown(&reflection.status(&status)), expected);
+    }
+}

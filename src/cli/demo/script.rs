@@ -7,6 +7,7 @@ use super::report::Report;
 use super::rpc::Rpc;
 use super::step::{Call, FlowSummary, LeftOut, Outcome, Step};
 use super::tree::Tree;
+use crate::cli::output::chain;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tonic::transport::Channel;
@@ -34,6 +35,17 @@ impl Answer {
     pub(super) fn text(&self, path: &str) -> Result<String, Abandoned> {
         self.0.at(path).and_then(|value| value.as_text().map(str::to_owned)).ok_or(Abandoned)
     }
+}
+
+/// A call, and what came of it.
+struct Exchange {
+    call: Call,
+    sent: Tree,
+    came: Outcome,
+    /// How long the last call took.
+    elapsed: Duration,
+    /// How often it was made.
+    calls: u32,
 }
 
 /// The play: who is on stage, and what has happened so far.
@@ -126,9 +138,8 @@ impl Script {
         request: R,
         expectations: impl IntoIterator<Item = Expectation>,
     ) -> Result<Answer, Abandoned> {
-        let sent = request.shown(&self.reflection);
-        let (came, elapsed) = self.exchange(request).await;
-        self.judge(about, rpc::<R>(), sent, came, &answered(), expectations, elapsed, 1)
+        let exchange = self.exchange(request).await;
+        self.judge(about, exchange, &answered(), expectations)
     }
 
     /// Calls again and again until the answer is as it should be, expecting that it comes to that.
@@ -142,15 +153,14 @@ impl Script {
         until: Expectation,
         expectations: impl IntoIterator<Item = Expectation>,
     ) -> Result<Answer, Abandoned> {
-        let sent = request.shown(&self.reflection);
         let give_up = Instant::now() + PATIENCE;
         let mut calls = 0;
         loop {
-            let (came, elapsed) = self.exchange(request.clone()).await;
+            let exchange = self.exchange(request.clone()).await;
             calls += 1;
-            if !came.ok || until.judge(&came.body).held || Instant::now() >= give_up {
+            if !exchange.came.ok || until.judge(&exchange.came.body).held || Instant::now() >= give_up {
                 let expectations = std::iter::once(until).chain(expectations);
-                return self.judge(about, rpc::<R>(), sent, came, &answered(), expectations, elapsed, calls);
+                return self.judge(about, Exchange { calls, ..exchange }, &answered(), expectations);
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -164,10 +174,9 @@ impl Script {
         code: Code,
         expectations: impl IntoIterator<Item = Expectation>,
     ) {
-        let sent = request.shown(&self.reflection);
-        let (came, elapsed) = self.exchange(request).await;
+        let exchange = self.exchange(request).await;
         // An answer is reported as a failed step, and the flow can go on without one.
-        let _ = self.judge(about, rpc::<R>(), sent, came, &code_name(code), expectations, elapsed, 1);
+        let _ = self.judge(about, exchange, &code_name(code), expectations);
     }
 
     /// Plays somebody's part on the sandbox, expecting that it succeeds.
@@ -180,11 +189,9 @@ impl Script {
         act: Act,
         expectations: impl IntoIterator<Item = Expectation>,
     ) -> Result<Answer, Abandoned> {
-        let started = Instant::now();
-        let played = self.control.play(act).await;
-        let (call, sent, came) = outcome_of_act(played);
-        let wanted = if came.ok { came.code.clone() } else { "200".to_owned() };
-        self.judge(about, call, sent, came, &wanted, expectations, started.elapsed(), 1)
+        let exchange = self.acted(act).await;
+        let code = if exchange.came.ok { exchange.came.code.clone() } else { "200".to_owned() };
+        self.judge(about, exchange, &code, expectations)
     }
 
     /// Plays somebody's part on the sandbox, expecting to be refused with this HTTP status.
@@ -195,17 +202,36 @@ impl Script {
         status: u16,
         expectations: impl IntoIterator<Item = Expectation>,
     ) {
-        let started = Instant::now();
-        let played = self.control.play(act).await;
-        let (call, sent, came) = outcome_of_act(played);
-        let _ = self.judge(about, call, sent, came, &status.to_string(), expectations, started.elapsed(), 1);
+        let exchange = self.acted(act).await;
+        let _ = self.judge(about, exchange, &status.to_string(), expectations);
     }
 
-    async fn exchange<R: Rpc>(&mut self, request: R) -> (Outcome, Duration) {
-        self.called.insert(method_name(R::SERVICE, R::METHOD));
+    async fn exchange<R: Rpc>(&mut self, request: R) -> Exchange {
+        let sent = request.shown(&self.reflection);
+        let rpc = method_name(R::SERVICE, R::METHOD);
+        self.called.insert(rpc.clone());
         let started = Instant::now();
         let result = request.call(self.channel.clone()).await;
-        (self.outcome::<R>(&result), started.elapsed())
+        let elapsed = started.elapsed();
+        Exchange { call: Call::Gridgate { rpc }, sent, came: self.outcome::<R>(&result), elapsed, calls: 1 }
+    }
+
+    async fn acted(&self, act: Act) -> Exchange {
+        let started = Instant::now();
+        let played = self.control.play(act).await;
+        let elapsed = started.elapsed();
+        match played {
+            Ok((call, sent, status, body)) => {
+                let came = Outcome { code: status.to_string(), ok: (200..300).contains(&status), body };
+                Exchange { call, sent, came, elapsed, calls: 1 }
+            }
+            Err(error) => {
+                let call = Call::Sandbox { method: String::new(), path: "(no answer)".to_owned() };
+                let body = Tree::field("message", chain(&error).into());
+                let came = Outcome { code: "no answer".to_owned(), ok: false, body };
+                Exchange { call, sent: Tree::Object(Vec::new()), came, elapsed, calls: 1 }
+            }
+        }
     }
 
     fn outcome<R: Rpc>(&self, result: &Result<R::Response, Status>) -> Outcome {
@@ -217,23 +243,19 @@ impl Script {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "these are the parts of a step, and only put together here")]
+    /// Reports an exchange as a step, and returns the answer that it yielded.
     fn judge(
         &mut self,
         about: &str,
-        call: Call,
-        sent: Tree,
-        came: Outcome,
+        exchange: Exchange,
         code: &str,
         expectations: impl IntoIterator<Item = Expectation>,
-        elapsed: Duration,
-        calls: u32,
     ) -> Result<Answer, Abandoned> {
-        let as_wanted = came.code == code;
-        let code = is("code", Tree::Word(code.to_owned()));
-        let mut verdicts = vec![code.judge(&Tree::field("code", Tree::Word(came.code.clone())))];
-        // About something else than what was to be, further expectations say nothing.
-        if as_wanted {
+        let Exchange { call, sent, came, elapsed, calls } = exchange;
+        let wanted = is("code", Tree::Word(code.to_owned()));
+        let mut verdicts = vec![wanted.judge(&Tree::field("code", Tree::Word(came.code.clone())))];
+        // Of something else than what was to be, further expectations say nothing.
+        if came.code == code {
             verdicts.extend(expectations.into_iter().map(|expectation| expectation.judge(&came.body)));
         }
         let held = verdicts.iter().all(|Verdict { held, .. }| *held);
@@ -262,21 +284,4 @@ impl Script {
 
 fn answered() -> String {
     code_name(Code::Ok)
-}
-
-fn rpc<R: Rpc>() -> Call {
-    Call::Gridgate { rpc: method_name(R::SERVICE, R::METHOD) }
-}
-
-fn outcome_of_act(played: Result<(Call, Tree, u16, Tree), super::control::ControlError>) -> (Call, Tree, Outcome) {
-    match played {
-        Ok((call, sent, status, body)) => {
-            (call, sent, Outcome { code: status.to_string(), ok: (200..300).contains(&status), body })
-        }
-        Err(error) => {
-            let call = Call::Sandbox { method: String::new(), path: "(not sent)".to_owned() };
-            let body = Tree::field("message", crate::cli::output::chain(&error).into());
-            (call, Tree::Object(Vec::new()), Outcome { code: "no answer".to_owned(), ok: false, body })
-        }
-    }
 }

@@ -64,6 +64,8 @@ pub(super) struct LeftOut {
 #[derive(Debug, Serialize)]
 pub(super) struct Summary {
     pub(super) flows: Vec<FlowSummary>,
+    /// Whether every flow was played.
+    pub(super) complete: bool,
     /// Methods that were called, as `Service/Method`.
     pub(super) methods_called: Vec<String>,
     /// Methods that should have been and were not.

@@ -50,7 +50,10 @@ impl<W: Write> Terminal<W> {
         let took = format!("{}{repeated}", elapsed(step.elapsed));
         let code = &step.came.code;
         let _ = writeln!(text, "        ← {style}{code}{style:#}  {dim}{took}{dim:#}");
-        self.message(text, " ", &without_code(&step.came.body));
+        let body = without_code(&step.came.body);
+        if body != Tree::Object(Vec::new()) {
+            self.message(text, " ", &body);
+        }
     }
 
     fn verdicts(&self, text: &mut String, verdicts: &[Verdict]) {
@@ -120,7 +123,7 @@ impl<W: Write> Report for Terminal<W> {
     }
 
     fn summary(&mut self, summary: &Summary) {
-        let Summary { flows, methods_called, methods_missing, left_out, held, elapsed: took } = summary;
+        let Summary { flows, complete, methods_called, methods_missing, left_out, held, elapsed: took } = summary;
         let Palette { heading, good, bad, dim, .. } = self.palette;
         let rule = "─".repeat(WIDTH.saturating_sub(11));
         let mut text = format!("\n{heading}── Summary {rule}{heading:#}\n\n");
@@ -138,9 +141,9 @@ impl<W: Write> Report for Terminal<W> {
             );
         }
         let steps: usize = flows.iter().map(|flow| flow.steps).sum();
-        let all = methods_called.len() + methods_missing.len();
-        let _ =
-            writeln!(text, "\n{steps} steps in {}; {} of {all} methods called", elapsed(*took), methods_called.len());
+        let all = if *complete && methods_missing.is_empty() { "all " } else { "" };
+        let methods = methods_called.len();
+        let _ = writeln!(text, "\n{steps} steps in {}; {all}{methods} methods were called", elapsed(*took));
         if !methods_missing.is_empty() {
             let _ = writeln!(text, "{bad}never called: {}{bad:#}", methods_missing.join(", "));
         }
