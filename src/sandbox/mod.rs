@@ -148,7 +148,7 @@ impl Sandbox {
     ) -> Result<(), SandboxError> {
         let address = listener.local_addr().map_err(SandboxError::Listener)?;
         self.shared.listens_at(format!("http://{}", serve::reachable(address)));
-        let client = webhooks::dispatch::client().map_err(SandboxError::WebhookClient)?;
+        let client = self.shared.webhooks.client().map_err(SandboxError::WebhookClient)?;
         self.shared.tasks.spawn(webhooks::dispatch::run(Arc::clone(&self.shared), client));
         serve::serve(Arc::clone(&self.shared), self.router(), listener, shutdown).await;
         Ok(())
