@@ -136,6 +136,7 @@ impl Store {
             // A business is verified by the hosted flow just as by `POST /verifications`.
             return self.submit(id, now).map(|_| ());
         }
+        // Whoever was rejected may try again; who is approved stays so until somebody decides otherwise.
         if !decided || (decision == Decision::Submit && status == Some(KycStatus::Rejected)) {
             self.begin_review(id, now)?;
         }

@@ -3,8 +3,25 @@
 //! What is created is there afterwards, and statuses follow from what is done: the decisions by suffix, the rules of
 //! what a complete customer is, conflicts, deletion and expiry are Grid's. Nothing is kept on disk.
 //!
-//! Grid's paths are below [`BASE_PATH`] and need HTTP Basic. This module knows Grid's JSON
-//! ([`grid::model`](crate::grid::model)) and nothing of gRPC, of the event log or of the client that calls it.
+//! Three doors share one listener:
+//!
+//! - Grid's own paths, below [`BASE_PATH`], need HTTP Basic. Each resource has a file (`customers`, `owners`, ...)
+//!   whose handlers read a body with every fault at once (`fields`, `formats`), take the one lock (`state`) and change
+//!   what is held. The rules are apart from that: what a suffix decides (`decisions`), what a complete customer is
+//!   (`rules`), how statuses move (`transitions`, `verifications`, `review`).
+//! - The hosted verification behind a `kycUrl` (`hosted`), where a person plays the applicant.
+//! - The control API, below [`CONTROL_PATH`] (`control`): what only a sandbox can do. It has no credentials.
+//!
+//! Every status transition goes into an outbox, from where `webhooks` tells the platform of it.
+//!
+//! Where Grid's documentation leaves something open, the sandbox assumes: a deleted customer can be read, and changing
+//! it is 404; a customer without a name or a business without a registration number has no deciding suffix, so the one
+//! is `UNVERIFIED` and the other approved when verified; each submission is a verification of its own, except while one
+//! is under review; owners start `UNVERIFIED`; directors, officers, trustees and partners are control persons too;
+//! everybody with 25 % or the role `UBO` is a beneficial owner.
+//!
+//! This module knows Grid's JSON ([`grid::model`](crate::grid::model)) and nothing of gRPC, of the event log or of the
+//! client that calls it.
 
 mod auth;
 mod body;
@@ -131,7 +148,7 @@ impl Sandbox {
     ) -> Result<(), SandboxError> {
         let address = listener.local_addr().map_err(SandboxError::Listener)?;
         self.shared.listens_at(format!("http://{}", serve::reachable(address)));
-        let client = webhooks::dispatch::client().map_err(SandboxError::WebhookClient)?;
+        let client = self.shared.webhooks.client().map_err(SandboxError::WebhookClient)?;
         self.shared.tasks.spawn(webhooks::dispatch::run(Arc::clone(&self.shared), client));
         serve::serve(Arc::clone(&self.shared), self.router(), listener, shutdown).await;
         Ok(())

@@ -83,6 +83,14 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(
 async fn connection(stream: TcpStream, place: OwnedSemaphorePermit, router: Router, leaving: CancellationToken) {
     // Small answers go out at once. Where that can't be set, they go out a little later.
     let _ = stream.set_nodelay(true);
+    // hyper's own limit begins with the first byte.
+    let spoke = tokio::select! {
+        spoke = timeout(HEAD, stream.readable()) => matches!(spoke, Ok(Ok(()))),
+        () = leaving.cancelled() => false,
+    };
+    if !spoke {
+        return;
+    }
     let mut http = Builder::new(TokioExecutor::new()).http1_only();
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
     let service = service_fn(move |request: Request<Incoming>| answer(router.clone(), request));

@@ -160,10 +160,11 @@ impl Store {
 
     /// Puts a customer under review without asking for anything, as the hosted flow does.
     pub(super) fn begin_review(&mut self, id: &str, now: Timestamp) -> Result<Verification, GridError> {
-        match self.open_verification(id) {
-            Some(open) => Ok(open),
-            None => self.settle(id, (VerificationStatus::PendingManualReview, Vec::new()), now),
-        }
+        let Some(open) = self.open_verification(id) else {
+            return self.settle(id, (VerificationStatus::PendingManualReview, Vec::new()), now);
+        };
+        self.move_customer(id, KycStatus::Pending, now)?;
+        Ok(open)
     }
 
     /// Resolves the owners of a business by the suffix of their last names.

@@ -15,8 +15,9 @@ pub(super) mod mischief;
 pub(super) mod queue;
 pub(super) mod test_webhook;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use reqwest::Client;
 use tokio::sync::Notify;
 
 use super::config::SandboxConfig;
@@ -28,6 +29,8 @@ use queue::Queue;
 pub(super) struct Webhooks {
     /// Guards what waits and how it is sent; held while a webhook is taken or put back, never while one is sent.
     state: Mutex<State>,
+    /// What webhooks are sent with, once the sandbox is served.
+    client: OnceLock<Client>,
     /// Says that there is something new to send.
     pub(super) wake: Arc<Notify>,
 }
@@ -50,7 +53,15 @@ impl Webhooks {
             queue: Queue::default(),
             key: SigningKey::generate(),
         };
-        Self { state: Mutex::new(state), wake: Arc::new(Notify::new()) }
+        Self { state: Mutex::new(state), client: OnceLock::new(), wake: Arc::new(Notify::new()) }
+    }
+
+    /// What webhooks are sent with. Made when it is first asked for.
+    pub(super) fn client(&self) -> Result<Client, reqwest::Error> {
+        match self.client.get() {
+            Some(client) => Ok(client.clone()),
+            None => dispatch::client().map(|client| self.client.get_or_init(|| client).clone()),
+        }
     }
 
     /// What waits to be sent, and how.

@@ -21,8 +21,8 @@ const CONCURRENT: usize = 64;
 /// The longest sleep; also what a wait for a time that never comes is cut to.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// The client that webhooks are sent with.
-pub(in crate::sandbox) fn client() -> Result<Client, reqwest::Error> {
+/// A client to send webhooks with.
+pub(super) fn client() -> Result<Client, reqwest::Error> {
     Client::builder().redirect(redirect::Policy::none()).no_proxy().timeout(ANSWER).build()
 }
 

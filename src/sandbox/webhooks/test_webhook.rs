@@ -5,7 +5,7 @@ use axum::extract::State;
 use reqwest::Response;
 use serde_json::json;
 
-use super::dispatch::{client, send};
+use super::dispatch::send;
 use super::event::Event;
 use crate::grid::model::TestWebhookResult;
 use crate::sandbox::error::GridError;
@@ -21,7 +21,7 @@ pub(in crate::sandbox) async fn test(State(app): State<App>) -> Result<Json<Test
     let endpoint = endpoint.ok_or_else(not_set)?;
     let event = Event::new("TEST".to_owned(), app.clock.tick(), json!({}), String::new());
     let failed = || GridError::bad_request("WEBHOOK_DELIVERY_ERROR", "The webhook endpoint did not answer");
-    let client = client().map_err(|_| failed())?;
+    let client = app.webhooks.client().map_err(|_| failed())?;
     let response = send(&app, &client, &endpoint, &event).await.map_err(|_| failed())?;
     let response_status = response.status().as_u16();
     let response_body = read(response).await;

@@ -107,6 +107,23 @@ async fn a_person_plays_the_applicant() {
 }
 
 #[tokio::test]
+async fn whoever_is_held_or_rejected_tries_again() {
+    let grid = Grid::start().await;
+    let customer = grid.create_id(individual("Jane Doe 003")).await;
+    for (decision, status) in [
+        ("hold", "HOLD"),
+        ("submit", "PENDING"),
+        ("reject", "REJECTED"),
+        ("submit", "PENDING"),
+        ("approve", "APPROVED"),
+        ("submit", "APPROVED"),
+    ] {
+        press(&grid, &link(&grid, &customer).await, decision).await.expect(200);
+        assert_eq!(grid.status(&customer).await, status, "after {decision}");
+    }
+}
+
+#[tokio::test]
 async fn a_business_finishes_by_its_suffix_or_as_pressed() {
     let grid = Grid::start().await;
     for (number, decision, status) in [
