@@ -3,6 +3,8 @@
 mod client;
 mod model;
 pub mod place;
+#[cfg(target_os = "linux")]
+mod power_loss;
 pub mod seen;
 mod sqlite;
 pub mod suite;
