@@ -63,6 +63,7 @@ async fn start_gridgate(servers: &mut JoinSet<()>, upstream: SocketAddr) -> Sock
         ("LIGHTSPARK_GRID_BASE_URL", format!("http://{upstream}/grid/2025-10-13")),
         ("GRIDGATE_GRPC_ADDR", "127.0.0.1:0".to_owned()),
         ("GRIDGATE_ADMIN_ADDR", "127.0.0.1:0".to_owned()),
+        ("GRIDGATE_EVENT_LOG", "temporary".to_owned()),
     ];
     let env = env.map(|(name, value)| (name.into(), value.into()));
     let config = Config::load(Sources::default().with_env(env), false).unwrap();

@@ -39,7 +39,7 @@ pub(super) fn read(reader: &mut Reader, sandbox: bool) -> Option<EventsConfig> {
     let public_keys = if has_keys { reader.text(&settings::WEBHOOK_PUBLIC_KEYS).map(Some) } else { Some(None) };
     let has_relay = reader.is_set(&settings::WEBHOOK_RELAY_URL);
     let relay_url = if has_relay { reader.base_url(&settings::WEBHOOK_RELAY_URL).map(Some) } else { Some(None) };
-    let log = if sandbox && !reader.is_set(&settings::EVENT_LOG) { Some(None) } else { log(reader).map(Some) };
+    let log = if sandbox && !reader.is_set(&settings::EVENT_LOG) { Some(None) } else { log(reader) };
     let watch_max_age = reader.duration(&settings::WATCH_MAX_AGE);
     Some(EventsConfig {
         webhook: WebhookConfig { addr: addr?, path: path?, public_keys: public_keys?, relay_url: relay_url? },
@@ -48,10 +48,13 @@ pub(super) fn read(reader: &mut Reader, sandbox: bool) -> Option<EventsConfig> {
     })
 }
 
-fn log(reader: &mut Reader) -> Option<PathBuf> {
+fn log(reader: &mut Reader) -> Option<Option<PathBuf>> {
     let text = reader.text(&settings::EVENT_LOG)?;
+    if text == "temporary" {
+        return Some(None);
+    }
     match text.strip_prefix("sqlite:") {
-        Some(path) if !path.is_empty() => Some(PathBuf::from(path)),
+        Some(path) if !path.is_empty() => Some(Some(PathBuf::from(path))),
         _ => {
             reader.mistake(
                 &settings::EVENT_LOG,

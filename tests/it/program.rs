@@ -40,6 +40,7 @@ async fn serve_with_a_waiting_call(more: &[&str]) -> Waiting {
         ("LIGHTSPARK_GRID_BASE_URL", base_url.as_str()),
         ("GRIDGATE_GRPC_ADDR", "127.0.0.1:0"),
         ("GRIDGATE_ADMIN_ADDR", "127.0.0.1:0"),
+        ("GRIDGATE_EVENT_LOG", "temporary"),
     ];
     let mut program = Program::start(&[&["serve"], more].concat(), &env);
     let addresses = program.json_line().await;
@@ -57,7 +58,7 @@ async fn serve_with_a_sandbox_needs_nothing_and_answers_calls() {
     for signal in ["TERM", "INT"] {
         let mut program = Program::serve_sandbox(&[]);
         let addresses = program.json_line().await;
-        assert_eq!(addresses.keys().collect::<Vec<_>>(), ["admin", "grpc", "sandbox"]);
+        assert_eq!(addresses.keys().collect::<Vec<_>>(), ["admin", "grpc", "sandbox", "webhook"]);
         let channel = connect(&addresses["grpc"]).await;
         let request = HealthCheckRequest { service: String::new() };
         let health = soon("health", HealthClient::new(channel.clone()).check(request)).await.unwrap();
@@ -114,7 +115,7 @@ async fn a_port_that_is_taken_is_named_with_its_setting() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = taken.local_addr().unwrap().to_string();
     let Ended { status, stdout, stderr } = run(
-        &["serve", "--sandbox", "--sandbox-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"],
+        &["serve", "--sandbox", "--sandbox-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0", "--webhook-addr=127.0.0.1:0"],
         &[("GRIDGATE_GRPC_ADDR", &addr)],
     )
     .await;

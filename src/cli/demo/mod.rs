@@ -174,8 +174,9 @@ fn sources(env: Environment) -> Sources {
     let is_logged = env.get(settings::LOG_LEVEL.env).is_some_and(|level| !level.is_empty());
     let env = env.into_iter().filter(|(name, _)| counts.iter().any(|setting| setting.env == name)).collect();
     let mut sources = Sources { env, ..Sources::default() };
-    for port in [&settings::GRPC_ADDR, &settings::ADMIN_ADDR, &settings::SANDBOX_ADDR] {
+    for port in [&settings::GRPC_ADDR, &settings::WEBHOOK_ADDR, &settings::ADMIN_ADDR, &settings::SANDBOX_ADDR] {
         sources = sources.with(port, "127.0.0.1:0");
     }
+    sources = sources.with(&settings::EVENT_LOG, "temporary");
     if is_logged { sources } else { sources.with(&settings::LOG_LEVEL, "off") }
 }

@@ -48,18 +48,18 @@ pub const WEBHOOK_RELAY_URL: Setting = Setting {
 
 /// Where the event log is.
 pub const EVENT_LOG: Setting = Setting {
-    key: "events.log",
+    key: "event.log",
     env: "GRIDGATE_EVENT_LOG",
     flag: Some("event-log"),
     default: Some("sqlite:gridgate-data/events.db"),
     kind: Kind::Text,
-    doc: "The event log: `sqlite:` and the path of a file, on a local disk, for one process. With `--sandbox` it is a \
-          temporary file unless this is set.",
+    doc: "The event log: `sqlite:` and the path of a file, on a local disk, for one process; or `temporary`, which is gone \
+          when the process ends. With `--sandbox` it is `temporary` unless this is set.",
 };
 
 /// How old a stream of events may become.
 pub const WATCH_MAX_AGE: Setting = Setting {
-    key: "events.watch_max_age",
+    key: "watch.max_age",
     env: "GRIDGATE_WATCH_MAX_AGE",
     flag: Some("watch-max-age"),
     default: Some("60m"),

@@ -20,6 +20,8 @@ pub fn free_ports() -> Sources {
         .with(&settings::GRPC_ADDR, "127.0.0.1:0")
         .with(&settings::ADMIN_ADDR, "127.0.0.1:0")
         .with(&settings::SANDBOX_ADDR, "127.0.0.1:0")
+        .with(&settings::WEBHOOK_ADDR, "127.0.0.1:0")
+        .with(&settings::EVENT_LOG, "temporary")
 }
 
 impl TestApp {

@@ -49,7 +49,12 @@ impl Program {
 
     /// `gridgate serve --sandbox` on free ports, with more arguments.
     pub fn serve_sandbox(more: &[&str]) -> Program {
-        let ports = ["--grpc-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0", "--sandbox-addr=127.0.0.1:0"];
+        let ports = [
+            "--grpc-addr=127.0.0.1:0",
+            "--webhook-addr=127.0.0.1:0",
+            "--admin-addr=127.0.0.1:0",
+            "--sandbox-addr=127.0.0.1:0",
+        ];
         Program::start(&[&["serve", "--sandbox"], &ports[..], more].concat(), &[])
     }
 
