@@ -15,7 +15,7 @@ const APPLICATION_ID: i32 = 0x6767_6576;
 const MIGRATIONS: [&str; 1] = [include_str!("schema_v1.sql")];
 
 /// How long a statement waits for somebody who has the file locked, such as a person with `sqlite3`.
-const BUSY: Duration = Duration::from_secs(5);
+const BUSY: Duration = Duration::from_secs(2);
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
