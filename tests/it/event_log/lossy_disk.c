@@ -6,11 +6,14 @@
  * the journal, and does nothing else. Once the process is dead, whoever killed it undoes what the journals hold, wholly or
  * in part, as a power failure would.
  *
+ * While there is a file "full" in the directory, nothing can be appended; while there is a file "broken", every fsync fails.
+ *
  * A journal is FILE.unsynced: records of {kind, offset, length, size of the file before, length of the old bytes}, all u64,
  * followed by the old and the new bytes. Kind 1 is a write, kind 2 a truncation to `offset`.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -65,6 +68,13 @@ static uint64_t size_of(int fd) {
     return (uint64_t)status.st_size;
 }
 
+/* Whether the test has put a file with this name into the directory. */
+static int trouble(const char *name) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", getenv("LOSSY_DISK_DIRECTORY"), name);
+    return access(path, F_OK) == 0;
+}
+
 /* Notes an operation before it is done. */
 static void note(int fd, int journal, uint64_t kind, uint64_t offset, const void *new_bytes, uint64_t length) {
     uint64_t size = size_of(fd);
@@ -86,6 +96,10 @@ static ssize_t write_at(int fd, const void *bytes, size_t length, off_t offset) 
     if (!pwrite_) pwrite_ = real("pwrite64");
     int journal = journal_of(fd);
     if (journal < 0) return pwrite_(fd, bytes, length, offset);
+    if (trouble("full") && (uint64_t)offset + length > size_of(fd)) {
+        errno = ENOSPC;
+        return -1;
+    }
     pthread_mutex_lock(&lock);
     note(fd, journal, 1, (uint64_t)offset, bytes, length);
     ssize_t written = pwrite_(fd, bytes, length, offset);
@@ -128,6 +142,10 @@ static int sync_to(int fd, const char *name) {
     if (journal < 0) {
         int (*sync_)(int) = real(name);
         return sync_(fd);
+    }
+    if (trouble("broken")) {
+        errno = EIO;
+        return -1;
     }
     static int (*ftruncate_)(int, off_t);
     if (!ftruncate_) ftruncate_ = real("ftruncate64");

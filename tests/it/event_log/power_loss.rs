@@ -1,4 +1,5 @@
-//! Power failures: the process is killed at a random moment, and the disk forgets what was not synced, wholly or in part.
+//! Disks that fail: the process is killed at a random moment, and the disk forgets what was not synced, wholly or in part;
+//! the disk is full; an fsync fails.
 //!
 //! The disk is played by a small library in C (`lossy_disk.c`) that is loaded before libc into a child process; the child is
 //! this test binary, running [`child`].
@@ -7,53 +8,96 @@ use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gridgate::kyc::clock::SystemClock;
+use gridgate::kyc::hub::Step;
 use gridgate::kyc::id::Position;
 use gridgate::kyc::log::sqlite::{SqliteLog, SqliteOptions};
-use gridgate::kyc::log::{EventLog, Recorded, Scope};
+use gridgate::kyc::log::{EventLog, LogError, Recorded, Scope};
 
-use super::seen::{id, status, webhook};
+use super::seen::{entity, id, status, webhook};
 use super::suite::{all_heads, assert_same_heads, heads_of, read_all};
 
+const ROUNDS: usize = 8;
 const DIRECTORY: &str = "LOSSY_DISK_DIRECTORY";
-const CARELESS: &str = "LOSSY_DISK_CARELESS";
+const PART: &str = "LOSSY_DISK_PART";
 const SEED: &str = "LOSSY_DISK_SEED";
 
-/// What the child does: records as fast as it can, and says each id that was recorded for certain, until it is killed.
+/// What the child does, by the name of its part; see the tests.
 #[test]
 #[ignore = "is run by the tests of this file, in a process that is killed"]
 fn child() {
-    let Ok(directory) = std::env::var(DIRECTORY) else { return };
+    let Ok(part) = std::env::var(PART) else { return };
+    let directory = PathBuf::from(std::env::var_os(DIRECTORY).unwrap());
     let seed: u64 = std::env::var(SEED).unwrap().parse().unwrap();
-    if std::env::var_os(CARELESS).is_some() {
-        return careless(Path::new(&directory), seed);
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async {
-        let log: Arc<dyn EventLog> = Arc::new(
-            SqliteLog::open(SqliteOptions::at(path_in(Path::new(&directory))), Arc::new(SystemClock)).unwrap(),
-        );
-        let mut tasks = tokio::task::JoinSet::new();
-        for task in 0..48u64 {
-            let log = Arc::clone(&log);
-            tasks.spawn(async move {
-                let mut random = fastrand::Rng::with_seed(seed ^ task);
-                for number in 0.. {
-                    let name = format!("{seed}-{task}-{number}");
-                    let of = format!("c{}", random.u32(0..300));
-                    let word = ["UNVERIFIED", "PENDING", "APPROVED"][random.usize(0..3)];
-                    let recorded = log.record(webhook(&name, &of, status(word), random.i64(0..9000))).await.unwrap();
-                    assert!(matches!(recorded, Recorded::New { .. }));
-                    say(&name);
-                }
-            });
-        }
-        tasks.join_all().await;
-    });
+    match part.as_str() {
+        "careful" => runtime.block_on(careful(&directory, seed)),
+        "careless" => careless(&directory, seed),
+        "in trouble" => runtime.block_on(in_trouble(&directory)),
+        other => panic!("there is no part {other}"),
+    }
+}
+
+fn open(directory: &Path) -> SqliteLog {
+    SqliteLog::open(SqliteOptions::at(path_in(directory)), Arc::new(SystemClock)).unwrap()
+}
+
+/// Records as fast as it can, and says each id that was recorded for certain, until it is killed.
+async fn careful(directory: &Path, seed: u64) {
+    let log: Arc<dyn EventLog> = Arc::new(open(directory));
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..48u64 {
+        let log = Arc::clone(&log);
+        tasks.spawn(async move {
+            let mut random = fastrand::Rng::with_seed(seed ^ task);
+            for number in 0.. {
+                let name = format!("{seed}-{task}-{number}");
+                let of = format!("c{}", random.u32(0..300));
+                let word = ["UNVERIFIED", "PENDING", "APPROVED"][random.usize(0..3)];
+                let recorded = log.record(webhook(&name, &of, status(word), random.i64(0..9000))).await.unwrap();
+                assert!(matches!(recorded, Recorded::New { .. }));
+                say(&name);
+            }
+        });
+    }
+    tasks.join_all().await;
+}
+
+/// Meets a full disk, gets over it, and closes when the disk breaks.
+async fn in_trouble(directory: &Path) {
+    let log: Arc<dyn EventLog> = Arc::new(open(directory));
+    let mut cursor = log.hub().watch(&Scope::ALL, log.hub().end());
+    let seen = |number: usize| webhook(&number.to_string(), &format!("c{number}"), status("PENDING"), 1);
+    for number in 0..100 {
+        log.record(seen(number)).await.unwrap();
+        say(&number.to_string());
+    }
+    let full = directory.join("full");
+    std::fs::write(&full, "").unwrap();
+    let refused = futures_util::future::join_all((100..120).map(|number| log.record(seen(number)))).await;
+    assert!(refused.iter().all(|result| *result == Err(LogError::Full)), "{refused:?}");
+    assert!(matches!(log.record(seen(7)).await, Ok(Recorded::Duplicate { .. })), "what is there is there");
+    assert_eq!(log.find(&id("105")).await, Ok(None));
+    std::fs::remove_file(&full).unwrap();
+    for number in 100..140 {
+        assert!(matches!(log.record(seen(number)).await.unwrap(), Recorded::New { .. }));
+        say(&number.to_string());
+    }
+
+    std::fs::write(directory.join("broken"), "").unwrap();
+    let refused = futures_util::future::join_all((200..220).map(|number| log.record(seen(number)))).await;
+    assert!(refused.iter().all(|result| *result == Err(LogError::Closed)), "{refused:?}");
+    std::fs::remove_file(directory.join("broken")).unwrap();
+    assert_eq!(log.record(seen(300)).await, Err(LogError::Closed), "it stays closed");
+    let mut heard = Vec::new();
+    while cursor.next_batch(&mut heard, 50).await == Step::Events {}
+    assert_eq!(heard.len(), 140, "nobody heard of what was not recorded");
+    assert_eq!(log.head(&entity("c201")).await, Ok(None));
+    log.close().await;
 }
 
 /// A child that commits without syncing: what the disk has to lose.
@@ -93,21 +137,23 @@ fn lossy_disk(directory: &Path) -> PathBuf {
     library
 }
 
-/// Runs the child until it has said a few things, and for `time` more; then kills it. What it said.
-fn run_and_kill(library: &Path, directory: &Path, seed: u64, careless: bool, time: Duration) -> Vec<String> {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
+fn start(library: &Path, directory: &Path, part: &str, seed: u64) -> Child {
+    Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "event_log::power_loss::child", "--ignored", "--nocapture"])
         .env("LD_PRELOAD", library)
         .env(DIRECTORY, directory)
+        .env(PART, part)
         .env(SEED, seed.to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    if careless {
-        command.env(CARELESS, "1");
-    }
-    let mut process = command.spawn().unwrap();
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Runs the child until it has said a few things, and for `time` more; then kills it. What it said.
+fn run_and_kill(library: &Path, directory: &Path, part: &str, seed: u64, time: Duration) -> Vec<String> {
+    let mut process = start(library, directory, part, seed);
     let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
     let mut said = Vec::new();
     let mut kill_at = None;
@@ -196,19 +242,18 @@ async fn what_was_said_to_be_recorded_survives_a_power_failure() {
     let directory = tempfile::tempdir().unwrap();
     let library = lossy_disk(directory.path());
     let disk = directory.path().join("disk");
-    let open = || SqliteLog::open(SqliteOptions::at(path_in(&disk)), Arc::new(SystemClock)).unwrap();
-    open().close().await;
+    open(&disk).close().await;
     let mut recorded: HashSet<String> = HashSet::new();
     let mut undone = 0;
-    for round in 0..8 {
+    for round in 0..ROUNDS {
         let time = Duration::from_millis(random.u64(1..500));
         let said = {
             let (library, disk, seed) = (library.clone(), disk.clone(), random.u64(..1 << 40));
-            tokio::task::spawn_blocking(move || run_and_kill(&library, &disk, seed, false, time)).await.unwrap()
+            tokio::task::spawn_blocking(move || run_and_kill(&library, &disk, "careful", seed, time)).await.unwrap()
         };
         recorded.extend(said);
         undone += lose_power(&disk, &mut random);
-        let log: Arc<dyn EventLog> = Arc::new(open());
+        let log: Arc<dyn EventLog> = Arc::new(open(&disk));
         let oldest = log.bounds().await.unwrap().oldest.position;
         assert_eq!(oldest, Position::START);
         let events = read_all(&log, oldest, &Scope::ALL, 4000).await;
@@ -235,7 +280,7 @@ fn the_disk_loses_what_was_not_synced() {
     let disk = directory.path().join("disk");
     std::fs::create_dir(&disk).unwrap();
     drop(rusqlite::Connection::open(path_in(&disk)).unwrap());
-    let said = run_and_kill(&library, &disk, 1, true, Duration::from_millis(50));
+    let said = run_and_kill(&library, &disk, "careless", 1, Duration::from_millis(50));
     // Everything that was not synced is lost.
     let mut never =
         fastrand::Rng::with_seed((0..).find(|seed| fastrand::Rng::with_seed(*seed).usize(0..3) == 0).unwrap());
@@ -243,4 +288,23 @@ fn the_disk_loses_what_was_not_synced() {
     let connection = rusqlite::Connection::open(path_in(&disk)).unwrap();
     let kept: i64 = connection.query_row("SELECT count(*) FROM said", [], |row| row.get(0)).unwrap_or(0);
     assert!(usize::try_from(kept).unwrap() < said.len());
+}
+
+#[tokio::test]
+async fn a_full_disk_is_got_over_and_a_broken_one_closes_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let library = lossy_disk(directory.path());
+    let disk = directory.path().join("disk");
+    open(&disk).close().await;
+    let process = start(&library, &disk, "in trouble", 1);
+    let output = tokio::task::spawn_blocking(|| process.wait_with_output()).await.unwrap().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    lose_power(&disk, &mut fastrand::Rng::new());
+    let log = open(&disk);
+    let names: Vec<_> = said.lines().filter_map(|line| line.strip_prefix("recorded ")).collect();
+    assert_eq!(names.len(), 140);
+    for name in names {
+        assert!(log.find(&id(name)).await.unwrap().is_some());
+    }
 }

@@ -96,9 +96,11 @@ impl Writer {
                     break;
                 }
             }
+            let came = queued.len();
             let step = match self.handle(&mut queued) {
                 Ok(Flow::Stop) => break,
-                Ok(Flow::Continue) if trimming => self.trim(),
+                // As many go as came, at least: the file does not grow while there is something to let go.
+                Ok(Flow::Continue) if trimming => self.trim(came.max(TRIMMED_AT_ONCE)),
                 Ok(Flow::Continue) => Ok(()),
                 Err(error) => Err(error),
             };
@@ -158,9 +160,8 @@ impl Writer {
     }
 
     /// Lets go of a few, and looks again.
-    fn trim(&mut self) -> Result<(), rusqlite::Error> {
-        if let Due::Trim { recorded_before, over_size } = self.due {
-            let most = if over_size { MOST_PER_COMMIT } else { TRIMMED_AT_ONCE };
+    fn trim(&mut self, most: usize) -> Result<(), rusqlite::Error> {
+        if let Due::Trim { recorded_before } = self.due {
             match retention::trim(&self.connection, recorded_before, most) {
                 Ok(_) => self.due = self.look()?,
                 Err(ReadError::Sqlite(error)) if failure::severity(&error) == Severity::Log => return Err(error),
