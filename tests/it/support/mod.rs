@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod log;
+pub mod program;
 pub mod raw_grpc;
 pub mod silent_upstream;
 pub mod upstream;
