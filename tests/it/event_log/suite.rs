@@ -216,6 +216,7 @@ pub async fn refuses_what_comes_after_closing(place: &dyn Place) {
     assert_eq!(log.record(asked).await, Err(LogError::Closed));
     assert_eq!(log.read(Position::START, &Scope::ALL, 1).await, Err(LogError::Closed));
     assert_eq!(log.set_bookmark(Bookmark::SweptAt, at(1)).await, Err(LogError::Closed));
+    assert_eq!(log.lease(Duty::Resolve, Duration::from_secs(1)).await, Err(LogError::Closed));
     assert_eq!(cursor.next_batch(&mut Vec::new(), 1).await, gridgate::kyc::hub::Step::Closed);
     let closed_at = log.as_of();
     place.clock().advance(Duration::from_secs(60));
