@@ -4,14 +4,21 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod asking;
+mod canary;
 mod config;
 mod deadline;
 mod demo;
 mod event_log;
+mod faults;
+mod forward_compat;
 mod grid_client;
 mod program;
+mod published;
 mod readme;
 mod sandbox;
 mod server;
 mod support;
+mod validation;
 mod webhook;
+mod wire_requests;
+mod wire_responses;
