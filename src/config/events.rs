@@ -16,6 +16,8 @@ pub struct EventsConfig {
     pub log: Option<PathBuf>,
     /// How old a stream becomes, more or less.
     pub watch_max_age: Duration,
+    /// How often Grid is asked what has changed. `None`: never.
+    pub reconcile_interval: Option<Duration>,
 }
 
 /// How webhooks are taken.
@@ -41,10 +43,12 @@ pub(super) fn read(reader: &mut Reader, sandbox: bool) -> Option<EventsConfig> {
     let relay_url = if has_relay { reader.base_url(&settings::WEBHOOK_RELAY_URL).map(Some) } else { Some(None) };
     let log = if sandbox && !reader.is_set(&settings::EVENT_LOG) { Some(None) } else { log(reader) };
     let watch_max_age = reader.duration(&settings::WATCH_MAX_AGE);
+    let reconcile_interval = reader.duration_or_zero(&settings::RECONCILE_INTERVAL);
     Some(EventsConfig {
         webhook: WebhookConfig { addr: addr?, path: path?, public_keys: public_keys?, relay_url: relay_url? },
         log: log?,
         watch_max_age: watch_max_age?,
+        reconcile_interval: Some(reconcile_interval?).filter(|interval| !interval.is_zero()),
     })
 }
 

@@ -1,6 +1,5 @@
 //! Webhooks, the event log and what reads it, put together.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,14 +28,15 @@ pub(super) struct Events {
     log: Arc<dyn EventLog>,
     source: Arc<dyn CustomerSource>,
     lookup: Arc<Lookup>,
+    reconcile_interval: Option<Duration>,
     /// Keeps the directory of a temporary log, and removes it in the end.
     _directory: Option<TempDir>,
 }
 
 impl Events {
     /// Opens the log.
-    pub(super) async fn open(path: Option<PathBuf>, grid: &grid::Client) -> Result<Self, BindError> {
-        let (path, directory) = match path {
+    pub(super) async fn open(config: &EventsConfig, grid: &grid::Client) -> Result<Self, BindError> {
+        let (path, directory) = match config.log.clone() {
             Some(path) => (path, None),
             None => {
                 let directory =
@@ -51,7 +51,7 @@ impl Events {
         };
         let source: Arc<dyn CustomerSource> = Arc::new(GridSource(grid.clone()));
         let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::clone(&source)));
-        Ok(Self { log, source, lookup, _directory: directory })
+        Ok(Self { log, source, lookup, reconcile_interval: config.reconcile_interval, _directory: directory })
     }
 
     /// The service that answers from the log. Its streams say goodbye when `leaving` is cancelled.
@@ -78,13 +78,15 @@ impl Events {
     /// Keeps the log true, until `stop`: asks Grid about what is in doubt, and looks for what no webhook said.
     pub(super) async fn keep_true(&self, stop: CancellationToken) {
         let (resolver, _) = Resolver::new(Arc::clone(&self.log), Arc::clone(&self.source), ResolverSettings::default());
-        let (reconciler, _) = Reconciler::new(
-            Arc::clone(&self.log),
-            Arc::clone(&self.source),
-            Arc::new(SystemClock),
-            ReconcilerSettings::default(),
-        );
-        tokio::join!(resolver.run(stop.clone()), reconciler.run(stop));
+        tokio::join!(resolver.run(stop.clone()), self.reconcile(stop));
+    }
+
+    async fn reconcile(&self, stop: CancellationToken) {
+        let Some(recent_every) = self.reconcile_interval else { return };
+        let settings = ReconcilerSettings { recent_every, ..ReconcilerSettings::default() };
+        let (log, source) = (Arc::clone(&self.log), Arc::clone(&self.source));
+        let (reconciler, _) = Reconciler::new(log, source, Arc::new(SystemClock), settings);
+        reconciler.run(stop).await;
     }
 
     /// Finishes what was taken, and lets go of the store.

@@ -116,7 +116,7 @@ impl App {
 
         let stops = Stops::default();
         let reporter = HealthReporter::new();
-        let log = Events::open(events.log.clone(), &client).await?;
+        let log = Events::open(&events, &client).await?;
         let keys = events.webhook.public_keys.clone().or_else(|| sandbox.as_ref().and_then(OwnSandbox::public_key));
         let door = match (keys, webhook_port) {
             (Some(keys), Some((listener, _))) => Some((log.door(&events, &keys)?, listener)),

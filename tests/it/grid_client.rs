@@ -162,6 +162,9 @@ fn any_success() -> Value {
         ("status", json!("PENDING")),
         ("jobId", json!("Job:1")),
         ("verificationStatus", json!("IN_PROGRESS")),
+        ("kycUrl", json!("https://kyc.example/onboard/1")),
+        ("version", json!("V1")),
+        ("url", json!("https://terms.example/v1")),
         ("data", json!([])),
     ] {
         answer[name] = value;

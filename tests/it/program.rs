@@ -41,6 +41,7 @@ async fn serve_with_a_waiting_call(more: &[&str]) -> Waiting {
         ("GRIDGATE_GRPC_ADDR", "127.0.0.1:0"),
         ("GRIDGATE_ADMIN_ADDR", "127.0.0.1:0"),
         ("GRIDGATE_EVENT_LOG", "temporary"),
+        ("GRIDGATE_RECONCILE_INTERVAL", "0s"),
     ];
     let mut program = Program::start(&[&["serve"], more].concat(), &env);
     let addresses = program.json_line().await;

@@ -67,3 +67,14 @@ pub const WATCH_MAX_AGE: Setting = Setting {
     doc: "How old a WatchKycStatus stream becomes, more or less, before it is told to reconnect, so that streams spread \
           over replicas. Up to a tenth less, by chance.",
 };
+
+/// How often Grid is asked what has changed.
+pub const RECONCILE_INTERVAL: Setting = Setting {
+    key: "reconcile.interval",
+    env: "GRIDGATE_RECONCILE_INTERVAL",
+    flag: Some("reconcile-interval"),
+    default: Some("60s"),
+    kind: Kind::Duration,
+    doc: "How often Grid is asked which customers have changed, to find what no webhook said (`HOLD`, and webhooks that \
+          were lost). `0s`: never, and then those are missed.",
+};

@@ -269,7 +269,8 @@ async fn what_was_said_to_be_recorded_survives_a_power_failure() {
             .unwrap();
         assert_eq!(check, "ok", "seed {seed}, round {round}");
     }
-    assert!(undone > 0, "there was always something that was not synced");
+    // How much was not synced is chance; that unsynced writes are lost at all is the next test's matter.
+    eprintln!("seed {seed}: {undone} writes were undone");
 }
 
 /// Without this, the test above might pass because nothing is ever lost.

@@ -22,6 +22,8 @@ pub fn free_ports() -> Sources {
         .with(&settings::SANDBOX_ADDR, "127.0.0.1:0")
         .with(&settings::WEBHOOK_ADDR, "127.0.0.1:0")
         .with(&settings::EVENT_LOG, "temporary")
+        // Upstreams count their requests.
+        .with(&settings::RECONCILE_INTERVAL, "0s")
 }
 
 impl TestApp {
