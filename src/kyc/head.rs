@@ -123,11 +123,11 @@ pub struct Head {
     pub last_event: Position,
     /// The observation that made it so.
     pub observation: ObservationId,
-    /// Where that observation came from; see [`Origin::word`].
+    /// Where that observation came from; see [`Origin::word`](super::event::Origin::word).
     pub source: &'static str,
     /// When the status was seen.
     pub seen: Seen,
-    /// When that change happened; see [`Event::happened_at`].
+    /// When that change happened; see [`Event::happened_at`](super::event::Event::happened_at).
     pub changed_at: Timestamp,
     /// When that change was recorded.
     pub recorded_at: Timestamp,

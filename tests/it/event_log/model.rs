@@ -247,6 +247,12 @@ pub async fn play(place: &dyn Place, history: &[Op]) {
     let oldest = log.bounds().await.unwrap().oldest;
     model.check(&read_all(&log, oldest.position, &Scope::ALL, 7).await, &all_heads(&log, &Scope::ALL, 2).await);
     for client in &mut clients {
+        let seen = |event: &&Event| {
+            client.scope.includes(&event.observation.customer, event.observation.platform_customer.as_ref())
+        };
+        let expected: Vec<_> = model.events[model.gone..].iter().filter(seen).collect();
+        let listed = read_all(&log, oldest.position, &client.scope, 5).await;
+        assert_eq!(listed.iter().map(|event| event.as_ref()).collect::<Vec<_>>(), expected);
         while !client.take(&log, 3).await {}
         model.check_client(client);
     }

@@ -196,8 +196,10 @@ impl Writer {
                     self.shared.heads.commit(key, head);
                 }
                 self.end = end;
-                self.recorded_at = if events.is_empty() { self.recorded_at } else { now };
-                Some(self.shared.hub.publish(events, end))
+                if !events.is_empty() {
+                    self.recorded_at = now;
+                }
+                (!events.is_empty()).then(|| self.shared.hub.publish(events, end))
             }
             Err(error) => {
                 tracing::error!(%error, "a batch of events could not be committed");
@@ -256,7 +258,9 @@ impl Writer {
                     replies.push((reply, result));
                 }
                 Command::Write(write) if lost.is_none() => finishes.push(write(&self.connection)),
-                Command::SaveAnswer(key) if lost.is_none() => save_answer(&self.connection, &self.shared, &key)?,
+                Command::SaveAnswer(key) if lost.is_none() => {
+                    lost = save_answer(&self.connection, &self.shared, &key).err();
+                }
                 // Dropping it tells whoever waits.
                 Command::Write(_) | Command::SaveAnswer(_) => {}
                 Command::Maintain(_) | Command::Checkpoint | Command::Fail(_) | Command::Close => {}
