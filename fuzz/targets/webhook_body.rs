@@ -21,7 +21,8 @@ fuzz_target!(|body: &[u8]| {
     let webhook = received.verify(&GRID.keys).expect("a good signature");
     let Ok(Delivery { id, webhook_type, timestamp: _, content }) = parse(&webhook) else { return };
     assert!(!id.as_str().is_empty() && !webhook_type.as_str().is_empty());
-    let about_kyc = webhook_type.as_str().starts_with("CUSTOMER.") || webhook_type.as_str().starts_with("VERIFICATION.");
+    let about_kyc =
+        webhook_type.as_str().starts_with("CUSTOMER.") || webhook_type.as_str().starts_with("VERIFICATION.");
     match content {
         Content::Status { observation, type_disagrees: _ } => {
             assert!(about_kyc);
@@ -34,7 +35,8 @@ fuzz_target!(|body: &[u8]| {
         Content::Unreadable(unreadable) => {
             assert!(about_kyc);
             assert!(unreadable.field_names.len() <= 100);
-            let plain = |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.[]?".contains(&byte));
+            let plain =
+                |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.[]?".contains(&byte));
             assert!(unreadable.field_names.iter().all(plain), "{:?}", unreadable.field_names);
         }
         Content::Test | Content::BulkUpload | Content::Other => assert!(!about_kyc),
