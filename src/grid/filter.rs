@@ -5,12 +5,20 @@ use jiff::Timestamp;
 use super::model::{CustomerType, VerificationStatus};
 
 /// A page of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PageRequest {
     /// At most so many rows, 1 to 100 (Grid's own limits).
     pub limit: u32,
     /// Where the page starts: the `next_cursor` of the page before. Absent: at the beginning.
     pub cursor: Option<String>,
+}
+
+/// Without the cursor: it is opaque, and nobody knows what is in it.
+impl std::fmt::Debug for PageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { limit, cursor } = self;
+        f.debug_struct("PageRequest").field("limit", limit).field("continues", &cursor.is_some()).finish()
+    }
 }
 
 /// Which customers to list: every filter of `GET /customers`. What is absent does not narrow.

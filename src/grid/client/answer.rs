@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::header::{DATE, RETRY_AFTER};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
 use super::scrub::Scrubber;
@@ -31,8 +31,14 @@ pub(in crate::grid) enum Misread {
 }
 
 impl Answer {
-    /// The body as JSON.
+    /// The body as JSON: always an object, since serde would read a list as a struct whose fields are all there may be.
     pub(in crate::grid) fn json<T: DeserializeOwned>(&self) -> Result<T, Misread> {
+        if self.body().trim_ascii_start().first() != Some(&b'{') {
+            return Err(match serde_json::from_slice::<IgnoredAny>(self.body()) {
+                Ok(IgnoredAny) => Misread::Unfit("JSON, but no object".to_owned()),
+                Err(_) => Misread::Garbled("no JSON".to_owned()),
+            });
+        }
         serde_json::from_slice(self.body()).map_err(|error| {
             // The error's own words would quote the answer.
             let place = format!("line {}, column {}", error.line(), error.column());

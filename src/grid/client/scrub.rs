@@ -19,11 +19,10 @@ const MASK: &str = "…";
 const MIN_CHARS: usize = 3;
 
 /// Ids, and what belongs to lists rather than to customers.
-const IDS: [&str; 8] = [
+const IDS: [&str; 7] = [
     "customerId",
     "platformCustomerId",
     "documentHolder",
-    "cursor",
     "limit",
     "isIncludingDeleted",
     "verificationStatus",

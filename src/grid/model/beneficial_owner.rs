@@ -49,16 +49,15 @@ redacted_debug!(PersonalInfo {});
 
 /// An owner as Grid answers it.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub struct BeneficialOwner {
     /// Grid's id.
-    #[serde(deserialize_with = "null_as_default")]
     pub id: String,
     /// The business.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub customer_id: String,
     /// Roles, such as `UBO` or `DIRECTOR`.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub roles: Vec<String>,
     /// Share in the business, 0 to 100.
     pub ownership_percentage: Option<i32>,
@@ -67,10 +66,10 @@ pub struct BeneficialOwner {
     /// Status of the person's KYC.
     pub kyc_status: Option<KycStatus>,
     /// When it was created.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
     pub created_at: Option<Timestamp>,
     /// When it was last updated.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
     pub updated_at: Option<Timestamp>,
 }
 redacted_debug!(BeneficialOwner { id, customer_id, kyc_status, updated_at });

@@ -80,11 +80,12 @@ redacted_debug!(EndUserTermsConsent { terms_version });
 
 /// The End User Terms in force.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub struct EndUserTerms {
     /// The version, such as `V1`.
     pub version: String,
     /// Where Grid hosts this version.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub url: String,
 }
 
@@ -95,12 +96,12 @@ pub struct EndUserTerms {
 #[serde(rename_all = "camelCase")]
 pub struct Customer {
     /// Grid's id.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub id: String,
     /// The platform's id; several customers can share one.
     #[serde(default, deserialize_with = "null_as_default")]
     pub platform_customer_id: String,
     /// Person or business.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub customer_type: CustomerType,
     /// The recorded acceptance of the terms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -307,14 +308,14 @@ redacted_debug!(CustomerInput { customer_type, platform_customer_id });
 
 /// What `PATCH /customers/{id}` answers with 202: something the customer's wallet has to sign first.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub struct SignedRequestChallenge {
     /// The exact text to sign. It repeats the new email address or phone number.
     pub payload_to_sign: String,
     /// To be echoed in the `Request-Id` header of the signed retry.
     pub request_id: String,
     /// When the challenge ends.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
     pub expires_at: Option<Timestamp>,
 }
 redacted_debug!(SignedRequestChallenge { request_id, expires_at });

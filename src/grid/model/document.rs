@@ -19,16 +19,15 @@ open_enum! {
 
 /// A document as Grid answers it. The file itself never comes back.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub struct Document {
     /// Grid's id.
-    #[serde(deserialize_with = "null_as_default")]
     pub id: String,
     /// The customer or beneficial owner it belongs to.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub document_holder: String,
     /// Type, such as `PASSPORT`.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub document_type: String,
     /// Side of a two-sided document.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,10 +45,10 @@ pub struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_name: Option<String>,
     /// When it was uploaded.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
     pub created_at: Option<Timestamp>,
     /// When it was last changed.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
     pub updated_at: Option<Timestamp>,
 }
 redacted_debug!(Document { id, document_holder, document_type, updated_at });

@@ -28,6 +28,7 @@ pub struct ImportJobAccepted {
     /// The job's id.
     pub job_id: String,
     /// `PENDING` or `PROCESSING`.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub status: ImportJobStatus,
 }
 
@@ -36,9 +37,9 @@ pub struct ImportJobAccepted {
 #[serde(rename_all = "camelCase")]
 pub struct ImportJob {
     /// The job's id.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub id: String,
     /// How far it is.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub status: ImportJobStatus,
     /// Counts of rows.
     #[serde(default, deserialize_with = "null_as_default")]
@@ -56,12 +57,16 @@ pub struct ImportJob {
 #[serde(rename_all = "camelCase", default)]
 pub struct ImportProgress {
     /// Rows in the file.
+    #[serde(deserialize_with = "null_as_default")]
     pub total: u64,
     /// Rows looked at so far.
+    #[serde(deserialize_with = "null_as_default")]
     pub processed: u64,
     /// Rows that became customers.
+    #[serde(deserialize_with = "null_as_default")]
     pub successful: u64,
     /// Rows that did not.
+    #[serde(deserialize_with = "null_as_default")]
     pub failed: u64,
 }
 

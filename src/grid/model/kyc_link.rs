@@ -7,26 +7,26 @@ use super::redact::redacted_debug;
 use super::serde_as::{lenient_time, null_as_default};
 
 /// The body of `POST /customers/{id}/kyc-link`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KycLinkRequest {
     /// Where the applicant is sent afterwards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect_uri: Option<String>,
 }
+redacted_debug!(KycLinkRequest {});
 
 /// A single-use link. Whoever has it can play the applicant, so Debug shows neither link nor token.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub struct KycLink {
     /// Where to send the applicant.
-    #[serde(deserialize_with = "null_as_default")]
     pub kyc_url: String,
     /// When the link ends.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
     pub expires_at: Option<Timestamp>,
     /// Who verifies, such as `SUMSUB`.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub provider: String,
     /// For embedding the provider's SDK instead, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]

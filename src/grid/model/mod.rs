@@ -2,7 +2,8 @@
 //!
 //! Three rules hold everywhere here, because Grid may add fields and enum values at any time:
 //! unknown fields are ignored, a word outside a known vocabulary is kept as [`Other`](CustomerType::Other)
-//! and never fails a message, and a field Grid left out (or sent as `null`) is simply absent.
+//! and never fails a message, and a field Grid left out (or sent as `null`) is simply absent. Only what makes an answer
+//! that answer has to be there: the id of a resource, the rows of a list, the address of a link.
 //! Types that carry personal data have a [`Debug`](std::fmt::Debug) that names ids and statuses only.
 
 mod beneficial_owner;
@@ -38,14 +39,14 @@ pub use webhook::{TestWebhookResult, Webhook};
 use serde::{Deserialize, Serialize};
 
 /// One page of a list answer (`data`, `hasMore`, `nextCursor`, `totalCount`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
 pub struct Page<T> {
     /// The rows of this page.
-    #[serde(default = "Vec::new")]
+    #[serde(deserialize_with = "serde_as::null_as_default")]
     pub data: Vec<T>,
     /// Whether another page follows.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "serde_as::null_as_default")]
     pub has_more: bool,
     /// Where the next page starts; present when `has_more`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,4 +54,16 @@ pub struct Page<T> {
     /// How many rows match in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_count: Option<u64>,
+}
+
+/// Without the cursor: it is opaque, and nobody knows what is in it.
+impl<T: std::fmt::Debug> std::fmt::Debug for Page<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { data, has_more, next_cursor: _, total_count } = self;
+        f.debug_struct("Page")
+            .field("data", data)
+            .field("has_more", has_more)
+            .field("total_count", total_count)
+            .finish_non_exhaustive()
+    }
 }

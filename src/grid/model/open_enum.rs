@@ -34,6 +34,13 @@ macro_rules! open_enum {
             }
         }
 
+        /// No word at all: what is made of an answer that leaves it out.
+        impl Default for $name {
+            fn default() -> Self {
+                Self::Other(String::new())
+            }
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())

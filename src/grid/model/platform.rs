@@ -68,5 +68,6 @@ pub struct CounterpartyField {
     #[serde(deserialize_with = "null_as_default")]
     pub name: String,
     /// Whether it must be there.
+    #[serde(deserialize_with = "null_as_default")]
     pub mandatory: bool,
 }

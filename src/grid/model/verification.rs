@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::open_enum::open_enum;
+use super::redact::redacted_debug;
 use super::serde_as::{lenient_time, null_as_default};
 
 open_enum! {
@@ -37,12 +38,12 @@ pub struct VerificationRequest {
 #[serde(rename_all = "camelCase")]
 pub struct Verification {
     /// Grid's id.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub id: String,
     /// The customer being verified.
     #[serde(default, deserialize_with = "null_as_default")]
     pub customer_id: String,
     /// How far it is.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub verification_status: VerificationStatus,
     /// What stands in the way.
     #[serde(default, deserialize_with = "null_as_default")]
@@ -56,7 +57,7 @@ pub struct Verification {
 }
 
 /// One thing that stands in the way of a verification.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VerificationError {
     /// The customer, beneficial owner or document that has the problem.
@@ -75,3 +76,4 @@ pub struct VerificationError {
     #[serde(deserialize_with = "null_as_default")]
     pub reason: String,
 }
+redacted_debug!(VerificationError { resource_id, error_type, field, accepted_document_types });
