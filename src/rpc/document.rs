@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::error::required_id;
 use super::page::Listed;
-use super::upload::{self, Part, Upload, UploadMemory};
+use super::upload::{self, Kind, Part, Upload, UploadMemory};
 use super::{Error, Violations, call, open_enum, page, timestamp};
 use crate::grid::model;
 use crate::grid::{Client, DocumentFile};
@@ -37,8 +37,7 @@ impl DocumentService for Documents {
         request: Request<Streaming<pb::UploadDocumentRequest>>,
     ) -> Result<Response<pb::UploadDocumentResponse>, Status> {
         let call = call::of(&request);
-        let Upload { metadata, content, kind, memory: _held } =
-            upload::collect(request.into_inner(), &self.memory).await?;
+        let Upload { metadata, content, memory: _held } = upload::collect(request.into_inner(), &self.memory).await?;
         let pb::UploadDocumentMetadata {
             document_holder,
             document_type,
@@ -51,7 +50,8 @@ impl DocumentService for Documents {
         let mut violations = Violations::default();
         let holder = violations.id("metadata.document_holder", &document_holder);
         let side = open_enum::read::<pb::DocumentSide>("metadata.side", side, &mut violations).word();
-        let holder = violations.finish(holder)?;
+        let kind = Kind::read(&content, &mut violations);
+        let (holder, kind) = violations.finish(holder.zip(kind))?;
         let document_holder = Some(holder.as_str().to_owned());
         let fields =
             model::DocumentFields { document_holder, document_type, side, country, document_number, issuing_authority };
@@ -66,8 +66,7 @@ impl DocumentService for Documents {
         request: Request<Streaming<pb::ReplaceDocumentRequest>>,
     ) -> Result<Response<pb::ReplaceDocumentResponse>, Status> {
         let call = call::of(&request);
-        let Upload { metadata, content, kind, memory: _held } =
-            upload::collect(request.into_inner(), &self.memory).await?;
+        let Upload { metadata, content, memory: _held } = upload::collect(request.into_inner(), &self.memory).await?;
         let pb::ReplaceDocumentMetadata {
             document_id,
             document_type,
@@ -80,7 +79,8 @@ impl DocumentService for Documents {
         let mut violations = Violations::default();
         let id = violations.id("metadata.document_id", &document_id);
         let side = open_enum::read::<pb::DocumentSide>("metadata.side", side, &mut violations).word();
-        let id = violations.finish(id)?;
+        let kind = Kind::read(&content, &mut violations);
+        let (id, kind) = violations.finish(id.zip(kind))?;
         let document_holder = None;
         let fields =
             model::DocumentFields { document_holder, document_type, side, country, document_number, issuing_authority };
@@ -125,7 +125,7 @@ impl DocumentService for Documents {
     }
 }
 
-fn file(content: Bytes, kind: upload::Kind, name: Option<String>) -> DocumentFile {
+fn file(content: Bytes, kind: Kind, name: Option<String>) -> DocumentFile {
     let file_name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| kind.file_name().to_owned());
     DocumentFile { file_name, media_type: kind.media_type(), content }
 }

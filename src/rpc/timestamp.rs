@@ -6,6 +6,9 @@ use super::Violations;
 
 const NANOS_PER_SECOND: i32 = 1_000_000_000;
 
+/// 0001-01-01T00:00:00Z, the first instant that there is (timestamp.proto), in seconds from 1970.
+const FIRST_SECOND: i64 = -62_135_596_800;
+
 /// An instant as the API has it. Its nanoseconds count forward, also before 1970 (timestamp.proto).
 pub(super) fn to_pb(time: Timestamp) -> prost_types::Timestamp {
     let (seconds, nanos) = (time.as_second(), time.subsec_nanosecond());
@@ -23,7 +26,8 @@ pub(super) fn from_pb(
     violations: &mut Violations,
 ) -> Option<Timestamp> {
     let prost_types::Timestamp { seconds, nanos } = time?;
-    let read = if (0..NANOS_PER_SECOND).contains(&nanos) { Timestamp::new(seconds, nanos).ok() } else { None };
+    let in_range = seconds >= FIRST_SECOND && (0..NANOS_PER_SECOND).contains(&nanos);
+    let read = if in_range { Timestamp::new(seconds, nanos).ok() } else { None };
     if read.is_none() {
         violations.add(field, "is not a valid timestamp: years 0001 to 9999, nanos 0 to 999999999");
     }
@@ -53,7 +57,7 @@ mod tests {
 
     #[test]
     fn what_is_no_instant_is_named() {
-        for (seconds, nanos) in [(i64::MAX, 0), (i64::MIN, 0), (0, -1), (0, NANOS_PER_SECOND)] {
+        for (seconds, nanos) in [(i64::MAX, 0), (i64::MIN, 0), (FIRST_SECOND - 1, 0), (0, -1), (0, NANOS_PER_SECOND)] {
             let mut violations = Violations::default();
             assert_eq!(
                 from_pb("created_after", Some(prost_types::Timestamp { seconds, nanos }), &mut violations),

@@ -45,7 +45,6 @@ pub(super) trait Part {
 pub(super) struct Upload<M> {
     pub(super) metadata: M,
     pub(super) content: Bytes,
-    pub(super) kind: Kind,
     /// The memory that `content` holds, given back when this is dropped: keep it as long as that.
     pub(super) memory: Option<OwnedSemaphorePermit>,
 }
@@ -70,11 +69,7 @@ pub(super) async fn collect<P: Part>(
         collected.add(chunk)?;
     }
     let (content, memory) = collected.finish();
-    let kind = Kind::of(&content).ok_or_else(|| {
-        let found = if content.is_empty() { "the file is empty" } else { "its bytes are none of these" };
-        Violations::of("chunk", format!("the file must be a PDF, JPEG or PNG; {found}"))
-    })?;
-    Ok(Upload { metadata, content, kind, memory })
+    Ok(Upload { metadata, content, memory })
 }
 
 struct Collected<'a> {
@@ -126,6 +121,16 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// Tells what a document is, noting one that Grid does not take.
+    pub(super) fn read(content: &[u8], violations: &mut Violations) -> Option<Self> {
+        let kind = Self::of(content);
+        if kind.is_none() {
+            let found = if content.is_empty() { "the file is empty" } else { "its bytes are none of these" };
+            violations.add("chunk", format!("the file must be a PDF, JPEG or PNG; {found}"));
+        }
+        kind
+    }
+
     fn of(content: &[u8]) -> Option<Self> {
         let head = content.get(..PDF_HEADER_WITHIN.min(content.len())).unwrap_or_default();
         if content.starts_with(b"\x89PNG\r\n\x1a\n") {

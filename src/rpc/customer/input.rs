@@ -25,7 +25,9 @@ pub(super) fn create(request: pb::CreateCustomerRequest, violations: &mut Violat
         pb::create_customer_request::Details::Individual(_) => model::CustomerType::Individual,
         pb::create_customer_request::Details::Business(_) => model::CustomerType::Business,
     });
-    let mut input = empty(customer_type_of(customer_type, said, "details", violations)?);
+    let customer_type = customer_type_of(customer_type, said, "details", violations);
+    let end_user_terms_consent = consent(end_user_terms_consent, "end_user_terms_consent", violations);
+    let mut input = empty(customer_type?);
     input.platform_customer_id = platform_customer_id;
     input.region = region;
     let emptied = Emptied::default();
@@ -33,7 +35,7 @@ pub(super) fn create(request: pb::CreateCustomerRequest, violations: &mut Violat
     input.email = email;
     input.phone_number = phone_number;
     input.uma_address = uma_address;
-    input.end_user_terms_consent = consent(end_user_terms_consent, "end_user_terms_consent", violations);
+    input.end_user_terms_consent = end_user_terms_consent;
     input.address = address.map(Into::into);
     match details {
         Some(pb::create_customer_request::Details::Individual(person)) => individual(person, &emptied, &mut input),
@@ -59,12 +61,13 @@ pub(super) fn update(
     let Masked { message, emptied } = field_mask::apply("gridgate.v1.CustomerUpdate", customer, mask, violations);
     let pb::CustomerUpdate { currencies, email, phone_number, uma_address, end_user_terms_consent, address, details } =
         message;
+    let end_user_terms_consent = consent(end_user_terms_consent, "customer.end_user_terms_consent", violations);
     let mut input = empty(customer_type?);
     input.currencies = emptied.list("currencies", currencies);
     input.email = email;
     input.phone_number = phone_number;
     input.uma_address = uma_address;
-    input.end_user_terms_consent = consent(end_user_terms_consent, "customer.end_user_terms_consent", violations);
+    input.end_user_terms_consent = end_user_terms_consent;
     input.address = address.map(Into::into);
     match details {
         Some(pb::customer_update::Details::Individual(person)) => individual(person, &emptied, &mut input),
