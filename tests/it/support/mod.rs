@@ -1,10 +1,19 @@
 //! What the tests of several subjects share.
 
+pub mod api;
 pub mod app;
+pub mod details;
+pub mod diff;
+pub mod equivalent;
+pub mod errors_doc;
+pub mod gateway;
 pub mod log;
+pub mod multipart;
 pub mod program;
 pub mod raw_grpc;
+pub mod samples;
 pub mod silent_upstream;
+pub mod stage;
 pub mod upstream;
 
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use super::soon;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -26,8 +27,14 @@ pub struct Ended {
 impl Program {
     /// Starts it with these arguments, and with these variables as its whole environment.
     pub fn start(args: &[&str], env: &[(&str, &str)]) -> Program {
+        Program::start_in(Path::new("."), args, env)
+    }
+
+    /// The same, in this directory.
+    pub fn start_in(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Program {
         let mut child = Command::new(env!("CARGO_BIN_EXE_gridgate"))
             .args(args)
+            .current_dir(directory)
             .env_clear()
             .envs(env.iter().copied())
             .stdin(Stdio::null())

@@ -234,14 +234,29 @@ impl Upstream {
         self.shared.script().received.clear();
     }
 
+    /// Every complete request so far, which are then forgotten.
+    pub fn take_requests(&self) -> Vec<Received> {
+        std::mem::take(&mut self.shared.script().received)
+    }
+
     /// How many connections have been opened.
     pub fn connections(&self) -> usize {
         self.shared.events.borrow().connections
     }
 
+    /// How many requests have been received, forgotten ones too.
+    pub fn received(&self) -> usize {
+        self.shared.events.borrow().received
+    }
+
     /// Waits until so many requests have been received.
     pub async fn wait_for_requests(&self, count: usize) {
         self.wait_until("requests", |events| events.received >= count).await;
+    }
+
+    /// Waits until so many connections have been opened.
+    pub async fn wait_for_connections(&self, count: usize) {
+        self.wait_until("connections", |events| events.connections >= count).await;
     }
 
     /// Waits until the client has closed so many connections in the middle of a request or before its answer.

@@ -1,0 +1,8 @@
+//! What callers say reaches Grid, all of it, as Grid's own JSON.
+
+mod bodies;
+mod coverage;
+mod customers;
+mod headers;
+mod masks;
+mod uploads;
