@@ -1,0 +1,215 @@
+//! Grid may add fields, words and error codes at any time, and leave out what it used to say. No call fails of it.
+
+use serde_json::{Value, json};
+use tonic::Code;
+
+use crate::support::api::{RPCS, Repeat, Rpc, Sends};
+use crate::support::details::Details;
+use crate::support::diff::differences;
+use crate::support::samples;
+use crate::support::stage::Stage;
+use crate::support::upstream::Reply;
+use crate::support::{equivalent, errors_doc};
+
+/// A word that is in none of Grid's vocabularies.
+const NEW_WORD: &str = "A_WORD_OF_TOMORROW";
+
+/// Checks that what Grid answers now comes back as `known` would, the part of it that this version knows.
+async fn comes_back_as(stage: &Stage, rpc: &Rpc, answer: &Value, known: &Value, what: &str) {
+    stage.answers(rpc, answer);
+    let got = stage.call(rpc, &samples::sent_by(rpc.name)).await;
+    let got = got.unwrap_or_else(|status| panic!("{}, {what}: {status:?}", rpc.name));
+    let expected = equivalent::answer(rpc, known).message;
+    let json = |message| serde_json::to_value(message).unwrap();
+    let differences = differences(&json(&expected), &json(&got));
+    assert!(differences.is_empty(), "{}, {what}: {differences:#?}", rpc.name);
+}
+
+/// Everything that Grid answers, whole.
+fn full_answers() -> impl Iterator<Item = (&'static Rpc, Value)> {
+    samples::answered().into_iter().map(|(name, answer)| (Rpc::named(name), answer))
+}
+
+/// Each kind of answer once, for what is tried with every field of it: RPCs that answer the same, do so by the same code.
+fn kinds_of_answers() -> Vec<(&'static Rpc, Value)> {
+    let mut kinds: Vec<(&Rpc, Value)> = Vec::new();
+    for (rpc, answer) in full_answers() {
+        let is_new = |known: &(&Rpc, Value)| (known.0.answered(), &known.1) != (rpc.answered(), &answer);
+        if kinds.iter().all(is_new) {
+            kinds.push((rpc, answer));
+        }
+    }
+    kinds
+}
+
+#[tokio::test]
+async fn fields_that_nobody_has_heard_of_are_ignored() {
+    let stage = Stage::start().await;
+    for (rpc, answer) in full_answers() {
+        let mut extended = answer.clone();
+        extend(&mut extended);
+        comes_back_as(&stage, rpc, &extended, &answer, "with new fields").await;
+    }
+}
+
+#[tokio::test]
+async fn words_that_nobody_has_heard_of_are_passed_on() {
+    let stage = Stage::start().await;
+    let mut enums = 0;
+    for (rpc, answer) in kinds_of_answers().into_iter().filter(|(rpc, _)| rpc.sends != Sends::Query) {
+        for leaf in equivalent::answer(rpc, &answer).placed {
+            if !(leaf.is_enum || leaf.is_text) {
+                continue;
+            }
+            let mut changed = answer.clone();
+            *changed.pointer_mut(&leaf.pointer).unwrap() = json!(NEW_WORD);
+            let expected = serde_json::to_string(&equivalent::answer(rpc, &changed).message).unwrap();
+            assert!(expected.contains(NEW_WORD), "{}: the word for {} is lost", rpc.name, leaf.grid);
+            enums += usize::from(leaf.is_enum);
+            comes_back_as(&stage, rpc, &changed, &changed, &leaf.grid).await;
+        }
+    }
+    assert!(enums > 10, "the samples have enums");
+}
+
+#[tokio::test]
+async fn what_grid_leaves_out_or_says_as_null_is_absent() {
+    let stage = Stage::start().await;
+    for (rpc, answer) in kinds_of_answers() {
+        let mut pointers = Vec::new();
+        // The rows of lists are answers of other RPCs.
+        fields(&answer, if rpc.sends == Sends::Query { 1 } else { usize::MAX }, "", &mut pointers);
+        // Counts that are not there are zero.
+        let optional = |pointer: &String| pointer != "/progress" && !is_identity(rpc, pointer);
+        for pointer in pointers.into_iter().filter(optional) {
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            let mut without = answer.clone();
+            without.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name);
+            comes_back_as(&stage, rpc, &without, &without, &format!("without {pointer}")).await;
+            let mut null = answer.clone();
+            *null.pointer_mut(&pointer).unwrap() = Value::Null;
+            comes_back_as(&stage, rpc, &null, &without, &format!("{pointer} null")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_what_makes_it_one_can_t_be_understood() {
+    let stage = Stage::start().await;
+    for (rpc, answer) in kinds_of_answers() {
+        for name in answer.as_object().unwrap().keys().filter(|name| is_identity(rpc, &format!("/{name}"))) {
+            let mut without = answer.clone();
+            without.as_object_mut().unwrap().remove(name);
+            stage.answers(rpc, &without);
+            let status = stage.call(rpc, &samples::sent_by(rpc.name)).await.unwrap_err();
+            let reason = if rpc.repeat == Repeat::Read { "GRID_UNREADABLE" } else { "OUTCOME_UNKNOWN" };
+            assert_eq!(Details::of(&status).reason, reason, "{} without {name}", rpc.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_status_of_success_that_nobody_has_heard_of_is_a_success() {
+    let stage = Stage::start().await;
+    for (rpc, answer) in full_answers().filter(|(rpc, _)| rpc.name != "UpdateCustomer") {
+        for status in [200, 201, 202, 203, 207] {
+            stage.on(rpc, Reply::json(status, answer.clone()));
+            let got = stage.call(rpc, &samples::sent_by(rpc.name)).await;
+            assert!(got.is_ok(), "{} answered with {status}: {got:?}", rpc.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn error_codes_that_nobody_has_heard_of_are_passed_on() {
+    let stage = Stage::start().await;
+    for rpc in RPCS {
+        for status in [400, 402, 403, 404, 409, 418, 422, 451, 499, 501, 599] {
+            let error = json!({
+                "status": status, "code": NEW_WORD, "message": "new", "severity": 9, "hint": ["x"],
+                "details": { "shape": { "of": "tomorrow" }, "errors": [{ "constraint": { "shade": "blue" }, "since": 1 }] },
+            });
+            stage.on(rpc, Reply::json(status, error));
+            let got = stage.call(rpc, &samples::sent_by(rpc.name)).await.unwrap_err();
+            let details = Details::of(&got);
+            assert_eq!(
+                got.code(),
+                errors_doc::code_of_refusal(rpc.name, status, Some(NEW_WORD)),
+                "{} {status}",
+                rpc.name
+            );
+            assert_eq!((details.domain.as_str(), details.reason.as_str()), ("grid.lightspark.com", NEW_WORD));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_in_no_known_shape_is_still_an_error_of_its_status() {
+    let stage = Stage::start().await;
+    let shapes = [
+        json!({}),
+        json!(null),
+        json!("no"),
+        json!([1, 2]),
+        json!({ "error": { "code": "NESTED" } }),
+        json!({ "status": "400", "code": 17, "message": ["no"], "details": "none" }),
+        json!({ "code": null, "message": null, "details": null }),
+        json!({ "code": "has spaces, and is a sentence", "details": { "errors": null } }),
+        json!({ "details": { "errors": [{ "field": 1, "message": 2, "constraint": [] }, null, "x"] } }),
+    ];
+    for rpc in RPCS {
+        for shape in &shapes {
+            stage.on(rpc, Reply::json(404, shape.clone()));
+            let got = stage.call(rpc, &samples::sent_by(rpc.name)).await.unwrap_err();
+            let details = Details::of(&got);
+            assert_eq!(got.code(), Code::NotFound, "{}: {shape}", rpc.name);
+            assert_eq!((details.domain.as_str(), details.reason.as_str()), ("gridgate", "GRID_ERROR"), "{shape}");
+            assert_eq!(details.metadata["http_status"], "404");
+        }
+    }
+}
+
+/// Fields without which an answer is none: a success that is not about the thing may come from anywhere.
+fn is_identity(rpc: &Rpc, pointer: &str) -> bool {
+    let is_owner = |pointer: &str| pointer.starts_with("/beneficialOwners/") && pointer.ends_with("/id");
+    let is_id =
+        matches!(pointer, "/id" | "/jobId" | "/kycUrl" | "/version" | "/data") && rpc.name != "GetPlatformConfig";
+    is_id || is_owner(pointer)
+}
+
+/// Adds fields to every object.
+fn extend(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            // The details of an import's error are passed on as they are, whatever is in them.
+            fields.iter_mut().filter(|(name, _)| *name != "details").for_each(|(_, value)| extend(value));
+            fields.insert("zz_new".to_owned(), json!({ "deep": [1, { "er": null }], "kycStatus": 5 }));
+            fields.insert("Status".to_owned(), json!(1e300));
+            fields.insert(String::new(), json!("nameless"));
+        }
+        Value::Array(items) => items.iter_mut().for_each(extend),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Pointers to all fields of all objects, down to this depth.
+fn fields(value: &Value, depth: usize, at: &str, pointers: &mut Vec<String>) {
+    match value {
+        _ if depth == 0 => {}
+        Value::Object(object) => {
+            for (name, value) in object {
+                let at = format!("{at}/{name}");
+                // What is in the details of an import's error is passed on as it is.
+                let depth = if name == "details" { 1 } else { depth };
+                fields(value, depth - 1, &at, pointers);
+                pointers.push(at);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                fields(item, depth - 1, &format!("{at}/{index}"), pointers);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
