@@ -2,12 +2,19 @@
 // Clippy's exemption for tests covers test functions, not what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod canary;
 mod config;
 mod deadline;
 mod demo;
+mod faults;
+mod forward_compat;
 mod grid_client;
 mod program;
+mod published;
 mod readme;
 mod sandbox;
 mod server;
 mod support;
+mod validation;
+mod wire_requests;
+mod wire_responses;
