@@ -161,6 +161,8 @@ fn any_success() -> Value {
     for (name, value) in [
         ("status", json!("PENDING")),
         ("jobId", json!("Job:1")),
+        ("kycUrl", json!("https://verify.example/1")),
+        ("version", json!("V1")),
         ("verificationStatus", json!("IN_PROGRESS")),
         ("kycUrl", json!("https://kyc.example/onboard/1")),
         ("version", json!("V1")),

@@ -25,10 +25,11 @@ use tonic_reflection::pb::v1::{ListServiceResponse, ServerReflectionRequest};
 use tonic_reflection::pb::v1alpha;
 use tonic_types::StatusExt as _;
 
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 6] = [
     "gridgate.v1.BeneficialOwnerService",
     "gridgate.v1.CustomerService",
     "gridgate.v1.DocumentService",
+    "gridgate.v1.KycEventService",
     "gridgate.v1.PlatformService",
     "gridgate.v1.VerificationService",
 ];

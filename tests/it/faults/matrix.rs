@@ -48,20 +48,32 @@ fn cases() -> Vec<Case> {
     RPCS.iter().map(case).chain([signed]).collect()
 }
 
-/// Lets every call meet a Grid that answers like this, each a Grid and a program of its own.
+/// Programs that share the calls. Three calls that fail five times each leave a program's circuit breaker closed, and no two of
+/// three are about the same path.
+const PROGRAMS: usize = 9;
+
+/// Every call at once, dealt out to some programs.
+async fn dealt(play: impl AsyncFn(Vec<Case>) -> Vec<Outcome>) -> Vec<Outcome> {
+    let hand = |program: usize| cases().into_iter().skip(program).step_by(PROGRAMS).collect();
+    join_all((0..PROGRAMS).map(hand).map(async |hand| play(hand).await)).await.into_iter().flatten().collect()
+}
+
+/// Lets every call meet a Grid that answers like this.
 async fn meet(deadline: Duration, reply: impl Fn(&Case) -> Reply) -> Vec<Outcome> {
-    join_all(cases().into_iter().map(|case| async {
-        let stage = Stage::start().await;
-        stage.on(case.rpc, reply(&case));
-        if case.rpc.name == "CreateCustomer" {
-            // Where a customer is looked for whose creation got lost: nothing there.
-            stage.on(Rpc::named("ListCustomers"), Reply::json(200, json!({ "data": [], "hasMore": false })));
+    dealt(async |cases| {
+        let stage = &Stage::start().await;
+        // Where a customer is looked for whose creation got lost, which is tested elsewhere.
+        stage.on(Rpc::named("ListCustomers"), Reply::error(404, "NOT_FOUND", "no such place"));
+        for case in &cases {
+            stage.on(case.rpc, reply(case));
         }
-        let result = stage.gateway.call_within(deadline, case.rpc, case.messages.clone()).await;
-        let requests = stage.upstream.requests();
-        let requests = requests.iter().filter(|request| request.method == case.rpc.method).count();
-        Outcome { case, result, requests }
-    }))
+        let ended = cases.into_iter().map(async |case| {
+            let result = stage.gateway.call_within(deadline, case.rpc, case.messages.clone()).await;
+            let requests = stage.upstream.requests_to(case.rpc.method, case.rpc.path).len();
+            Outcome { case, result, requests }
+        });
+        join_all(ended).await
+    })
     .await
 }
 
@@ -94,37 +106,64 @@ impl Outcome {
 
 #[tokio::test]
 async fn a_connection_that_is_refused() {
-    let refusing = Refusing::start();
-    for case in cases() {
-        // A program of its own each: with many calls its circuit breaker would open.
-        let gateway = Gateway::in_front_of(&refusing.base_url(), free_ports()).await;
-        let result = gateway.call(case.rpc, case.messages.clone()).await;
-        let outcome = Outcome { case, result, requests: 0 };
+    let refusing = &Refusing::start();
+    let outcomes = dealt(async |cases| {
+        let gateway = &Gateway::in_front_of(&refusing.base_url(), free_ports()).await;
+        let ended = cases.into_iter().map(async |case| {
+            let result = gateway.call(case.rpc, case.messages.clone()).await;
+            Outcome { case, result, requests: 0 }
+        });
+        join_all(ended).await
+    });
+    for outcome in outcomes.await {
         outcome.failed_for("refused", "GRID_UNREACHABLE");
     }
 }
 
+/// What says nothing of what became of a request: every call may have been carried out, and those that may be repeated are.
+async fn says_nothing(what: &str, reply: impl Fn(&Case) -> Reply) {
+    for outcome in meet(DEADLINE, reply).await {
+        let reads = outcome.case.repeat == Repeat::Read;
+        outcome.failed_for(what, if reads { "GRID_NO_ANSWER" } else { "OUTCOME_UNKNOWN" });
+        outcome.was_sent(what, outcome.case.repeat != Repeat::Never);
+    }
+}
+
 #[tokio::test]
-async fn nothing_that_says_what_became_of_a_request() {
+async fn bad_gateway() {
+    says_nothing("502", |_| Reply::bytes(502, "text/html", "<h1>Bad Gateway</h1>")).await;
+}
+
+#[tokio::test]
+async fn service_unavailable() {
+    says_nothing("503", |_| Reply::empty(503)).await;
+}
+
+#[tokio::test]
+async fn gateway_timeout() {
+    says_nothing("504", |_| Reply::error(504, "GATEWAY_TIMEOUT", "too slow")).await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_taken_and_a_connection_that_is_dropped() {
+    says_nothing("dropped", |_| Reply::close()).await;
+}
+
+#[tokio::test]
+async fn half_a_head() {
+    says_nothing("half a head", |_| Reply::raw("HTTP/1.1 200 OK\r\ncontent-le")).await;
+}
+
+#[tokio::test]
+async fn half_a_body() {
     let answer =
         |case: &Case| samples::answer_of(case.rpc.name).unwrap_or_else(|| json!({ "id": "long enough to be cut" }));
-    type Fault<'a> = (&'a str, Box<dyn Fn(&Case) -> Reply + 'a>);
-    let faults: Vec<Fault> = vec![
-        ("502", Box::new(|_| Reply::bytes(502, "text/html", "<h1>Bad Gateway</h1>"))),
-        ("503", Box::new(|_| Reply::empty(503))),
-        ("504", Box::new(|_| Reply::error(504, "GATEWAY_TIMEOUT", "too slow"))),
-        ("no answer", Box::new(|_| Reply::close())),
-        ("half a head", Box::new(|_| Reply::raw("HTTP/1.1 200 OK\r\ncontent-le"))),
-        ("half a body", Box::new(move |case| Reply::json(200, answer(case)).cut())),
-        ("no HTTP", Box::new(|_| Reply::raw(*b"\x00\xff garbage \r\n\r\n"))),
-    ];
-    for (what, reply) in &faults {
-        for outcome in meet(DEADLINE, reply).await {
-            let reads = outcome.case.repeat == Repeat::Read;
-            outcome.failed_for(what, if reads { "GRID_NO_ANSWER" } else { "OUTCOME_UNKNOWN" });
-            outcome.was_sent(what, outcome.case.repeat != Repeat::Never);
-        }
-    }
+    says_nothing("half a body", |case| Reply::json(200, answer(case)).cut()).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_http() {
+    says_nothing("no HTTP", |_| Reply::raw(*b"\x00\xff garbage \r\n\r\n")).await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::api::{RPCS, Rpc, Sends};
+use crate::support::diff::differences;
 use crate::support::equivalent;
 use crate::support::samples;
 use crate::support::stage::{Stage, said};
@@ -45,7 +46,8 @@ async fn reaches_grid(stage: &Stage, rpc: &Rpc, sent: &Value) {
     let request = stage.received();
     let id = rpc.id.map_or("", samples::id_for);
     assert_eq!((request.method.as_str(), request.path.as_str()), (rpc.method, rpc.path_of(id).as_str()));
-    assert_eq!(said(rpc, &request).await, *sent, "{}", rpc.name);
+    let differences = differences(sent, &said(rpc, &request).await);
+    assert!(differences.is_empty(), "{} with {sent}: {differences:#?}", rpc.name);
 }
 
 /// Fields without which there is no call, or which are made up where they are missing.
