@@ -1,9 +1,7 @@
-//! What is recorded: observations of a status, the events they become, and the head each entity has.
+//! What is recorded: observations of a status, and the events they become.
 //!
 //! None of it holds personal data: ids, kinds, statuses, times, the types of verification errors and the paths of the
 //! fields they are about. Times are compared and kept to the microsecond.
-
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 
@@ -91,6 +89,17 @@ impl Subject {
         match self {
             Self::Customer { status: _, deleted } => *deleted,
             Self::Verification { .. } => false,
+        }
+    }
+
+    /// The same without problems.
+    #[must_use]
+    pub fn without_problems(&self) -> Self {
+        match self {
+            Self::Customer { status, deleted } => Self::Customer { status: status.clone(), deleted: *deleted },
+            Self::Verification { id, status, problems: _ } => {
+                Self::Verification { id: id.clone(), status: status.clone(), problems: Box::default() }
+            }
         }
     }
 
@@ -263,7 +272,7 @@ pub struct Event {
     pub observation: Observation,
     /// What it meant.
     pub outcome: Outcome,
-    /// The status the head had before; of the same kind as the observation's. None for an entity's first event.
+    /// What the head said before, without problems; of the same kind as the observation's. None for an entity's first event.
     pub previous: Option<Subject>,
     /// For an answer that settled a doubt: the observation that had raised it.
     pub cause: Option<ObservationId>,
@@ -294,112 +303,5 @@ impl Event {
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.observation.id, &self.observation.customer)
-    }
-}
-
-/// The stretch of time over which a head's status was seen, in microseconds of one clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// The earliest sighting that no other orders.
-    pub first: i64,
-    /// The latest.
-    pub last: i64,
-}
-
-/// When the head's status was seen, by each of the keys that order observations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Seen {
-    /// By Grid's `updatedAt`.
-    pub updated_at: Option<Span>,
-    /// By the time webhooks were sent (Grid's clock).
-    pub timestamp: Option<Span>,
-    /// Whether the head came from an answer: then it was also seen when Grid last confirmed it, by our clock, and what
-    /// stands in `timestamp` is only known to be earlier.
-    pub asked: bool,
-}
-
-/// An entity in doubt: the latest observation that could be neither applied nor dismissed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
-    /// Where the log has that observation; only what was asked after it settles the doubt.
-    pub position: Position,
-    /// Its id.
-    pub cause: ObservationId,
-}
-
-/// When Grid last confirmed a head, in microseconds. It moves forward only, also in heads that are shared.
-#[derive(Debug)]
-pub struct ConfirmedAt(AtomicI64);
-
-impl ConfirmedAt {
-    /// Confirmed at this time, in microseconds.
-    #[must_use]
-    pub(in crate::kyc) const fn new(micros: i64) -> Self {
-        Self(AtomicI64::new(micros))
-    }
-
-    /// The time, in microseconds.
-    pub(in crate::kyc) fn micros(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Moves it forward to `micros`, if that is later.
-    pub(in crate::kyc) fn advance(&self, micros: i64) {
-        self.0.fetch_max(micros, Ordering::Relaxed);
-    }
-}
-
-impl Clone for ConfirmedAt {
-    fn clone(&self) -> Self {
-        Self::new(self.micros())
-    }
-}
-
-impl PartialEq for ConfirmedAt {
-    fn eq(&self, other: &Self) -> bool {
-        self.micros() == other.micros()
-    }
-}
-
-impl Eq for ConfirmedAt {}
-
-/// What is held to be so now of one entity.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
-    /// The customer.
-    pub customer: CustomerId,
-    /// The platform's id of the customer, where anyone said it.
-    pub platform_customer: Option<PlatformCustomerId>,
-    /// The status.
-    pub subject: Subject,
-    /// The change that made it so.
-    pub position: Position,
-    /// The observation that made it so.
-    pub observation: ObservationId,
-    /// Where that observation came from; see [`Origin::word`].
-    pub source: &'static str,
-    /// When the status was seen.
-    pub seen: Seen,
-    /// When that change happened; see [`Event::happened_at`].
-    pub changed_at: Timestamp,
-    /// When that change was recorded.
-    pub recorded_at: Timestamp,
-    /// When Grid last said so, by webhook or answer. May be kept more coarsely than the rest, but never later than true.
-    pub confirmed_at: ConfirmedAt,
-    /// Set while Grid has to be asked.
-    pub doubt: Option<Doubt>,
-}
-
-impl Head {
-    /// What it is the head of.
-    #[must_use]
-    pub fn entity(&self) -> EntityKey {
-        EntityKey { customer: self.customer.clone(), verification: self.subject.verification_id().cloned() }
-    }
-
-    /// When Grid last said so.
-    #[must_use]
-    pub fn confirmed_at(&self) -> Timestamp {
-        Timestamp::from_microsecond(self.confirmed_at.micros()).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::event::{Basis, Event, Head, Observation, Outcome};
+use super::event::{Basis, Event, Observation, Outcome};
+use super::head::Head;
 use super::hub::Hub;
 use super::id::{CustomerId, EntityKey, Epoch, Lineage, ObservationId, PlatformCustomerId, Position};
 use super::token::Mark;
@@ -238,8 +239,9 @@ pub trait EventLog: Send + Sync + 'static {
     /// Heads in doubt, in the order of their keys, after `after`, at most `limit`.
     async fn unresolved(&self, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError>;
 
-    /// Heads that are not settled and that Grid last confirmed before `before`, longest ago first, at most `limit`.
-    async fn unconfirmed(&self, before: Timestamp, limit: usize) -> Result<Vec<Arc<Head>>, LogError>;
+    /// Heads that are not settled (see [`Subject::is_settled`](super::event::Subject::is_settled)), in the order of their
+    /// keys, after `after`, at most `limit`.
+    async fn unsettled(&self, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError>;
 
     /// Keeps a webhook that could not be understood; durable when it returns. False: it is there already.
     async fn quarantine(&self, webhook: Quarantined) -> Result<bool, LogError>;

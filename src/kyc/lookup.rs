@@ -12,7 +12,8 @@ use futures_util::future::{BoxFuture, Shared};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::event::{Asker, Head, Observation, Subject};
+use super::event::{Asker, Observation, Subject};
+use super::head::Head;
 use super::id::{CustomerId, EntityKey};
 use super::log::{EventLog, LogError};
 use super::source::{CustomerSource, SourceError};

@@ -10,6 +10,7 @@
 
 pub mod clock;
 pub mod event;
+pub mod head;
 pub mod hub;
 pub mod id;
 pub mod log;

@@ -6,7 +6,8 @@
 
 use jiff::Timestamp;
 
-use super::event::{ConfirmedAt, Doubt, Head, Observation, Origin, Outcome, Seen, Span, Subject};
+use super::event::{Observation, Origin, Outcome, Subject};
+use super::head::{Confirmed, Doubt, Head, Seen, Span};
 use super::id::{ObservationId, Position};
 
 /// How far our clock may be from Grid's, in microseconds (5 minutes). A webhook sent this close to the moment Grid was
@@ -36,8 +37,9 @@ pub fn decide(head: Option<&Head>, observation: &Observation) -> Verdict {
     let same = says_the_same(&head.subject, &observation.subject);
     match observation.origin {
         Origin::Asked { by: _, basis } => {
-            // The head was known before Grid was asked, so that Grid answered later than whatever made the head.
-            let current = head.position <= basis.knowing;
+            // Grid was asked after everything that the head rests on: after the change, and after anything that confirmed it.
+            let confirmed_later = head.confirmed.by_answer().is_some_and(|at| at > basis.at.as_microsecond());
+            let current = head.seen.last <= basis.knowing && !confirmed_later;
             let outcome = match (same, current) {
                 (true, _) => Outcome::Confirmation,
                 (false, true) => Outcome::Change,
@@ -69,8 +71,14 @@ pub fn advance(
     match verdict.outcome {
         Outcome::Change => moved(Some(head), observation, verdict, position, recorded_at),
         Outcome::Confirmation => {
-            let next = Head { seen: seen_again(head, observation), doubt: left(head, verdict), ..head.clone() };
-            next.confirmed_at.advance(confirmed(observation, recorded_at));
+            let mut confirmed = head.confirmed.clone();
+            let at = said_at(observation, recorded_at);
+            match observation.origin {
+                Origin::Webhook { timestamp: _ } => confirmed.told(at),
+                Origin::Asked { by: _, basis: _ } => confirmed.answered(at, micros(observation.updated_at)),
+            }
+            let seen = seen_again(head, observation, position);
+            let next = Head { seen, confirmed, doubt: left(head, verdict), ..head.clone() };
             with_platform_customer(next, observation)
         }
         Outcome::Superseded => with_platform_customer(head.clone(), observation),
@@ -82,7 +90,7 @@ pub fn advance(
 }
 
 /// Whether recording it would say nothing new: Grid was asked, the head says so already, and no doubt is settled. Such an
-/// answer only moves the head's `confirmed_at`.
+/// answer only moves the time at which Grid confirmed the head.
 #[must_use]
 pub fn is_redundant(observation: &Observation, verdict: &Verdict) -> bool {
     match (observation.origin, verdict.outcome) {
@@ -92,9 +100,8 @@ pub fn is_redundant(observation: &Observation, verdict: &Verdict) -> bool {
     }
 }
 
-/// When Grid said so, by an observation that changes or confirms: never later than it was recorded. Microseconds.
-#[must_use]
-pub fn confirmed(observation: &Observation, recorded_at: Timestamp) -> i64 {
+/// When Grid said so; never later than it was recorded. Microseconds.
+fn said_at(observation: &Observation, recorded_at: Timestamp) -> i64 {
     let said_at = match observation.origin {
         Origin::Webhook { timestamp } => timestamp,
         Origin::Asked { by: _, basis } => Some(basis.at),
@@ -146,12 +153,12 @@ enum Place {
 /// Newer: neither key is older, and one is newer. Older: the reverse. `timestamp` alone proves nothing, since a retry may
 /// carry a later one; `updatedAt` alone proves only that something is newer, since it may lag.
 fn order(head: &Head, updated_at: Option<Timestamp>, timestamp: Option<Timestamp>) -> Order {
-    let updated = place(head.seen.updated_at, updated_at);
-    let sent = match place(head.seen.timestamp, timestamp) {
-        by_webhooks if !head.seen.asked => by_webhooks,
-        Place::Older => Place::Older,
-        Place::Between => Place::Between,
-        Place::Same | Place::Newer | Place::Unknown => place_beside_answer(head, timestamp),
+    let updated = place(updated_span(head), updated_at);
+    let sent = match (place(head.seen.timestamp, timestamp), head.confirmed.by_answer()) {
+        (by_webhooks, None) => by_webhooks,
+        (Place::Older, Some(_)) => Place::Older,
+        (Place::Between, Some(_)) => Place::Between,
+        (Place::Same | Place::Newer | Place::Unknown, Some(asked_at)) => place_beside_answer(asked_at, timestamp),
     };
     match (updated, sent) {
         (Place::Newer, Place::Newer | Place::Same | Place::Unknown) | (Place::Same, Place::Newer) => Order::Newer,
@@ -161,6 +168,19 @@ fn order(head: &Head, updated_at: Option<Timestamp>, timestamp: Option<Timestamp
         | (Place::Same, Place::Same | Place::Between | Place::Unknown)
         | (Place::Between | Place::Unknown, _) => Order::Unclear,
     }
+}
+
+/// What `updatedAt` is held against. An answer that confirmed the head came later than what is in `seen`.
+fn updated_span(head: &Head) -> Option<Span> {
+    let answered = head.confirmed.answered_updated_at().map(|at| Span { first: at, last: at });
+    match (head.seen.updated_at, answered) {
+        (Some(seen), Some(answered)) => Some(if answered.last > seen.last { answered } else { seen }),
+        (seen, answered) => seen.or(answered),
+    }
+}
+
+fn micros(at: Option<Timestamp>) -> Option<i64> {
+    at.map(Timestamp::as_microsecond)
 }
 
 fn place(span: Option<Span>, key: Option<Timestamp>) -> Place {
@@ -173,13 +193,12 @@ fn place(span: Option<Span>, key: Option<Timestamp>) -> Place {
     }
 }
 
-/// Where a webhook stands beside the time Grid answered with the head's status, which is by our clock.
-fn place_beside_answer(head: &Head, sent: Option<Timestamp>) -> Place {
+/// Where a webhook stands beside the time at which Grid was asked and answered with the head's status, by our clock.
+fn place_beside_answer(asked_at: i64, sent: Option<Timestamp>) -> Place {
     let Some(sent) = sent.map(Timestamp::as_microsecond) else { return Place::Unknown };
-    let answered = head.confirmed_at.micros();
-    if sent < answered.saturating_sub(CLOCKS_DIFFER) {
+    if sent < asked_at.saturating_sub(CLOCKS_DIFFER) {
         Place::Older
-    } else if sent > answered.saturating_add(CLOCKS_DIFFER) {
+    } else if sent > asked_at.saturating_add(CLOCKS_DIFFER) {
         Place::Newer
     } else {
         Place::Unknown
@@ -187,37 +206,38 @@ fn place_beside_answer(head: &Head, sent: Option<Timestamp>) -> Place {
 }
 
 /// When the new status of a head that moves was seen.
-fn seen_first(head: Option<&Head>, observation: &Observation) -> Seen {
+fn seen_first(head: Option<&Head>, observation: &Observation, last: Position) -> Seen {
     let at = |key: Timestamp| Span { first: key.as_microsecond(), last: key.as_microsecond() };
     match observation.origin {
         Origin::Webhook { timestamp } => {
-            Seen { updated_at: observation.updated_at.map(at), timestamp: timestamp.map(at), asked: false }
+            Seen { last, updated_at: observation.updated_at.map(at), timestamp: timestamp.map(at) }
         }
         Origin::Asked { by: _, basis: _ } => {
             // Grid answered later than everything that made the head before, so nothing up to there can be newer.
             let latest = |span: Option<Span>| span.map(|span| Span { first: span.last, last: span.last });
-            let before = head.map(|head| head.seen).unwrap_or_default();
-            let updated_at = match (latest(before.updated_at), observation.updated_at.map(at)) {
+            let (updated_before, sent_before) =
+                head.map_or((None, None), |head| (latest(updated_span(head)), latest(head.seen.timestamp)));
+            let updated_at = match (updated_before, observation.updated_at.map(at)) {
                 (Some(before), Some(now)) => Some(if now.last > before.last { now } else { before }),
                 (before, now) => now.or(before),
             };
-            Seen { updated_at, timestamp: latest(before.timestamp), asked: true }
+            Seen { last, updated_at, timestamp: sent_before }
         }
     }
 }
 
 /// When the status of a head was seen, now that it was seen once more.
-fn seen_again(head: &Head, observation: &Observation) -> Seen {
-    let Origin::Webhook { timestamp } = observation.origin else { return head.seen };
-    let first = seen_first(None, observation);
+fn seen_again(head: &Head, observation: &Observation, last: Position) -> Seen {
+    let Origin::Webhook { timestamp } = observation.origin else { return Seen { last, ..head.seen } };
+    let first = seen_first(None, observation, last);
     match order(head, observation.updated_at, timestamp) {
         Order::Older => head.seen,
-        Order::Newer => Seen { asked: head.seen.asked, ..first },
+        Order::Newer => first,
         // Neither sighting orders the other. Both count: what follows has to be newer than both, or older than both.
         Order::Unclear => Seen {
+            last,
             updated_at: both(head.seen.updated_at, first.updated_at),
             timestamp: both(head.seen.timestamp, first.timestamp),
-            asked: head.seen.asked,
         },
     }
 }
@@ -238,7 +258,11 @@ fn moved(
 ) -> Head {
     let Observation { id, customer, platform_customer, subject, updated_at, origin } = observation;
     let asked_at = origin.basis().map(|basis| basis.at);
-    let confirmed_at = confirmed(observation, recorded_at);
+    let said_at = Some(said_at(observation, recorded_at));
+    let confirmed = match origin {
+        Origin::Webhook { timestamp: _ } => Confirmed::new(said_at, None, None),
+        Origin::Asked { by: _, basis: _ } => Confirmed::new(None, said_at, micros(*updated_at)),
+    };
     Head {
         customer: customer.clone(),
         platform_customer: platform_customer.clone().or_else(|| head.and_then(|head| head.platform_customer.clone())),
@@ -246,10 +270,10 @@ fn moved(
         position,
         observation: id.clone(),
         source: origin.word(),
-        seen: seen_first(head, observation),
+        seen: seen_first(head, observation, position),
         changed_at: origin.timestamp().or(*updated_at).or(asked_at).unwrap_or(recorded_at),
         recorded_at,
-        confirmed_at: ConfirmedAt::new(head.map_or(confirmed_at, |head| head.confirmed_at.micros().max(confirmed_at))),
+        confirmed,
         doubt: head.and_then(|head| left(head, verdict)),
     }
 }
@@ -268,3 +292,6 @@ fn with_platform_customer(mut head: Head, observation: &Observation) -> Head {
     }
     head
 }
+
+#[cfg(test)]
+mod tests;

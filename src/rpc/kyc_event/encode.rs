@@ -6,7 +6,8 @@ use prost::Message as _;
 
 use super::token;
 use crate::grid::model;
-use crate::kyc::event::{Asker, Event, Head, Observation, Origin, Outcome, Problem, Subject};
+use crate::kyc::event::{Asker, Event, Observation, Origin, Outcome, Problem, Subject};
+use crate::kyc::head::Head;
 use crate::kyc::id::Epoch;
 use crate::kyc::token::Mark;
 use crate::pb;
