@@ -3,6 +3,8 @@
 //! The trait is made for two: SQLite in the process ([`sqlite`]), and a JetStream shared by many replicas. What both
 //! promise is tested by one suite, `tests/it/event_log`.
 
+pub mod sqlite;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -4,6 +4,7 @@
 
 mod config;
 mod deadline;
+mod event_log;
 mod grid_client;
 mod readme;
 mod server;

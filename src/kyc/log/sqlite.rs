@@ -1,0 +1,296 @@
+//! The event log in one SQLite file, for one process.
+//!
+//! One thread writes, and commits whatever has queued; a few connections read short pages; a third kind moves the
+//! write-ahead log into the file. A lock beside the file keeps a second process out, and `sqlite3` can look at any time: the
+//! tables, and the views `events_readable` and `heads_readable`, are made to be read.
+
+mod batch;
+mod checkpoint;
+mod failure;
+mod heads;
+mod lock;
+mod queries;
+mod readers;
+mod retention;
+mod row;
+mod schema;
+mod store;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use self::checkpoint::Checkpointer;
+use self::heads::Heads;
+use self::lock::LockFile;
+use self::readers::Readers;
+pub use self::retention::{IDS_KEPT, Retention};
+use self::schema::{Role, connect};
+use self::writer::{Command, Writer};
+use crate::kyc::clock::Clock;
+use crate::kyc::hub::{DEFAULT_RING_EVENTS, Hub};
+use crate::kyc::id::{Epoch, Lineage};
+use crate::kyc::log::LogError;
+
+/// How a log in a file is to be kept. Made with [`SqliteOptions::at`], and then changed where the defaults do not suit.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// The file; made, with its directory, when it is not there.
+    pub path: PathBuf,
+    /// How long events are kept.
+    pub retention: Retention,
+    /// How many observations may wait for the writer; more wait for a place in the queue, for at most `queue_wait`.
+    pub queue: usize,
+    /// How long an observation may wait for a place in the queue.
+    pub queue_wait: Duration,
+    /// How many reads may run at once.
+    pub readers: u32,
+    /// About how many heads are kept in memory (roughly 600 bytes each).
+    pub cached_heads: usize,
+    /// How many recent events streams find in memory.
+    pub ring_events: usize,
+}
+
+impl SqliteOptions {
+    /// The defaults, for this file.
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            retention: Retention::default(),
+            queue: 8192,
+            queue_wait: Duration::from_secs(1),
+            readers: 4,
+            cached_heads: 100_000,
+            ring_events: DEFAULT_RING_EVENTS,
+        }
+    }
+}
+
+/// Why a log could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("another process has this event log open (it holds the lock {path})", path = path.display())]
+    InUse {
+        /// The lock.
+        path: PathBuf,
+    },
+    /// A file or directory could not be made or opened.
+    #[error("{path} cannot be opened", path = path.display())]
+    File {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It was written by a newer gridgate.
+    #[error("the event log has schema version {found}, and this gridgate knows only up to {known}")]
+    NewerSchema {
+        /// The file's version.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// It is another program's database.
+    #[error("the file is an SQLite database, but no event log of gridgate")]
+    NotAnEventLog,
+    /// The file system does not support what a write-ahead log needs.
+    #[error("the file system of the event log does not support a write-ahead log; a local disk is needed")]
+    NoWriteAheadLog,
+    /// SQLite could not open or read it.
+    #[error("SQLite cannot use the file")]
+    Sqlite(#[from] rusqlite::Error),
+    /// What it holds cannot be understood.
+    #[error(transparent)]
+    Content(LogError),
+    /// A thread could not be started.
+    #[error("a thread could not be started")]
+    Thread(#[source] std::io::Error),
+}
+
+/// What the threads share.
+struct Shared {
+    clock: Arc<dyn Clock>,
+    heads: Heads,
+    hub: Arc<Hub>,
+    full: AtomicBool,
+    /// When the log was closed, in microseconds; `i64::MAX` while it is open.
+    closed_at: AtomicI64,
+}
+
+impl Shared {
+    fn set_full(&self, full: bool) {
+        if self.full.swap(full, Ordering::Relaxed) != full {
+            if full {
+                tracing::error!(
+                    "the event log is full and nothing in it is old enough to be let go; nothing is recorded"
+                );
+            } else {
+                tracing::info!("the event log has room again");
+            }
+        }
+    }
+
+    fn closed(&self) {
+        self.closed_at.fetch_min(self.clock.now().as_microsecond(), Ordering::Relaxed);
+        self.hub.close();
+    }
+
+    fn now_or_closed_at(&self) -> Timestamp {
+        let closed_at = Timestamp::from_microsecond(self.closed_at.load(Ordering::Relaxed));
+        closed_at.map_or_else(|_| self.clock.now(), |closed_at| closed_at.min(self.clock.now()))
+    }
+}
+
+/// The threads of an open log, and what they are ended by.
+struct Threads {
+    writer: JoinHandle<()>,
+    checkpointer: JoinHandle<()>,
+    stop_checkpointer: std_mpsc::Sender<()>,
+    lock: LockFile,
+}
+
+impl Threads {
+    /// Waits for both; the lock goes last, when no connection is left that could write.
+    fn join(self) {
+        let Self { writer, checkpointer, stop_checkpointer, lock } = self;
+        for (name, thread) in [("writer", writer), ("checkpointer", checkpointer)] {
+            if name == "checkpointer" {
+                // Its other end goes away with this; the writer has ended.
+                let _ = stop_checkpointer.send(());
+            }
+            if thread.join().is_err() {
+                tracing::error!(thread = name, "a thread of the event log panicked");
+            }
+        }
+        drop(lock);
+    }
+}
+
+/// An event log in a file. Dropping it closes it, and waits for what is queued; [`close`](crate::kyc::log::EventLog::close)
+/// does so without blocking the caller's thread.
+pub struct SqliteLog {
+    shared: Arc<Shared>,
+    lineage: Lineage,
+    commands: mpsc::Sender<Command>,
+    queue_wait: Duration,
+    readers: Readers,
+    /// The threads, until they are joined.
+    threads: Mutex<Option<Threads>>,
+}
+
+impl std::fmt::Debug for SqliteLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteLog").field("lineage", &self.lineage).finish_non_exhaustive()
+    }
+}
+
+impl SqliteLog {
+    /// Opens the log, makes it if there is none, and brings its tables to this version. Blocks while it does.
+    ///
+    /// # Errors
+    /// When another process has it, or the file cannot be used as an event log.
+    pub fn open(options: SqliteOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let SqliteOptions { path, retention, queue, queue_wait, readers, cached_heads, ring_events } = options;
+        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            std::fs::create_dir_all(directory)
+                .map_err(|source| OpenError::File { path: directory.to_owned(), source })?;
+        }
+        let lock = LockFile::take(&path)?;
+        let mut connection = connect(&path, Role::Writer)?;
+        schema::migrate(&mut connection)?;
+        let lineage = lineage(&connection, clock.now())?;
+        let (bounds, trimmed_at) = queries::bounds(&connection).map_err(content)?;
+        let last: Option<i64> = connection.query_row(
+            "SELECT coalesce((SELECT recorded_at FROM events ORDER BY position DESC LIMIT 1), ?1)",
+            [trimmed_at],
+            |row| row.get(0),
+        )?;
+        let shared = Arc::new(Shared {
+            clock,
+            heads: Heads::new(cached_heads),
+            hub: Hub::new(bounds.end, ring_events),
+            full: AtomicBool::new(false),
+            closed_at: AtomicI64::new(i64::MAX),
+        });
+        let (commands, receiver) = mpsc::channel(queue.max(1));
+        let recorded_at = last.map_or(Timestamp::MIN, row::time);
+        let writer = Writer::new(connection, receiver, Arc::clone(&shared), retention, bounds.end, recorded_at);
+        let threads = start(&path, writer, commands.clone(), lock)?;
+        let readers = Readers::new(path, readers);
+        Ok(Self { shared, lineage, commands, queue_wait, readers, threads: Mutex::new(Some(threads)) })
+    }
+
+    /// Whether the size limit is reached and nothing new is taken.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.shared.full.load(Ordering::Relaxed)
+    }
+
+    /// Lets go of everything that retention lets go of now, and returns when that is done. It is also done by itself.
+    ///
+    /// # Errors
+    /// When the log is closed.
+    pub async fn maintain(&self) -> Result<(), LogError> {
+        let (reply, done) = tokio::sync::oneshot::channel();
+        self.commands.send(Command::Maintain(Some(reply))).await.map_err(|_| LogError::Closed)?;
+        done.await.map_err(|_| LogError::Closed)
+    }
+
+    fn take_threads(&self) -> Option<Threads> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for SqliteLog {
+    fn drop(&mut self) {
+        if let Some(threads) = self.take_threads() {
+            // The queue may be full, and blocking for a place in it is not allowed on every thread this can happen on.
+            while let Err(mpsc::error::TrySendError::Full(_)) = self.commands.try_send(Command::Close) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            threads.join();
+        }
+    }
+}
+
+fn start(path: &Path, writer: Writer, commands: mpsc::Sender<Command>, lock: LockFile) -> Result<Threads, OpenError> {
+    let (stop_checkpointer, stop) = std_mpsc::channel();
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    let connection = connect(path, Role::Checkpointer)?;
+    let checkpointer = Checkpointer { connection, wal: PathBuf::from(wal), commands, stop };
+    let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
+    let checkpointer = spawn("log-checkpoint").spawn(move || checkpointer.run()).map_err(OpenError::Thread)?;
+    let writer = spawn("log-writer").spawn(move || writer.run()).map_err(OpenError::Thread)?;
+    Ok(Threads { writer, checkpointer, stop_checkpointer, lock })
+}
+
+fn content(error: queries::ReadError) -> OpenError {
+    match error {
+        queries::ReadError::Sqlite(error) => OpenError::Sqlite(error),
+        queries::ReadError::Row(error) => OpenError::Content(LogError::Corrupt { reason: error.to_string() }),
+        queries::ReadError::Refused(error) => OpenError::Content(error),
+    }
+}
+
+/// The log's lineage; a new log gets an epoch of its own.
+fn lineage(connection: &Connection, now: Timestamp) -> Result<Lineage, OpenError> {
+    if let Some(lineage) = queries::lineage(connection).map_err(content)? {
+        return Ok(lineage);
+    }
+    let epoch = Epoch::random();
+    connection.execute(
+        "INSERT INTO log_info (only_row, epoch, created_at) VALUES (1, ?1, ?2)",
+        (epoch.to_string(), now.as_microsecond()),
+    )?;
+    Ok(Lineage::new(epoch))
+}

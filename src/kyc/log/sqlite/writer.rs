@@ -1,0 +1,307 @@
+//! The one thread that writes. It commits whatever has queued: while one commit reaches the disk, the next batch gathers.
+//!
+//! Nothing is told to anyone before the commit: not the outcome, not a head, not the hub.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+use super::Shared;
+use super::batch::{Batch, Committed};
+use super::checkpoint;
+use super::failure::{self, Severity};
+use super::queries::ReadError;
+use super::retention::{self, Due, Retention};
+use super::row::number;
+use crate::kyc::event::Observation;
+use crate::kyc::id::EntityKey;
+use crate::kyc::log::{LogError, Recorded};
+use crate::kyc::token::Mark;
+
+/// How many observations one commit takes at most.
+const MOST_PER_COMMIT: usize = 2048;
+/// How many events retention deletes between two commits, at least.
+const TRIMMED_AT_ONCE: usize = 500;
+
+/// What becomes of something rare once the commit is through, or is not.
+pub(super) type Finish = Box<dyn FnOnce(Result<(), LogError>) + Send>;
+
+/// What the writer is asked to do.
+pub(super) enum Command {
+    /// Record an observation.
+    Record(Box<Observation>, oneshot::Sender<Result<Recorded, LogError>>),
+    /// Something rare, in the same transaction as what is recorded along with it.
+    Write(Box<dyn FnOnce(&Connection) -> Finish + Send>),
+    /// Write down when Grid was last asked about an entity, at the next occasion.
+    SaveAnswer(EntityKey),
+    /// Look whether something is to be let go, let go of all of it, and say so.
+    Maintain(Option<oneshot::Sender<()>>),
+    /// Move the rest of the write-ahead log into the file, so that it can start over.
+    Checkpoint,
+    /// Close: the store failed elsewhere.
+    Fail(rusqlite::Error),
+    /// Finish what is queued, and end.
+    Close,
+}
+
+type Reply = (oneshot::Sender<Result<Recorded, LogError>>, Result<Recorded, LogError>);
+
+/// The thread's state.
+pub(super) struct Writer {
+    connection: Connection,
+    commands: mpsc::Receiver<Command>,
+    shared: Arc<Shared>,
+    retention: Retention,
+    end: Mark,
+    recorded_at: Timestamp,
+    due: Due,
+    maintained: Vec<oneshot::Sender<()>>,
+}
+
+/// Whether the thread goes on.
+enum Flow {
+    Continue,
+    Stop,
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        commands: mpsc::Receiver<Command>,
+        shared: Arc<Shared>,
+        retention: Retention,
+        end: Mark,
+        recorded_at: Timestamp,
+    ) -> Self {
+        let (due, maintained) = (Due::Nothing, Vec::new());
+        Self { connection, commands, shared, retention, end, recorded_at, due, maintained }
+    }
+
+    /// Until the log is closed or fails.
+    pub(super) fn run(mut self) {
+        let mut queued = Vec::with_capacity(MOST_PER_COMMIT);
+        loop {
+            let trimming = matches!(self.due, Due::Trim { .. });
+            if trimming {
+                // Does not wait for more, since there is something else to do.
+                while queued.len() < MOST_PER_COMMIT {
+                    let Ok(command) = self.commands.try_recv() else { break };
+                    queued.push(command);
+                }
+            } else {
+                self.tell_maintained();
+                if self.commands.blocking_recv_many(&mut queued, MOST_PER_COMMIT) == 0 {
+                    break;
+                }
+            }
+            let step = match self.handle(&mut queued) {
+                Ok(Flow::Stop) => break,
+                Ok(Flow::Continue) if trimming => self.trim(),
+                Ok(Flow::Continue) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = step {
+                return self.fail(&error);
+            }
+        }
+        self.shared.closed();
+    }
+
+    fn handle(&mut self, queued: &mut Vec<Command>) -> Result<Flow, rusqlite::Error> {
+        let mut flow = Flow::Continue;
+        let mut writes = Vec::with_capacity(queued.len());
+        let mut looked = false;
+        for command in queued.drain(..) {
+            match command {
+                Command::Record(..) | Command::Write(_) | Command::SaveAnswer(_) => writes.push(command),
+                Command::Maintain(reply) => {
+                    self.maintained.extend(reply);
+                    looked = true;
+                }
+                Command::Checkpoint => self.checkpoint()?,
+                Command::Fail(error) => return Err(error),
+                Command::Close => {
+                    // What is queued already is still taken; what comes later is refused.
+                    self.commands.close();
+                    flow = Flow::Stop;
+                }
+            }
+        }
+        if let Flow::Stop = flow {
+            while let Ok(command) = self.commands.try_recv() {
+                writes.push(command);
+            }
+        }
+        if looked || matches!(self.due, Due::Full) {
+            self.due = self.look()?;
+        }
+        if !writes.is_empty() {
+            self.commit(writes)?;
+        }
+        Ok(flow)
+    }
+
+    fn checkpoint(&self) -> Result<(), rusqlite::Error> {
+        match checkpoint::passive(&self.connection) {
+            Err(error) if failure::severity(&error) == Severity::Log => Err(error),
+            // Where it did not get to the end, it is asked for again.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    fn look(&self) -> Result<Due, rusqlite::Error> {
+        let due = retention::due(&self.connection, &self.retention, self.shared.clock.now())?;
+        self.shared.set_full(due == Due::Full);
+        Ok(due)
+    }
+
+    /// Lets go of a few, and looks again.
+    fn trim(&mut self) -> Result<(), rusqlite::Error> {
+        if let Due::Trim { recorded_before, over_size } = self.due {
+            let most = if over_size { MOST_PER_COMMIT } else { TRIMMED_AT_ONCE };
+            match retention::trim(&self.connection, recorded_before, most) {
+                Ok(_) => self.due = self.look()?,
+                Err(ReadError::Sqlite(error)) if failure::severity(&error) == Severity::Log => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "old events could not be let go; trying again later");
+                    self.due = Due::Nothing;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_maintained(&mut self) {
+        for reply in self.maintained.drain(..) {
+            // Whoever asked may have gone.
+            let _ = reply.send(());
+        }
+    }
+
+    /// Commits one batch, and tells everyone.
+    fn commit(&mut self, writes: Vec<Command>) -> Result<(), rusqlite::Error> {
+        let now = self.shared.clock.now().max(self.recorded_at);
+        let (mut replies, mut finishes) = (Vec::with_capacity(writes.len()), Vec::new());
+        let result = self.run_batch(writes, now, &mut replies, &mut finishes);
+        let outcome = match &result {
+            Ok(_) => Ok(()),
+            Err(error) => Err(failure::log_error(error)),
+        };
+        let wakes = match result {
+            Ok(Committed { events, heads, end }) => {
+                for (key, head) in heads {
+                    self.shared.heads.commit(key, head);
+                }
+                self.end = end;
+                self.recorded_at = if events.is_empty() { self.recorded_at } else { now };
+                Some(self.shared.hub.publish(events, end))
+            }
+            Err(error) => {
+                tracing::error!(%error, "a batch of events could not be committed");
+                if failure::severity(&error) == Severity::Log {
+                    // What reached the disk is not certain: nobody may take any of it for recorded.
+                    self.tell(replies, finishes, &Err(LogError::Closed));
+                    return Err(error);
+                }
+                None
+            }
+        };
+        self.tell(replies, finishes, &outcome);
+        if let Some(wakes) = wakes {
+            wakes.wake();
+        }
+        Ok(())
+    }
+
+    fn run_batch(
+        &self,
+        writes: Vec<Command>,
+        now: Timestamp,
+        replies: &mut Vec<Reply>,
+        finishes: &mut Vec<Finish>,
+    ) -> Result<Committed, rusqlite::Error> {
+        let failed = |error: ReadError| match error {
+            ReadError::Sqlite(error) => error,
+            ReadError::Row(_) | ReadError::Refused(_) => rusqlite::Error::InvalidQuery,
+        };
+        let mut lost: Option<rusqlite::Error> = None;
+        let transaction = match Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate) {
+            Ok(transaction) => Some(transaction),
+            Err(error) => {
+                lost = Some(error);
+                None
+            }
+        };
+        let full = self.due == Due::Full;
+        let mut batch = Batch::new(&self.connection, &self.shared.heads, self.end, now, full);
+        for write in writes {
+            match write {
+                Command::Record(_, reply) if lost.is_some() => replies.push((reply, Err(LogError::Closed))),
+                Command::Record(observation, reply) => {
+                    let result = match batch.record(*observation) {
+                        Ok(recorded) => Ok(recorded),
+                        Err(ReadError::Refused(error)) => Err(error),
+                        Err(ReadError::Row(error)) => Err(LogError::Corrupt { reason: error.to_string() }),
+                        Err(ReadError::Sqlite(error)) => {
+                            let refused = failure::log_error(&error);
+                            if failure::severity(&error) != Severity::Statement || self.connection.is_autocommit() {
+                                lost = Some(error);
+                            }
+                            Err(refused)
+                        }
+                    };
+                    replies.push((reply, result));
+                }
+                Command::Write(write) if lost.is_none() => finishes.push(write(&self.connection)),
+                Command::SaveAnswer(key) if lost.is_none() => save_answer(&self.connection, &self.shared, &key)?,
+                // Dropping it tells whoever waits.
+                Command::Write(_) | Command::SaveAnswer(_) => {}
+                Command::Maintain(_) | Command::Checkpoint | Command::Fail(_) | Command::Close => {}
+            }
+        }
+        if let Some(error) = lost {
+            return Err(error);
+        }
+        let committed = batch.finish().map_err(failed)?;
+        if let Some(transaction) = transaction {
+            transaction.commit()?;
+        }
+        Ok(committed)
+    }
+
+    fn tell(&self, replies: Vec<Reply>, finishes: Vec<Finish>, outcome: &Result<(), LogError>) {
+        for (reply, result) in replies {
+            // Whoever asked may have given up.
+            let _ = reply.send(outcome.clone().and(result));
+        }
+        for finish in finishes {
+            finish(outcome.clone());
+        }
+    }
+
+    fn fail(mut self, error: &rusqlite::Error) {
+        tracing::error!(%error, "the event log's store failed; the log is closed");
+        self.commands.close();
+        self.shared.closed();
+    }
+}
+
+/// Writes down when Grid was last asked about an entity.
+fn save_answer(connection: &Connection, shared: &Shared, key: &EntityKey) -> Result<(), rusqlite::Error> {
+    let Ok(cached) = shared.heads.get(key) else { return Ok(()) };
+    let head = cached.head();
+    let mut statement = connection.prepare_cached(
+        "UPDATE heads SET answered_at = ?4, answered_updated_at = ?5 \
+         WHERE customer_id = ?1 AND verification_id = ?2 AND position = ?3",
+    )?;
+    statement.execute((
+        key.customer.as_str(),
+        super::row::verification_text(key.verification.as_ref()),
+        number(head.position),
+        head.confirmed.by_answer(),
+        head.confirmed.answered_updated_at(),
+    ))?;
+    Ok(())
+}
