@@ -9,3 +9,4 @@ mod grid_client;
 mod readme;
 mod server;
 mod support;
+mod watch;

@@ -10,7 +10,7 @@ mod undecided;
 
 use std::sync::Arc;
 
-use futures_util::{Stream, stream};
+use futures_util::{FutureExt as _, Stream, stream};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -22,7 +22,7 @@ use super::filter::Filter;
 use super::request::Watch;
 use super::{WatchConfig, encode, log_error, token};
 use crate::kyc::event::Event;
-use crate::kyc::hub::{Cursor, RingEntry, Step};
+use crate::kyc::hub::{Cursor, Hub, RingEntry, Step};
 use crate::kyc::id::{Epoch, Position};
 use crate::kyc::log::{EventLog, LogError, Page, Scope};
 use crate::kyc::token::{Mark, ResumeToken};
@@ -109,6 +109,18 @@ struct Watching {
 enum Waited {
     Step(Step),
     Clock,
+    Announced,
+}
+
+async fn until_announced(hub: &Hub, position: Option<Position>) {
+    match position {
+        Some(position) => {
+            let mut ends = hub.ends();
+            // It fails with the hub, which the cursor hears of too. In a box, since few streams ever wait for it.
+            let _ = Box::pin(ends.wait_for(|end| end.position >= position)).await;
+        }
+        None => std::future::pending().await,
+    }
 }
 
 impl Watching {
@@ -216,28 +228,38 @@ impl Watching {
         // An idle stream keeps no room for events.
         self.ready = Vec::new().into_iter();
         self.look_ahead();
-        if let Phase::CatchUp { until } = self.phase
-            && self.passed.position >= until
-        {
-            return self.synced().await.map(Some);
-        }
-        let waited = self.wait().await;
+        let waited = match self.phase {
+            Phase::CatchUp { until } if self.passed.position >= until => return self.synced().await.map(Some),
+            // All of it is announced: where nothing of it is for this stream, there is nothing to wait for.
+            Phase::CatchUp { until } if self.log.hub().end().position >= until => self.look().map(Waited::Step),
+            Phase::CatchUp { until } => Some(self.wait(Some(until)).await),
+            Phase::Snapshot(_) | Phase::Live | Phase::Leaving(_) | Phase::Done => Some(self.wait(None).await),
+        };
         self.timetable.look_now();
         match waited {
-            Waited::Clock | Waited::Step(Step::Events) => Ok(None),
-            Waited::Step(Step::Behind) => self.read_log().await.map(|()| None),
-            Waited::Step(Step::Closed) => Err(LogError::Closed.into()),
+            None | Some(Waited::Clock | Waited::Announced | Waited::Step(Step::Events)) => Ok(None),
+            Some(Waited::Step(Step::Behind)) => self.read_log().await.map(|()| None),
+            Some(Waited::Step(Step::Closed)) => Err(LogError::Closed.into()),
         }
     }
 
-    /// Waits for events, or for the clock.
-    async fn wait(&mut self) -> Waited {
+    /// Takes events where there are any.
+    fn look(&mut self) -> Option<Step> {
+        let mut batch = Vec::new();
+        let step = self.cursor.next_batch(&mut batch, BATCH).now_or_never();
+        self.ready = batch.into_iter();
+        step
+    }
+
+    /// Waits for events; for the clock; or until the hub has heard of everything up to `announced`.
+    async fn wait(&mut self, announced: Option<Position>) -> Waited {
         let mut batch = Vec::new();
         let clock = self.timetable.next_look(self.log.as_of());
         let waited = tokio::select! {
             step = self.cursor.next_batch(&mut batch, BATCH) => Waited::Step(step),
             () = tokio::time::sleep_until(clock) => Waited::Clock,
             () = self.leaving.cancelled() => Waited::Clock,
+            () = until_announced(self.log.hub(), announced) => Waited::Announced,
         };
         self.ready = batch.into_iter();
         waited

@@ -1,6 +1,6 @@
 //! The event log: one suite that every kind of log passes, and what is particular to each.
 
-mod place;
-mod seen;
+pub mod place;
+pub mod seen;
 mod sqlite;
-mod suite;
+pub mod suite;

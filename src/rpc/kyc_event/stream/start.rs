@@ -1,6 +1,8 @@
 //! Where a stream starts.
 
-use tokio::time::timeout;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
 
 use crate::kyc::id::Position;
 use crate::kyc::log::{EventLog, LogError};
@@ -8,6 +10,9 @@ use crate::kyc::token::{Mark, ResumeToken};
 use crate::rpc::kyc_event::request::{Start, Watch};
 use crate::rpc::kyc_event::{WatchConfig, log_error};
 use crate::rpc::{Error, Violations};
+
+/// How long a replica that leaves still waits to come as far as a token.
+const WHEN_LEAVING: Duration = Duration::from_millis(500);
 
 /// A place to start from.
 pub(super) struct Place {
@@ -35,9 +40,13 @@ async fn from_token(log: &dyn EventLog, watch: &Watch, config: &WatchConfig, tex
     match ResumeToken::parse(text)? {
         ResumeToken::After { epoch, mark } => {
             // A replica that is behind waits until it has come that far: as long as a running stream would.
+            let left = async {
+                config.leaving.cancelled().await;
+                sleep(WHEN_LEAVING).await;
+            };
             let admitted = tokio::select! {
                 admitted = timeout(config.max_lag, log.admit(epoch, mark)) => admitted.ok(),
-                () = config.leaving.cancelled() => None,
+                () = left => None,
             };
             match admitted {
                 Some(admitted) => admitted.map_err(|error| log_error(log, error))?,
