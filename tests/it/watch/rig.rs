@@ -61,7 +61,6 @@ impl Rig {
         Rig { addr, leaving, _running: AbortOnDropHandle::new(running) }
     }
 
-
     /// A client with a connection of its own.
     pub async fn client(&self) -> KycEventServiceClient<Channel> {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.addr)).unwrap();
