@@ -225,6 +225,13 @@ impl MemoryPlace {
     pub fn with_ring(ring_events: usize) -> Self {
         Self { store: Store::new(), clock: ManualClock::new(), ring_events, open: tokio::sync::Mutex::default() }
     }
+
+    /// Makes reads of heads wait in the log that is open, or no longer.
+    pub async fn hold_rows(&self, hold: bool) {
+        let open = self.open.lock().await;
+        let rows = &open.as_ref().unwrap().faults.heads;
+        if hold { rows.close() } else { rows.open() }
+    }
 }
 
 #[async_trait]

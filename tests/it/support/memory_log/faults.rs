@@ -69,7 +69,14 @@ impl Default for Gate {
 impl Gate {
     /// Calls wait from now on.
     pub fn close(&self) {
+        self.permits.forget_permits(usize::MAX);
         self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Those that wait go on, and nobody waits any more.
+    pub fn open(&self) {
+        self.closed.store(false, Ordering::SeqCst);
+        self.permits.add_permits(1_000_000);
     }
 
     /// Lets this many calls through, those that wait and those that come.
