@@ -119,6 +119,8 @@ pub struct Head {
     pub subject: Subject,
     /// The change that made it so.
     pub position: Position,
+    /// The last event about the entity, whatever it meant.
+    pub last_event: Position,
     /// The observation that made it so.
     pub observation: ObservationId,
     /// Where that observation came from; see [`Origin::word`].

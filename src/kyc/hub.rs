@@ -148,3 +148,6 @@ impl Wakes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,14 +8,19 @@
 //! This module knows neither Grid's client and JSON, nor the gRPC API, nor the webhook door: it asks Grid through its
 //! own trait, [`source::CustomerSource`], and speaks its own small vocabulary.
 
+pub mod ask;
+mod backoff;
 pub mod clock;
+mod duty;
 pub mod event;
 pub mod head;
 pub mod hub;
 pub mod id;
 pub mod log;
 pub mod lookup;
+pub mod reconcile;
 pub mod record;
+pub mod resolve;
 pub mod source;
 pub mod status;
 pub mod token;

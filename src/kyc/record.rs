@@ -68,7 +68,7 @@ pub fn advance(
     recorded_at: Timestamp,
 ) -> Head {
     let Some(head) = head else { return moved(None, observation, verdict, position, recorded_at) };
-    match verdict.outcome {
+    let mut next = match verdict.outcome {
         Outcome::Change => moved(Some(head), observation, verdict, position, recorded_at),
         Outcome::Confirmation => {
             let mut confirmed = head.confirmed.clone();
@@ -78,15 +78,19 @@ pub fn advance(
                 Origin::Asked { by: _, basis: _ } => confirmed.answered(at, micros(observation.updated_at)),
             }
             let seen = seen_again(head, observation, position);
-            let next = Head { seen, confirmed, doubt: left(head, verdict), ..head.clone() };
-            with_platform_customer(next, observation)
+            Head { seen, confirmed, doubt: left(head, verdict), ..head.clone() }
         }
-        Outcome::Superseded => with_platform_customer(head.clone(), observation),
+        Outcome::Superseded => head.clone(),
         Outcome::Unresolved => {
             let doubt = Some(Doubt { position, cause: observation.id.clone() });
-            with_platform_customer(Head { doubt, ..head.clone() }, observation)
+            Head { doubt, ..head.clone() }
         }
+    };
+    next.last_event = position;
+    if let Some(platform_customer) = &observation.platform_customer {
+        next.platform_customer = Some(platform_customer.clone());
     }
+    next
 }
 
 /// Whether recording it would say nothing new: Grid was asked, the head says so already, and no doubt is settled. Such an
@@ -268,6 +272,7 @@ fn moved(
         platform_customer: platform_customer.clone().or_else(|| head.and_then(|head| head.platform_customer.clone())),
         subject: subject.clone(),
         position,
+        last_event: position,
         observation: id.clone(),
         source: origin.word(),
         seen: seen_first(head, observation, position),
@@ -284,13 +289,6 @@ fn left(head: &Head, verdict: &Verdict) -> Option<Doubt> {
         Some(_) => None,
         None => head.doubt.clone(),
     }
-}
-
-fn with_platform_customer(mut head: Head, observation: &Observation) -> Head {
-    if let Some(platform_customer) = &observation.platform_customer {
-        head.platform_customer = Some(platform_customer.clone());
-    }
-    head
 }
 
 #[cfg(test)]

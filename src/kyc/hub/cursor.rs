@@ -73,13 +73,17 @@ impl Cursor {
         into: &mut Vec<Arc<RingEntry>>,
         limit: usize,
     ) -> Poll<Step> {
-        // Registered before looking: what is published after the look wakes this task.
-        self.watcher.register(context.waker());
+        let mut registered = false;
         loop {
             match self.look(into, limit) {
                 Look::Again => {}
-                Look::Nothing => return Poll::Pending,
                 Look::Found(step) => return Poll::Ready(step),
+                Look::Nothing if registered => return Poll::Pending,
+                // Then looks once more: what is published after that look wakes this task.
+                Look::Nothing => {
+                    self.watcher.register(context.waker());
+                    registered = true;
+                }
             }
         }
     }

@@ -108,6 +108,12 @@ pub(super) struct Watchers {
 }
 
 impl Watchers {
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { everyone, by_customer, by_platform_customer, all } = self;
+        everyone.is_empty() && by_customer.is_empty() && by_platform_customer.is_empty() && all.is_empty()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }

@@ -62,6 +62,10 @@ impl SqlitePlace {
         Self { directory, clock: ManualClock::new(), options, open: tokio::sync::Mutex::default() }
     }
 
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as _
+    }
+
     pub fn path(&self) -> std::path::PathBuf {
         self.directory.path().join("events.db")
     }

@@ -165,15 +165,15 @@ impl EventLog for MemoryLog {
     }
 
     async fn lease(&self, duty: Duty, _ttl: Duration) -> Result<Option<Lease>, LogError> {
-        Ok(Some(Lease { duty, until: None, revision: 0 }))
+        self.open_state().map(|_| Some(Lease { duty, until: None, revision: 0 }))
     }
 
     async fn renew(&self, lease: Lease, _ttl: Duration) -> Result<Option<Lease>, LogError> {
-        Ok(Some(lease))
+        self.open_state().map(|_| Some(lease))
     }
 
     async fn hand_back(&self, _lease: Lease) -> Result<(), LogError> {
-        Ok(())
+        self.open_state().map(|_| ())
     }
 
     async fn bookmark(&self, bookmark: Bookmark) -> Result<Option<Timestamp>, LogError> {

@@ -107,7 +107,8 @@ impl<'a> Batch<'a> {
         let previous = head.map(|head| head.subject.without_problems());
         let recorded_at = self.recorded_at;
         let event = Event { position, observation, outcome, previous, cause: settles, recorded_at };
-        row::insert_event(&mut *self.connection.prepare_cached(row::INSERT_EVENT)?, &event)?;
+        let earlier = head.map(|head| head.last_event);
+        row::insert_event(&mut *self.connection.prepare_cached(row::INSERT_EVENT)?, &event, earlier)?;
         self.end = Mark { position, fingerprint: event.fingerprint() };
         self.events.push(Arc::new(event));
         let entry = self.entities.entry(key).or_insert(Entry { before: None, now: None });

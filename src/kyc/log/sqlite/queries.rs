@@ -12,8 +12,8 @@ use crate::kyc::id::{CustomerId, EntityKey, Epoch, Fingerprint, Lineage, Observa
 use crate::kyc::log::{Bookmark, Bounds, LogError, Page, Quarantined, Scope};
 use crate::kyc::token::Mark;
 
-/// How many customers are looked up one by one; for more, the log is read through and filtered.
-const MOST_LOOKED_UP: usize = 256;
+/// How many customers, and how many events of them, are looked up one by one; for more, the log is read through and filtered.
+const MOST_LOOKED_UP: (usize, usize) = (256, 8192);
 /// How many events are read through for one page.
 const READ_THROUGH: usize = 16_384;
 
@@ -109,10 +109,10 @@ pub(super) fn page(connection: &Connection, after: Position, scope: &Scope, limi
     }
     customers.sort_unstable();
     customers.dedup();
-    if customers.len() > MOST_LOOKED_UP {
-        return read_through(&transaction, after, scope, limit, READ_THROUGH, bounds.end);
+    match positions_of(&transaction, &customers, after)? {
+        Some(positions) => look_up(&transaction, positions, scope, limit, bounds.end),
+        None => read_through(&transaction, after, scope, limit, READ_THROUGH, bounds.end),
     }
-    look_up(&transaction, after, scope, &customers, limit, bounds.end)
 }
 
 /// Reads at most `scan` events, and gives at most `limit` of those in `scope`.
@@ -143,28 +143,37 @@ fn read_through(
     Ok(Page { events, considered, at_end: considered == end })
 }
 
-/// Finds the events of some customers by the index.
-fn look_up(
-    connection: &Connection,
-    after: Position,
-    scope: &Scope,
-    customers: &[CustomerId],
-    limit: usize,
-    end: Mark,
-) -> Result<Page> {
+/// Where the events of some customers after `after` are, by going back from the last of each; none when those are too many.
+fn positions_of(connection: &Connection, customers: &[CustomerId], after: Position) -> Result<Option<Vec<i64>>> {
+    let (most_customers, most_events) = MOST_LOOKED_UP;
+    if customers.len() > most_customers {
+        return Ok(None);
+    }
+    let after = number(after);
+    let mut last_events =
+        connection.prepare_cached("SELECT last_event FROM heads WHERE customer_id = ?1 AND last_event > ?2")?;
+    let mut earlier = connection.prepare_cached("SELECT earlier FROM events WHERE position = ?1")?;
     let mut positions: Vec<i64> = Vec::new();
-    let mut statement = connection.prepare_cached(
-        "SELECT position FROM events WHERE customer_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3",
-    )?;
-    let most = i64::try_from(limit).unwrap_or(i64::MAX);
     for customer in customers {
-        let rows = statement.query_map((customer.as_str(), number(after), most), |row| row.get(0))?;
-        for position in rows {
-            positions.push(position?);
+        let rows = last_events.query_map((customer.as_str(), after), |row| row.get(0))?;
+        for last_event in rows {
+            let mut next: Option<i64> = Some(last_event?);
+            while let Some(position) = next.filter(|position| *position > after) {
+                if positions.len() == most_events {
+                    return Ok(None);
+                }
+                positions.push(position);
+                next = earlier.query_row([position], |row| row.get(0)).optional()?.flatten();
+            }
         }
     }
+    Ok(Some(positions))
+}
+
+/// Reads the first of some events.
+fn look_up(connection: &Connection, mut positions: Vec<i64>, scope: &Scope, limit: usize, end: Mark) -> Result<Page> {
     positions.sort_unstable();
-    let at_end = positions.len() < limit;
+    let at_end = positions.len() <= limit;
     positions.truncate(limit);
     let mut events = Vec::with_capacity(positions.len());
     let mut considered = end;

@@ -41,8 +41,6 @@ pub(super) enum Due {
     Trim {
         /// Those recorded before this, in microseconds.
         recorded_before: i64,
-        /// Whether the file is over its limit, so that this cannot wait.
-        over_size: bool,
     },
     /// The file is over its limit, and nothing in it is old enough.
     Full,
@@ -58,9 +56,9 @@ pub(super) fn due(connection: &Connection, retention: &Retention, now: Timestamp
     let by_age = before(retention.max_age.max(IDS_KEPT));
     let by_size = before(IDS_KEPT);
     Ok(match (oldest, over_size) {
-        (Some(oldest), true) if oldest < by_size => Due::Trim { recorded_before: by_size, over_size },
+        (Some(oldest), true) if oldest < by_size => Due::Trim { recorded_before: by_size },
         (_, true) => Due::Full,
-        (Some(oldest), false) if oldest < by_age => Due::Trim { recorded_before: by_age, over_size },
+        (Some(oldest), false) if oldest < by_age => Due::Trim { recorded_before: by_age },
         (_, false) => Due::Nothing,
     })
 }

@@ -16,7 +16,7 @@ pub(super) const EVENT_COLUMNS: &str = "position, id, customer_id, platform_cust
 /// The columns of a head, in the order in which [`head`] reads them.
 pub(super) const HEAD_COLUMNS: &str = "customer_id, verification_id, platform_customer_id, status, deleted, problems, \
      position, observation_id, source, changed_at, recorded_at, last_seen, updated_at_first, updated_at_last, \
-     sent_at_first, sent_at_last, told_at, answered_at, answered_updated_at, doubt_position, doubt_id";
+     sent_at_first, sent_at_last, told_at, answered_at, answered_updated_at, doubt_position, doubt_id, last_event";
 
 /// Why a row could not be understood.
 #[derive(Debug, thiserror::Error)]
@@ -139,11 +139,15 @@ pub(super) fn event(row: &Row<'_>) -> Result<Event, RowError> {
 /// Inserts an event.
 pub(super) const INSERT_EVENT: &str = "INSERT INTO events (position, id, customer_id, platform_customer_id, \
      verification_id, status, deleted, problems, outcome, previous_status, previous_deleted, source, updated_at, sent_at, \
-     asked_at, asked_knowing, cause, recorded_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
-     ?15, ?16, ?17, ?18)";
+     asked_at, asked_knowing, cause, recorded_at, earlier) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, \
+     ?14, ?15, ?16, ?17, ?18, ?19)";
 
-/// Runs [`INSERT_EVENT`].
-pub(super) fn insert_event(statement: &mut Statement<'_>, event: &Event) -> rusqlite::Result<()> {
+/// Runs [`INSERT_EVENT`]; `earlier` is the event before it about the same entity.
+pub(super) fn insert_event(
+    statement: &mut Statement<'_>,
+    event: &Event,
+    earlier: Option<Position>,
+) -> rusqlite::Result<()> {
     let Event { position, observation, outcome, previous, cause, recorded_at } = event;
     let Observation { id, customer, platform_customer, subject, updated_at, origin } = observation;
     let basis = origin.basis();
@@ -165,6 +169,7 @@ pub(super) fn insert_event(statement: &mut Statement<'_>, event: &Event) -> rusq
     statement.raw_bind_parameter(16, basis.map(|basis| number(basis.knowing)))?;
     statement.raw_bind_parameter(17, cause.as_ref().map(ObservationId::as_str))?;
     statement.raw_bind_parameter(18, recorded_at.as_microsecond())?;
+    statement.raw_bind_parameter(19, earlier.map(number))?;
     statement.raw_execute().map(drop)
 }
 
@@ -182,6 +187,7 @@ pub(super) fn head(row: &Row<'_>) -> Result<Head, RowError> {
         platform_customer: optional_str_at(row, 2)?.map(PlatformCustomerId::trusted),
         subject: subject(verification.as_ref(), str_at(row, 3)?, row.get(4)?, optional_str_at(row, 5)?)?,
         position: position(row.get(6)?),
+        last_event: position(row.get(21)?),
         observation: ObservationId::trusted(str_at(row, 7)?),
         source: source_word(str_at(row, 8)?)?,
         changed_at: time(row.get(9)?),
@@ -197,14 +203,15 @@ pub(super) fn head(row: &Row<'_>) -> Result<Head, RowError> {
 /// Inserts the head of an entity; the parameters that [`UPDATE_HEAD`] has too come first.
 pub(super) const INSERT_HEAD: &str = "INSERT INTO heads (customer_id, verification_id, platform_customer_id, status, \
      deleted, problems, position, observation_id, source, changed_at, recorded_at, last_seen, updated_at_first, \
-     updated_at_last, sent_at_first, sent_at_last, told_at, answered_at, answered_updated_at, settled, doubt_position, \
-     doubt_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+     updated_at_last, sent_at_first, sent_at_last, told_at, answered_at, answered_updated_at, last_event, settled, \
+     doubt_position, doubt_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+     ?19, ?20, ?21, ?22, ?23)";
 
 /// Replaces what a head says, apart from what is indexed.
 pub(super) const UPDATE_HEAD: &str = "UPDATE heads SET platform_customer_id = ?3, status = ?4, deleted = ?5, \
      problems = ?6, position = ?7, observation_id = ?8, source = ?9, changed_at = ?10, recorded_at = ?11, \
      last_seen = ?12, updated_at_first = ?13, updated_at_last = ?14, sent_at_first = ?15, sent_at_last = ?16, \
-     told_at = ?17, answered_at = ?18, answered_updated_at = ?19 WHERE customer_id = ?1 AND verification_id = ?2";
+     told_at = ?17, answered_at = ?18, answered_updated_at = ?19, last_event = ?20 WHERE customer_id = ?1 AND verification_id = ?2";
 
 /// Replaces what is indexed of a head; told apart because it rarely changes, and an index costs when it is named.
 pub(super) const UPDATE_HEAD_INDEXED: &str = "UPDATE heads SET settled = ?3, doubt_position = ?4, doubt_id = ?5 \
@@ -218,8 +225,8 @@ pub(super) fn verification_text(verification: Option<&VerificationId>) -> &str {
 /// Runs [`INSERT_HEAD`].
 pub(super) fn insert_head(statement: &mut Statement<'_>, head: &Head) -> rusqlite::Result<()> {
     bind_head(statement, head)?;
-    statement.raw_bind_parameter(20, head.subject.is_settled())?;
-    bind_doubt(statement, 21, head.doubt.as_ref())?;
+    statement.raw_bind_parameter(21, head.subject.is_settled())?;
+    bind_doubt(statement, 22, head.doubt.as_ref())?;
     statement.raw_execute().map(drop)
 }
 
@@ -246,7 +253,7 @@ fn bind_doubt(statement: &mut Statement<'_>, index: usize, doubt: Option<&Doubt>
 /// Binds what [`INSERT_HEAD`] and [`UPDATE_HEAD`] share.
 fn bind_head(statement: &mut Statement<'_>, head: &Head) -> rusqlite::Result<()> {
     let Head { customer, platform_customer, subject, position, observation, source, .. } = head;
-    let Head { seen, changed_at, recorded_at, confirmed, doubt: _, .. } = head;
+    let Head { seen, changed_at, recorded_at, confirmed, last_event, doubt: _, .. } = head;
     let Seen { last, updated_at, timestamp } = seen;
     statement.raw_bind_parameter(1, customer.as_str())?;
     statement.raw_bind_parameter(2, verification_text(subject.verification_id()))?;
@@ -266,5 +273,6 @@ fn bind_head(statement: &mut Statement<'_>, head: &Head) -> rusqlite::Result<()>
     statement.raw_bind_parameter(16, timestamp.map(|span| span.last))?;
     statement.raw_bind_parameter(17, confirmed.by_webhook())?;
     statement.raw_bind_parameter(18, confirmed.by_answer())?;
-    statement.raw_bind_parameter(19, confirmed.answered_updated_at())
+    statement.raw_bind_parameter(19, confirmed.answered_updated_at())?;
+    statement.raw_bind_parameter(20, number(*last_event))
 }

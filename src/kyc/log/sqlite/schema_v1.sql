@@ -36,10 +36,12 @@ CREATE TABLE events (
     asked_at             INTEGER,           -- when Grid was asked for the answer
     asked_knowing        INTEGER,           -- the end of the log then
     cause                TEXT,              -- the id of the observation whose doubt the answer settled
+    earlier              INTEGER,           -- position of the event before it about the same customer or verification
     recorded_at          INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX events_by_id ON events (id);
-CREATE INDEX events_by_customer ON events (customer_id);
+-- There is no index by customer: an insert at a random place for each event costs more than everything else together.
+-- A customer's events are found from the last one, which its heads name, back through "earlier".
 
 -- What is held to be so now. Kept for ever.
 CREATE TABLE heads (
@@ -51,6 +53,7 @@ CREATE TABLE heads (
     problems             TEXT,
     settled              INTEGER NOT NULL,  -- 1: approved, rejected or deleted
     position             INTEGER NOT NULL,  -- of the change that made it so
+    last_event           INTEGER NOT NULL,  -- position of the last event about it, whatever it meant
     observation_id       TEXT    NOT NULL,
     source               TEXT    NOT NULL,
     changed_at           INTEGER NOT NULL,

@@ -201,6 +201,9 @@ impl EventLog for SqliteLog {
     }
 
     async fn lease(&self, duty: Duty, _ttl: Duration) -> Result<Option<Lease>, LogError> {
+        if self.commands.is_closed() {
+            return Err(LogError::Closed);
+        }
         // The lock on the file is the lease: nobody else can have this log open.
         Ok(Some(Lease { duty, until: None, revision: 0 }))
     }

@@ -96,9 +96,11 @@ impl Writer {
                     break;
                 }
             }
+            let came = queued.len();
             let step = match self.handle(&mut queued) {
                 Ok(Flow::Stop) => break,
-                Ok(Flow::Continue) if trimming => self.trim(),
+                // As many go as came, at least: the file does not grow while there is something to let go.
+                Ok(Flow::Continue) if trimming => self.trim(came.max(TRIMMED_AT_ONCE)),
                 Ok(Flow::Continue) => Ok(()),
                 Err(error) => Err(error),
             };
@@ -158,9 +160,8 @@ impl Writer {
     }
 
     /// Lets go of a few, and looks again.
-    fn trim(&mut self) -> Result<(), rusqlite::Error> {
-        if let Due::Trim { recorded_before, over_size } = self.due {
-            let most = if over_size { MOST_PER_COMMIT } else { TRIMMED_AT_ONCE };
+    fn trim(&mut self, most: usize) -> Result<(), rusqlite::Error> {
+        if let Due::Trim { recorded_before } = self.due {
             match retention::trim(&self.connection, recorded_before, most) {
                 Ok(_) => self.due = self.look()?,
                 Err(ReadError::Sqlite(error)) if failure::severity(&error) == Severity::Log => return Err(error),
@@ -195,8 +196,10 @@ impl Writer {
                     self.shared.heads.commit(key, head);
                 }
                 self.end = end;
-                self.recorded_at = if events.is_empty() { self.recorded_at } else { now };
-                Some(self.shared.hub.publish(events, end))
+                if !events.is_empty() {
+                    self.recorded_at = now;
+                }
+                (!events.is_empty()).then(|| self.shared.hub.publish(events, end))
             }
             Err(error) => {
                 tracing::error!(%error, "a batch of events could not be committed");
@@ -255,7 +258,9 @@ impl Writer {
                     replies.push((reply, result));
                 }
                 Command::Write(write) if lost.is_none() => finishes.push(write(&self.connection)),
-                Command::SaveAnswer(key) if lost.is_none() => save_answer(&self.connection, &self.shared, &key)?,
+                Command::SaveAnswer(key) if lost.is_none() => {
+                    lost = save_answer(&self.connection, &self.shared, &key).err();
+                }
                 // Dropping it tells whoever waits.
                 Command::Write(_) | Command::SaveAnswer(_) => {}
                 Command::Maintain(_) | Command::Checkpoint | Command::Fail(_) | Command::Close => {}

@@ -1,0 +1,85 @@
+//! Asking Grid about one entity, and recording what it answers.
+//!
+//! What is known is noted before the question is sent, so that the record can tell an answer that was overtaken.
+
+use super::event::{Asker, Basis, Observation, Subject};
+use super::id::{CustomerId, EntityKey, VerificationId};
+use super::log::{EventLog, LogError, Recorded};
+use super::source::{CustomerAnswer, CustomerSource, SourceError, VerificationAnswer};
+
+/// Why asking came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// Grid gave no answer.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The answer could not be recorded.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// Asks Grid about an entity and records the answer. None: Grid answered without saying a status.
+///
+/// # Errors
+/// When Grid gave no answer, or it could not be recorded.
+pub async fn ask(
+    log: &dyn EventLog,
+    source: &dyn CustomerSource,
+    by: Asker,
+    entity: &EntityKey,
+) -> Result<Option<Recorded>, AskError> {
+    let basis = log.basis();
+    let observation = match &entity.verification {
+        None => customer(log, source, by, basis, &entity.customer).await?,
+        Some(id) => Some(verification(source, by, basis, &entity.customer, id).await?),
+    };
+    match observation {
+        Some(observation) => Ok(Some(log.record(observation).await?)),
+        None => Ok(None),
+    }
+}
+
+async fn customer(
+    log: &dyn EventLog,
+    source: &dyn CustomerSource,
+    by: Asker,
+    basis: Basis,
+    id: &CustomerId,
+) -> Result<Option<Observation>, AskError> {
+    match source.customer(id).await {
+        Ok(answer) => Ok(observed(by, basis, answer)),
+        Err(SourceError::Gone) => {
+            // It does not say the status any more. The last one known is good enough: if it moves meanwhile, the record
+            // notices by the basis.
+            let head = log.head(&EntityKey::customer(id.clone())).await?;
+            Ok(head.and_then(|head| match &head.subject {
+                Subject::Customer { status, deleted: _ } => {
+                    let gone = Subject::Customer { status: status.clone(), deleted: true };
+                    Some(Observation::asked(by, basis, id.clone(), head.platform_customer.clone(), gone, None))
+                }
+                Subject::Verification { .. } => None,
+            }))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn verification(
+    source: &dyn CustomerSource,
+    by: Asker,
+    basis: Basis,
+    customer: &CustomerId,
+    id: &VerificationId,
+) -> Result<Observation, AskError> {
+    let VerificationAnswer { id: _, customer: _, status, problems, updated_at } = source.verification(id).await?;
+    let subject = Subject::verification(id.clone(), status, problems);
+    Ok(Observation::asked(by, basis, customer.clone(), None, subject, updated_at))
+}
+
+/// What an answer about a customer says; none when it has no status.
+#[must_use]
+pub fn observed(by: Asker, basis: Basis, answer: CustomerAnswer) -> Option<Observation> {
+    let CustomerAnswer { id, platform_customer, status, deleted, updated_at } = answer;
+    let subject = Subject::Customer { status: status?, deleted };
+    Some(Observation::asked(by, basis, id, platform_customer, subject, updated_at))
+}
