@@ -321,3 +321,14 @@ impl Watching {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_waits_is_small() {
+        // Beside what tonic and hyper keep of a stream, about 4 KiB.
+        assert!(size_of::<Watching>() <= 384, "{}", size_of::<Watching>());
+    }
+}
