@@ -5,7 +5,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # Everything that is installed for this repository alone, except npm's packages, which stand beside their lock file.
 TOOLS=$ROOT/.tools
 NPM_PACKAGES=$ROOT/scripts/checks
-# The same folders, in the same order, as tests/it/readme/program.rs looks in.
+# The same folders, in the same order, as tests/it/readme/reader.rs looks in.
 PATH=$TOOLS/python/bin:$TOOLS/cargo/bin:$NPM_PACKAGES/node_modules/.bin:$PATH
 export ROOT TOOLS NPM_PACKAGES PATH
 

@@ -28,6 +28,8 @@ mod generated {
 
 /// The server of `KycEventService`, answering WatchKycStatus with [`EncodedWatchKycStatusResponse`]s.
 pub mod encoded {
+    #![allow(missing_docs, clippy::all, clippy::pedantic, rustdoc::all, reason = "generated code")]
+
     include!(concat!(env!("OUT_DIR"), "/encoded/gridgate.v1.rs"));
 }
 

@@ -21,5 +21,17 @@ pub fn init(config: &LogConfig) -> Result<(), TryInitError> {
         }
         LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(io::stderr).boxed(),
     };
-    registry().with(layer.with_filter(filter.clone())).try_init()
+    registry().with(layer.with_filter(filter.clone())).try_init()?;
+    log_panics();
+    Ok(())
+}
+
+/// Logs where a panic happened, and what it said only if that was written in the code: what was put together at run
+/// time may contain personal data.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let location = info.location().map(ToString::to_string).unwrap_or_default();
+        let message = info.payload().downcast_ref::<&'static str>().copied().unwrap_or("(not shown)");
+        tracing::error!(location, message, "panicked");
+    }));
 }

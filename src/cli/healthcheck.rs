@@ -13,8 +13,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-/// How long an answer may take: less than the 30 s (Docker) and 1 s (Kubernetes) that probes are given by default
-/// would be ideal, and only the second is within the hand of who writes the probe.
+/// How long an answer may take. Docker gives a health check 30 s by default.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What `gridgate healthcheck` takes.
@@ -52,9 +51,10 @@ enum Unhealthy {
 pub(super) fn run(args: HealthcheckArgs, env: Environment) -> Result<(), Failure> {
     let HealthcheckArgs { service, common } = args;
     let HealthcheckConfig { addr } = HealthcheckConfig::load(common.sources(env))?;
-    let asked = super::runtime()?
-        .block_on(async { timeout(PATIENCE, ask(addr, service)).await.unwrap_or(Err(Unhealthy::Silent(addr))) });
-    asked.map_err(|error| Failure::Other("not healthy", error.into()))
+    super::block_on(async {
+        let asked = timeout(PATIENCE, ask(addr, service)).await.unwrap_or(Err(Unhealthy::Silent(addr)));
+        asked.map_err(|error| Failure::Other("not healthy", error.into()))
+    })
 }
 
 async fn ask(addr: SocketAddr, service: String) -> Result<(), Unhealthy> {

@@ -18,7 +18,7 @@ pub(super) fn serving(addresses: &Addresses, sandbox: &SandboxAccess) -> String 
          \n\
          A first call:\n\
          \n\
-         \x20 npx -y @bufbuild/buf curl --http2-prior-knowledge --protocol grpc -d '{{}}' \\\n\
+         \x20 npx -y @bufbuild/buf curl --protocol grpc --http2-prior-knowledge --data '{{}}' \\\n\
          \x20   http://{grpc}/gridgate.v1.PlatformService/GetPlatformConfig\n\
          \n\
          Ctrl-C stops it.\n\

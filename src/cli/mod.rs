@@ -3,6 +3,7 @@
 //! They exit with 0 when all went well, with 2 for mistakes in the command line or the configuration, and with 1
 //! otherwise. What a command answers goes to standard output, everything else to standard error.
 
+mod demo;
 mod flags;
 mod healthcheck;
 mod hints;
@@ -47,6 +48,12 @@ enum Command {
     ///
     /// Exits with 0 if it is, and with 1 and the reason if not. For container health checks.
     Healthcheck(healthcheck::HealthcheckArgs),
+    /// Play every onboarding flow against a sandbox, and show what happens
+    ///
+    /// Starts gridgate with a sandbox of its own on free ports, plays the flows over gRPC, and prints for each step what
+    /// went in, what came back, and whether that was as expected. Exits with 0 only if everything was. What gridgate logs
+    /// meanwhile is not shown, unless GRIDGATE_LOG_LEVEL says so.
+    Demo(demo::DemoArgs),
 }
 
 #[derive(Debug, Args)]
@@ -119,6 +126,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
         Command::Serve(args) => serve::run(args, env),
         Command::Sandbox(args) => sandbox::run(args, env),
         Command::Healthcheck(args) => healthcheck::run(args, env),
+        Command::Demo(args) => demo::run(args, env),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -126,7 +134,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+/// Runs a command to its end, and leaves nothing behind that could hold up the end of the process: a name that is
+/// being looked up, for example.
+fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    built.map_err(|error| Failure::Other("cannot start", error.into()))
+    let runtime = built.map_err(|error| Failure::Other("cannot start", error.into()))?;
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_background();
+    outcome
 }

@@ -39,7 +39,7 @@ impl From<ConfigError> for Failure {
 }
 
 /// An error and what caused it, on one line.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

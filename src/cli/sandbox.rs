@@ -35,7 +35,7 @@ struct ReadyLine<'a> {
 pub(super) fn run(args: CommonArgs<OfSandbox>, env: Environment) -> Result<(), Failure> {
     let config = SandboxConfig::load(args.sources(env))?;
     telemetry::init(&config.log).map_err(|error| Failure::Other("cannot log", error.into()))?;
-    super::runtime()?.block_on(serve(config))
+    super::block_on(serve(config))
 }
 
 async fn serve(config: SandboxConfig) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use super::output::{Failure, json_line, to_stderr};
 use super::signals::Signals;
 use super::{Environment, ServeArgs, hints};
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, LogFormat, Upstream};
 use crate::server::App;
 use crate::telemetry;
 use std::pin::pin;
@@ -14,7 +14,7 @@ pub(super) fn run(args: ServeArgs, env: Environment) -> Result<(), Failure> {
     let ServeArgs { sandbox, common } = args;
     let config = Config::load(common.sources(env), sandbox)?;
     telemetry::init(&config.log).map_err(|error| Failure::Other("cannot log", error.into()))?;
-    super::runtime()?.block_on(serve(config))
+    super::block_on(serve(config))
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {
@@ -22,8 +22,13 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(|error| Failure::Other("cannot listen for signals", error.into()))?;
     let human = config.log.format == LogFormat::Human;
     let grpc_is_remote = !config.grpc.addr.ip().is_loopback();
+    let grid = match &config.upstream {
+        Upstream::Grid(account) => account.base_url.to_string(),
+        Upstream::Sandbox { .. } => "a sandbox in this process".to_owned(),
+    };
     let app = App::bind(config).await.map_err(|error| Failure::Other("cannot start", error.into()))?;
-    warn_who_may_call(grpc_is_remote);
+    tracing::info!(grid, "calls go to Grid");
+    say_who_may_call(grpc_is_remote);
 
     let stop = CancellationToken::new();
     let (addresses, sandbox, ready) = (app.addresses(), app.sandbox(), app.ready());
@@ -56,7 +61,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
 }
 
 /// Says who can call, since nothing checks who does.
-fn warn_who_may_call(grpc_is_remote: bool) {
+fn say_who_may_call(grpc_is_remote: bool) {
     if grpc_is_remote {
         tracing::warn!(
             "the gRPC API can be reached from other machines, and whoever connects acts with the Grid account"

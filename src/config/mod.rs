@@ -139,6 +139,16 @@ pub enum LogFormat {
     Json,
 }
 
+impl LogFormat {
+    fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "human" => Some(LogFormat::Human),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        }
+    }
+}
+
 /// What `gridgate sandbox` needs to know.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
@@ -372,10 +382,7 @@ fn shutdown(reader: &mut Reader) -> Option<ShutdownConfig> {
 }
 
 fn log(reader: &mut Reader) -> Option<LogConfig> {
-    let format = reader.word(&settings::LOG_FORMAT).map(|word| match word.as_str() {
-        "json" => LogFormat::Json,
-        _ => LogFormat::Human,
-    });
+    let format = reader.word(&settings::LOG_FORMAT, LogFormat::from_word);
     let filter = reader.filter(&settings::LOG_LEVEL);
     Some(LogConfig { format: format?, filter: filter? })
 }

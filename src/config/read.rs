@@ -88,9 +88,13 @@ impl Reader {
         self.parsed(setting, value::base_url)
     }
 
-    pub(super) fn word(&mut self, setting: &Setting) -> Option<String> {
+    /// One of the words that the setting allows, as `meaning` has it.
+    pub(super) fn word<T>(&mut self, setting: &Setting, meaning: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let Kind::Word(words) = setting.kind else { return None };
-        self.parsed(setting, |text| value::word(words, text).map(str::to_owned))
+        self.parsed(setting, |text| {
+            let meant = if words.contains(&text) { meaning(text) } else { None };
+            meant.ok_or_else(|| format!("\"{text}\" is none of {}", words.join(", ")))
+        })
     }
 
     pub(super) fn filter(&mut self, setting: &Setting) -> Option<tracing_subscriber::filter::Targets> {

@@ -74,10 +74,4 @@ impl Setting {
     pub fn section(&self) -> &'static str {
         self.key.split_once('.').map_or("", |(section, _)| section)
     }
-
-    /// Whether its value must never be shown.
-    #[must_use]
-    pub fn is_secret(&self) -> bool {
-        self.kind == Kind::Secret
-    }
 }

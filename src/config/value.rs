@@ -83,14 +83,6 @@ pub(super) fn text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// One of `words`.
-pub(super) fn word<'w>(words: &'static [&'static str], text: &'w str) -> Result<&'w str, String> {
-    if words.contains(&text) {
-        return Ok(text);
-    }
-    Err(format!("\"{text}\" is none of {}", words.join(", ")))
-}
-
 /// A log level, or directives of the form `level,module=level`.
 pub(super) fn filter(text: &str) -> Result<Targets, String> {
     let directives: Vec<&str> = text.split(',').map(str::trim).collect();

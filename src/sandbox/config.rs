@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::faults::Fault;
+use super::webhooks::mischief::WebhookMischief;
+
 /// How a [`Sandbox`](super::Sandbox) behaves.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
@@ -21,6 +24,10 @@ pub struct SandboxConfig {
     pub uma_domain: String,
     /// Where webhooks are sent. The control API can change it later.
     pub webhook_endpoint: Option<String>,
+    /// What goes wrong with webhooks on purpose. The control API can change it later.
+    pub webhook_mischief: WebhookMischief,
+    /// What goes wrong with answers on purpose. The control API can change it later.
+    pub faults: Vec<Fault>,
     /// How long a link to the hosted verification can be used.
     pub kyc_link_lifetime: Duration,
     /// How long the challenge of a signed update can be answered.
@@ -40,6 +47,8 @@ impl SandboxConfig {
             public_base_url: None,
             uma_domain: "sandbox.uma.localhost".to_owned(),
             webhook_endpoint: None,
+            webhook_mischief: WebhookMischief::default(),
+            faults: Vec::new(),
             kyc_link_lifetime: Duration::from_secs(24 * 60 * 60),
             challenge_lifetime: Duration::from_secs(5 * 60),
             limits: Limits::default(),

@@ -20,6 +20,8 @@ const DESCRIPTION: Form = Form::Text(Some(500));
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Intent {
     Create,
+    /// A row of a CSV file, which has no columns for some of what a business otherwise has to say.
+    Import,
     Update,
 }
 
@@ -45,7 +47,7 @@ pub(super) fn read_customer(
 }
 
 fn read_common(fields: &Fields<'_>, intent: Intent, input: &mut CustomerInput, faults: &mut Faults) {
-    if intent == Intent::Create {
+    if intent != Intent::Update {
         input.platform_customer_id = fields.text("platformCustomerId", NAME, faults);
         input.region = fields.text("region", Form::Country, faults);
     }
@@ -111,12 +113,14 @@ fn read_individual(fields: &Fields<'_>, today: Date, input: &mut CustomerInput, 
 }
 
 fn read_business(fields: &Fields<'_>, intent: Intent, today: Date, input: &mut CustomerInput, faults: &mut Faults) {
-    if intent == Intent::Create {
+    if intent != Intent::Update {
         fields.require(&["businessInfo"], faults);
     }
     let Some(info) = fields.object("businessInfo", faults) else { return };
-    if intent == Intent::Create {
-        info.require(&["legalName", "country", "taxId", "incorporatedOn"], faults);
+    match intent {
+        Intent::Create => info.require(&["legalName", "country", "taxId", "incorporatedOn"], faults),
+        Intent::Import => info.require(&["legalName"], faults),
+        Intent::Update => {}
     }
     let one_of = Form::OneOf;
     input.business_info = Some(BusinessInfo {

@@ -74,7 +74,7 @@ pub(super) fn blank_row(id: String, platform_customer_id: String, customer_type:
         business_info: None,
         beneficial_owners: None,
     };
-    CustomerRow { customer, identifier: None }
+    CustomerRow { customer, identifier: None, wallet: None }
 }
 
 /// Overwrites `kept` with `said`, where something was said.

@@ -106,6 +106,11 @@ impl GridError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message)
     }
 
+    /// What is wrong, in words.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The body, as Grid writes it.
     pub(super) fn body(self) -> ErrorBody {
         let Self { status, code, message, fields } = self;

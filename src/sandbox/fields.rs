@@ -142,7 +142,8 @@ impl<'a> Fields<'a> {
     fn checked(&self, text: &str, form: Form, path: impl FnOnce() -> String, faults: &mut Faults) -> Option<String> {
         match form.check(text) {
             Ok(()) => Some(text.to_owned()),
-            Err(Refusal { message, constraint }) => {
+            Err(refusal) => {
+                let Refusal { message, constraint } = *refusal;
                 faults.add_coded(form.code(), path(), message, Some(constraint));
                 None
             }

@@ -54,7 +54,7 @@ const LONGEST: usize = 2_000;
 
 impl Form {
     /// Checks a value.
-    pub(super) fn check(self, value: &str) -> Result<(), Refusal> {
+    pub(super) fn check(self, value: &str) -> Result<(), Box<Refusal>> {
         let length = value.chars().count();
         if let Self::Text(max) = self {
             let max = max.unwrap_or(LONGEST);
@@ -99,7 +99,7 @@ impl Form {
         }
     }
 
-    fn refusal(self) -> Refusal {
+    fn refusal(self) -> Box<Refusal> {
         let format = |name: &str| FieldConstraint { format: Some(name.to_owned()), ..FieldConstraint::default() };
         let pattern = |text: &str| FieldConstraint { pattern: Some(text.to_owned()), ..FieldConstraint::default() };
         let (message, constraint) = match self {
@@ -140,7 +140,7 @@ impl Form {
                 ("must start with https:// (or http:// for local development)".to_owned(), format("url"))
             }
         };
-        Refusal { message, constraint }
+        Box::new(Refusal { message, constraint })
     }
 }
 

@@ -10,35 +10,63 @@ mod auth;
 mod body;
 mod clock;
 mod config;
+mod contact;
+mod control;
 mod customer_input;
 mod customer_record;
+mod customer_update;
 mod customers;
 mod decisions;
+mod documents;
 mod error;
+mod faults;
 mod fields;
 mod formats;
+mod hosted;
+mod hosted_page;
 mod ids;
+mod import_rows;
+mod imports;
+mod journal;
+mod kyc_links;
+mod multipart;
 mod outbox;
+mod owner_input;
+mod owners;
 mod pagination;
 mod platform;
 mod query;
+mod review;
+mod rules;
+mod serve;
 mod shared;
 mod state;
 mod table;
 mod transitions;
+mod verifications;
 mod vocabulary;
+mod wallet;
+mod webhooks;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 pub use config::{Limits, SandboxConfig};
+pub use control::CONTROL_PATH;
 use error::GridError;
-use shared::Shared;
+pub use faults::{Fault, HangUp};
+use shared::{App, Shared};
+pub use webhooks::mischief::WebhookMischief;
+
+/// What a multipart body may have beside its file.
+const MAX_ENVELOPE: usize = 1024 * 1024;
 
 /// The path that Grid's own paths are below, as in `https://api.lightspark.com/grid/2025-10-13`.
 pub const BASE_PATH: &str = "/grid/2025-10-13";
@@ -55,6 +83,9 @@ pub enum SandboxError {
     /// The listener can't be used.
     #[error("the sandbox's listener failed")]
     Listener(#[source] std::io::Error),
+    /// The client that sends webhooks can't be made.
+    #[error("the sandbox can't send webhooks")]
+    WebhookClient(#[source] reqwest::Error),
 }
 
 impl Sandbox {
@@ -70,34 +101,76 @@ impl Sandbox {
         format!("http://{address}{BASE_PATH}")
     }
 
-    /// Every path that the sandbox answers.
-    pub fn router(&self) -> Router {
-        let app = Arc::clone(&self.shared);
-        let grid = Router::new()
-            .route("/config", get(platform::get_config))
-            .route("/customers", get(customers::list).post(customers::create))
-            .route("/customers/end-user-terms", get(platform::get_end_user_terms))
-            .route("/customers/{customer_id}", get(customers::get).delete(customers::delete))
-            .fallback(async || GridError::not_found("Path"))
-            .method_not_allowed_fallback(async || GridError::method_not_allowed())
-            .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), auth::require_credentials))
-            .with_state(app);
-        Router::new().nest(BASE_PATH, grid).fallback(async || GridError::not_found("Path"))
+    /// The public key that webhooks are verified with, as an SPKI PEM: what Grid's dashboard shows. It stays the same
+    /// as long as the sandbox lives. Absent only where the system has no randomness to make a key of.
+    #[must_use]
+    pub fn webhook_public_key_pem(&self) -> Option<String> {
+        self.shared.webhooks.state().key.as_ref().map(|key| key.public_pem().to_owned())
     }
 
-    /// Answers requests on this listener until `shutdown` resolves, then finishes those under way.
+    /// Every path that the sandbox answers. Webhooks are sent by [`serve`](Self::serve) only.
+    pub fn router(&self) -> Router {
+        let app = Arc::clone(&self.shared);
+        Router::new()
+            .nest(BASE_PATH, grid_router(&app))
+            .nest(CONTROL_PATH, control::router())
+            .route(&format!("{}/{{token}}", hosted::HOSTED_PATH), get(hosted::show).post(hosted::finish))
+            .fallback(async || GridError::not_found("Path"))
+            .with_state(app)
+    }
+
+    /// Answers requests on this listener until `shutdown` resolves, then finishes those under way within seconds.
+    /// A sandbox is served once: import jobs and webhooks end with it.
     ///
     /// # Errors
-    /// When the listener can't be used.
+    /// When the listener can't be used, or no client for webhooks can be made.
     pub async fn serve(
         self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), SandboxError> {
         let address = listener.local_addr().map_err(SandboxError::Listener)?;
-        self.shared.listens_at(format!("http://{address}"));
-        axum::serve(listener, self.router()).with_graceful_shutdown(shutdown).await.map_err(SandboxError::Listener)
+        self.shared.listens_at(format!("http://{}", serve::reachable(address)));
+        let client = webhooks::dispatch::client().map_err(SandboxError::WebhookClient)?;
+        self.shared.tasks.spawn(webhooks::dispatch::run(Arc::clone(&self.shared), client));
+        serve::serve(Arc::clone(&self.shared), self.router(), listener, shutdown).await;
+        Ok(())
     }
+}
+
+/// Grid's own paths.
+fn grid_router(app: &App) -> Router<App> {
+    let uploads = |bytes| DefaultBodyLimit::max(bytes);
+    Router::new()
+        .route("/config", get(platform::get_config))
+        .route("/customers", get(customers::list).post(customers::create))
+        .route("/customers/end-user-terms", get(platform::get_end_user_terms))
+        .route("/customers/bulk/csv", post(imports::upload).layer(uploads(imports::MAX_CSV_BYTES + MAX_ENVELOPE)))
+        .route("/customers/bulk/jobs/{job_id}", get(imports::get_job))
+        .route("/customers/{customer_id}", get(customers::get).patch(customer_update::update).delete(customers::delete))
+        .route("/customers/{customer_id}/kyc-link", post(kyc_links::create))
+        .route("/customers/{customer_id}/verify-email", post(contact::send_email))
+        .route("/customers/{customer_id}/verify-email/confirm", post(contact::confirm_email))
+        .route("/customers/{customer_id}/verify-phone", post(contact::send_phone))
+        .route("/customers/{customer_id}/verify-phone/confirm", post(contact::confirm_phone))
+        .route("/beneficial-owners", get(owners::list).post(owners::create))
+        .route("/beneficial-owners/{owner_id}", get(owners::get).patch(owners::update))
+        .route("/documents", get(documents::list).post(documents::upload).layer(uploads(documents::MAX_UPLOAD_BYTES)))
+        .route(
+            "/documents/{document_id}",
+            get(documents::get)
+                .put(documents::replace)
+                .delete(documents::delete)
+                .layer(uploads(documents::MAX_UPLOAD_BYTES)),
+        )
+        .route("/verifications", get(verifications::list).post(verifications::create))
+        .route("/verifications/{verification_id}", get(verifications::get))
+        .route("/sandbox/webhooks/test", post(webhooks::test_webhook::test))
+        .fallback(async || GridError::not_found("Path"))
+        .method_not_allowed_fallback(async || GridError::method_not_allowed())
+        .layer(from_fn_with_state(Arc::clone(app), auth::require_credentials))
+        .layer(from_fn_with_state(Arc::clone(app), faults::disturb))
+        .layer(from_fn_with_state(Arc::clone(app), journal::record))
 }
 
 impl std::fmt::Debug for Sandbox {

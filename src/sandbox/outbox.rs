@@ -1,8 +1,10 @@
 //! Status transitions, in the order they happened, on their way to whoever tells the platform about them.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use crate::grid::model::{Customer, ImportJob, Verification};
 
@@ -21,18 +23,26 @@ pub(super) enum Transition {
 }
 
 /// Transitions that nobody has taken yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
     waiting: VecDeque<Transition>,
+    /// Told of everything that is put in.
+    listener: Arc<Notify>,
 }
 
 impl Outbox {
+    /// An empty outbox that tells this listener of what is put in.
+    pub(super) fn new(listener: Arc<Notify>) -> Self {
+        Self { waiting: VecDeque::new(), listener }
+    }
+
     /// Puts a transition behind the others.
     pub(super) fn push(&mut self, transition: Transition) {
         if self.waiting.len() >= CAPACITY {
             self.waiting.pop_front();
         }
         self.waiting.push_back(transition);
+        self.listener.notify_one();
     }
 
     /// Takes everything that waits.

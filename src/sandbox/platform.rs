@@ -37,7 +37,7 @@ pub(super) async fn get_config(State(app): State<App>) -> Json<PlatformConfig> {
         id: app.platform_id.clone(),
         uma_domain: Some(app.config.uma_domain.clone()),
         proxy_uma_subdomain: Some("sandbox".to_owned()),
-        webhook_endpoint: app.config.webhook_endpoint.clone(),
+        webhook_endpoint: app.webhooks.state().endpoint.clone(),
         supported_currencies: CURRENCIES.iter().map(Currency::describe).collect(),
         is_regulated_financial_institution: Some(regulated),
         created_at: Some(app.started_at),

@@ -3,11 +3,20 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::clock::Clock;
 use super::config::SandboxConfig;
+use super::faults::Faults;
 use super::ids::IdKind;
+use super::journal::Journal;
 use super::state::Store;
+use super::webhooks::Webhooks;
+
+/// Files that are read into memory at once; others wait.
+const CONCURRENT_UPLOADS: usize = 8;
 
 /// The sandbox's parts, shared by its handlers.
 pub(super) type App = Arc<Shared>;
@@ -20,6 +29,17 @@ pub(super) struct Shared {
     pub(super) platform_id: String,
     /// When the sandbox was started.
     pub(super) started_at: Timestamp,
+    pub(super) webhooks: Webhooks,
+    /// What goes wrong with answers.
+    pub(super) faults: Faults,
+    /// The requests that were received.
+    pub(super) journal: Journal,
+    /// What the sandbox does beside answering; it waits for all of it when it stops.
+    pub(super) tasks: TaskTracker,
+    /// Cancelled when the sandbox stops.
+    pub(super) stopping: CancellationToken,
+    /// Bounds how many files are read into memory at once.
+    pub(super) uploads: Arc<Semaphore>,
     /// Guards everything that is held; see [`Store`].
     store: Mutex<Store>,
     /// Where the applicant's browser finds the sandbox, known once it listens.
@@ -29,8 +49,15 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(config: SandboxConfig) -> Self {
         let clock = Clock::new();
+        let webhooks = Webhooks::new(&config);
         Self {
-            store: Mutex::new(Store::new(config.regulated, config.limits)),
+            store: Mutex::new(Store::new(config.regulated, config.limits, Arc::clone(&webhooks.wake))),
+            webhooks,
+            faults: Faults::new(config.faults.clone()),
+            journal: Journal::new(config.limits.requests),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            uploads: Arc::new(Semaphore::new(CONCURRENT_UPLOADS)),
             platform_id: IdKind::PlatformConfig.new_id(),
             started_at: clock.now(),
             clock,
@@ -43,6 +70,18 @@ impl Shared {
     pub(super) fn store(&self) -> MutexGuard<'_, Store> {
         // A handler that panicked can't have left half a change that matters more than the next request.
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets everything that is held, and puts the clock back.
+    pub(super) fn reset(&self) {
+        let fresh = Store::new(self.config.regulated, self.config.limits, Arc::clone(&self.webhooks.wake));
+        let mut store = self.store();
+        *store = fresh;
+        self.clock.reset();
+        drop(store);
+        self.webhooks.reset(&self.config);
+        self.faults.list().clone_from(&self.config.faults);
+        self.journal.clear();
     }
 
     /// Remembers where the sandbox listens.

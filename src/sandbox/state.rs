@@ -5,20 +5,26 @@
 //! while anything is awaited.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use super::config::Limits;
 use super::error::GridError;
+use super::kyc_links::{LinkRow, Replay};
 use super::outbox::Outbox;
 use super::table::Table;
-use crate::grid::model::{BeneficialOwner, Customer, CustomerType, Document, Verification};
+use super::wallet::{Challenges, Wallet};
+use crate::grid::model::{BeneficialOwner, Customer, CustomerType, Document, ImportJob, Verification};
 
 /// Everything the sandbox holds.
 pub(super) struct Store {
     /// Whether customers are created `APPROVED`.
     pub(super) regulated: bool,
+    /// Whether a new status leaves `updatedAt` as it was.
+    pub(super) lagging_updated_at: bool,
     /// Customers; grouped by `platformCustomerId`.
     pub(super) customers: Table<CustomerRow>,
     /// Which active customer has a UMA address.
@@ -31,6 +37,14 @@ pub(super) struct Store {
     pub(super) document_bytes: usize,
     /// Verifications; grouped by customer.
     pub(super) verifications: Table<Verification>,
+    /// Links to the hosted verification, by their tokens; grouped by customer.
+    pub(super) links: Table<LinkRow>,
+    /// Answers to requests with an `Idempotency-Key`, by the key.
+    pub(super) replays: Table<Replay>,
+    /// Import jobs.
+    pub(super) jobs: Table<ImportJob>,
+    /// Changes of contact details that wait for a wallet's signature.
+    pub(super) challenges: Challenges,
     /// Status transitions on their way to whoever listens.
     pub(super) outbox: Outbox,
     limits: Limits,
@@ -42,6 +56,8 @@ pub(super) struct CustomerRow {
     pub(super) customer: Customer,
     /// The identification number; write-only.
     pub(super) identifier: Option<String>,
+    /// The embedded wallet that is tied to the customer's contact details.
+    pub(super) wallet: Option<Wallet>,
 }
 
 impl CustomerRow {
@@ -62,16 +78,22 @@ pub(super) struct DocumentRow {
 }
 
 impl Store {
-    pub(super) fn new(regulated: bool, limits: Limits) -> Self {
+    /// An empty store, which tells this listener of transitions.
+    pub(super) fn new(regulated: bool, limits: Limits, listener: Arc<Notify>) -> Self {
         Self {
             regulated,
+            lagging_updated_at: false,
             customers: Table::default(),
             uma_addresses: HashMap::new(),
             owners: Table::default(),
             documents: Table::default(),
             document_bytes: 0,
             verifications: Table::default(),
-            outbox: Outbox::default(),
+            links: Table::default(),
+            replays: Table::default(),
+            jobs: Table::default(),
+            challenges: Challenges::default(),
+            outbox: Outbox::new(listener),
             limits,
         }
     }

@@ -32,12 +32,15 @@ impl Store {
 
     /// Moves a customer into a status. The status it has already is no transition.
     pub(super) fn move_customer(&mut self, id: &str, status: KycStatus, now: Timestamp) -> Result<(), GridError> {
+        let lagging = self.lagging_updated_at;
         let row = self.customers.get_mut(id).ok_or_else(GridError::customer_not_found)?;
         if row.customer.status() == Some(&status) {
             return Ok(());
         }
         set_status(&mut row.customer, status);
-        row.customer.updated_at = Some(now);
+        if !lagging {
+            row.customer.updated_at = Some(now);
+        }
         self.announce_customer(id, now)
     }
 

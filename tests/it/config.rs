@@ -1,8 +1,8 @@
 //! Configuration: which source wins, and that every mistake is reported, at once, by its name.
 
 use gridgate::config::{
-    Config, ConfigError, ConfigFile, HealthcheckConfig, LogFormat, SandboxConfig, Setting, Sources, Upstream, settings,
-    settings_document,
+    Config, ConfigError, ConfigFile, HealthcheckConfig, Kind, LogFormat, SandboxConfig, Setting, Sources, Upstream,
+    settings, settings_document,
 };
 use secrecy::ExposeSecret as _;
 use std::ffi::OsString;
@@ -254,6 +254,17 @@ fn a_variable_that_is_not_unicode_is_a_mistake_of_that_variable() {
     let mut sources = with_account("", &[]);
     sources.env.insert("GRIDGATE_GRPC_ADDR".to_owned(), OsString::from_vec(vec![0xff]));
     one_mistake(Config::load(sources, false), &["grpc.addr", "GRIDGATE_GRPC_ADDR", "Unicode"]);
+}
+
+#[test]
+fn every_word_that_a_setting_allows_is_understood() {
+    for setting in settings::ALL {
+        let Kind::Word(words) = setting.kind else { continue };
+        for word in words {
+            let loaded = Config::load(with_account("", &[]).with(setting, *word), false);
+            assert!(loaded.is_ok(), "{} = {word}: {loaded:?}", setting.key);
+        }
+    }
 }
 
 #[test]

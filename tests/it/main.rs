@@ -5,9 +5,12 @@
 mod asking;
 mod config;
 mod deadline;
+mod demo;
 mod event_log;
 mod grid_client;
+mod program;
 mod readme;
+mod sandbox;
 mod server;
 mod support;
 mod watch;

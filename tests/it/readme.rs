@@ -1,10 +1,10 @@
 //! README.md's examples, run as written against `gridgate serve --sandbox`; only the addresses are this run's.
 
 mod examples;
-mod program;
+mod reader;
 
 use examples::{Example, examples, is_as_expected};
-use program::{Program, require_tools};
+use reader::{Reader, require_tools};
 use std::process::Output;
 
 const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
@@ -17,22 +17,22 @@ async fn readme_calls_work_as_written() {
     }
     require_tools().await;
 
-    let program = Program::start().await;
+    let reader = Reader::start().await;
     for example in examples {
-        run(&program, &example).await;
+        run(&reader, &example).await;
     }
 }
 
-async fn run(program: &Program, Example { name, language, line, text, prints }: &Example) {
+async fn run(reader: &Reader, Example { name, language, line, text, prints }: &Example) {
     let Output { status, stdout, stderr } = match language.as_str() {
-        "python" => program.python(name, text).await,
-        _ => program.shell(text).await,
+        "python" => reader.python(name, text).await,
+        _ => reader.shell(text).await,
     };
     let printed = String::from_utf8_lossy(&stdout);
     let complained = String::from_utf8_lossy(&stderr);
     assert!(status.success(), "README.md line {line}: {name} ended with {status}:\n{printed}\n{complained}");
     if let Some(expected) = prints {
-        let expected = program.here(expected);
+        let expected = reader.here(expected);
         assert!(
             is_as_expected(&printed, &expected),
             "README.md line {line}: {name} printed\n{printed}\n{complained}\ninstead of\n{expected}"

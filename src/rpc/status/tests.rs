@@ -87,9 +87,10 @@ fn every_lack_of_an_answer_has_the_code_and_reason_of_its_row() {
     ];
     let mut table = rows("| reason (domain `gridgate`) | gRPC code | meaning |");
     table.retain(|row| row[0] != "GRID_ERROR");
-    assert_eq!(errors.len(), table.len(), "each row has its error here");
-    for (error, row) in errors.into_iter().zip(table) {
-        let status = Status::from(error);
+    let of_layers = [malformed_timeout(&MalformedTimeout), shutting_down()];
+    let statuses: Vec<Status> = errors.into_iter().map(Status::from).chain(of_layers).collect();
+    assert_eq!(statuses.len(), table.len(), "each row has its status here");
+    for (status, row) in statuses.into_iter().zip(table) {
         let info = status.get_details_error_info().unwrap();
         assert_eq!((info.reason.as_str(), info.domain.as_str()), (row[0], GRIDGATE_DOMAIN));
         assert_eq!(status.code(), code_named(row[1]), "{}", row[0]);

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod log;
 pub mod memory_log;
+pub mod program;
 pub mod raw_grpc;
 pub mod silent_upstream;
 pub mod upstream;

@@ -1,59 +1,46 @@
-//! gridgate started as README.md says, but on free ports, and commands that speak to it.
+//! Someone who follows README.md: types its commands in a clone of the repository, while the gridgate that it told them to start runs.
 
-use gridgate::config::{Kind, Setting, settings};
-use serde_json::Value;
+use crate::support::program::Program;
+use gridgate::config::{Kind, settings};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 use std::{env, fs};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::time::timeout;
 
-const READY_LIMIT: Duration = Duration::from_secs(30);
+/// How long a command may take: Python compiles the protos.
 const COMMAND_LIMIT: Duration = Duration::from_secs(120);
 /// Where scripts/tools puts programs (scripts/paths.sh has the same list).
 const TOOLS: [&str; 3] = [".tools/python/bin", ".tools/cargo/bin", "scripts/checks/node_modules/.bin"];
 
-/// A running `gridgate serve --sandbox`, and a folder that looks like the repository for commands to run in.
-pub struct Program {
+/// A folder that looks like the repository, and a running `gridgate serve --sandbox`.
+pub struct Reader {
     folder: TempDir,
-    _child: Child,
-    /// The addresses it bound, by the first part of their settings' keys.
-    bound: Value,
+    _program: Program,
+    /// The addresses that it bound, by the first part of their settings' keys.
+    bound: BTreeMap<String, String>,
 }
 
-/// The settings that are addresses to listen on.
-fn addresses() -> impl Iterator<Item = &'static Setting> {
-    settings::ALL.iter().copied().filter(|setting| setting.kind == Kind::Address)
-}
-
-impl Program {
-    pub async fn start() -> Program {
+impl Reader {
+    /// Starts the program, on free ports.
+    pub async fn start() -> Reader {
         let folder = TempDir::with_prefix("gridgate-readme-").unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gridgate"))
-            .args(["serve", "--sandbox"])
-            .current_dir(folder.path())
-            .env_clear()
-            .envs(addresses().map(|setting| (setting.env, "127.0.0.1:0")))
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let ready = timeout(READY_LIMIT, lines.next_line()).await.expect("gridgate was not ready in time").unwrap();
-        let ready = ready.expect("gridgate ended before it was ready");
         link_repository(folder.path());
-        Program { folder, _child: child, bound: serde_json::from_str(&ready).unwrap() }
+        let mut program = Program::serve_sandbox(&[]);
+        let bound = program.json_line().await;
+        Reader { folder, _program: program, bound }
     }
 
     /// A text of the documentation, with the addresses of this program for the default ones.
     pub fn here(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for setting in addresses() {
+        for setting in settings::ALL.iter().filter(|setting| setting.kind == Kind::Address) {
             let name = setting.key.split('.').next().unwrap();
-            if let (Some(default), Some(bound)) = (setting.default, self.bound.get(name).and_then(Value::as_str)) {
+            if let (Some(default), Some(bound)) = (setting.default, self.bound.get(name)) {
                 text = text.replace(default, bound).replace(&default.replace("127.0.0.1", "localhost"), bound);
             }
         }
@@ -99,7 +86,7 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn path_with_tools() -> std::ffi::OsString {
+fn path_with_tools() -> OsString {
     let tools = TOOLS.map(|folder| repository().join(folder));
     let path = env::var_os("PATH").unwrap_or_default();
     env::join_paths(tools.into_iter().chain(env::split_paths(&path))).unwrap()

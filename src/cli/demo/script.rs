@@ -1,0 +1,287 @@
+//! Plays steps: makes a call, holds what came against what was expected, reports it, and counts.
+
+use super::control::{Act, Control};
+use super::expect::{Expectation, Verdict, is};
+use super::reflect::{Reflection, code_name, method_name};
+use super::report::Report;
+use super::rpc::Rpc;
+use super::step::{Call, FlowSummary, LeftOut, Outcome, Step};
+use super::tree::Tree;
+use crate::cli::output::chain;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+/// How long something may take that is asked for again and again.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The pause before asking again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A flow cannot go on: what came back lacks what later steps need.
+#[derive(Debug)]
+pub(super) struct Abandoned;
+
+/// An answer that later steps take values from.
+#[derive(Debug)]
+pub(super) struct Answer(Tree);
+
+impl Answer {
+    /// The text that a path leads to, such as an id.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(super) fn text(&self, path: &str) -> Result<String, Abandoned> {
+        self.0.at(path).and_then(|value| value.as_text().map(str::to_owned)).ok_or(Abandoned)
+    }
+}
+
+/// A call, and what came of it.
+struct Exchange {
+    call: Call,
+    sent: Tree,
+    came: Outcome,
+    /// How long the last call took.
+    elapsed: Duration,
+    /// How often it was made.
+    calls: u32,
+}
+
+/// The play: who is on stage, and what has happened so far.
+pub(super) struct Script {
+    channel: Channel,
+    control: Control,
+    reflection: Reflection,
+    report: Box<dyn Report>,
+    /// Whether requests that Grid's API description forbids are left out.
+    valid_only: bool,
+    /// Makes ids of this run unlike those of any other.
+    run: String,
+    /// The flow being played, last.
+    flows: Vec<FlowSummary>,
+    called: BTreeSet<String>,
+    left_out: usize,
+}
+
+impl Script {
+    /// A play that has not begun.
+    pub(super) fn new(
+        channel: Channel,
+        control: Control,
+        reflection: Reflection,
+        report: Box<dyn Report>,
+        valid_only: bool,
+    ) -> Self {
+        let run = uuid::Uuid::new_v4().simple().to_string();
+        let run = run.get(..8).unwrap_or_default().to_owned();
+        Script {
+            channel,
+            control,
+            reflection,
+            report,
+            valid_only,
+            run,
+            flows: Vec::new(),
+            called: BTreeSet::new(),
+            left_out: 0,
+        }
+    }
+
+    /// Begins a flow.
+    pub(super) fn begin(&mut self, flow: &'static str, title: &'static str, about: &'static str) {
+        self.report.flow(self.flows.len() + 1, flow, title, about);
+        self.flows.push(FlowSummary { flow, title, steps: 0, failed: Vec::new(), given_up: false });
+    }
+
+    /// Says that the flow ended early.
+    pub(super) fn give_up(&mut self) {
+        if let Some(flow) = self.flows.last_mut() {
+            flow.given_up = true;
+            self.report.given_up(flow.flow);
+        }
+    }
+
+    /// A name that no other run uses.
+    pub(super) fn unique(&self, name: &str) -> String {
+        format!("{name}-{}", self.run)
+    }
+
+    /// What every flow came to, which methods were called, how many steps were left out; and where to report it.
+    pub(super) fn finish(self) -> (Vec<FlowSummary>, BTreeSet<String>, usize, Box<dyn Report>) {
+        (self.flows, self.called, self.left_out, self.report)
+    }
+
+    /// Every method there is, as `Service/Method`.
+    pub(super) fn methods(&self) -> Vec<String> {
+        self.reflection.methods()
+    }
+
+    /// Whether to leave out a request that Grid's API description forbids. Says so, if it is left out.
+    pub(super) fn leaves_out_invalid(&mut self, about: &str) -> bool {
+        if self.valid_only {
+            let why = "its request breaks Grid's API description (--valid-only)";
+            let flow = self.flow_name();
+            self.report.left_out(&LeftOut { flow, about: about.to_owned(), why });
+            self.left_out += 1;
+        }
+        self.valid_only
+    }
+
+    /// Calls, expecting an answer.
+    ///
+    /// # Errors
+    /// There was none.
+    pub(super) async fn call<R: Rpc>(
+        &mut self,
+        about: &str,
+        request: R,
+        expectations: impl IntoIterator<Item = Expectation>,
+    ) -> Result<Answer, Abandoned> {
+        let exchange = self.exchange(request).await;
+        self.judge(about, exchange, &answered(), expectations)
+    }
+
+    /// Calls again and again until the answer is as it should be, expecting that it comes to that.
+    ///
+    /// # Errors
+    /// There was no answer.
+    pub(super) async fn call_until<R: Rpc + Clone>(
+        &mut self,
+        about: &str,
+        request: R,
+        until: Expectation,
+        expectations: impl IntoIterator<Item = Expectation>,
+    ) -> Result<Answer, Abandoned> {
+        let give_up = Instant::now() + PATIENCE;
+        let mut calls = 0;
+        loop {
+            let exchange = self.exchange(request.clone()).await;
+            calls += 1;
+            if !exchange.came.ok || until.judge(&exchange.came.body).held || Instant::now() >= give_up {
+                let expectations = std::iter::once(until).chain(expectations);
+                return self.judge(about, Exchange { calls, ..exchange }, &answered(), expectations);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Calls, expecting to be refused with this code.
+    pub(super) async fn refused<R: Rpc>(
+        &mut self,
+        about: &str,
+        request: R,
+        code: Code,
+        expectations: impl IntoIterator<Item = Expectation>,
+    ) {
+        let exchange = self.exchange(request).await;
+        // An answer is reported as a failed step, and the flow can go on without one.
+        let _ = self.judge(about, exchange, &code_name(code), expectations);
+    }
+
+    /// Plays somebody's part on the sandbox, expecting that it succeeds.
+    ///
+    /// # Errors
+    /// It did not.
+    pub(super) async fn act(
+        &mut self,
+        about: &str,
+        act: Act,
+        expectations: impl IntoIterator<Item = Expectation>,
+    ) -> Result<Answer, Abandoned> {
+        let exchange = self.acted(act).await;
+        let code = if exchange.came.ok { exchange.came.code.clone() } else { "200".to_owned() };
+        self.judge(about, exchange, &code, expectations)
+    }
+
+    /// Plays somebody's part on the sandbox, expecting to be refused with this HTTP status.
+    pub(super) async fn act_refused(
+        &mut self,
+        about: &str,
+        act: Act,
+        status: u16,
+        expectations: impl IntoIterator<Item = Expectation>,
+    ) {
+        let exchange = self.acted(act).await;
+        let _ = self.judge(about, exchange, &status.to_string(), expectations);
+    }
+
+    async fn exchange<R: Rpc>(&mut self, request: R) -> Exchange {
+        let sent = request.shown(&self.reflection);
+        let rpc = method_name(R::SERVICE, R::METHOD);
+        self.called.insert(rpc.clone());
+        let started = Instant::now();
+        let result = request.call(self.channel.clone()).await;
+        let elapsed = started.elapsed();
+        Exchange { call: Call::Gridgate { rpc }, sent, came: self.outcome::<R>(&result), elapsed, calls: 1 }
+    }
+
+    async fn acted(&self, act: Act) -> Exchange {
+        let started = Instant::now();
+        let played = self.control.play(act).await;
+        let elapsed = started.elapsed();
+        match played {
+            Ok((call, sent, status, body)) => {
+                let came = Outcome { code: status.to_string(), ok: (200..300).contains(&status), body };
+                Exchange { call, sent, came, elapsed, calls: 1 }
+            }
+            Err(error) => {
+                let call = Call::Sandbox { method: String::new(), path: "(no answer)".to_owned() };
+                let body = Tree::field("message", chain(&error).into());
+                let came = Outcome { code: "no answer".to_owned(), ok: false, body };
+                Exchange { call, sent: Tree::Object(Vec::new()), came, elapsed, calls: 1 }
+            }
+        }
+    }
+
+    fn outcome<R: Rpc>(&self, result: &Result<R::Response, Status>) -> Outcome {
+        match result {
+            Ok(response) => {
+                Outcome { code: answered(), ok: true, body: self.reflection.response(R::SERVICE, R::METHOD, response) }
+            }
+            Err(status) => Outcome { code: code_name(status.code()), ok: false, body: self.reflection.status(status) },
+        }
+    }
+
+    /// Reports an exchange as a step, and returns the answer that it yielded.
+    fn judge(
+        &mut self,
+        about: &str,
+        exchange: Exchange,
+        code: &str,
+        expectations: impl IntoIterator<Item = Expectation>,
+    ) -> Result<Answer, Abandoned> {
+        let Exchange { call, sent, came, elapsed, calls } = exchange;
+        let wanted = is("code", Tree::Word(code.to_owned()));
+        let mut verdicts = vec![wanted.judge(&Tree::field("code", Tree::Word(came.code.clone())))];
+        // Of something else than what was to be, further expectations say nothing.
+        if came.code == code {
+            verdicts.extend(expectations.into_iter().map(|expectation| expectation.judge(&came.body)));
+        }
+        let held = verdicts.iter().all(|Verdict { held, .. }| *held);
+        let flow = self.flow_name();
+        let number = self.count(held);
+        let about = about.to_owned();
+        let answer = if came.ok { Ok(Answer(came.body.clone())) } else { Err(Abandoned) };
+        self.report.step(&Step { flow, number, about, call, sent, came, expectations: verdicts, held, elapsed, calls });
+        answer
+    }
+
+    fn flow_name(&self) -> &'static str {
+        self.flows.last().map_or("", |flow| flow.flow)
+    }
+
+    /// Counts a step, and returns its number.
+    fn count(&mut self, held: bool) -> usize {
+        let Some(flow) = self.flows.last_mut() else { return 0 };
+        flow.steps += 1;
+        if !held {
+            flow.failed.push(flow.steps);
+        }
+        flow.steps
+    }
+}
+
+fn answered() -> String {
+    code_name(Code::Ok)
+}

@@ -1,0 +1,16 @@
+//! The sandbox, from outside: real requests to a real port, one sandbox per test.
+
+mod contact;
+mod control;
+mod creation;
+mod documents;
+mod faults;
+mod harness;
+mod imports;
+mod links;
+mod lists;
+mod owners;
+mod protocol;
+mod updates;
+mod verifications;
+mod webhooks;

@@ -1,0 +1,83 @@
+//! The real program, as a process of its own.
+
+use super::soon;
+use std::collections::BTreeMap;
+use std::process::{ExitStatus, Stdio};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::task::JoinHandle;
+
+/// A process that runs. Dropped, it is killed.
+pub struct Program {
+    child: Child,
+    stdout: Lines<BufReader<ChildStdout>>,
+    stderr: JoinHandle<String>,
+}
+
+/// What a process left behind.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    /// What it wrote after the lines that were read.
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Program {
+    /// Starts it with these arguments, and with these variables as its whole environment.
+    pub fn start(args: &[&str], env: &[(&str, &str)]) -> Program {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gridgate"))
+            .args(args)
+            .env_clear()
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut stderr = child.stderr.take().unwrap();
+        // Read all the time, so that the program never waits for someone to read.
+        let stderr = tokio::spawn(async move {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).await.unwrap();
+            text
+        });
+        Program { child, stdout, stderr }
+    }
+
+    /// `gridgate serve --sandbox` on free ports, with more arguments.
+    pub fn serve_sandbox(more: &[&str]) -> Program {
+        let ports = ["--grpc-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0", "--sandbox-addr=127.0.0.1:0"];
+        Program::start(&[&["serve", "--sandbox"], &ports[..], more].concat(), &[])
+    }
+
+    /// The next line on standard output, as JSON.
+    pub async fn json_line(&mut self) -> BTreeMap<String, String> {
+        let line = soon("a line on standard output", self.stdout.next_line()).await.unwrap();
+        match line {
+            Some(line) => serde_json::from_str(&line).unwrap(),
+            None => panic!("it ended instead: {}", (&mut self.stderr).await.unwrap()),
+        }
+    }
+
+    /// Sends a signal: `TERM`, `INT`.
+    pub async fn signal(&self, name: &str) {
+        let id = self.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args([format!("-{name}"), id]).status().await.unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(mut self) -> Ended {
+        let status = soon("the end of the process", self.child.wait()).await.unwrap();
+        let mut stdout = String::new();
+        while let Some(line) = self.stdout.next_line().await.unwrap() {
+            stdout.push_str(&line);
+            stdout.push('\n');
+        }
+        let stderr = self.stderr.await.unwrap();
+        Ended { status, stdout, stderr }
+    }
+}
