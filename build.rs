@@ -47,6 +47,7 @@ fn generate_event_server(compiler: &protox::Compiler, out_dir: &Path) -> Result<
     }
     tonic_prost_build::configure()
         .build_client(false)
+        .codec_path("crate::pb::EventCodec")
         .extern_path(".gridgate.v1", "crate::pb")
         .extern_path(".gridgate.v1.WatchKycStatusResponse", "crate::pb::EncodedWatchKycStatusResponse")
         .out_dir(out_dir)

@@ -8,6 +8,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 pub use generated::*;
+use tonic::codec::{BufferSettings, Codec};
+use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 
 /// The encoded `google.protobuf.FileDescriptorSet` of the package and all it imports, with comments.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gridgate.v1.binpb"));
@@ -58,6 +60,43 @@ impl prost::Message for EncodedWatchKycStatusResponse {
 
     fn clear(&mut self) {
         self.0.clear();
+    }
+}
+
+/// The codec of `KycEventService`: prost's, with buffers that begin small. A stream that waits for events keeps its buffer
+/// for as long as it lives, and tonic would give each of them 8 KiB.
+#[derive(Debug)]
+pub struct EventCodec<T, U>(PhantomData<(T, U)>);
+
+impl<T, U> EventCodec<T, U> {
+    /// What a buffer begins with, in bytes: about as much as one event takes. It grows when there is more to say.
+    const BEGINS_WITH: usize = 512;
+    /// How much is encoded before it is sent, in bytes, while there is more: tonic's own choice.
+    const SENT_AT: usize = 32 * 1024;
+
+    fn buffers() -> BufferSettings {
+        BufferSettings::new(Self::BEGINS_WITH, Self::SENT_AT)
+    }
+}
+
+impl<T, U> Default for EventCodec<T, U> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: prost::Message + Send + 'static, U: prost::Message + Default + Send + 'static> Codec for EventCodec<T, U> {
+    type Encode = T;
+    type Decode = U;
+    type Encoder = ProstEncoder<T>;
+    type Decoder = ProstDecoder<U>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstCodec::<T, U>::raw_encoder(Self::buffers())
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        ProstCodec::<T, U>::raw_decoder(Self::buffers())
     }
 }
 

@@ -151,7 +151,7 @@ impl Position {
 
     /// The place a log counts as `number`; numbers past `i64::MAX` do not occur.
     #[must_use]
-    pub(in crate::kyc) const fn new(number: u64) -> Self {
+    pub const fn new(number: u64) -> Self {
         Self(number)
     }
 

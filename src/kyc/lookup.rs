@@ -3,27 +3,26 @@
 //! Concurrent questions about one customer share one call to Grid, and a customer that Grid does not have is remembered
 //! for seconds, so that a caller's loop does not become Grid's load.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod calls;
+mod missing;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Shared};
 use jiff::Timestamp;
-use tokio::time::Instant;
 
-use super::ask::{AskError, ask};
-use super::event::Asker;
+use self::calls::Calls;
+use self::missing::Missing;
+use super::event::{Asker, Observation, Subject};
 use super::head::Head;
-use super::id::{CustomerId, EntityKey};
+use super::id::{CustomerId, EntityKey, Fingerprint};
 use super::log::{EventLog, LogError};
 use super::source::{CustomerSource, SourceError};
 use super::token::Mark;
 
-/// How long it is remembered that Grid has no such customer.
-const MISSING_FOR: Duration = Duration::from_secs(5);
-/// How many of those are remembered.
-const MAX_MISSING: usize = 10_000;
+/// How many calls to Grid a question joins before it gives up: each was somebody else's, and turned out not to be needed.
+const MAX_ROUNDS: usize = 4;
 
 /// Why a status could not be said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,122 +40,115 @@ pub enum LookupError {
 pub struct Found {
     /// What is held to be so.
     pub head: Arc<Head>,
-    /// The answer holds at least up to here.
+    /// The answer contains everything about the customer up to here; so does that of anyone who knows the log as far.
     pub mark: Mark,
     /// When this process last knew the end of the log.
     pub as_of: Timestamp,
 }
 
-type Asking = Shared<BoxFuture<'static, Result<(), LookupError>>>;
-
 /// Answers what a customer's status is.
 pub struct Lookup {
+    knowledge: Arc<Knowledge>,
+    calls: Calls<Result<Asked, LookupError>>,
+}
+
+/// What became of a call to Grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Grid answered, and the log has it.
+    Answered,
+    /// It was not made: what its first caller needed had become known by then.
+    Spared,
+}
+
+/// What can be said without Grid, and the way to it.
+struct Knowledge {
     log: Arc<dyn EventLog>,
     source: Arc<dyn CustomerSource>,
-    /// Guards the calls to Grid under way, one for each customer; held only to look one up, add or remove it.
-    asking: Mutex<HashMap<CustomerId, Asking>>,
-    /// Guards the customers Grid did not have, and until when that is believed; held only to look one up or add it.
-    missing: Mutex<HashMap<CustomerId, (Instant, SourceError)>>,
+    missing: Missing,
 }
 
 impl Lookup {
     /// Answers from `log`, and asks `source`.
     #[must_use]
     pub fn new(log: Arc<dyn EventLog>, source: Arc<dyn CustomerSource>) -> Self {
-        Self { log, source, asking: Mutex::default(), missing: Mutex::default() }
+        Self { knowledge: Arc::new(Knowledge { log, source, missing: Missing::default() }), calls: Calls::default() }
     }
 
     /// The customer's status. Grid is asked about a customer that is not known, and where it last confirmed the status
-    /// longer ago than `max_staleness`.
+    /// longer ago than `max_staleness`. Dropping this gives up: the call to Grid ends when nobody waits for it any more.
     ///
     /// # Errors
     /// [`SourceError::NotFound`] when Grid has no such customer; what else kept the log or Grid from saying it.
     pub async fn status(&self, customer: &CustomerId, max_staleness: Option<Duration>) -> Result<Found, LookupError> {
-        let entity = EntityKey::customer(customer.clone());
-        if let Some(found) = self.known(&entity).await?
-            && is_fresh(&found.head, max_staleness)
-        {
+        for _ in 0..MAX_ROUNDS {
+            if let Some(found) = self.knowledge.enough(customer, max_staleness).await? {
+                return Ok(found);
+            }
+            let ask = || Arc::clone(&self.knowledge).ask(customer.clone(), max_staleness).boxed();
+            if self.calls.join(customer, ask).await? == Asked::Answered {
+                let found = self.knowledge.of(customer).await?;
+                return found.ok_or(LookupError::Source(SourceError::Refused));
+            }
+        }
+        Err(SourceError::Unavailable.into())
+    }
+}
+
+impl Knowledge {
+    /// What is known, where that will do. An error is what Grid is remembered to have said.
+    async fn enough(
+        &self,
+        customer: &CustomerId,
+        max_staleness: Option<Duration>,
+    ) -> Result<Option<Found>, LookupError> {
+        let found = self.of(customer).await?;
+        let head = found.as_ref().map(|found| found.head.as_ref());
+        if head.is_some_and(|head| is_fresh(head, max_staleness)) {
             return Ok(found);
         }
-        if let Some(error) = self.known_missing(customer) {
-            return Err(error.into());
+        match self.missing.recall(customer, head) {
+            Some(error) => Err(error.into()),
+            None => Ok(None),
         }
-        self.ask(customer).await?;
-        self.known(&entity).await?.ok_or(LookupError::Source(SourceError::Refused))
     }
 
-    async fn known(&self, entity: &EntityKey) -> Result<Option<Found>, LookupError> {
+    async fn of(&self, customer: &CustomerId) -> Result<Option<Found>, LookupError> {
         // Read before the head: the head is at least as new as this.
-        let (mark, as_of) = (self.log.hub().end(), self.log.as_of());
-        let head = self.log.head(entity).await?;
-        Ok(head.map(|head| Found { head, mark, as_of }))
+        let (end, as_of) = (self.log.hub().end(), self.log.as_of());
+        let head = self.log.head(&EntityKey::customer(customer.clone())).await?;
+        Ok(head.map(|head| {
+            let change =
+                Mark { position: head.position, fingerprint: Fingerprint::of(&head.observation, &head.customer) };
+            let mark = if change.position > end.position { change } else { end };
+            Found { head, mark, as_of }
+        }))
     }
 
-    async fn ask(&self, customer: &CustomerId) -> Result<(), LookupError> {
-        let asking = lock(&self.asking)
-            .entry(customer.clone())
-            .or_insert_with(|| {
-                ask_and_record(Arc::clone(&self.log), Arc::clone(&self.source), customer.clone()).boxed().shared()
-            })
-            .clone();
-        let asked = asking.clone().await;
-        let mut all = lock(&self.asking);
-        if all.get(customer).is_some_and(|current| current.ptr_eq(&asking)) {
-            all.remove(customer);
+    /// Asks Grid, unless what is known has become enough since the question came up.
+    async fn ask(self: Arc<Self>, customer: CustomerId, max_staleness: Option<Duration>) -> Result<Asked, LookupError> {
+        if self.enough(&customer, max_staleness).await?.is_some() {
+            return Ok(Asked::Spared);
         }
-        drop(all);
-        if let Err(LookupError::Source(error @ (SourceError::NotFound | SourceError::Gone))) = &asked {
-            self.remember_missing(customer, error.clone());
-        }
-        asked
-    }
-
-    fn known_missing(&self, customer: &CustomerId) -> Option<SourceError> {
-        let missing = lock(&self.missing);
-        missing.get(customer).filter(|(until, _)| *until > Instant::now()).map(|(_, error)| error.clone())
-    }
-
-    fn remember_missing(&self, customer: &CustomerId, error: SourceError) {
-        let now = Instant::now();
-        let mut missing = lock(&self.missing);
-        if missing.len() >= MAX_MISSING {
-            missing.retain(|_, (until, _)| *until > now);
-        }
-        if missing.len() < MAX_MISSING {
-            missing.insert(customer.clone(), (now + MISSING_FOR, error));
-        }
-    }
-}
-
-async fn ask_and_record(
-    log: Arc<dyn EventLog>,
-    source: Arc<dyn CustomerSource>,
-    customer: CustomerId,
-) -> Result<(), LookupError> {
-    let entity = EntityKey::customer(customer);
-    match ask(log.as_ref(), source.as_ref(), Asker::Call, &entity).await? {
-        Some(_) => Ok(()),
-        // Grid answered, and said no status.
-        None => Err(SourceError::Refused.into()),
-    }
-}
-
-impl From<AskError> for LookupError {
-    fn from(error: AskError) -> Self {
-        match error {
-            AskError::Source(error) => Self::Source(error),
-            AskError::Log(error) => Self::Log(error),
-        }
+        let basis = self.log.basis();
+        let answer = match self.source.customer(&customer).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.missing.remember(&customer, basis.at, &error);
+                return Err(error.into());
+            }
+        };
+        let Some(status) = answer.status else { return Err(SourceError::Refused.into()) };
+        let subject = Subject::Customer { status, deleted: answer.deleted };
+        let observation =
+            Observation::asked(Asker::Call, basis, customer, answer.platform_customer, subject, answer.updated_at);
+        self.log.record(observation).await?;
+        Ok(Asked::Answered)
     }
 }
 
 fn is_fresh(head: &Head, max_staleness: Option<Duration>) -> bool {
     let Some(max) = max_staleness else { return true };
     let age = Timestamp::now().duration_since(head.confirmed_at());
-    Duration::try_from(age).is_ok_and(|age| age <= max) || age.is_negative()
-}
-
-// A panic while one of these locks is held leaves nothing half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    !max.is_zero() && (age.is_negative() || Duration::try_from(age).is_ok_and(|age| age <= max))
 }

@@ -83,7 +83,7 @@ impl KycEventService for KycEvents {
         let customer = violations.finish(customer)?;
         let answer = async {
             if !at_least.is_empty() {
-                admit(self.log.as_ref(), &at_least).await?;
+                contain(self.log.as_ref(), &at_least).await?;
             }
             self.lookup.status(&customer, max_staleness).await.map_err(|error| lookup_error(error, &customer))
         };
@@ -124,6 +124,14 @@ async fn admit(log: &dyn EventLog, text: &str) -> Result<Mark, Error> {
         }
         ResumeToken::Snapshot { epoch } if log.lineage().includes(epoch, Mark::START.position) => Ok(Mark::START),
         ResumeToken::Snapshot { epoch: _ } => Err(LogError::Foreign.into()),
+    }
+}
+
+/// Waits until this replica knows everything up to a token. What is no longer kept was known once, and its outcome still is.
+async fn contain(log: &dyn EventLog, text: &str) -> Result<(), Error> {
+    match admit(log, text).await {
+        Ok(_) | Err(Error::Expired { .. }) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

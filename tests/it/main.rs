@@ -19,6 +19,7 @@ mod sandbox;
 mod server;
 mod support;
 mod validation;
+mod watch;
 mod webhook;
 mod wire_requests;
 mod wire_responses;

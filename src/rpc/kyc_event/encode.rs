@@ -1,7 +1,6 @@
 //! Events and statuses as the API has them.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use jiff::Timestamp;
 use prost::Message as _;
 
 use super::token;
@@ -45,7 +44,8 @@ pub(super) fn with_token(response: &Bytes, token: &str) -> Bytes {
 
 /// An event as lists have it.
 pub(super) fn kyc_event(epoch: Epoch, event: &Event) -> pb::KycEvent {
-    let Event { position, observation, outcome, previous, cause, recorded_at } = event;
+    let mark = Mark { position: event.position, fingerprint: event.fingerprint() };
+    let Event { position: _, observation, outcome, previous, cause, recorded_at } = event;
     let record = pb::KycEventRecord {
         event_id: observation.id.as_str().to_owned(),
         outcome: outcome_number(*outcome),
@@ -86,12 +86,7 @@ pub(super) fn kyc_event(epoch: Epoch, event: &Event) -> pb::KycEvent {
             })
         }
     };
-    let mark = Mark { position: *position, fingerprint: event_fingerprint(observation) };
     pb::KycEvent { resume_token: token(epoch, mark), event: Some(event) }
-}
-
-fn event_fingerprint(observation: &Observation) -> crate::kyc::id::Fingerprint {
-    crate::kyc::id::Fingerprint::of(&observation.id, &observation.customer)
 }
 
 /// A row of a snapshot.
@@ -191,9 +186,4 @@ fn kyc_status(word: &str) -> i32 {
 
 fn verification_status(word: &str) -> i32 {
     pb::VerificationStatus::from(&model::VerificationStatus::from(word)).into()
-}
-
-/// When this process last knew the end of the log, for `synced` and heartbeats.
-pub(super) fn as_of(time: Timestamp) -> Option<prost_types::Timestamp> {
-    Some(timestamp::to_pb(time))
 }

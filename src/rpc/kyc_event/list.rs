@@ -5,13 +5,12 @@ use jiff::Timestamp;
 use super::filter::{self, Filter};
 use super::{admit, encode, log_error, token};
 use crate::kyc::event::Event;
-use crate::kyc::id::Position;
-use crate::kyc::log::{EventLog, Page, Scope};
-use crate::kyc::token::Mark;
+use crate::kyc::log::{EventLog, LogError, Page, Scope};
+use crate::kyc::token::{Mark, ResumeToken};
 use crate::pb;
 use crate::rpc::{Error, Violations, page, timestamp};
 
-/// Events read from the log at once.
+/// Events read from the log at once, at most: more with each read that did not fill the page.
 const READ: usize = 1000;
 /// How many times the log is read for one page; a page that finds little by then is short, and not the last.
 const MAX_READS: usize = 20;
@@ -55,31 +54,37 @@ pub(super) async fn page(
 
 async fn start(log: &dyn EventLog, page_token: &str, recorded_after: Option<Timestamp>) -> Result<Mark, Error> {
     if !page_token.is_empty() {
-        return admit(log, page_token).await;
+        return match ResumeToken::parse(page_token)? {
+            ResumeToken::After { .. } => admit(log, page_token).await,
+            ResumeToken::Snapshot { epoch: _ } => Err(Violations::of("page_token", "is of a snapshot, not of a list")),
+        };
     }
-    let oldest = log.bounds().await?.oldest;
-    match recorded_after {
+    let Some(time) = recorded_after else { return Ok(log.bounds().await?.oldest) };
+    match log.mark_at(time).await {
         // A time before the oldest event is no gap in a list: it lists what there is.
-        Some(time) => Ok(log.mark_at(time).await.unwrap_or(oldest)),
-        None => Ok(oldest),
+        Err(LogError::Expired { oldest }) => Ok(oldest),
+        found => Ok(found?),
     }
 }
 
 async fn read(log: &dyn EventLog, start: Mark, query: &Query) -> Result<pb::ListKycEventsResponse, Error> {
     let epoch = log.lineage().epoch;
     let (mut events, mut considered) = (Vec::new(), start);
+    let mut limit = query.limit;
     for _ in 0..MAX_READS {
-        let after: Position = considered.position;
-        let Page { events: found, considered: to, at_end } =
-            log.read(after, &query.scope, READ).await.map_err(|error| log_error(log, error))?;
-        for event in found {
+        let page = log.read(considered.position, &query.scope, limit).await;
+        let Page { events: found, considered: to, at_end } = page.map_err(|error| log_error(log, error))?;
+        limit = limit.saturating_mul(4).min(READ);
+        let mut found = found.into_iter().peekable();
+        while let Some(event) = found.next() {
             if query.recorded_before.is_some_and(|before| event.recorded_at > before) {
                 return Ok(pb::ListKycEventsResponse { events, next_page_token: String::new() });
             }
             if query.filter.wants(&event) {
                 events.push(encode::kyc_event(epoch, &event));
                 if events.len() == query.limit {
-                    let next_page_token = token(epoch, mark(&event));
+                    let is_last = at_end && found.peek().is_none();
+                    let next_page_token = if is_last { String::new() } else { token(epoch, mark(&event)) };
                     return Ok(pb::ListKycEventsResponse { events, next_page_token });
                 }
             }

@@ -47,7 +47,13 @@ async fn play(rpcs: &'static [Rpc]) {
     let base_url = upstream.base_url();
     let mut program = Program::start_in(
         directory.path(),
-        &["serve", "--grpc-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0", "--reconcile-interval=0s", "--log-level=trace"],
+        &[
+            "serve",
+            "--grpc-addr=127.0.0.1:0",
+            "--admin-addr=127.0.0.1:0",
+            "--reconcile-interval=0s",
+            "--log-level=trace",
+        ],
         &[("GRID_CLIENT_ID", "id"), ("GRID_CLIENT_SECRET", SECRET), ("LIGHTSPARK_GRID_BASE_URL", &base_url)],
     );
     let ready = program.json_line().await;

@@ -8,6 +8,7 @@ pub mod equivalent;
 pub mod errors_doc;
 pub mod gateway;
 pub mod log;
+pub mod memory_log;
 pub mod multipart;
 pub mod program;
 pub mod raw_grpc;

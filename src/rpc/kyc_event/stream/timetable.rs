@@ -1,0 +1,94 @@
+//! What a stream does by the clock.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::rpc::kyc_event::WatchConfig;
+
+/// How many events are said between two looks at the clock.
+const LOOK_EVERY: u8 = 16;
+
+/// When the next heartbeat is due, and when the stream ends.
+pub(super) struct Timetable {
+    heartbeat: Duration,
+    next_heartbeat: Instant,
+    ends_at: Instant,
+    max_lag: Duration,
+    /// How many events may be said before the next look at the clock.
+    until_look: u8,
+}
+
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    /// The stream has reached its age.
+    End,
+    /// This replica has not known the end of the log for too long.
+    Behind,
+    /// A heartbeat, on its way now.
+    Heartbeat,
+}
+
+impl Timetable {
+    /// For a stream that begins now; its age is up to a tenth less than the greatest.
+    pub(super) fn new(heartbeat: Duration, config: &WatchConfig) -> Self {
+        let now = Instant::now();
+        let age = config.max_age.mul_f64(1.0 - 0.1 * fastrand::f64());
+        let far = now + Duration::from_secs(365 * 24 * 60 * 60);
+        Self {
+            heartbeat,
+            next_heartbeat: now + heartbeat,
+            ends_at: now.checked_add(age).unwrap_or(far),
+            max_lag: config.max_lag,
+            until_look: 0,
+        }
+    }
+
+    /// Whether to look at the clock now: each event need not.
+    pub(super) fn is_time_to_look(&mut self) -> bool {
+        match self.until_look.checked_sub(1) {
+            Some(left) => {
+                self.until_look = left;
+                false
+            }
+            None => {
+                self.until_look = LOOK_EVERY;
+                true
+            }
+        }
+    }
+
+    /// The next look is due at once: the stream has waited.
+    pub(super) fn look_now(&mut self) {
+        self.until_look = 0;
+    }
+
+    /// What is due, on a replica that last knew the end of the log at `as_of`.
+    pub(super) fn due(&mut self, as_of: Timestamp) -> Option<Due> {
+        let now = Instant::now();
+        if now >= self.ends_at {
+            Some(Due::End)
+        } else if lag(as_of) > self.max_lag {
+            Some(Due::Behind)
+        } else if now >= self.next_heartbeat {
+            self.next_heartbeat = now + self.heartbeat;
+            Some(Due::Heartbeat)
+        } else {
+            None
+        }
+    }
+
+    /// When something may be due next, if nothing else happens.
+    pub(super) fn next_look(&self, as_of: Timestamp) -> Instant {
+        let until_behind = self.max_lag.saturating_sub(lag(as_of)) + Duration::from_millis(1);
+        let may_be_behind = Instant::now().checked_add(until_behind).unwrap_or(self.ends_at);
+        self.next_heartbeat.min(self.ends_at).min(may_be_behind)
+    }
+}
+
+/// How long ago that was, by the machine's clock.
+fn lag(as_of: Timestamp) -> Duration {
+    Duration::try_from(Timestamp::now().duration_since(as_of)).unwrap_or_default()
+}

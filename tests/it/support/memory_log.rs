@@ -1,0 +1,256 @@
+//! An event log in memory, simple enough to be seen to be right, that a test can make fail, fall behind and hold back.
+
+mod faults;
+mod state;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gridgate::kyc::clock::Clock;
+use gridgate::kyc::event::{Basis, Observation};
+use gridgate::kyc::head::Head;
+use gridgate::kyc::hub::Hub;
+use gridgate::kyc::id::{EntityKey, Epoch, Lineage, ObservationId, Position};
+use gridgate::kyc::log::{Bookmark, Bounds, Duty, EventLog, Lease, LogError, Page, Quarantined, Recorded, Scope};
+use gridgate::kyc::token::Mark;
+use jiff::Timestamp;
+
+pub use self::faults::{Faults, Gate};
+use self::state::State;
+use crate::event_log::place::{ManualClock, Place};
+
+/// What outlives a [`MemoryLog`].
+pub struct Store {
+    /// The one lock: whoever holds it sees a log between two steps.
+    state: Mutex<State>,
+    lineage: Lineage,
+}
+
+impl Store {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), lineage: Lineage::new(Epoch::random()) })
+    }
+
+    /// What another replica has of the same log: nothing yet. It is given the same, in the same order, by whoever tests.
+    pub fn replica(&self) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), lineage: self.lineage.clone() })
+    }
+
+    /// Lets go of everything that is recorded.
+    pub fn trim(&self) {
+        self.lock().trim();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+/// A log that is open.
+pub struct MemoryLog {
+    store: Arc<Store>,
+    hub: Arc<Hub>,
+    clock: Arc<dyn Clock>,
+    closed_at: Mutex<Option<Timestamp>>,
+    pub faults: Faults,
+}
+
+impl MemoryLog {
+    pub fn open(store: Arc<Store>, clock: Arc<dyn Clock>, ring_events: usize) -> Arc<Self> {
+        let hub = Hub::new(store.lock().bounds().end, ring_events);
+        Arc::new(Self { store, hub, clock, closed_at: Mutex::default(), faults: Faults::default() })
+    }
+
+    /// Publishes what was recorded while [`Faults::hold_back`] was set.
+    pub fn announce(&self) {
+        self.faults.hold_back.set(false);
+        self.publish(&mut self.store.lock());
+    }
+
+    fn publish(&self, state: &mut State) {
+        if self.faults.hold_back.is_set() {
+            return;
+        }
+        let events = state.unannounced.split_off(0);
+        if !events.is_empty() {
+            let end = state.bounds().end;
+            self.hub.publish(events, end).wake();
+        }
+    }
+
+    fn open_state(&self) -> Result<MutexGuard<'_, State>, LogError> {
+        let state = self.store.lock();
+        if self.closed_at.lock().unwrap().is_some() {
+            return Err(LogError::Closed);
+        }
+        match self.faults.failing.lock().unwrap().clone() {
+            Some(error) => Err(error),
+            None => Ok(state),
+        }
+    }
+}
+
+#[async_trait]
+impl EventLog for MemoryLog {
+    async fn record(&self, observation: Observation) -> Result<Recorded, LogError> {
+        let mut state = self.open_state()?;
+        let recorded = state.record(observation, self.clock.now());
+        self.publish(&mut state);
+        Ok(recorded)
+    }
+
+    async fn find(&self, id: &ObservationId) -> Result<Option<Position>, LogError> {
+        Ok(self.open_state()?.find(id))
+    }
+
+    async fn head(&self, entity: &EntityKey) -> Result<Option<Arc<Head>>, LogError> {
+        Ok(self.open_state()?.heads.get(entity).cloned())
+    }
+
+    async fn heads(&self, scope: &Scope, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError> {
+        self.faults.heads.pass().await;
+        Ok(self.open_state()?.heads_in(scope, after, limit))
+    }
+
+    async fn read(&self, after: Position, scope: &Scope, limit: usize) -> Result<Page, LogError> {
+        self.faults.pages.pass().await;
+        self.open_state()?.page(after, scope, limit)
+    }
+
+    async fn bounds(&self) -> Result<Bounds, LogError> {
+        Ok(self.open_state()?.bounds())
+    }
+
+    async fn admit(&self, epoch: Epoch, mark: Mark) -> Result<(), LogError> {
+        if !self.store.lineage.includes(epoch, mark.position) {
+            return Err(LogError::Foreign);
+        }
+        // Behind: what is not there yet may come.
+        let mut ends = self.hub.ends();
+        while self.faults.is_behind() && self.open_state()?.bounds().end.position < mark.position {
+            ends.changed().await.map_err(|_| LogError::Closed)?;
+        }
+        self.open_state()?.admit(mark)
+    }
+
+    async fn mark_at(&self, time: Timestamp) -> Result<Mark, LogError> {
+        self.open_state()?.mark_at(time)
+    }
+
+    async fn unresolved(&self, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError> {
+        Ok(self.open_state()?.heads_that(|head| head.doubt.is_some(), after, limit))
+    }
+
+    async fn unsettled(&self, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError> {
+        Ok(self.open_state()?.heads_that(|head| !head.subject.is_settled(), after, limit))
+    }
+
+    async fn quarantine(&self, webhook: Quarantined) -> Result<bool, LogError> {
+        let mut state = self.open_state()?;
+        let is_new = !state.quarantine.contains_key(&webhook.id);
+        state.quarantine.entry(webhook.id.clone()).or_insert(webhook);
+        Ok(is_new)
+    }
+
+    async fn quarantined(&self, after: Option<&ObservationId>, limit: usize) -> Result<Vec<Quarantined>, LogError> {
+        let state = self.open_state()?;
+        let follows = |id: &ObservationId| after.is_none_or(|after| id > after);
+        let found = state.quarantine.iter().filter(|(id, _)| follows(id)).take(limit);
+        Ok(found.map(|(_, webhook)| webhook.clone()).collect())
+    }
+
+    async fn release(&self, id: &ObservationId) -> Result<bool, LogError> {
+        Ok(self.open_state()?.quarantine.remove(id).is_some())
+    }
+
+    async fn lease(&self, duty: Duty, _ttl: Duration) -> Result<Option<Lease>, LogError> {
+        self.open_state().map(|_| Some(Lease { duty, until: None, revision: 0 }))
+    }
+
+    async fn renew(&self, lease: Lease, _ttl: Duration) -> Result<Option<Lease>, LogError> {
+        self.open_state().map(|_| Some(lease))
+    }
+
+    async fn hand_back(&self, _lease: Lease) -> Result<(), LogError> {
+        self.open_state().map(|_| ())
+    }
+
+    async fn bookmark(&self, bookmark: Bookmark) -> Result<Option<Timestamp>, LogError> {
+        Ok(self.open_state()?.bookmarks.get(&bookmark).copied())
+    }
+
+    async fn set_bookmark(&self, bookmark: Bookmark, at: Timestamp) -> Result<(), LogError> {
+        self.open_state()?.bookmarks.insert(bookmark, at);
+        Ok(())
+    }
+
+    fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    fn lineage(&self) -> &Lineage {
+        &self.store.lineage
+    }
+
+    fn as_of(&self) -> Timestamp {
+        let stopped_at = self.faults.as_of().or(*self.closed_at.lock().unwrap());
+        stopped_at.unwrap_or_else(|| self.clock.now())
+    }
+
+    fn basis(&self) -> Basis {
+        Basis { knowing: self.hub.end().position, at: self.clock.now() }
+    }
+
+    async fn close(&self) {
+        let now = self.clock.now();
+        self.closed_at.lock().unwrap().get_or_insert(now);
+        self.hub.close();
+    }
+}
+
+/// A [`Store`], with a clock that is moved by hand.
+pub struct MemoryPlace {
+    store: Arc<Store>,
+    clock: Arc<ManualClock>,
+    ring_events: usize,
+    open: tokio::sync::Mutex<Option<Arc<MemoryLog>>>,
+}
+
+impl MemoryPlace {
+    pub fn new() -> Self {
+        Self::with_ring(1024)
+    }
+
+    pub fn with_ring(ring_events: usize) -> Self {
+        Self { store: Store::new(), clock: ManualClock::new(), ring_events, open: tokio::sync::Mutex::default() }
+    }
+
+    /// Makes reads of heads wait in the log that is open, or no longer.
+    pub async fn hold_rows(&self, hold: bool) {
+        let open = self.open.lock().await;
+        let rows = &open.as_ref().unwrap().faults.heads;
+        if hold { rows.close() } else { rows.open() }
+    }
+}
+
+#[async_trait]
+impl Place for MemoryPlace {
+    async fn open(&self) -> Arc<dyn EventLog> {
+        let mut open = self.open.lock().await;
+        if let Some(before) = open.take() {
+            before.close().await;
+        }
+        let log = MemoryLog::open(Arc::clone(&self.store), self.clock.clone(), self.ring_events);
+        *open = Some(Arc::clone(&log));
+        log
+    }
+
+    fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    async fn expire(&self) {
+        self.store.trim();
+    }
+}
