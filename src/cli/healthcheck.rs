@@ -1,9 +1,8 @@
 //! `gridgate healthcheck`
 
-use super::flags::SettingsOf;
 use super::output::Failure;
-use super::{CommonArgs, Environment};
-use crate::config::{HealthcheckConfig, Setting, settings};
+use super::{CommonArgs, Environment, OfCallers};
+use crate::config::CallerConfig;
 use clap::Args;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,14 +15,6 @@ use tonic_health::pb::health_client::HealthClient;
 /// How long an answer may take. Docker gives a health check 30 s by default.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What `gridgate healthcheck` takes.
-#[derive(Debug)]
-pub(super) struct OfHealthcheck;
-
-impl SettingsOf for OfHealthcheck {
-    const SETTINGS: &'static [&'static Setting] = settings::OF_HEALTHCHECK;
-}
-
 #[derive(Debug, Args)]
 pub(super) struct HealthcheckArgs {
     /// The service to ask about, for example gridgate.v1.CustomerService; the whole server if empty
@@ -31,7 +22,7 @@ pub(super) struct HealthcheckArgs {
     service: String,
 
     #[command(flatten)]
-    common: CommonArgs<OfHealthcheck>,
+    common: CommonArgs<OfCallers>,
 }
 
 /// The server is not ready.
@@ -50,7 +41,7 @@ enum Unhealthy {
 /// Succeeds if the server says that it is serving.
 pub(super) fn run(args: HealthcheckArgs, env: Environment) -> Result<(), Failure> {
     let HealthcheckArgs { service, common } = args;
-    let HealthcheckConfig { addr } = HealthcheckConfig::load(common.sources(env))?;
+    let CallerConfig { addr } = CallerConfig::load(common.sources(env))?;
     super::block_on(async {
         let asked = timeout(PATIENCE, ask(addr, service)).await.unwrap_or(Err(Unhealthy::Silent(addr)));
         asked.map_err(|error| Failure::Other("not healthy", error.into()))

@@ -11,6 +11,7 @@ mod output;
 mod sandbox;
 mod serve;
 mod signals;
+mod watch;
 
 use crate::config::{Setting, Sources, settings};
 use clap::{Args, Parser, Subcommand};
@@ -48,6 +49,12 @@ enum Command {
     ///
     /// Exits with 0 if it is, and with 1 and the reason if not. For container health checks.
     Healthcheck(healthcheck::HealthcheckArgs),
+    /// Watch decisions as they happen
+    ///
+    /// Prints a line for each change of a customer's status that a running gridgate learns of. Where the stream breaks, it
+    /// connects again by itself and goes on where it was. Exits with 0 after Ctrl-C, or with --until-decided once everyone
+    /// is decided; with 1 where connecting again is no use.
+    Watch(Box<watch::WatchArgs>),
     /// Play every onboarding flow against a sandbox, and show what happens
     ///
     /// Starts gridgate with a sandbox of its own on free ports, plays the flows over gRPC, and prints for each step what
@@ -93,6 +100,14 @@ impl SettingsOf for OfSandbox {
     const SETTINGS: &'static [&'static Setting] = settings::OF_SANDBOX;
 }
 
+/// What commands take that call a running gridgate.
+#[derive(Debug)]
+struct OfCallers;
+
+impl SettingsOf for OfCallers {
+    const SETTINGS: &'static [&'static Setting] = settings::OF_CALLERS;
+}
+
 /// The environment, by name.
 type Environment = BTreeMap<String, OsString>;
 
@@ -126,6 +141,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
         Command::Serve(args) => serve::run(args, env),
         Command::Sandbox(args) => sandbox::run(args, env),
         Command::Healthcheck(args) => healthcheck::run(args, env),
+        Command::Watch(args) => watch::run(*args, env),
         Command::Demo(args) => demo::run(args, env),
     };
     match outcome {

@@ -166,10 +166,10 @@ pub struct SandboxConfig {
     pub log: LogConfig,
 }
 
-/// What `gridgate healthcheck` needs to know.
+/// What a command that calls a running gridgate needs to know: `healthcheck`, `watch`.
 #[derive(Debug, Clone, Copy)]
-pub struct HealthcheckConfig {
-    /// The gRPC port to ask: one that can be connected to.
+pub struct CallerConfig {
+    /// The gRPC port to call: one that can be connected to.
     pub addr: SocketAddr,
 }
 
@@ -235,13 +235,13 @@ impl SandboxConfig {
     }
 }
 
-impl HealthcheckConfig {
-    /// Reads the configuration of `gridgate healthcheck`: the gRPC address, and nothing else, so that a mistake
-    /// in another setting is reported by the command that it concerns.
+impl CallerConfig {
+    /// Reads the configuration of a command that calls: the gRPC address, and nothing else, so that a mistake in
+    /// another setting is reported by the command that it concerns.
     ///
     /// # Errors
     /// The file cannot be read, or the address is a mistake or has port 0: only the running process knows what that became.
-    pub fn load(sources: Sources) -> Result<HealthcheckConfig, ConfigError> {
+    pub fn load(sources: Sources) -> Result<CallerConfig, ConfigError> {
         let (values, mut mistakes) = source::resolve(sources);
         mistakes.retain(|mistake| mistake.setting == toml_file::THE_FILE);
         let mut reader = Reader::new(values, mistakes);
@@ -249,7 +249,7 @@ impl HealthcheckConfig {
         if addr.is_some_and(|addr| addr.port() == 0) {
             reader.mistake(&settings::GRPC_ADDR, "port 0 is any free port; name the one that gridgate listens on");
         }
-        let config = addr.map(|addr| HealthcheckConfig { addr: connectable(addr) });
+        let config = addr.map(|addr| CallerConfig { addr: connectable(addr) });
         reader.finish(config)
     }
 }

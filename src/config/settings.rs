@@ -325,8 +325,8 @@ pub const OF_SANDBOX: &[&Setting] = &[
     &LOG_LEVEL,
 ];
 
-/// What `gridgate healthcheck` reads of them.
-pub const OF_HEALTHCHECK: &[&Setting] = &[&GRPC_ADDR];
+/// What `gridgate healthcheck` and `gridgate watch` read of them.
+pub const OF_CALLERS: &[&Setting] = &[&GRPC_ADDR];
 
 /// The environment variable that names the TOML file, where `--config` does not.
 pub const CONFIG_FILE_ENV: &str = "GRIDGATE_CONFIG";

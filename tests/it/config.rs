@@ -1,7 +1,7 @@
 //! Configuration: which source wins, and that every mistake is reported, at once, by its name.
 
 use gridgate::config::{
-    Config, ConfigError, ConfigFile, HealthcheckConfig, Kind, LogFormat, SandboxConfig, Setting, Sources, Upstream,
+    CallerConfig, Config, ConfigError, ConfigFile, Kind, LogFormat, SandboxConfig, Setting, Sources, Upstream,
     settings, settings_document,
 };
 use secrecy::ExposeSecret as _;
@@ -240,7 +240,7 @@ fn the_sandbox_takes_credentials_whole_or_not_at_all() {
 
 #[test]
 fn the_healthcheck_asks_an_address_that_can_be_connected_to() {
-    let asked = |addr| HealthcheckConfig::load(sources("", &[("GRIDGATE_GRPC_ADDR", addr), ("GRIDGATE_TYPO", "x")]));
+    let asked = |addr| CallerConfig::load(sources("", &[("GRIDGATE_GRPC_ADDR", addr), ("GRIDGATE_TYPO", "x")]));
     assert_eq!(asked("0.0.0.0:1").unwrap().addr.to_string(), "127.0.0.1:1");
     assert_eq!(asked("[::]:1").unwrap().addr.to_string(), "[::1]:1");
     assert_eq!(asked("10.0.0.1:1").unwrap().addr.to_string(), "10.0.0.1:1");

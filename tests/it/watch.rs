@@ -2,6 +2,7 @@
 //!
 //! What any log has to make possible is tested over each of them; what takes a log that misbehaves, over the one in memory.
 
+mod command;
 mod ends;
 mod errors;
 mod filters;
@@ -10,6 +11,7 @@ mod history;
 mod list;
 mod promises;
 mod property;
+mod proxy;
 mod requests;
 mod rig;
 mod slow;

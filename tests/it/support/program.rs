@@ -65,13 +65,17 @@ impl Program {
         Program::start(&[&["serve", "--sandbox"], &ports[..], more].concat(), &[])
     }
 
-    /// The next line on standard output, as JSON.
-    pub async fn json_line(&mut self) -> BTreeMap<String, String> {
-        let line = soon("a line on standard output", self.stdout.next_line()).await.unwrap();
-        match line {
-            Some(line) => serde_json::from_str(&line).unwrap(),
+    /// The next line on standard output.
+    pub async fn line(&mut self) -> String {
+        match soon("a line on standard output", self.stdout.next_line()).await.unwrap() {
+            Some(line) => line,
             None => panic!("it ended instead: {}", (&mut self.stderr).await.unwrap()),
         }
+    }
+
+    /// The next line on standard output, as JSON.
+    pub async fn json_line(&mut self) -> BTreeMap<String, String> {
+        serde_json::from_str(&self.line().await).unwrap()
     }
 
     /// Sends a signal: `TERM`, `INT`.

@@ -61,6 +61,10 @@ impl Rig {
         Rig { addr, leaving, _running: AbortOnDropHandle::new(running) }
     }
 
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     /// A client with a connection of its own.
     pub async fn client(&self) -> KycEventServiceClient<Channel> {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.addr)).unwrap();

@@ -193,8 +193,8 @@ impl Session {
         };
         let id = record.unwrap().event_id;
         let changes = model.changes_of(&key);
-        let by_id = changes.iter().copied().filter(|&place| model.events[place].observation.id.as_str() == id);
-        let place = by_id.last().expect("a row says what a change made so");
+        let mut by_id = changes.iter().copied().filter(|&place| model.events[place].observation.id.as_str() == id);
+        let place = by_id.next_back().expect("a row says what a change made so");
         let latest = changes.iter().copied().filter(|&change| change < self.begun_at).max();
         assert!(Some(place) >= latest, "a row is no older than the call");
         assert!(self.filter.wants_subject(&model.events[place].observation.subject));

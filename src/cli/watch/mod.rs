@@ -1,0 +1,123 @@
+//! `gridgate watch`: a person's view of the stream of decisions.
+//!
+//! [`request`] makes a request of the flags, [`follow`] keeps a stream going across breaks, [`view`] and [`json`] say what
+//! comes. It calls a running gridgate as any client does, and knows nothing of how that is made.
+
+mod backoff;
+mod follow;
+mod json;
+mod request;
+mod view;
+
+use super::output::{Failure, chain, to_stderr};
+use super::signals::Signals;
+use super::{CommonArgs, Environment, OfCallers};
+use crate::config::CallerConfig;
+use clap::Args;
+use follow::{Follow, FollowError, Said, View};
+use json::JsonLines;
+use request::{From, Kind};
+use std::io::{self, IsTerminal as _};
+use tonic::transport::Endpoint;
+use view::{Palette, Terminal};
+
+#[derive(Debug, Args)]
+pub(super) struct WatchArgs {
+    /// Only this customer, by Grid's id; can be given several times
+    #[arg(long = "customer", value_name = "ID")]
+    customers: Vec<String>,
+
+    /// Only customers with this id of the platform's; can be given several times
+    #[arg(long = "platform-customer", value_name = "ID")]
+    platform_customers: Vec<String>,
+
+    /// Only what is about this; both without it
+    #[arg(long = "kind", value_name = "KIND")]
+    kinds: Vec<Kind>,
+
+    /// Of customers, only changes to this status, such as APPROVED; can be given several times
+    #[arg(long = "status", value_name = "STATUS", value_parser = request::kyc_status)]
+    statuses: Vec<i32>,
+
+    /// Of verifications, only changes to this status, such as RESOLVE_ERRORS; can be given several times
+    #[arg(long = "verification-status", value_name = "STATUS", value_parser = request::verification_status)]
+    verification_statuses: Vec<i32>,
+
+    /// Where to start: with what happens now, with the earliest event there is, at a time such as 2026-01-31T12:00:00Z,
+    /// or after a resume token
+    #[arg(long, value_name = "now|earliest|TIME|TOKEN", default_value = "now", value_parser = request::from)]
+    from: From,
+
+    /// Begin with the current status of everyone
+    #[arg(long)]
+    snapshot: bool,
+
+    /// End once every --customer is approved, rejected or deleted
+    #[arg(long, requires = "customers", conflicts_with = "platform_customers")]
+    until_decided: bool,
+
+    /// Show also what changed nothing: what was known, what came too late, what is in doubt
+    #[arg(long)]
+    all: bool,
+
+    /// Print each message as a JSON object on a line of its own, in protobuf's JSON format
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    common: CommonArgs<OfCallers>,
+}
+
+/// Watches until a signal comes, everyone is decided, or connecting again is no use.
+pub(super) fn run(args: WatchArgs, env: Environment) -> Result<(), Failure> {
+    let request = request::of(&args);
+    let WatchArgs { json, common, .. } = args;
+    let stdout = io::stdout();
+    // https://no-color.org: any value that is not empty.
+    let no_color = env.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let palette = if stdout.is_terminal() && !no_color { Palette::coloured() } else { Palette::plain() };
+    let view: Box<dyn View> = if json {
+        Box::new(JsonLines::new(stdout).map_err(|error| Failure::Other("cannot print JSON", error.into()))?)
+    } else {
+        Box::new(Terminal::new(stdout, palette))
+    };
+    let CallerConfig { addr } = CallerConfig::load(common.sources(env))?;
+    let endpoint = Endpoint::from_shared(format!("http://{addr}"))
+        .map_err(|error| Failure::Other("cannot connect", error.into()))?;
+    super::block_on(watch(Follow::new(endpoint, request, view, say)))
+}
+
+async fn watch(mut follow: Follow) -> Result<(), Failure> {
+    let mut signals = Signals::new().map_err(|error| Failure::Other("cannot listen for signals", error.into()))?;
+    let ended = tokio::select! {
+        ended = follow.run() => Some(ended),
+        _ = signals.next() => None,
+    };
+    match ended {
+        Some(Ok(Said::Everything)) => Ok(()),
+        // Whoever read has gone, as `head` does.
+        Some(Err(FollowError::Output(error))) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Some(Err(error)) => {
+            if let FollowError::Refused { hint: Some(hint), .. } = &error {
+                say(hint);
+            }
+            Err(Failure::Other("cannot watch", error.into()))
+        }
+        None => {
+            if let Some(token) = follow.token() {
+                say(&format!("stopped; --from {token} goes on from here"));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Tells the person something that is not about customers.
+fn say(text: &str) {
+    to_stderr(&format!("gridgate: {text}\n"));
+}
+
+/// An error and what caused it, for [`say`].
+fn words(error: &(dyn std::error::Error + 'static)) -> String {
+    chain(error)
+}
