@@ -1,7 +1,7 @@
 //! README.md's examples, run as written against `gridgate serve --sandbox`; only the addresses are this run's.
 
 mod examples;
-mod reader;
+pub mod reader;
 
 use examples::{Example, examples, is_as_expected};
 use reader::{Reader, require_tools};

@@ -3,6 +3,7 @@
 //! What any log has to make possible is tested over each of them; what takes a log that misbehaves, over the one in memory.
 
 mod command;
+mod document;
 mod ends;
 mod errors;
 mod filters;

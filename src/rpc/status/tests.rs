@@ -6,6 +6,9 @@ use tonic_types::StatusExt;
 
 use super::*;
 use crate::grid::model::FieldError;
+use crate::kyc::log::LogError;
+use crate::kyc::source::SourceError;
+use crate::kyc::token::{InvalidToken, Mark};
 
 const DOCUMENT: &str = include_str!("../../../docs/ERRORS.md");
 
@@ -97,6 +100,56 @@ fn every_lack_of_an_answer_has_the_code_and_reason_of_its_row() {
         assert!(!status.message().is_empty());
         assert!(status.details().len() <= MAX_DETAILS);
     }
+}
+
+#[test]
+fn every_error_of_the_event_service_has_the_code_of_its_row() {
+    let reason = String::new;
+    let token = || "AQ".to_owned();
+    let about = || Resource { resource_type: "gridgate.v1.Customer", name: "Customer:1".to_owned() };
+    let source = |error| Error::Source { error, about: about() };
+    let errors: Vec<(&str, Vec<Error>)> = vec![
+        (
+            "RESUME_TOKEN_FOREIGN",
+            vec![LogError::Foreign.into(), InvalidToken::Malformed.into(), InvalidToken::UnknownVersion.into()],
+        ),
+        (
+            "RESUME_TOKEN_EXPIRED",
+            vec![Error::Expired { oldest_resume_token: token() }, LogError::Expired { oldest: Mark::START }.into()],
+        ),
+        ("REPLICA_BEHIND", vec![Error::Behind { resume_token: token() }]),
+        (
+            "LOG_UNAVAILABLE",
+            vec![LogError::Unavailable { reason: reason() }.into(), LogError::Full.into(), LogError::Closed.into()],
+        ),
+        ("LOG_CORRUPT", vec![LogError::Corrupt { reason: reason() }.into()]),
+        ("CUSTOMER_UNKNOWN", vec![source(SourceError::NotFound), source(SourceError::Gone)]),
+        ("GRID_RATE_LIMITED", vec![source(SourceError::RateLimited { retry_after: None })]),
+        ("GRID_REFUSED", vec![source(SourceError::Refused)]),
+    ];
+    let table = rows("| reason of the event service | gRPC code | meaning, and what to do |");
+    assert_eq!(errors.len(), table.len(), "each row has its errors here");
+    for ((reason, errors), row) in errors.into_iter().zip(table) {
+        assert_eq!(reason, row[0]);
+        for error in errors {
+            let status = Status::from(error);
+            let info = status.get_details_error_info().unwrap();
+            assert_eq!((info.reason.as_str(), info.domain.as_str()), (reason, GRIDGATE_DOMAIN));
+            assert_eq!(status.code(), code_named(row[1]), "{reason}");
+            assert!(!status.message().is_empty() && status.details().len() <= MAX_DETAILS);
+            // What the meaning says is in the metadata, is there.
+            for key in info.metadata.keys() {
+                assert!(row[2].contains(&format!("metadata[\"{key}\"]")), "{reason} says {key}");
+            }
+        }
+    }
+    let unreachable = Status::from(source(SourceError::Unavailable));
+    assert_eq!(unreachable.get_details_error_info().unwrap().reason, "GRID_UNREACHABLE");
+    assert_eq!(unreachable.code(), Code::Unavailable);
+    let expired = Status::from(Error::Expired { oldest_resume_token: token() });
+    assert_eq!(expired.get_details_error_info().unwrap().metadata["oldest_resume_token"], token());
+    let behind = Status::from(Error::Behind { resume_token: token() });
+    assert_eq!(behind.get_details_error_info().unwrap().metadata["resume_token"], token());
 }
 
 #[test]

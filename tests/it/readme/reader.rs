@@ -86,14 +86,15 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn path_with_tools() -> OsString {
+/// Where programs are found, those that scripts/tools installed first.
+pub fn path_with_tools() -> OsString {
     let tools = TOOLS.map(|folder| repository().join(folder));
     let path = env::var_os("PATH").unwrap_or_default();
     env::join_paths(tools.into_iter().chain(env::split_paths(&path))).unwrap()
 }
 
 /// Gives a folder the files of the repository, so that a command finds them, and leaves what it writes elsewhere.
-fn link_repository(folder: &Path) {
+pub fn link_repository(folder: &Path) {
     let entries = fs::read_dir(repository()).unwrap().map(|entry| entry.unwrap().path());
     let shown = |path: &PathBuf| {
         path.file_name().is_some_and(|name| name != "target" && !name.to_string_lossy().starts_with('.'))
