@@ -36,7 +36,7 @@ COPY --from=build --chown=65532:65532 /build/image/var/lib/gridgate /var/lib/gri
 WORKDIR /var/lib/gridgate
 # By number, so that an orchestrator can tell that it is not root.
 USER 65532:65532
-EXPOSE 50051 9090
+EXPOSE 50051 8080 9090
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["/usr/local/bin/gridgate", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/gridgate"]
 CMD ["serve"]
