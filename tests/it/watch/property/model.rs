@@ -1,11 +1,12 @@
 //! What ought to be so.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use gridgate::kyc::event::{Event, Observation, Outcome, Subject};
 use gridgate::kyc::head::Head;
 use gridgate::kyc::id::EntityKey;
-use gridgate::kyc::log::Recorded;
+use gridgate::kyc::log::{EventLog, Recorded};
 use gridgate::kyc::record;
 use gridgate::pb::{KycEventKind, KycStatus, WatchKycStatusRequest};
 use jiff::Timestamp;
@@ -158,6 +159,15 @@ impl Model {
         }
         if outcome == Outcome::Change {
             self.statuses.insert(key.clone(), observation.subject.clone());
+        }
+    }
+
+    /// The time of an answer that said nothing new need not survive a restart; it is never later than it was.
+    pub async fn forget_answers(&mut self, log: &Arc<dyn EventLog>) {
+        for (key, head) in &mut self.heads {
+            let kept = log.head(key).await.unwrap().expect("heads are kept for ever");
+            assert!(kept.confirmed_at() <= head.confirmed_at());
+            head.confirmed = kept.confirmed.clone();
         }
     }
 

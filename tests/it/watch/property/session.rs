@@ -216,7 +216,9 @@ impl Session {
 
     /// Rows and changes together are what is so.
     fn check(&mut self, model: &Model, snapshot: &Snapshot) {
-        let end = snapshot.changes.last().map_or(self.begun_at, |&last| self.begun_at.max(last + 1));
+        // A row can contain more than the position that the snapshot is of; then all comes before `synced` up to there.
+        let said = snapshot.changes.iter().chain(snapshot.rows.values());
+        let end = said.map(|place| place + 1).chain([self.begun_at]).max().unwrap_or_default();
         for key in model.entities().into_iter().filter(|key| self.filter.wants_entity(key)) {
             let own = |place: &usize| model.events[*place].observation.entity() == key;
             let heard: Vec<_> = snapshot.changes.iter().copied().filter(own).collect();
