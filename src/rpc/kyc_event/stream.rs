@@ -3,6 +3,7 @@
 //! A stream owns no queue and no task: it is a place in the log, moved on when the transport asks for more. It takes
 //! events from the hub's ring while it keeps up, and reads the log when it does not, so a slow reader costs nobody else.
 
+mod read_ahead;
 mod snapshot;
 mod start;
 mod timetable;
@@ -14,6 +15,7 @@ use futures_util::{FutureExt as _, Stream, stream};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
+use self::read_ahead::ReadAhead;
 use self::snapshot::Snapshot;
 use self::start::Place;
 use self::timetable::{Due, Timetable};
@@ -33,9 +35,6 @@ use crate::rpc::{Error, timestamp};
 
 /// Events taken from the ring at once: shared with every other stream, so this costs a stream a pointer each.
 const BATCH: usize = 256;
-/// Events read from the log at once, by a stream that is behind: its own, some hundred bytes each.
-const READ: usize = 512;
-
 static EVERYONE: Scope = Scope::ALL;
 
 /// Finds the place where the stream starts, so that a start that can't be is the call's error.
@@ -56,7 +55,8 @@ pub(super) async fn start(
         cursor: log.hub().watch(&scope, after),
         filter,
         undecided: until_decided.then(|| Undecided::of(&scope.customers)),
-        scope: (!scope.is_all()).then(|| Box::new(scope)),
+        scope: (!scope.is_all()).then(|| Arc::new(scope)),
+        read_ahead: None,
         phase,
         said_ahead: None,
         begins_again: snapshot,
@@ -89,7 +89,9 @@ struct Watching {
     epoch: Epoch,
     cursor: Cursor,
     /// None: everyone.
-    scope: Option<Box<Scope>>,
+    scope: Option<Arc<Scope>>,
+    /// The next page of the log, while this stream is behind.
+    read_ahead: Option<ReadAhead>,
     filter: Filter,
     undecided: Option<Box<Undecided>>,
     phase: Phase,
@@ -268,9 +270,10 @@ impl Watching {
     /// Reads on in the log, where the ring no longer reaches back.
     async fn read_log(&mut self) -> Result<(), Error> {
         let after = self.cursor.considered().position;
-        let scope = self.scope.as_deref().unwrap_or(&EVERYONE);
-        let page = self.log.read(after, scope, READ).await;
-        let Page { events, considered, at_end: _ } = page.map_err(|error| log_error(self.log.as_ref(), error))?;
+        let reading = self.read_ahead.take().filter(|reading| reading.is_after(after));
+        let reading = reading.unwrap_or_else(|| ReadAhead::start(&self.log, after, self.scope.as_ref()));
+        let page = reading.page().await;
+        let Page { events, considered, at_end } = page.map_err(|error| log_error(self.log.as_ref(), error))?;
         if considered.position <= after {
             // The ring has heard of more, so there is more: without this, a stream would turn in circles.
             let reason = "what was announced could not be read".to_owned();
@@ -279,6 +282,8 @@ impl Watching {
         let entries: Vec<_> = events.into_iter().map(|event| Arc::new(RingEntry::new(event))).collect();
         self.ready = entries.into_iter();
         self.cursor.advance(considered);
+        // While this page is being sent, the next one is read.
+        self.read_ahead = (!at_end).then(|| ReadAhead::start(&self.log, considered.position, self.scope.as_ref()));
         Ok(())
     }
 
