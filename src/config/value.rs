@@ -83,6 +83,14 @@ pub(super) fn text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// PEM: text that is not empty, and may have lines.
+pub(super) fn pem(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err("must not be empty, nor contain control characters but line breaks".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// A log level, or directives of the form `level,module=level`.
 pub(super) fn filter(text: &str) -> Result<Targets, String> {
     let directives: Vec<&str> = text.split(',').map(str::trim).collect();

@@ -3,6 +3,7 @@
 // Clippy's exemption for tests covers test functions, not what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod answers;
 mod asking;
 mod canary;
 mod config;

@@ -6,7 +6,7 @@ mod hostile;
 mod log;
 mod privacy;
 mod relay;
-mod sender;
+pub mod sender;
 mod sqlite;
 
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ use self::log::ScriptedLog;
 use self::sender::{Grid, Request, Response};
 use crate::support::soon;
 
-const PATH: &str = "/webhooks/grid";
+pub const PATH: &str = "/webhooks/grid";
 
 /// A door that is open. Dropped, it is gone.
 struct Door {

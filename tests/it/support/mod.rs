@@ -13,6 +13,7 @@ pub mod multipart;
 pub mod program;
 pub mod raw_grpc;
 pub mod samples;
+pub mod scene;
 pub mod silent_upstream;
 pub mod stage;
 pub mod upstream;
