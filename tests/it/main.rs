@@ -13,6 +13,7 @@ mod event_log;
 mod faults;
 mod forward_compat;
 mod grid_client;
+mod kill;
 mod program;
 mod published;
 mod readme;
