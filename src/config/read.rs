@@ -84,8 +84,8 @@ impl Reader {
         self.parsed(setting, value::text)
     }
 
-    pub(super) fn pem(&mut self, setting: &Setting) -> Option<String> {
-        self.parsed(setting, value::pem)
+    pub(super) fn lines(&mut self, setting: &Setting) -> Option<String> {
+        self.parsed(setting, value::lines)
     }
 
     pub(super) fn base_url(&mut self, setting: &Setting) -> Option<reqwest::Url> {
