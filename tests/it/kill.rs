@@ -7,8 +7,7 @@ mod senders;
 mod watchers;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use self::senders::{Senders, Traffic};
 use self::watchers::{Heard, Watch};
-use crate::support::program::Program;
+use crate::support::serving::Serving;
 use crate::support::upstream::Upstream;
 
 /// How often the program is killed, unless this variable says otherwise (`scripts/soak` has it killed often).
@@ -26,61 +25,6 @@ const KILLS_VARIABLE: &str = "GRIDGATE_TEST_KILLS";
 const SEED_VARIABLE: &str = "GRIDGATE_TEST_SEED";
 /// How many senders there are at once.
 const SENDERS: usize = 64;
-
-/// Ports that nobody else gets while the program is down: below those that systems hand out by themselves.
-fn fixed_ports<const N: usize>(random: &mut fastrand::Rng) -> [SocketAddr; N] {
-    let mut free = Vec::new();
-    while free.len() < N {
-        let port = SocketAddr::from((Ipv4Addr::LOCALHOST, random.u16(15_000..32_000)));
-        if !free.contains(&port) && TcpListener::bind(port).is_ok() {
-            free.push(port);
-        }
-    }
-    free.try_into().expect("as many as were asked for")
-}
-
-/// The program, as it is started again and again.
-struct Serving {
-    directory: tempfile::TempDir,
-    grpc: SocketAddr,
-    webhooks: SocketAddr,
-    admin: SocketAddr,
-    public_key: String,
-    base_url: String,
-}
-
-impl Serving {
-    fn new(random: &mut fastrand::Rng, public_key: String, base_url: String) -> Self {
-        let [grpc, webhooks, admin] = fixed_ports(random);
-        Self { directory: tempfile::tempdir().unwrap(), grpc, webhooks, admin, public_key, base_url }
-    }
-
-    fn start(&self) -> Program {
-        let (grpc, webhooks, admin) = (self.grpc.to_string(), self.webhooks.to_string(), self.admin.to_string());
-        let environment = [
-            ("GRID_CLIENT_ID", "id"),
-            ("GRID_CLIENT_SECRET", "secret"),
-            ("GRID_WEBHOOK_PUBKEY", self.public_key.as_str()),
-            ("LIGHTSPARK_GRID_BASE_URL", self.base_url.as_str()),
-            ("GRIDGATE_GRPC_ADDR", grpc.as_str()),
-            ("GRIDGATE_WEBHOOK_ADDR", webhooks.as_str()),
-            ("GRIDGATE_ADMIN_ADDR", admin.as_str()),
-            ("GRIDGATE_EVENT_LOG", "sqlite:events.db"),
-            ("GRIDGATE_RECONCILE_INTERVAL", "0s"),
-        ];
-        Program::start_in(self.directory.path(), &["serve"], &environment)
-    }
-
-    fn log(&self) -> PathBuf {
-        self.directory.path().join("events.db")
-    }
-
-    async fn start_and_wait(&self) -> Program {
-        let mut program = self.start();
-        program.json_line().await;
-        program
-    }
-}
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} has to be a number")))

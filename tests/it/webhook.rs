@@ -1,5 +1,6 @@
 //! The webhook door from outside: real sockets, a real key, and an event log that does what a test tells it.
 
+mod abuse;
 mod answers;
 mod connections;
 mod hostile;
@@ -8,6 +9,7 @@ mod privacy;
 mod relay;
 pub mod sender;
 mod sqlite;
+mod storms;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -14,6 +14,7 @@ pub mod program;
 pub mod raw_grpc;
 pub mod samples;
 pub mod scene;
+pub mod serving;
 pub mod silent_upstream;
 pub mod stage;
 pub mod upstream;

@@ -43,6 +43,11 @@ impl Scene {
         Self { upstream, grid, app, channel }
     }
 
+    /// The same, with another Grid to script: the one that it is in front of.
+    pub fn with_grid_at(self, upstream: Upstream) -> Self {
+        Self { upstream, ..self }
+    }
+
     pub fn customers(&self) -> CustomerServiceClient<Channel> {
         CustomerServiceClient::new(self.channel.clone())
     }
@@ -64,9 +69,19 @@ impl Scene {
         watcher
     }
 
-    /// Everything that was recorded, in words.
+    /// Everything that was recorded, in words; a hundred events at most.
     pub async fn recorded(&self) -> Vec<String> {
-        let request = pb::ListKycEventsRequest { page_size: 1000, ..pb::ListKycEventsRequest::default() };
+        self.list(pb::ListKycEventsRequest::default()).await
+    }
+
+    /// Everything that was recorded of one customer.
+    pub async fn events_of(&self, name: &str) -> Vec<String> {
+        let customer_ids = vec![format!("Customer:{name}")];
+        self.list(pb::ListKycEventsRequest { customer_ids, ..pb::ListKycEventsRequest::default() }).await
+    }
+
+    async fn list(&self, request: pb::ListKycEventsRequest) -> Vec<String> {
+        let request = pb::ListKycEventsRequest { page_size: 100, ..request };
         let page = soon("a page", self.events().list_kyc_events(request)).await.unwrap().into_inner();
         page.events.iter().map(listed).collect()
     }
