@@ -18,6 +18,7 @@ mod rig;
 mod slow;
 mod snapshots;
 mod source;
+mod stalled;
 pub mod stream;
 mod tokens;
 
