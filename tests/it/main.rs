@@ -5,6 +5,7 @@
 
 mod answers;
 mod asking;
+mod browser;
 mod canary;
 mod config;
 mod deadline;
