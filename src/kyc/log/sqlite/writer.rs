@@ -191,7 +191,7 @@ impl Writer {
             Err(error) => Err(failure::log_error(error)),
         };
         let wakes = match result {
-            Ok(Committed { events, heads, end }) => {
+            Ok(Committed { events, heads, end, taken: _taken }) => {
                 for (key, head) in heads {
                     self.shared.heads.commit(key, head);
                 }
@@ -238,7 +238,7 @@ impl Writer {
             }
         };
         let full = self.due == Due::Full;
-        let mut batch = Batch::new(&self.connection, &self.shared.heads, self.end, now, full);
+        let mut batch = Batch::new(&self.connection, &self.shared, self.end, now, full);
         for write in writes {
             match write {
                 Command::Record(_, reply) if lost.is_some() => replies.push((reply, Err(LogError::Closed))),
