@@ -243,7 +243,7 @@ impl EventLog for SqliteLog {
     }
 
     fn as_of(&self) -> Timestamp {
-        self.shared.now_or_closed_at()
+        self.shared.known_until()
     }
 
     fn basis(&self) -> Basis {

@@ -74,3 +74,27 @@ async fn an_answer_is_not_noted_on_a_head_that_is_about_to_move() {
     go_on.send(()).unwrap();
     log.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_knows_of_all_that_was_recorded_while_a_batch_is_on_its_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = SqliteLog::open(SqliteOptions::at(folder.path().join("events.db")), Arc::new(SystemClock)).unwrap();
+    let log = Arc::new(log);
+    let recording = tokio::spawn({
+        let log = Arc::clone(&log);
+        async move { log.record(webhook("1", "PENDING", 1)).await }
+    });
+    let (held, commit) = hold(&log);
+    held.recv_timeout(Duration::from_secs(10)).unwrap();
+    // Whether it is in this batch or in the one before, what is said here is true in the end.
+    let (as_of, end) = (log.as_of(), log.hub().end());
+    std::thread::sleep(Duration::from_millis(5));
+    assert_eq!(log.as_of(), as_of, "time does not go on for this log");
+    commit.send(()).unwrap();
+    assert!(matches!(recording.await.unwrap(), Ok(Recorded::New { .. })));
+    let page = log.read(Position::START, &crate::kyc::log::Scope::ALL, 10).await.unwrap();
+    let missed = page.events.iter().find(|event| event.position > end.position && event.recorded_at < as_of);
+    assert!(missed.is_none(), "{missed:?} was recorded before {as_of}");
+    assert!(log.as_of() > as_of, "and then it does");
+    log.close().await;
+}
