@@ -104,22 +104,42 @@ impl Browser {
         self.post("window/rect", json!({ "width": width, "height": height })).await;
     }
 
-    /// Presses what this CSS selector finds, as a person would: it has to be there to be seen and not covered. Waits for the
-    /// page that this leads to.
+    /// Presses what this CSS selector finds, as a person would: it has to be there to be seen and not covered. The page that
+    /// this leads to may come a moment later.
     pub async fn press(&self, selector: &str) {
         let element = self.element(selector).await;
         self.post(&format!("element/{element}/click"), json!({})).await;
     }
 
-    /// The text that a person sees of what this CSS selector finds.
-    pub async fn text(&self, selector: &str) -> String {
-        let element = self.element(selector).await;
-        self.get(&format!("element/{element}/text")).await.as_str().unwrap().to_owned()
+    /// Waits until a person sees this text in what this CSS selector finds.
+    pub async fn shows(&self, selector: &str, text: &str) {
+        let mut seen = String::new();
+        let waited = tokio::time::timeout(PATIENCE, async {
+            while !seen.contains(text) {
+                // What was found may have gone with its page.
+                seen = self.text(selector).await.unwrap_or_else(|error| error);
+            }
+        });
+        if waited.await.is_err() {
+            panic!("{selector} shows {seen}, and not {text}");
+        }
+    }
+
+    /// The text that a person sees of what this CSS selector finds; else, what the browser says.
+    async fn text(&self, selector: &str) -> Result<String, String> {
+        let element = self.find(selector).await?;
+        let text = ask(self.client.get(format!("{}/element/{element}/text", self.session))).await?;
+        Ok(text.as_str().unwrap().to_owned())
     }
 
     async fn element(&self, selector: &str) -> String {
-        let found = self.post("element", json!({ "using": "css selector", "value": selector })).await;
-        found[ELEMENT].as_str().unwrap().to_owned()
+        self.find(selector).await.unwrap()
+    }
+
+    async fn find(&self, selector: &str) -> Result<String, String> {
+        let request = self.client.post(format!("{}/element", self.session));
+        let found = ask(request.json(&json!({ "using": "css selector", "value": selector }))).await?;
+        Ok(found[ELEMENT].as_str().unwrap().to_owned())
     }
 
     /// A picture of the page, as PNG.
@@ -135,9 +155,13 @@ impl Browser {
 
 /// The value that the driver answers.
 async fn said(request: reqwest::RequestBuilder) -> Value {
+    ask(request).await.unwrap_or_else(|error| panic!("the browser says {error}"))
+}
+
+/// The value that the driver answers, or its error.
+async fn ask(request: reqwest::RequestBuilder) -> Result<Value, String> {
     let response = request.send().await.unwrap();
-    let status = response.status();
+    let is_success = response.status().is_success();
     let mut body: Value = response.json().await.unwrap();
-    assert!(status.is_success(), "the browser says {body}");
-    body["value"].take()
+    if is_success { Ok(body["value"].take()) } else { Err(body.to_string()) }
 }
