@@ -5,7 +5,7 @@
 //! answer that says what is known costs no write.
 //!
 //! One caller's calls, made one after the other, raise no doubt among themselves, although what the first one heard may not
-//! be recorded yet when the second one asks: see [`Lane::basis`].
+//! be recorded yet when the second one asks: see `Lane::basis`.
 
 mod counters;
 
