@@ -21,7 +21,8 @@ use super::log::{EventLog, LogError};
 use super::source::{CustomerSource, SourceError};
 use super::token::Mark;
 
-/// How many calls to Grid a question joins before it gives up: each was somebody else's, and turned out not to be needed.
+/// How many calls to Grid a question joins before it gives up: each was somebody else's and not needed, began too early, or
+/// was overtaken.
 const MAX_ROUNDS: usize = 4;
 
 /// Why a status could not be said.
@@ -76,11 +77,12 @@ impl Lookup {
     }
 
     /// The customer's status. Grid is asked about a customer that is not known, and where it last confirmed the status
-    /// longer ago than `max_staleness`. Dropping this gives up: the call to Grid ends when nobody waits for it any more.
+    /// longer than `max_staleness` before this question. Dropping this gives up: the call to Grid ends when nobody waits for it any more.
     ///
     /// # Errors
     /// [`SourceError::NotFound`] when Grid has no such customer; what else kept the log or Grid from saying it.
     pub async fn status(&self, customer: &CustomerId, max_staleness: Option<Duration>) -> Result<Found, LookupError> {
+        let since = self.knowledge.log.basis().at;
         for _ in 0..MAX_ROUNDS {
             if let Some(found) = self.knowledge.enough(customer, max_staleness).await? {
                 return Ok(found);
@@ -88,7 +90,11 @@ impl Lookup {
             let ask = || Arc::clone(&self.knowledge).ask(customer.clone(), max_staleness).boxed();
             if self.calls.join(customer, ask).await? == Asked::Answered {
                 let found = self.knowledge.of(customer).await?;
-                return found.ok_or(LookupError::Source(SourceError::Refused));
+                let found = found.ok_or(LookupError::Source(SourceError::Refused))?;
+                // The call may have been under way when this question came up, and its answer be older than is wanted.
+                if is_confirmed_since(&found.head, since, max_staleness) {
+                    return Ok(found);
+                }
             }
         }
         Err(SourceError::Unavailable.into())
@@ -151,4 +157,12 @@ fn is_fresh(head: &Head, max_staleness: Option<Duration>) -> bool {
     let Some(max) = max_staleness else { return true };
     let age = Timestamp::now().duration_since(head.confirmed_at());
     !max.is_zero() && (age.is_negative() || Duration::try_from(age).is_ok_and(|age| age <= max))
+}
+
+/// Whether Grid said it no longer before a question than the question allows.
+fn is_confirmed_since(head: &Head, question: Timestamp, max_staleness: Option<Duration>) -> bool {
+    let Some(max) = max_staleness else { return true };
+    let earliest = question.checked_sub(max).unwrap_or(Timestamp::MIN);
+    // Times of heads are kept in microseconds.
+    head.confirmed_at().as_microsecond() >= earliest.as_microsecond()
 }

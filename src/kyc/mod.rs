@@ -24,3 +24,4 @@ pub mod resolve;
 pub mod source;
 pub mod status;
 pub mod token;
+pub mod witness;

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod app;
+pub mod browser;
 pub mod details;
 pub mod diff;
 pub mod equivalent;
@@ -13,6 +14,8 @@ pub mod multipart;
 pub mod program;
 pub mod raw_grpc;
 pub mod samples;
+pub mod scene;
+pub mod serving;
 pub mod silent_upstream;
 pub mod stage;
 pub mod upstream;

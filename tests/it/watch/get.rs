@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::event::Asker;
 use gridgate::kyc::log::EventLog;
+use gridgate::kyc::lookup::Lookup;
 use gridgate::kyc::source::SourceError;
 use gridgate::pb::{self, GetKycStatusRequest, KycStatus};
 use tonic::Code;
@@ -166,6 +168,28 @@ async fn what_is_too_old_is_asked_again() {
     grid.say("a", Some("REJECTED"));
     assert_eq!(rig.get(within(0)).await.unwrap().customer.unwrap().status(), KycStatus::Rejected);
     assert_eq!(rig.get(of("a")).await.unwrap().customer.unwrap().status(), KycStatus::Rejected);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_asked_for_before_the_question_is_not_fresh() {
+    let Asked { memory: _, log, grid, rig: _ } = asked().await;
+    let lookup = Lookup::new(Arc::clone(&log), Arc::clone(&grid) as _);
+    let (id, always) = (customer("a"), Some(Duration::ZERO));
+    grid.say("a", Some("PENDING"));
+    lookup.status(&id, None).await.unwrap();
+    grid.asked.close();
+    let mut first = Box::pin(lookup.status(&id, always));
+    assert!(first.as_mut().now_or_never().is_none(), "Grid is being asked");
+    // Long enough for a clock of microseconds to go on.
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    let question = log.basis().at;
+    let mut second = Box::pin(lookup.status(&id, always));
+    assert!(second.as_mut().now_or_never().is_none());
+    grid.asked.admit(2);
+    let (first, second) = soon("answers", async { tokio::join!(first, second) }).await;
+    first.unwrap();
+    assert!(second.unwrap().head.confirmed_at() >= question, "Grid was asked once more for it");
+    assert_eq!(grid.asked.passed(), 3);
 }
 
 #[tokio::test]
