@@ -8,6 +8,7 @@
 
 mod document;
 mod events;
+mod identity;
 mod mistake;
 mod read;
 mod setting;
@@ -18,6 +19,7 @@ mod value;
 
 pub use document::settings_document;
 pub use events::{EventsConfig, WebhookConfig};
+pub use identity::IdentityConfig;
 pub use mistake::{ConfigError, Mistake};
 pub use setting::{Kind, Setting};
 pub use source::Sources;
@@ -34,6 +36,8 @@ use tracing_subscriber::filter::Targets;
 pub struct Config {
     /// The gRPC port.
     pub grpc: GrpcConfig,
+    /// Who may call it.
+    pub identity: IdentityConfig,
     /// Where `/livez` and `/readyz` are answered.
     pub admin_addr: SocketAddr,
     /// Which Grid is called.
@@ -182,6 +186,7 @@ impl Config {
         let (values, mistakes) = source::resolve(sources);
         let mut reader = Reader::new(values, mistakes);
         let grpc = grpc(&mut reader);
+        let identity = identity::read(&mut reader);
         let admin_addr = reader.address(&settings::ADMIN_ADDR);
         // A sandbox uses no account: one that lies in the environment must not even be looked at, and none is missing.
         let upstream = if sandbox {
@@ -199,6 +204,7 @@ impl Config {
         let config = || {
             Some(Config {
                 grpc: grpc?,
+                identity: identity?,
                 admin_addr: admin_addr?,
                 upstream: upstream?,
                 grid: grid?,
@@ -272,10 +278,13 @@ fn grpc(reader: &mut Reader) -> Option<GrpcConfig> {
     let allow_remote = reader.switch(&settings::GRPC_INSECURE_ALLOW_REMOTE);
     if let (Some(addr), Some(false)) = (addr, allow_remote)
         && !addr.ip().is_loopback()
+        && !reader.is_set(&settings::IDENTITY_POLICY_FILE)
     {
         let problem = format!(
             "{addr} can be reached from other machines, and nothing checks who calls: whoever connects would act with \
-             your Grid account. Listen on a loopback address, or, where only your own services can connect, set {}=true",
+             your Grid account. Say who may call with {}, or listen on a loopback address; where only your own services \
+             can connect, {}=true lets everyone in",
+            settings::IDENTITY_POLICY_FILE.env,
             settings::GRPC_INSECURE_ALLOW_REMOTE.env
         );
         reader.mistake(&settings::GRPC_ADDR, problem);

@@ -9,6 +9,7 @@ mod customer_source;
 mod error;
 mod events;
 mod grpc;
+mod identity;
 mod own_sandbox;
 mod ports;
 mod readiness;
@@ -16,23 +17,27 @@ mod run;
 mod services;
 
 pub use error::{BindError, ListenError, RunError};
+pub use identity::Reload;
 pub use own_sandbox::SandboxAccess;
 pub use ports::listen;
 pub use services::DescriptorError;
 
 use crate::config::{Config, GrpcConfig, ShutdownConfig, Upstream, connectable, settings};
 use crate::grid::{self, ClientConfig};
+use crate::identity::Gate;
 use crate::rpc::UploadMemory;
 use crate::webhook::WebhookDoor;
 use connections::{Connections, Http2, Protocol};
 use events::Events;
 use grpc::{GrpcService, Stops};
+use identity::Guard;
 use own_sandbox::OwnSandbox;
 use ports::Ports;
 use readiness::Readiness;
 use serde::Serialize;
 use services::Services;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -51,6 +56,9 @@ pub struct App {
     ready: CancellationToken,
     grpc: Connections,
     service: GrpcService,
+    /// None where callers are not checked.
+    guard: Option<Guard>,
+    reload: Reload,
     admin: Connections,
     events: Events,
     door: Option<(WebhookDoor, TcpListener)>,
@@ -78,7 +86,8 @@ impl App {
     /// # Errors
     /// The addresses that cannot be listened on, all of them; or a part that cannot be set up.
     pub async fn bind(config: Config) -> Result<App, BindError> {
-        let Config { grpc, admin_addr, upstream, grid, uploads_max_memory, events, shutdown, log: _ } = config;
+        let Config { grpc, identity, admin_addr, upstream, grid, uploads_max_memory, events, shutdown, log: _ } =
+            config;
         let mut ports = Ports::default();
         let grpc_port = ports.bind(&settings::GRPC_ADDR, grpc.addr).await;
         let admin_port = ports.bind(&settings::ADMIN_ADDR, admin_addr).await;
@@ -114,7 +123,10 @@ impl App {
             ..account
         })?;
 
-        let stops = Stops::default();
+        let (stops, reload) = (Stops::default(), Reload::default());
+        let methods = grpc::methods()?;
+        let guard = Guard::open(identity, &methods, &reload).await?;
+        let gate = guard.as_ref().map(|guard| Arc::clone(&guard.gate));
         let reporter = HealthReporter::new();
         let log = Events::open(&events, &client).await?;
         let keys = events.webhook.public_keys.clone().or_else(|| sandbox.as_ref().and_then(OwnSandbox::public_key));
@@ -137,7 +149,9 @@ impl App {
             door,
             shutdown,
             ready: CancellationToken::new(),
-            service: grpc::with_layers(routes, grpc.deadlines, &stops)?,
+            service: grpc::with_layers(routes, grpc.deadlines, gate, methods, &stops),
+            guard,
+            reload,
             grpc: grpc_connections(grpc_listener, &grpc),
             admin: admin_connections(admin_listener),
             sandbox,
@@ -156,6 +170,18 @@ impl App {
     #[must_use]
     pub fn sandbox(&self) -> Option<SandboxAccess> {
         self.sandbox.as_ref().map(OwnSandbox::access)
+    }
+
+    /// Makes the policy file be looked at, where there is one.
+    #[must_use]
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
+    }
+
+    /// Who decides on calls, with what it has decided; `None` where callers are not checked.
+    #[must_use]
+    pub fn gate(&self) -> Option<Arc<Gate>> {
+        self.guard.as_ref().map(|guard| Arc::clone(&guard.gate))
     }
 
     /// Resolves when [`App::run`] answers calls, and never if it does not come to that.
