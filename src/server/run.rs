@@ -29,8 +29,20 @@ impl App {
     /// # Errors
     /// Calls had to be cut, or a part ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-        let App { addresses, shutdown: limits, stops, readiness, ready, grpc, service, admin, events, door, sandbox } =
-            self;
+        let App {
+            addresses,
+            shutdown: limits,
+            stops,
+            readiness,
+            ready,
+            grpc,
+            service,
+            admin,
+            certificates,
+            events,
+            door,
+            sandbox,
+        } = self;
         let requests = grpc.requests.clone();
         let closing = CancellationToken::new();
         let mut grpc = spawn(grpc.serve(service, stops.leaving.clone()));
@@ -41,6 +53,7 @@ impl App {
             let (events, closing) = (Arc::clone(&events), closing.clone());
             spawn(async move { events.keep_true(closing).await })
         };
+        let current = spawn(certificates.keep_current(closing.clone()));
         let mut sandbox = sandbox.map(|own| spawn(serve_sandbox(own, closing.clone())));
 
         readiness.enter(Phase::Ready).await;
@@ -61,6 +74,7 @@ impl App {
             ended(door.as_mut()).await;
             ended(sandbox.as_mut()).await;
             let _ = keeper.await;
+            let _ = current.await;
             // Last, so that whatever was taken is recorded.
             events.close().await;
         };
