@@ -25,13 +25,14 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let mut hang_ups = HangUps::new().map_err(no_signals)?;
     let human = config.log.format == LogFormat::Human;
     let grpc_is_remote = !config.grpc.addr.ip().is_loopback();
+    let grpc_is_plain = config.grpc.tls.is_none();
     let grid = match &config.upstream {
         Upstream::Grid(account) => account.base_url.to_string(),
         Upstream::Sandbox { .. } => "a sandbox in this process".to_owned(),
     };
     let app = App::bind(config).await.map_err(|error| Failure::Other("cannot start", error.into()))?;
     tracing::info!(grid, "calls go to Grid");
-    say_who_may_call(app.gate().as_deref(), grpc_is_remote);
+    say_who_may_call(app.gate().as_deref(), grpc_is_remote, grpc_is_plain);
 
     let stop = CancellationToken::new();
     let reload = app.reload();
@@ -66,11 +67,11 @@ async fn serve(config: Config) -> Result<(), Failure> {
 }
 
 /// Says who can call.
-fn say_who_may_call(gate: Option<&Gate>, grpc_is_remote: bool) {
+fn say_who_may_call(gate: Option<&Gate>, grpc_is_remote: bool, grpc_is_plain: bool) {
     match (gate, grpc_is_remote) {
         (Some(gate), _) => {
             tracing::info!(callers = gate.state().callers, "the policy says who may call, and what");
-            if gate.takes_tokens() && grpc_is_remote {
+            if gate.takes_tokens() && grpc_is_remote && grpc_is_plain {
                 tracing::warn!(
                     "the policy has tokens, and the gRPC port speaks plain text: whoever can listen in between can use \
                      them. Let a mesh or TLS encrypt the way to this port"

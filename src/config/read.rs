@@ -84,6 +84,10 @@ impl Reader {
         self.parsed(setting, value::text)
     }
 
+    pub(super) fn file(&mut self, setting: &Setting) -> Option<PathBuf> {
+        self.text(setting).map(PathBuf::from)
+    }
+
     pub(super) fn base_url(&mut self, setting: &Setting) -> Option<reqwest::Url> {
         self.parsed(setting, value::base_url)
     }

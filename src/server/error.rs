@@ -5,6 +5,7 @@ use crate::config::{Setting, settings};
 use crate::grid;
 use crate::identity::PolicyError;
 use crate::kyc::log::sqlite::OpenError;
+use crate::transport::TlsError;
 use crate::webhook::InvalidDoorPath;
 use crate::webhook::keys::InvalidKeys;
 use crate::webhook::relay::RelaySetupError;
@@ -22,6 +23,14 @@ pub enum BindError {
     /// Calls to Grid cannot be set up.
     #[error("calls to Grid cannot be set up")]
     Grid(#[from] grid::ClientSetupError),
+    /// A port's certificates cannot be used.
+    #[error("{source} ({}, {})", setting.key, setting.env)]
+    Tls {
+        /// The setting that names the certificate.
+        setting: &'static Setting,
+        /// What is wrong.
+        source: TlsError,
+    },
     /// The descriptors that were compiled in cannot be read.
     #[error(transparent)]
     Descriptors(#[from] DescriptorError),

@@ -40,6 +40,7 @@ impl App {
             guard,
             reload: _,
             admin,
+            certificates,
             events,
             door,
             sandbox,
@@ -55,6 +56,7 @@ impl App {
             spawn(async move { events.keep_true(closing).await })
         };
         let mut guard = guard.map(|guard| spawn(guard.follow(closing.clone())));
+        let current = spawn(certificates.keep_current(closing.clone()));
         let mut sandbox = sandbox.map(|own| spawn(serve_sandbox(own, closing.clone())));
 
         readiness.enter(Phase::Ready).await;
@@ -76,6 +78,7 @@ impl App {
             ended(sandbox.as_mut()).await;
             ended(guard.as_mut()).await;
             let _ = keeper.await;
+            let _ = current.await;
             // Last, so that whatever was taken is recorded.
             events.close().await;
         };
