@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::SocketAddr;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
@@ -45,13 +46,31 @@ impl Answer {
 
 impl RawClient {
     pub async fn connect(addr: SocketAddr) -> RawClient {
-        let stream = soon("connected", TcpStream::connect(addr)).await.unwrap();
+        RawClient::over(soon("connected", TcpStream::connect(addr)).await.unwrap()).await
+    }
+
+    /// Over a connection that was made already: with TLS, for example.
+    pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> RawClient {
         let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
         let (send, connection) = soon("handshake", handshake).await.unwrap();
         let connection = tokio::spawn(async move {
             let _ = connection.await;
         });
         RawClient { send, connection: connection.abort_handle() }
+    }
+
+    /// Connects and makes a call, where either may fail.
+    pub async fn try_call(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        path: &str,
+    ) -> hyper::Result<Response<Incoming>> {
+        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+        let (send, connection) = soon("handshake", handshake).await?;
+        let connection = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        let mut client = RawClient { send, connection: connection.abort_handle() };
+        soon("response", client.send(path, &[])).await
     }
 
     /// Sends an empty message with these headers beside those that gRPC requires.
