@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod app;
+pub mod certificates;
 pub mod details;
 pub mod diff;
 pub mod equivalent;

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::SocketAddr;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
@@ -45,7 +46,11 @@ impl Answer {
 
 impl RawClient {
     pub async fn connect(addr: SocketAddr) -> RawClient {
-        let stream = soon("connected", TcpStream::connect(addr)).await.unwrap();
+        RawClient::over(soon("connected", TcpStream::connect(addr)).await.unwrap()).await
+    }
+
+    /// Speaks over a connection that is there.
+    pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> RawClient {
         let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
         let (send, connection) = soon("handshake", handshake).await.unwrap();
         let connection = tokio::spawn(async move {

@@ -1,0 +1,1 @@
+//! Connections from outside: their age, their number, and clients that misbehave or are gone.
