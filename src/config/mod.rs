@@ -8,6 +8,7 @@
 
 mod document;
 mod events;
+mod identity;
 mod mistake;
 mod read;
 mod setting;
@@ -19,6 +20,7 @@ mod value;
 
 pub use document::settings_document;
 pub use events::{EventsConfig, WebhookConfig};
+pub use identity::IdentityConfig;
 pub use mistake::{ConfigError, Mistake};
 pub use setting::{Kind, Setting};
 pub use source::Sources;
@@ -36,6 +38,8 @@ use tracing_subscriber::filter::Targets;
 pub struct Config {
     /// The gRPC port.
     pub grpc: GrpcConfig,
+    /// Who may call it.
+    pub identity: IdentityConfig,
     /// Where `/livez` and `/readyz` are answered.
     pub admin_addr: SocketAddr,
     /// What the admin port is secured with. `None`: it is not.
@@ -209,6 +213,7 @@ impl Config {
         let (values, mistakes) = source::resolve(sources);
         let mut reader = Reader::new(values, mistakes);
         let grpc = grpc(&mut reader);
+        let identity = identity::read(&mut reader);
         let admin_addr = reader.address(&settings::ADMIN_ADDR);
         let admin_tls = tls::port(&mut reader, &tls::ADMIN);
         let tls = tls::times(&mut reader);
@@ -228,6 +233,7 @@ impl Config {
         let config = || {
             Some(Config {
                 grpc: grpc?,
+                identity: identity?,
                 admin_addr: admin_addr?,
                 admin_tls: admin_tls?,
                 tls: tls?,
@@ -303,10 +309,13 @@ fn grpc(reader: &mut Reader) -> Option<GrpcConfig> {
     let allow_remote = reader.switch(&settings::GRPC_INSECURE_ALLOW_REMOTE);
     if let (Some(addr), Some(false)) = (addr, allow_remote)
         && !addr.ip().is_loopback()
+        && !reader.is_set(&settings::IDENTITY_POLICY_FILE)
     {
         let problem = format!(
             "{addr} can be reached from other machines, and nothing checks who calls: whoever connects would act with \
-             your Grid account. Listen on a loopback address, or, where only your own services can connect, set {}=true",
+             your Grid account. Say who may call with {}, or listen on a loopback address; where only your own services \
+             can connect, {}=true lets everyone in",
+            settings::IDENTITY_POLICY_FILE.env,
             settings::GRPC_INSECURE_ALLOW_REMOTE.env
         );
         reader.mistake(&settings::GRPC_ADDR, problem);

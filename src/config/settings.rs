@@ -2,6 +2,7 @@
 
 mod connections;
 mod events;
+mod identity;
 mod tls;
 
 pub use connections::{
@@ -11,7 +12,7 @@ pub use connections::{
 pub use events::{
     EVENT_LOG, RECONCILE_INTERVAL, WATCH_MAX_AGE, WEBHOOK_ADDR, WEBHOOK_PATH, WEBHOOK_PUBLIC_KEYS, WEBHOOK_RELAY_URL,
 };
-
+pub use identity::{IDENTITY_POLICY_FILE, IDENTITY_RELOAD_INTERVAL};
 pub use tls::{
     ADMIN_TLS_CERTIFICATE, ADMIN_TLS_CLIENT_CA, ADMIN_TLS_CLIENT_CERTIFICATES, ADMIN_TLS_KEY, GRPC_TLS_CERTIFICATE,
     GRPC_TLS_CLIENT_CA, GRPC_TLS_CLIENT_CERTIFICATES, GRPC_TLS_KEY, TLS_HANDSHAKE_TIMEOUT, TLS_RELOAD_INTERVAL,
@@ -27,7 +28,8 @@ pub const GRPC_ADDR: Setting = Setting {
     flag: Some("grpc-addr"),
     default: Some("127.0.0.1:50051"),
     kind: Kind::Address,
-    doc: "Where the gRPC API listens. Other than loopback addresses need `grpc.insecure_allow_remote`.",
+    doc: "Where the gRPC API listens. Other than loopback addresses need a policy (`identity.policy_file`), or \
+          `grpc.insecure_allow_remote`.",
 };
 
 /// Permission to listen for gRPC where others can connect.
@@ -37,8 +39,9 @@ pub const GRPC_INSECURE_ALLOW_REMOTE: Setting = Setting {
     flag: Some("grpc-insecure-allow-remote"),
     default: Some("false"),
     kind: Kind::Switch,
-    doc: "Lets `grpc.addr` be reachable from other machines although gridgate does not check who calls: whoever can \
-          connect acts with your Grid account. For a container whose network lets only your own services in.",
+    doc: "Lets `grpc.addr` be reachable from other machines although there is no policy: whoever can connect acts with \
+          your Grid account. For a sandbox in a container, or a network that lets only your own services in. Does \
+          nothing where a policy says who may call.",
 };
 
 /// How many gRPC connections are served at once.
@@ -313,6 +316,8 @@ pub const ALL: &[&Setting] = &[
     &GRPC_DEFAULT_DEADLINE,
     &GRPC_UPLOAD_DEADLINE,
     &GRPC_MAX_DEADLINE,
+    &IDENTITY_POLICY_FILE,
+    &IDENTITY_RELOAD_INTERVAL,
     &ADMIN_ADDR,
     &ADMIN_TLS_CERTIFICATE,
     &ADMIN_TLS_KEY,

@@ -3,6 +3,7 @@
 use super::services::DescriptorError;
 use crate::config::{Setting, settings};
 use crate::grid;
+use crate::identity::PolicyError;
 use crate::kyc::log::sqlite::OpenError;
 use crate::transport::TlsError;
 use crate::webhook::InvalidDoorPath;
@@ -33,6 +34,9 @@ pub enum BindError {
     /// The descriptors that were compiled in cannot be read.
     #[error(transparent)]
     Descriptors(#[from] DescriptorError),
+    /// The policy is not one that can hold.
+    #[error("{} ({}): {problem}", settings::IDENTITY_POLICY_FILE.key, settings::IDENTITY_POLICY_FILE.env, problem = .0)]
+    Policy(#[from] PolicyError),
     /// The event log cannot be opened.
     #[error("the event log cannot be opened ({}, {})", settings::EVENT_LOG.key, settings::EVENT_LOG.env)]
     EventLog(#[from] OpenError),

@@ -2,7 +2,11 @@
 
 use super::services::{DESCRIPTORS, DescriptorError};
 use crate::config::DeadlineConfig;
-use crate::rpc::{DeadlineLayer, DeadlineService, Deadlines, Methods, StopLayer, StopService};
+use crate::identity::Gate;
+use crate::rpc::{
+    DeadlineLayer, DeadlineService, Deadlines, IdentityLayer, IdentityService, Methods, StopLayer, StopService,
+};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::Layer as _;
@@ -17,17 +21,23 @@ pub(super) struct Stops {
 }
 
 /// All services with all layers around them; the outermost, that a call passes first, is written first.
-pub(super) type GrpcService = StopService<DeadlineService<Routes>>;
+pub(super) type GrpcService = IdentityService<StopService<DeadlineService<Routes>>>;
+
+/// Every method that is served.
+pub(super) fn methods() -> Result<Methods, DescriptorError> {
+    Methods::from_descriptors(DESCRIPTORS).map_err(|error| DescriptorError(error.into()))
+}
 
 /// Puts the layers around the services.
 pub(super) fn with_layers(
     routes: Routes,
     deadlines: DeadlineConfig,
+    gate: Option<Arc<Gate>>,
+    methods: Methods,
     stops: &Stops,
-) -> Result<GrpcService, DescriptorError> {
+) -> GrpcService {
     let DeadlineConfig { default, upload, max } = deadlines;
-    let methods = Methods::from_descriptors(DESCRIPTORS).map_err(|error| DescriptorError(error.into()))?;
-    let deadline = DeadlineLayer::new(Deadlines { default, upload, max }, methods);
+    let deadline = DeadlineLayer::new(Deadlines { default, upload, max }, methods.clone());
     let stop = StopLayer::for_all_calls(stops.cut.clone());
-    Ok(stop.layer(deadline.layer(routes.prepare())))
+    IdentityLayer::new(gate, methods).layer(stop.layer(deadline.layer(routes.prepare())))
 }

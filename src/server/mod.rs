@@ -9,6 +9,7 @@ mod customer_source;
 mod error;
 mod events;
 mod grpc;
+mod identity;
 mod own_sandbox;
 mod ports;
 mod readiness;
@@ -16,24 +17,28 @@ mod run;
 mod services;
 
 pub use error::{BindError, ListenError, RunError};
+pub use identity::Reload;
 pub use own_sandbox::SandboxAccess;
 pub use ports::listen;
 pub use services::DescriptorError;
 
 use crate::config::{Config, ShutdownConfig, Upstream, connectable, settings};
 use crate::grid::{self, ClientConfig};
+use crate::identity::Gate;
 use crate::rpc::UploadMemory;
 use crate::transport::Port;
 use crate::webhook::{Limits, WebhookDoor};
 use connections::{Certificates, admin_protocol, grpc_protocol};
 use events::Events;
 use grpc::{GrpcService, Stops};
+use identity::Guard;
 use own_sandbox::OwnSandbox;
 use ports::Ports;
 use readiness::Readiness;
 use serde::Serialize;
 use services::Services;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic_health::server::HealthReporter;
@@ -48,6 +53,9 @@ pub struct App {
     ready: CancellationToken,
     grpc: Port,
     service: GrpcService,
+    /// None where callers are not checked.
+    guard: Option<Guard>,
+    reload: Reload,
     admin: Port,
     certificates: Certificates,
     events: Events,
@@ -78,6 +86,7 @@ impl App {
     pub async fn bind(config: Config) -> Result<App, BindError> {
         let Config {
             mut grpc,
+            identity,
             admin_addr,
             admin_tls,
             tls: tls_times,
@@ -131,7 +140,10 @@ impl App {
         let webhook_tls = events.webhook.tls.take();
         let webhook_tls = certificates.load(&settings::WEBHOOK_TLS_CERTIFICATE, webhook_tls, &webhook_speaks).await?;
 
-        let stops = Stops::default();
+        let (stops, reload) = (Stops::default(), Reload::default());
+        let methods = grpc::methods()?;
+        let guard = Guard::open(identity, &methods, &reload).await?;
+        let gate = guard.as_ref().map(|guard| Arc::clone(&guard.gate));
         let reporter = HealthReporter::new();
         let log = Events::open(&events, &client).await?;
         let keys = events.webhook.public_keys.clone().or_else(|| sandbox.as_ref().and_then(OwnSandbox::public_key));
@@ -157,7 +169,9 @@ impl App {
             door,
             shutdown,
             ready: CancellationToken::new(),
-            service: grpc::with_layers(routes, grpc.deadlines, &stops)?,
+            service: grpc::with_layers(routes, grpc.deadlines, gate, methods, &stops),
+            guard,
+            reload,
             grpc: connections::grpc_port(grpc_listener, &grpc, grpc_speaks, grpc_tls, tls_times),
             admin: connections::admin_port(admin_listener, admin_speaks, admin_tls, tls_times),
             certificates,
@@ -177,6 +191,18 @@ impl App {
     #[must_use]
     pub fn sandbox(&self) -> Option<SandboxAccess> {
         self.sandbox.as_ref().map(OwnSandbox::access)
+    }
+
+    /// Makes the policy file be looked at, where there is one.
+    #[must_use]
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
+    }
+
+    /// Who decides on calls, with what it has decided; `None` where callers are not checked.
+    #[must_use]
+    pub fn gate(&self) -> Option<Arc<Gate>> {
+        self.guard.as_ref().map(|guard| Arc::clone(&guard.gate))
     }
 
     /// Resolves when [`App::run`] answers calls, and never if it does not come to that.
