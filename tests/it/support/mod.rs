@@ -7,6 +7,7 @@ pub mod details;
 pub mod diff;
 pub mod equivalent;
 pub mod errors_doc;
+pub mod frames;
 pub mod gateway;
 pub mod log;
 pub mod memory_log;
