@@ -25,6 +25,7 @@ use crate::kyc::token::{Mark, ResumeToken};
 use crate::pb;
 use crate::pb::EncodedWatchKycStatusResponse;
 use crate::pb::encoded::kyc_event_service_server::KycEventService;
+use crate::transport::ConnectionEnd;
 
 /// How streams are kept.
 #[derive(Debug, Clone)]
@@ -62,12 +63,13 @@ impl KycEventService for KycEvents {
         request: Request<pb::WatchKycStatusRequest>,
     ) -> Result<Response<Self::WatchKycStatusStream>, Status> {
         let limits = limits::of(&request);
+        let connection = request.extensions().get::<ConnectionEnd>().cloned();
         let watch = request::read(request.into_inner())?;
         limits::check(limits.as_ref(), &watch.scope, &watch.filter)?;
         if watch.until_decided {
             limits::check_until_decided(limits.as_ref())?;
         }
-        let stream = stream::start(Arc::clone(&self.log), watch, &self.watch).await?;
+        let stream = stream::start(Arc::clone(&self.log), watch, &self.watch, connection).await?;
         Ok(Response::new(Box::pin(stream)))
     }
 

@@ -6,6 +6,7 @@
 
 mod details;
 mod identity;
+mod load;
 mod log;
 mod table;
 
@@ -22,6 +23,7 @@ use crate::pb;
 pub use details::MAX_DETAILS;
 use details::{BadField, Details};
 pub use identity::{denied, policy_changed};
+pub use load::{overloaded, too_many_streams};
 pub use table::code;
 
 /// `ErrorInfo.domain` of an error whose reason is Grid's own code.
@@ -69,6 +71,10 @@ pub mod reason {
     pub const GRID_RATE_LIMITED: &str = "GRID_RATE_LIMITED";
     /// Grid refused to say a customer's status, or said it in a way that can't be understood.
     pub const GRID_REFUSED: &str = "GRID_REFUSED";
+    /// As many calls as can be are served.
+    pub const OVERLOADED: &str = "OVERLOADED";
+    /// As many streams as can be are open.
+    pub const TOO_MANY_STREAMS: &str = "TOO_MANY_STREAMS";
     /// The caller's deadline passed.
     pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
     /// The caller's `grpc-timeout` is not what gRPC allows.

@@ -1,10 +1,11 @@
 //! The gRPC port: the services behind the layers that every call passes.
 
 use super::services::{DESCRIPTORS, DescriptorError};
-use crate::config::DeadlineConfig;
+use crate::config::{DeadlineConfig, GrpcConfig, LoadConfig};
 use crate::identity::Gate;
 use crate::rpc::{
-    DeadlineLayer, DeadlineService, Deadlines, IdentityLayer, IdentityService, Methods, StopLayer, StopService,
+    DeadlineLayer, DeadlineService, Deadlines, IdentityLayer, IdentityService, LoadLayer, LoadLimits, LoadService,
+    Methods, StopLayer, StopService,
 };
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,7 @@ pub(super) struct Stops {
 }
 
 /// All services with all layers around them; the outermost, that a call passes first, is written first.
-pub(super) type GrpcService = IdentityService<StopService<DeadlineService<Routes>>>;
+pub(super) type GrpcService = IdentityService<StopService<DeadlineService<LoadService<Routes>>>>;
 
 /// Every method that is served.
 pub(super) fn methods() -> Result<Methods, DescriptorError> {
@@ -31,13 +32,15 @@ pub(super) fn methods() -> Result<Methods, DescriptorError> {
 /// Puts the layers around the services.
 pub(super) fn with_layers(
     routes: Routes,
-    deadlines: DeadlineConfig,
+    grpc: &GrpcConfig,
     gate: Option<Arc<Gate>>,
     methods: Methods,
     stops: &Stops,
 ) -> GrpcService {
-    let DeadlineConfig { default, upload, max } = deadlines;
+    let DeadlineConfig { default, upload, max } = grpc.deadlines;
+    let LoadConfig { max_calls, max_call_wait, max_streams } = grpc.load;
+    let load = LoadLayer::new(LoadLimits { max_calls, max_wait: max_call_wait, max_streams }, methods.clone());
     let deadline = DeadlineLayer::new(Deadlines { default, upload, max }, methods.clone());
     let stop = StopLayer::for_all_calls(stops.cut.clone());
-    IdentityLayer::new(gate, methods).layer(stop.layer(deadline.layer(routes.prepare())))
+    IdentityLayer::new(gate, methods).layer(stop.layer(deadline.layer(load.layer(routes.prepare()))))
 }

@@ -169,7 +169,7 @@ impl App {
             door,
             shutdown,
             ready: CancellationToken::new(),
-            service: grpc::with_layers(routes, grpc.deadlines, gate, methods, &stops),
+            service: grpc::with_layers(routes, &grpc, gate, methods, &stops),
             guard,
             reload,
             grpc: connections::grpc_port(grpc_listener, &grpc, grpc_speaks, grpc_tls, tls_times),

@@ -19,6 +19,8 @@ mod readme;
 mod sandbox;
 mod server;
 mod support;
+mod tls;
+mod transport;
 mod validation;
 mod watch;
 mod webhook;
