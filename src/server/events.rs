@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::BindError;
+use super::admin::Quarantine;
 use super::customer_source::GridSource;
 use crate::config::{EventsConfig, WebhookConfig};
 use crate::grid;
@@ -73,6 +74,11 @@ impl Events {
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Ok(WebhookDoor::new(config, Arc::clone(&self.log), clock))
+    }
+
+    /// What may be done about webhooks that were not understood.
+    pub(super) fn quarantine(&self) -> Quarantine {
+        Quarantine { log: Arc::clone(&self.log), source: Arc::clone(&self.source) }
     }
 
     /// Keeps the log true, until `stop`: asks Grid about what is in doubt, and looks for what no webhook said.
