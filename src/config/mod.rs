@@ -6,6 +6,7 @@
 //!
 //! This module must not know any of the rooms it configures.
 
+mod callers;
 mod document;
 mod events;
 mod mistake;
@@ -16,6 +17,7 @@ mod source;
 mod toml_file;
 mod value;
 
+pub use callers::{AdminCallerConfig, CallerConfig, connectable};
 pub use document::settings_document;
 pub use events::{EventsConfig, WebhookConfig};
 pub use mistake::{ConfigError, Mistake};
@@ -25,7 +27,7 @@ pub use toml_file::ConfigFile;
 
 use read::Reader;
 use secrecy::SecretString;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tracing_subscriber::filter::Targets;
 
@@ -166,13 +168,6 @@ pub struct SandboxConfig {
     pub log: LogConfig,
 }
 
-/// What a command that calls a running gridgate needs to know: `healthcheck`, `watch`.
-#[derive(Debug, Clone, Copy)]
-pub struct CallerConfig {
-    /// The gRPC port to call: one that can be connected to.
-    pub addr: SocketAddr,
-}
-
 impl Config {
     /// Reads the configuration of `gridgate serve`; `sandbox` says that it brings its own Grid and needs no account.
     ///
@@ -233,38 +228,6 @@ impl SandboxConfig {
             || Some(SandboxConfig { addr: addr?, regulated: regulated?, credentials: credentials?, log: log? });
         reader.finish(config())
     }
-}
-
-impl CallerConfig {
-    /// Reads the configuration of a command that calls: the gRPC address, and nothing else, so that a mistake in
-    /// another setting is reported by the command that it concerns.
-    ///
-    /// # Errors
-    /// The file cannot be read, or the address is a mistake or has port 0: only the running process knows what that became.
-    pub fn load(sources: Sources) -> Result<CallerConfig, ConfigError> {
-        let (values, mut mistakes) = source::resolve(sources);
-        mistakes.retain(|mistake| mistake.setting == toml_file::THE_FILE);
-        let mut reader = Reader::new(values, mistakes);
-        let addr = reader.address(&settings::GRPC_ADDR);
-        if addr.is_some_and(|addr| addr.port() == 0) {
-            reader.mistake(&settings::GRPC_ADDR, "port 0 is any free port; name the one that gridgate listens on");
-        }
-        let config = addr.map(|addr| CallerConfig { addr: connectable(addr) });
-        reader.finish(config)
-    }
-}
-
-/// The address to connect to where something listens on `addr`: listening on every address includes loopback, and
-/// only that one can be connected to.
-#[must_use]
-pub fn connectable(mut addr: SocketAddr) -> SocketAddr {
-    if addr.ip().is_unspecified() {
-        addr.set_ip(match addr {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    addr
 }
 
 fn grpc(reader: &mut Reader) -> Option<GrpcConfig> {

@@ -128,7 +128,8 @@ pub const ADMIN_ADDR: Setting = Setting {
     flag: Some("admin-addr"),
     default: Some("127.0.0.1:9090"),
     kind: Kind::Address,
-    doc: "Where `/livez` and `/readyz` are answered, over HTTP/1.1.",
+    doc: "Where `/livez` and `/readyz` are answered, over HTTP/1.1, to whoever can connect; and, to this machine only, what \
+          `gridgate quarantine` and `gridgate doctor` ask.",
 };
 
 /// Where the local sandbox listens.
@@ -327,6 +328,9 @@ pub const OF_SANDBOX: &[&Setting] = &[
 
 /// What `gridgate healthcheck` and `gridgate watch` read of them.
 pub const OF_CALLERS: &[&Setting] = &[&GRPC_ADDR];
+
+/// What `gridgate quarantine` reads of them.
+pub const OF_ADMIN_CALLERS: &[&Setting] = &[&ADMIN_ADDR];
 
 /// The environment variable that names the TOML file, where `--config` does not.
 pub const CONFIG_FILE_ENV: &str = "GRIDGATE_CONFIG";
