@@ -46,7 +46,9 @@ enum Command {
     Serve(ServeArgs),
     /// Run a local Grid, without gridgate
     ///
-    /// Prints its base URL and credentials on standard output as one line of JSON.
+    /// Prints its base URL, credentials and the public key of its webhooks on standard output as one line of JSON: what
+    /// LIGHTSPARK_GRID_BASE_URL, GRID_CLIENT_ID, GRID_CLIENT_SECRET and GRID_WEBHOOK_PUBKEY have to be for a gridgate
+    /// beside it.
     Sandbox(CommonArgs<OfSandbox>),
     /// Ask a running gridgate whether it is ready
     ///

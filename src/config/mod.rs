@@ -11,6 +11,7 @@ mod document;
 mod events;
 mod mistake;
 mod read;
+mod sandbox;
 mod setting;
 pub mod settings;
 mod source;
@@ -19,8 +20,9 @@ mod value;
 
 pub use callers::{AdminCallerConfig, CallerConfig, connectable};
 pub use document::settings_document;
-pub use events::{EventsConfig, WebhookConfig};
+pub use events::{EventsConfig, RetentionConfig, WebhookConfig};
 pub use mistake::{ConfigError, Mistake};
+pub use sandbox::{SandboxAnswers, SandboxBehaviour, SandboxConfig, SandboxWebhooks};
 pub use setting::{Kind, Setting};
 pub use source::Sources;
 pub use toml_file::ConfigFile;
@@ -93,8 +95,8 @@ pub enum Upstream {
     Sandbox {
         /// Where the sandbox listens.
         addr: SocketAddr,
-        /// Whether it is a regulated platform.
-        regulated: bool,
+        /// How it behaves.
+        behaviour: SandboxBehaviour,
     },
 }
 
@@ -155,19 +157,6 @@ impl LogFormat {
     }
 }
 
-/// What `gridgate sandbox` needs to know.
-#[derive(Debug, Clone)]
-pub struct SandboxConfig {
-    /// Where it listens.
-    pub addr: SocketAddr,
-    /// Whether it is a regulated platform.
-    pub regulated: bool,
-    /// The client id and secret it accepts. `None`: it makes its own.
-    pub credentials: Option<(String, SecretString)>,
-    /// What is logged, and how.
-    pub log: LogConfig,
-}
-
 impl Config {
     /// Reads the configuration of `gridgate serve`; `sandbox` says that it brings its own Grid and needs no account.
     ///
@@ -181,8 +170,8 @@ impl Config {
         // A sandbox uses no account: one that lies in the environment must not even be looked at, and none is missing.
         let upstream = if sandbox {
             let addr = reader.address(&settings::SANDBOX_ADDR);
-            let regulated = reader.switch(&settings::SANDBOX_REGULATED);
-            addr.zip(regulated).map(|(addr, regulated)| Upstream::Sandbox { addr, regulated })
+            let behaviour = sandbox::behaviour(&mut reader);
+            addr.zip(behaviour).map(|(addr, behaviour)| Upstream::Sandbox { addr, behaviour })
         } else {
             account(&mut reader).map(Upstream::Grid)
         };
@@ -203,29 +192,6 @@ impl Config {
                 log: log?,
             })
         };
-        reader.finish(config())
-    }
-}
-
-impl SandboxConfig {
-    /// Reads the configuration of `gridgate sandbox`.
-    ///
-    /// # Errors
-    /// Every mistake in the sources.
-    pub fn load(sources: Sources) -> Result<SandboxConfig, ConfigError> {
-        let (values, mistakes) = source::resolve(sources);
-        let mut reader = Reader::new(values, mistakes);
-        let addr = reader.address(&settings::SANDBOX_ADDR);
-        let regulated = reader.switch(&settings::SANDBOX_REGULATED);
-        let given = [&settings::GRID_CLIENT_ID, &settings::GRID_CLIENT_SECRET, &settings::GRID_CLIENT_SECRET_FILE];
-        let credentials = if given.iter().any(|setting| reader.is_set(setting)) {
-            credentials(&mut reader).map(Some)
-        } else {
-            Some(None)
-        };
-        let log = log(&mut reader);
-        let config =
-            || Some(SandboxConfig { addr: addr?, regulated: regulated?, credentials: credentials?, log: log? });
         reader.finish(config())
     }
 }

@@ -44,12 +44,6 @@ impl Control {
         self.post("/decisions", json!({ "id": id, "status": status })).await;
     }
 
-    /// Signs a webhook, sends it, and waits for its end; says the answer's status.
-    pub async fn deliver(&self, id: &str, webhook_type: &str, data: Value) -> u64 {
-        self.post("/webhooks/send", json!({ "id": id, "type": webhook_type, "data": data })).await;
-        self.ended(id).await["lastStatus"].as_u64().unwrap()
-    }
-
     /// What became of a webhook, once that is known.
     pub async fn ended(&self, id: &str) -> Value {
         self.ended_as(|webhook| webhook["id"] == id).await
