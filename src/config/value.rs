@@ -154,7 +154,8 @@ pub(super) fn base_url(text: &str) -> Result<Url, String> {
 }
 
 /// Whether a URL's host is this machine for certain: `localhost`, or a loopback address.
-pub(super) fn is_loopback(url: &Url) -> bool {
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
     match url.host_str() {
         Some("localhost") => true,
         Some(host) => host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
