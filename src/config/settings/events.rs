@@ -30,7 +30,7 @@ pub const WEBHOOK_PUBLIC_KEYS: Setting = Setting {
     flag: None,
     default: None,
     kind: Kind::Text,
-    doc: "Grid's public key for webhooks, from its dashboard: PEM, line breaks may be written `\\n`. Several, one after \
+    doc: "Grid's public key for webhooks, from its dashboard: PEM, with line breaks, or with `\\n` in their places. Several, one after \
           the other, while a key is being rotated. Without one no webhook is taken, and statuses are only learned by \
           asking Grid. With `--sandbox` it is the sandbox's own.",
 };
@@ -55,6 +55,28 @@ pub const EVENT_LOG: Setting = Setting {
     kind: Kind::Text,
     doc: "The event log: `sqlite:` and the path of a file, on a local disk, for one process; or `temporary`, which is gone \
           when the process ends. With `--sandbox` it is `temporary` unless this is set.",
+};
+
+/// How old events become.
+pub const EVENT_MAX_AGE: Setting = Setting {
+    key: "event.max_age",
+    env: "GRIDGATE_EVENT_MAX_AGE",
+    flag: Some("event-max-age"),
+    default: Some("90d"),
+    kind: Kind::Duration,
+    doc: "How long the event log keeps events, from `8d` on: Grid retries webhooks for seven days, and copies are told by \
+          what is kept. The current status of every customer is kept for ever.",
+};
+
+/// How much room events take.
+pub const EVENT_MAX_SIZE: Setting = Setting {
+    key: "event.max_size",
+    env: "GRIDGATE_EVENT_MAX_SIZE",
+    flag: Some("event-max-size"),
+    default: Some("10GiB"),
+    kind: Kind::Size,
+    doc: "How large the event log may become, from `16MiB` on. Beyond it, events older than eight days are let go \
+          before their time; where there are none, nothing new is recorded, and Grid is told to come back (503).",
 };
 
 /// How old a stream of events may become.
