@@ -1,6 +1,7 @@
 //! Who may call: credentials of every kind, the policy and its reload, limits, audit lines.
 
 mod audit;
+mod commands;
 mod pki;
 mod rate;
 mod reload;
