@@ -2,6 +2,7 @@
 
 mod audit;
 mod commands;
+mod document;
 mod pki;
 mod rate;
 mod reload;
