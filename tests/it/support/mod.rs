@@ -5,6 +5,7 @@ pub mod app;
 pub mod certificates;
 pub mod details;
 pub mod diff;
+pub mod envoy;
 pub mod equivalent;
 pub mod errors_doc;
 pub mod frames;
