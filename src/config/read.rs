@@ -88,6 +88,10 @@ impl Reader {
         self.text(setting).map(PathBuf::from)
     }
 
+    pub(super) fn lines(&mut self, setting: &Setting) -> Option<String> {
+        self.parsed(setting, value::lines)
+    }
+
     pub(super) fn base_url(&mut self, setting: &Setting) -> Option<reqwest::Url> {
         self.parsed(setting, value::base_url)
     }
