@@ -5,7 +5,7 @@ use super::signals::{HangUps, Signals};
 use super::{Environment, ServeArgs, hints};
 use crate::config::{Config, LogFormat, Upstream};
 use crate::identity::Gate;
-use crate::server::App;
+use crate::server::{App, BindError};
 use crate::telemetry;
 use std::pin::pin;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,10 @@ async fn serve(config: Config) -> Result<(), Failure> {
         Upstream::Grid(account) => account.base_url.to_string(),
         Upstream::Sandbox { .. } => "a sandbox in this process".to_owned(),
     };
-    let app = App::bind(config).await.map_err(|error| Failure::Other("cannot start", error.into()))?;
+    let app = App::bind(config).await.map_err(|error| match error {
+        BindError::Policy(_) => Failure::Mistaken(error.into()),
+        error => Failure::Other("cannot start", error.into()),
+    })?;
     tracing::info!(grid, "calls go to Grid");
     say_who_may_call(app.gate().as_deref(), grpc_is_remote, grpc_is_plain);
 

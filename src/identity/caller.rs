@@ -45,6 +45,12 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// A caller that may see all events.
+    #[must_use]
+    pub fn named(name: &str, source: Source) -> Caller {
+        Caller { name: name.into(), source, limits: None }
+    }
+
     /// Its name in the policy. There are no more of them than the policy has callers.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -56,8 +56,7 @@ impl Identity {
             None => (rest, None),
         };
         let in_domain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-        let is_segment =
-            |text: &str| !text.is_empty() && text != "." && text != ".." && text.bytes().all(|b| in_domain(b));
+        let is_segment = |text: &str| !text.is_empty() && text != "." && text != ".." && text.bytes().all(in_domain);
         let domain_holds = !domain.is_empty() && domain.len() <= MAX_TRUST_DOMAIN && domain.bytes().all(in_domain);
         let path_holds = path.is_none_or(|path| path.split('/').all(is_segment));
         if uri.len() > MAX_SPIFFE || !domain_holds || !path_holds {

@@ -13,6 +13,7 @@ mod event_log;
 mod faults;
 mod forward_compat;
 mod grid_client;
+mod identity;
 mod program;
 mod published;
 mod readme;

@@ -159,7 +159,7 @@ fn what_could_be_meant_in_two_ways_is_a_mistake() {
     for addresses in ["0.0.0.0/0", "::/0", "10.0.0.1/8", "localhost", "10.0.0.0/33"] {
         one_mistake(
             &proxy(&format!("addresses = [\"127.0.0.1\", \"{addresses}\"]")),
-            &["line 8", "proxies.p.addresses"],
+            &["line 7", "proxies.p.addresses"],
         );
     }
     assert!(mistakes("[callers.c").iter().all(|mistake| mistake.starts_with("line 1")));

@@ -49,7 +49,7 @@ impl RawClient {
         RawClient::over(soon("connected", TcpStream::connect(addr)).await.unwrap()).await
     }
 
-    /// Speaks over a connection that is there.
+    /// Over a connection that was made already: with TLS, for example.
     pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> RawClient {
         let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
         let (send, connection) = soon("handshake", handshake).await.unwrap();
@@ -57,6 +57,20 @@ impl RawClient {
             let _ = connection.await;
         });
         RawClient { send, connection: AbortOnDropHandle::new(connection) }
+    }
+
+    /// Connects and makes a call, where either may fail.
+    pub async fn try_call(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        path: &str,
+    ) -> hyper::Result<Response<Incoming>> {
+        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+        let (send, connection) = soon("handshake", handshake).await?;
+        let connection = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        let mut client = RawClient { send, connection: AbortOnDropHandle::new(connection) };
+        soon("response", client.send(path, &[])).await
     }
 
     /// Sends an empty message with these headers beside those that gRPC requires.
