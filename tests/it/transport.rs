@@ -4,3 +4,4 @@
 mod age;
 mod hostile;
 mod load;
+mod stopping;
