@@ -1,5 +1,6 @@
 //! `gridgate healthcheck`
 
+use super::endpoint::endpoint;
 use super::output::Failure;
 use super::{CommonArgs, Environment, OfCallers};
 use crate::config::CallerConfig;
@@ -41,17 +42,17 @@ enum Unhealthy {
 /// Succeeds if the server says that it is serving.
 pub(super) fn run(args: HealthcheckArgs, env: Environment) -> Result<(), Failure> {
     let HealthcheckArgs { service, common } = args;
-    let CallerConfig { addr } = CallerConfig::load(common.sources(env))?;
+    let config = CallerConfig::load(common.sources(env))?;
+    let endpoint = endpoint(&config).map_err(|error| Failure::Other("cannot connect", error.into()))?;
+    let addr = config.addr;
     super::block_on(async {
-        let asked = timeout(PATIENCE, ask(addr, service)).await.unwrap_or(Err(Unhealthy::Silent(addr)));
+        let asked = timeout(PATIENCE, ask(addr, endpoint, service)).await.unwrap_or(Err(Unhealthy::Silent(addr)));
         asked.map_err(|error| Failure::Other("not healthy", error.into()))
     })
 }
 
-async fn ask(addr: SocketAddr, service: String) -> Result<(), Unhealthy> {
-    let unreachable = |error| Unhealthy::Unreachable(addr, error);
-    let endpoint = Endpoint::from_shared(format!("http://{addr}")).map_err(unreachable)?;
-    let channel = endpoint.connect().await.map_err(unreachable)?;
+async fn ask(addr: SocketAddr, endpoint: Endpoint, service: String) -> Result<(), Unhealthy> {
+    let channel = endpoint.connect().await.map_err(|error| Unhealthy::Unreachable(addr, error))?;
     let answer = HealthClient::new(channel).check(HealthCheckRequest { service }).await;
     match answer.map_err(|status| Unhealthy::Refused(addr, status))?.into_inner().status() {
         ServingStatus::Serving => Ok(()),

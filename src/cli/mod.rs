@@ -4,6 +4,7 @@
 //! otherwise. What a command answers goes to standard output, everything else to standard error.
 
 mod demo;
+mod endpoint;
 mod flags;
 mod healthcheck;
 mod hints;

@@ -24,7 +24,7 @@ pub use identity::IdentityConfig;
 pub use mistake::{ConfigError, Mistake};
 pub use setting::{Kind, Setting};
 pub use source::Sources;
-pub use tls::{ClientTlsConfig, TlsConfig, TlsTimes};
+pub use tls::{CallerTlsConfig, ClientTlsConfig, TlsConfig, TlsTimes};
 pub use toml_file::ConfigFile;
 
 use read::Reader;
@@ -56,6 +56,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// How shutting down goes.
     pub shutdown: ShutdownConfig,
+    /// Whether Grid has to answer before the process counts as ready.
+    pub ready_needs_grid: bool,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -198,10 +200,12 @@ pub struct SandboxConfig {
 }
 
 /// What a command that calls a running gridgate needs to know: `healthcheck`, `watch`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct CallerConfig {
     /// The gRPC port to call: one that can be connected to.
     pub addr: SocketAddr,
+    /// How to speak TLS with it. `None`: plain.
+    pub tls: Option<CallerTlsConfig>,
 }
 
 impl Config {
@@ -229,6 +233,7 @@ impl Config {
         let uploads_max_memory = uploads_max_memory(&mut reader);
         let events = events::read(&mut reader, sandbox);
         let shutdown = shutdown(&mut reader);
+        let ready_needs_grid = reader.switch(&settings::READY_NEEDS_GRID);
         let log = log(&mut reader);
         let config = || {
             Some(Config {
@@ -242,6 +247,7 @@ impl Config {
                 uploads_max_memory: uploads_max_memory?,
                 events: events?,
                 shutdown: shutdown?,
+                ready_needs_grid: ready_needs_grid?,
                 log: log?,
             })
         };
@@ -273,7 +279,7 @@ impl SandboxConfig {
 }
 
 impl CallerConfig {
-    /// Reads the configuration of a command that calls: the gRPC address, and nothing else, so that a mistake in
+    /// Reads the configuration of a command that calls: the gRPC address and how to speak with it, and nothing else, so that a mistake in
     /// another setting is reported by the command that it concerns.
     ///
     /// # Errors
@@ -286,7 +292,9 @@ impl CallerConfig {
         if addr.is_some_and(|addr| addr.port() == 0) {
             reader.mistake(&settings::GRPC_ADDR, "port 0 is any free port; name the one that gridgate listens on");
         }
-        let config = addr.map(|addr| CallerConfig { addr: connectable(addr) });
+        let tls = tls::caller(&mut reader);
+        let config = || Some(CallerConfig { addr: connectable(addr?), tls: tls? });
+        let config = config();
         reader.finish(config)
     }
 }

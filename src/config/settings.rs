@@ -1,10 +1,13 @@
 //! Every setting there is. The one place where their names, defaults and meanings are written down.
 
+mod client;
 mod connections;
 mod events;
 mod identity;
+mod ready;
 mod tls;
 
+pub use client::{CLIENT_TLS_CA, CLIENT_TLS_CERTIFICATE, CLIENT_TLS_KEY, CLIENT_TLS_SERVER_NAME};
 pub use connections::{
     GRPC_MAX_CALL_WAIT, GRPC_MAX_CALLS, GRPC_MAX_CONNECTION_AGE, GRPC_MAX_CONNECTION_AGE_GRACE, GRPC_MAX_HEADER_SIZE,
     GRPC_MAX_STREAMS,
@@ -13,6 +16,7 @@ pub use events::{
     EVENT_LOG, RECONCILE_INTERVAL, WATCH_MAX_AGE, WEBHOOK_ADDR, WEBHOOK_PATH, WEBHOOK_PUBLIC_KEYS, WEBHOOK_RELAY_URL,
 };
 pub use identity::{IDENTITY_POLICY_FILE, IDENTITY_RELOAD_INTERVAL};
+pub use ready::READY_NEEDS_GRID;
 pub use tls::{
     ADMIN_TLS_CERTIFICATE, ADMIN_TLS_CLIENT_CA, ADMIN_TLS_CLIENT_CERTIFICATES, ADMIN_TLS_KEY, GRPC_TLS_CERTIFICATE,
     GRPC_TLS_CLIENT_CA, GRPC_TLS_CLIENT_CERTIFICATES, GRPC_TLS_KEY, TLS_HANDSHAKE_TIMEOUT, TLS_RELOAD_INTERVAL,
@@ -346,8 +350,13 @@ pub const ALL: &[&Setting] = &[
     &SANDBOX_REGULATED,
     &LOG_FORMAT,
     &LOG_LEVEL,
+    &READY_NEEDS_GRID,
     &SHUTDOWN_GRACE_PERIOD,
     &SHUTDOWN_DRAIN_DELAY,
+    &CLIENT_TLS_CA,
+    &CLIENT_TLS_SERVER_NAME,
+    &CLIENT_TLS_CERTIFICATE,
+    &CLIENT_TLS_KEY,
 ];
 
 /// What `gridgate sandbox` reads of them.
@@ -362,7 +371,8 @@ pub const OF_SANDBOX: &[&Setting] = &[
 ];
 
 /// What `gridgate healthcheck` and `gridgate watch` read of them.
-pub const OF_CALLERS: &[&Setting] = &[&GRPC_ADDR];
+pub const OF_CALLERS: &[&Setting] =
+    &[&GRPC_ADDR, &CLIENT_TLS_CA, &CLIENT_TLS_SERVER_NAME, &CLIENT_TLS_CERTIFICATE, &CLIENT_TLS_KEY];
 
 /// The environment variable that names the TOML file, where `--config` does not.
 pub const CONFIG_FILE_ENV: &str = "GRIDGATE_CONFIG";
