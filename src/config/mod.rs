@@ -61,6 +61,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// How shutting down goes.
     pub shutdown: ShutdownConfig,
+    /// Whether Grid has to answer before the process counts as ready.
+    pub ready_needs_grid: bool,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -214,6 +216,7 @@ impl Config {
         let uploads_max_memory = uploads_max_memory(&mut reader);
         let events = events::read(&mut reader, sandbox);
         let shutdown = shutdown(&mut reader);
+        let ready_needs_grid = reader.switch(&settings::READY_NEEDS_GRID);
         let log = log(&mut reader);
         let config = || {
             Some(Config {
@@ -227,6 +230,7 @@ impl Config {
                 uploads_max_memory: uploads_max_memory?,
                 events: events?,
                 shutdown: shutdown?,
+                ready_needs_grid: ready_needs_grid?,
                 log: log?,
             })
         };

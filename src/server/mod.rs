@@ -52,6 +52,8 @@ pub struct App {
     readiness: Readiness,
     /// Cancelled when ready.
     ready: CancellationToken,
+    /// Who has to answer first.
+    needed: Option<grid::Client>,
     grpc: Port,
     service: GrpcService,
     /// None where callers are not checked.
@@ -96,6 +98,7 @@ impl App {
             uploads_max_memory,
             mut events,
             shutdown,
+            ready_needs_grid,
             log: _,
         } = config;
         let mut ports = Ports::default();
@@ -170,6 +173,7 @@ impl App {
             door,
             shutdown,
             ready: CancellationToken::new(),
+            needed: ready_needs_grid.then_some(client),
             service: grpc::with_layers(routes, &grpc, gate, methods, &stops),
             guard,
             reload,

@@ -9,6 +9,7 @@ mod config;
 mod deadline;
 mod demo;
 mod doctor;
+mod envoy;
 mod event_log;
 mod faults;
 mod forward_compat;

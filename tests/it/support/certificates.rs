@@ -34,9 +34,10 @@ impl Authority {
         self.issuer.pem()
     }
 
-    /// A certificate for a server at `localhost` and `127.0.0.1`; `name` tells it from others.
+    /// A certificate for a server at `localhost` and `127.0.0.1`; `name` tells it from others, and is its DNS name too.
     pub fn server(&self, name: &str) -> Identity {
-        let mut params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let names = ["localhost", "127.0.0.1", name].map(str::to_owned);
+        let mut params = CertificateParams::new(names).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.sign(&params)

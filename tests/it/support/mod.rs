@@ -6,6 +6,7 @@ pub mod certificates;
 pub mod control;
 pub mod details;
 pub mod diff;
+pub mod envoy;
 pub mod equivalent;
 pub mod errors_doc;
 pub mod frames;
