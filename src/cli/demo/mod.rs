@@ -23,7 +23,7 @@ mod terminal;
 mod tree;
 
 use super::Environment;
-use super::output::Failure;
+use super::output::{Failure, while_read};
 use crate::config::{Config, Sources, settings};
 use crate::telemetry;
 use clap::{Args, ValueEnum as _};
@@ -165,7 +165,8 @@ impl Play {
             held,
             elapsed,
         });
-        report.written().map_err(|error| Failure::Other("cannot write to standard output", error.into()))?;
+        while_read(report.written())
+            .map_err(|error| Failure::Other("cannot write to standard output", error.into()))?;
         if held { Ok(()) } else { Err(Failure::Other("demo", NotAsExpected.into())) }
     }
 }
