@@ -21,6 +21,7 @@ mod stage;
 mod step;
 mod terminal;
 mod tree;
+mod watch;
 
 use super::Environment;
 use super::output::{Failure, while_read};

@@ -8,9 +8,8 @@ use super::report::Report;
 use super::rpc::Rpc;
 use super::step::{Call, FlowSummary, Heard, LeftOut, Outcome, Step};
 use super::tree::Tree;
+use super::watch::{Until, watched};
 use crate::cli::output::chain;
-use crate::pb::kyc_event_service_client::KycEventServiceClient;
-use crate::pb::watch_kyc_status_response::Event;
 use crate::pb::{WatchKycStatusRequest, WatchKycStatusResponse};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -40,15 +39,6 @@ impl Answer {
     pub(super) fn text(&self, path: &str) -> Result<String, Abandoned> {
         self.0.at(path).and_then(|value| value.as_text().map(str::to_owned)).ok_or(Abandoned)
     }
-}
-
-/// How far a stream is read.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Until {
-    /// Until a response comes that has this field.
-    Comes(&'static str),
-    /// To its end.
-    Ends,
 }
 
 /// A call, and what came of it.
@@ -370,32 +360,6 @@ impl Script {
             flow.failed.push(flow.steps);
         }
         flow.steps
-    }
-}
-
-/// Reads a stream into `responses`, without its heartbeats.
-async fn watched(
-    channel: Channel,
-    request: WatchKycStatusRequest,
-    until: Until,
-    shown: impl Fn(&WatchKycStatusResponse) -> Tree,
-    responses: &mut Vec<Tree>,
-) -> Result<(), Status> {
-    let mut stream = KycEventServiceClient::new(channel).watch_kyc_status(request).await?.into_inner();
-    while let Some(response) = stream.message().await? {
-        if matches!(response.event, Some(Event::Heartbeat(_))) {
-            continue;
-        }
-        let response = shown(&response);
-        let is_it = matches!(until, Until::Comes(field) if response.at(field).is_some());
-        responses.push(response);
-        if is_it {
-            return Ok(());
-        }
-    }
-    match until {
-        Until::Ends => Ok(()),
-        Until::Comes(field) => Err(Status::unknown(format!("the stream ended before {field} came"))),
     }
 }
 

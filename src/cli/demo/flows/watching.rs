@@ -3,7 +3,8 @@
 use super::super::cast;
 use super::super::control::Act;
 use super::super::expect::{has, is, items, present};
-use super::super::script::{Abandoned, Script, Until};
+use super::super::script::{Abandoned, Script};
+use super::super::watch::Until;
 use crate::pb;
 use crate::pb::watch_kyc_status_request::Start;
 use tonic::Code;
