@@ -138,6 +138,7 @@ fn names<'n>(uris: impl Iterator<Item = &'n str>, dns_names: impl Iterator<Item 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -149,6 +150,28 @@ mod tests {
 
     fn these(names: &[&str]) -> Names {
         Names::These(names.iter().map(|name| Identity::parse(name).unwrap()).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_call_brings_is_taken_without_a_panic(
+            lines in proptest::collection::vec((0usize..3, proptest::collection::vec(32u8..=255, 0..40)), 0..6),
+            certificate in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let mut headers = HeaderMap::new();
+            for (which, value) in lines {
+                let name = ["authorization", xfcc::HEADER, LINKERD][which];
+                if let Ok(value) = HeaderValue::from_bytes(&value) {
+                    headers.append(name, value);
+                }
+            }
+            let certificates = Some(std::sync::Arc::from([certificate.into()]));
+            let peer = Peer { addr: ([127, 0, 0, 1], 1).into(), certificates };
+            let presented = Presented::of(&headers, Some(&peer));
+            let _ = (presented.names_in(Source::Xfcc), presented.names_in(Source::Linkerd));
+            // Bytes that are no certificate say nobody's name.
+            prop_assert_eq!(presented.certificate, Names::Malformed);
+        }
     }
 
     #[test]
