@@ -26,17 +26,6 @@ pub struct ClientTlsConfig {
     pub optional: bool,
 }
 
-/// How a command that calls speaks TLS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallerTlsConfig {
-    /// The file of the CAs that it trusts.
-    pub ca: PathBuf,
-    /// The name that the certificate has to have.
-    pub server_name: String,
-    /// The files of the certificate that it shows, and of its key.
-    pub identity: Option<(PathBuf, PathBuf)>,
-}
-
 /// What all ports with TLS have in common.
 #[derive(Debug, Clone, Copy)]
 pub struct TlsTimes {
@@ -100,23 +89,6 @@ pub(super) fn port(reader: &mut Reader, of: &TlsSettings) -> Option<Option<TlsCo
             None
         }
     }
-}
-
-/// Reads how a command that calls speaks TLS; `Some(None)` where it does not.
-pub(super) fn caller(reader: &mut Reader) -> Option<Option<CallerTlsConfig>> {
-    let (ca, certificate, key) =
-        (&settings::CLIENT_TLS_CA, &settings::CLIENT_TLS_CERTIFICATE, &settings::CLIENT_TLS_KEY);
-    let server_name = reader.text(&settings::CLIENT_TLS_SERVER_NAME);
-    for (given, needed) in [(certificate, key), (key, certificate), (certificate, ca)] {
-        if reader.is_set(given) && !reader.is_set(needed) {
-            reader.missing(needed, &format!("which {} needs", given.key));
-        }
-    }
-    if !reader.is_set(ca) {
-        return Some(None);
-    }
-    let identity = if reader.is_set(certificate) { Some((reader.file(certificate)?, reader.file(key)?)) } else { None };
-    Some(Some(CallerTlsConfig { ca: reader.file(ca)?, server_name: server_name?, identity }))
 }
 
 pub(super) fn times(reader: &mut Reader) -> Option<TlsTimes> {

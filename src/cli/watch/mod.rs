@@ -9,7 +9,7 @@ mod json;
 mod request;
 mod view;
 
-use super::endpoint::endpoint;
+use super::calling::Target;
 use super::output::{Failure, chain, to_stderr};
 use super::signals::Signals;
 use super::{CommonArgs, Environment, OfCallers};
@@ -81,9 +81,9 @@ pub(super) fn run(args: WatchArgs, env: Environment) -> Result<(), Failure> {
     } else {
         Box::new(Terminal::new(stdout, palette))
     };
-    let config = CallerConfig::load(common.sources(env))?;
-    let endpoint = endpoint(&config).map_err(|error| Failure::Other("cannot connect", error.into()))?;
-    super::block_on(watch(Follow::new(endpoint, request, view, say)))
+    let target = Target::of(CallerConfig::load(common.sources(env))?)
+        .map_err(|error| Failure::Other("cannot connect", error.into()))?;
+    super::block_on(watch(Follow::new(target, request, view, say)))
 }
 
 async fn watch(mut follow: Follow) -> Result<(), Failure> {
