@@ -13,6 +13,8 @@ use std::process::ExitCode;
 pub(super) enum Failure {
     /// The configuration has mistakes.
     Config(ConfigError),
+    /// A file that the configuration names has mistakes.
+    Mistaken(Box<dyn Error + Send + Sync>),
     /// Something else, with what was being done.
     Other(&'static str, Box<dyn Error + Send + Sync>),
     /// It was told twice to stop, and did not finish what it was doing.
@@ -24,6 +26,7 @@ impl Failure {
     pub(super) fn report(self) -> ExitCode {
         let (text, code) = match &self {
             Failure::Config(error) => (error.to_string(), ExitCode::from(MISTAKE)),
+            Failure::Mistaken(error) => (chain(error.as_ref()), ExitCode::from(MISTAKE)),
             Failure::Other(doing, error) => (format!("{doing}: {}", chain(error.as_ref())), ExitCode::FAILURE),
             Failure::Interrupted => ("stopped at once: a second signal came".to_owned(), ExitCode::FAILURE),
         };
@@ -60,6 +63,21 @@ pub(super) fn json_line(value: &impl Serialize) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(&line)?;
     stdout.flush()
+}
+
+/// Writes to standard output.
+pub(super) fn to_stdout(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// Not an error where whoever read has gone, as `head` does: there is nobody to tell, and what was done is done.
+pub(super) fn while_read(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// Writes to standard error. Where that is closed, there is nobody to tell.
