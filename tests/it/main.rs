@@ -17,6 +17,7 @@ mod program;
 mod published;
 mod quarantine;
 mod readme;
+mod retention;
 mod sandbox;
 mod server;
 mod support;
