@@ -9,6 +9,7 @@
 pub mod cli;
 pub mod config;
 pub mod grid;
+pub mod identity;
 pub mod kyc;
 pub mod pb;
 pub mod rpc;

@@ -78,6 +78,8 @@ fn arg(setting: &'static Setting, flag: &'static str) -> Arg {
 fn heading(section: &'static str) -> &'static str {
     match section {
         "grpc" => "The gRPC API",
+        "identity" => "Who may call",
+        "client" => "Whom to call, and as whom",
         "admin" => "The admin port",
         "grid" => "Grid",
         "uploads" => "Uploads",

@@ -4,17 +4,20 @@
 //! otherwise. What a command answers goes to standard output, everything else to standard error.
 
 mod admin;
+mod calling;
 mod demo;
 mod doctor;
 mod flags;
 mod healthcheck;
 mod hints;
 mod output;
+mod policy;
 mod printable;
 mod quarantine;
 mod sandbox;
 mod serve;
 mod signals;
+mod token;
 mod watch;
 
 use crate::config::{Setting, Sources, settings};
@@ -74,6 +77,16 @@ enum Command {
     /// commands ask the running gridgate on this machine, by its admin port.
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// Make a bearer token for a caller
+    ///
+    /// Prints the token and its hash on standard output as one line of JSON. The policy holds the hash, the caller the token,
+    /// and nothing keeps it: it is not shown a second time.
+    Token,
+    /// Check a policy file
+    ///
+    /// Reads it as `gridgate serve` would, and says every mistake by its line. Exits with 0 if there is none, with 2
+    /// otherwise.
+    Policy(policy::PolicyArgs),
     /// Play every onboarding flow against a sandbox, and show what happens
     ///
     /// Starts gridgate with a sandbox of its own on free ports, plays the flows over gRPC, and prints for each step what
@@ -103,12 +116,12 @@ struct CommonArgs<S: SettingsOf> {
     flags: Flags<S>,
 }
 
-/// What `gridgate serve` takes: all of them.
+/// What `gridgate serve` takes: all but those of commands that call.
 #[derive(Debug)]
 struct OfServe;
 
 impl SettingsOf for OfServe {
-    const SETTINGS: &'static [&'static Setting] = settings::ALL;
+    const SETTINGS: &'static [&'static Setting] = settings::OF_SERVE;
 }
 
 /// What `gridgate sandbox` takes.
@@ -179,6 +192,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
         Command::Watch(args) => watch::run(*args, env),
         Command::Doctor(args) => doctor::run(*args, env),
         Command::Quarantine(command) => quarantine::run(command, env),
+        Command::Token => token::run(),
+        Command::Policy(args) => policy::run(args),
         Command::Demo(args) => demo::run(args, env),
     };
     match outcome {

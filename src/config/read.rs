@@ -96,6 +96,10 @@ impl Reader {
         self.parsed(setting, value::text)
     }
 
+    pub(super) fn file(&mut self, setting: &Setting) -> Option<PathBuf> {
+        self.text(setting).map(PathBuf::from)
+    }
+
     pub(super) fn lines(&mut self, setting: &Setting) -> Option<String> {
         self.parsed(setting, value::lines)
     }
@@ -119,6 +123,18 @@ impl Reader {
 
     pub(super) fn secret(&mut self, setting: &Setting) -> Option<SecretString> {
         self.parsed(setting, value::text).map(SecretString::from)
+    }
+
+    /// What the file says that a setting names.
+    pub(super) fn content(&mut self, setting: &Setting) -> Option<String> {
+        let path = self.file(setting)?;
+        match std::fs::read_to_string(&path) {
+            Ok(content) => Some(content),
+            Err(error) => {
+                self.mistake(setting, format!("cannot read {}: {error}", path.display()));
+                None
+            }
+        }
     }
 
     /// The secret in the file that a setting names, without the white space around it.

@@ -6,7 +6,7 @@
 
 use super::grpc::Stops;
 use super::own_sandbox::OwnSandbox;
-use super::readiness::{Phase, Readiness};
+use super::readiness::{Phase, Readiness, until_grid_answers};
 use super::{App, RunError, admin};
 use crate::config::ShutdownConfig;
 use std::sync::Arc;
@@ -29,8 +29,23 @@ impl App {
     /// # Errors
     /// Calls had to be cut, or a part ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-        let App { addresses, shutdown: limits, stops, readiness, ready, grpc, service, admin, events, door, sandbox } =
-            self;
+        let App {
+            addresses,
+            shutdown: limits,
+            stops,
+            readiness,
+            ready,
+            needed,
+            grpc,
+            service,
+            guard,
+            reload: _,
+            admin,
+            certificates,
+            events,
+            door,
+            sandbox,
+        } = self;
         let requests = grpc.requests.clone();
         let closing = CancellationToken::new();
         let mut grpc = spawn(grpc.serve(service, stops.leaving.clone()));
@@ -43,13 +58,22 @@ impl App {
             let (events, closing) = (Arc::clone(&events), closing.clone());
             spawn(async move { events.keep_true(closing).await })
         };
+        let mut guard = guard.map(|guard| spawn(guard.follow(closing.clone())));
+        let current = spawn(certificates.keep_current(closing.clone()));
         let mut sandbox = sandbox.map(|own| spawn(serve_sandbox(own, closing.clone())));
 
-        readiness.enter(Phase::Ready).await;
-        ready.cancel();
-        tracing::info!(grpc = %addresses.grpc, admin = %addresses.admin, "ready");
+        let living = async {
+            if let Some(grid) = needed {
+                until_grid_answers(&grid).await;
+            }
+            readiness.enter(Phase::Ready).await;
+            ready.cancel();
+            tracing::info!(grpc = %addresses.grpc, admin = %addresses.admin, "ready");
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
             () = shutdown => {}
+            () = living => {}
             _ = &mut grpc => return Err(RunError::Ended("the gRPC port")),
             _ = &mut admin => return Err(RunError::Ended("the admin port")),
             () = ended(door.as_mut()), if door.is_some() => return Err(RunError::Ended("the webhook port")),
@@ -62,7 +86,9 @@ impl App {
             let _ = admin.await;
             ended(door.as_mut()).await;
             ended(sandbox.as_mut()).await;
+            ended(guard.as_mut()).await;
             let _ = keeper.await;
+            let _ = current.await;
             // Last, so that whatever was taken is recorded.
             events.close().await;
         };

@@ -1,8 +1,9 @@
-//! Who is at the other end of a connection, as far as the connection itself says.
+//! What a request's extensions say about the connection that it came over.
 
 use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// The other end of a connection. In the extensions of every request that came over it.
 #[derive(Debug, Clone)]
@@ -13,3 +14,8 @@ pub struct Peer {
     /// or when it showed none.
     pub certificates: Option<Arc<[CertificateDer<'static>]>>,
 }
+
+/// Cancelled when the connection has been told to end: because of its age, or because the port is being closed. What
+/// has no end of its own should end then, with a word. In the extensions of every request.
+#[derive(Debug, Clone)]
+pub struct ConnectionEnd(pub CancellationToken);

@@ -147,8 +147,15 @@ fn listening_for_others_needs_a_word_for_it() {
         let sources = || with_account("", &[("GRIDGATE_GRPC_ADDR", addr)]);
         one_mistake(
             Config::load(sources(), false),
-            &["grpc.addr", "GRIDGATE_GRPC_ADDR", "GRIDGATE_GRPC_INSECURE_ALLOW_REMOTE=true"],
+            &[
+                "grpc.addr",
+                "GRIDGATE_GRPC_ADDR",
+                "GRIDGATE_IDENTITY_POLICY_FILE",
+                "GRIDGATE_GRPC_INSECURE_ALLOW_REMOTE=true",
+            ],
         );
+        let with_policy = sources().with(&settings::IDENTITY_POLICY_FILE, "policy.toml");
+        assert!(Config::load(with_policy, false).is_ok(), "{addr}");
         let allowed = sources().with(&settings::GRPC_INSECURE_ALLOW_REMOTE, "true");
         assert!(Config::load(allowed, false).is_ok(), "{addr}");
     }
@@ -241,10 +248,36 @@ fn the_sandbox_takes_credentials_whole_or_not_at_all() {
 #[test]
 fn the_healthcheck_asks_an_address_that_can_be_connected_to() {
     let asked = |addr| CallerConfig::load(sources("", &[("GRIDGATE_GRPC_ADDR", addr), ("GRIDGATE_TYPO", "x")]));
-    assert_eq!(asked("0.0.0.0:1").unwrap().addr.to_string(), "127.0.0.1:1");
-    assert_eq!(asked("[::]:1").unwrap().addr.to_string(), "[::1]:1");
-    assert_eq!(asked("10.0.0.1:1").unwrap().addr.to_string(), "10.0.0.1:1");
+    assert_eq!(asked("0.0.0.0:1").unwrap().url.as_str(), "http://127.0.0.1:1/");
+    assert_eq!(asked("[::]:1").unwrap().url.as_str(), "http://[::1]:1/");
+    assert_eq!(asked("10.0.0.1:1").unwrap().url.as_str(), "http://10.0.0.1:1/");
     one_mistake(asked("127.0.0.1:0"), &["grpc.addr", "port 0"]);
+}
+
+#[test]
+fn whoever_calls_says_where_and_as_whom() {
+    let load = |env: &[(&str, &str)]| CallerConfig::load(sources("", env));
+    let with_tls = load(&[("GRIDGATE_GRPC_TLS_CERTIFICATE", "tls.crt")]).unwrap();
+    assert_eq!(with_tls.url.as_str(), "https://127.0.0.1:50051/");
+    let mut token = tempfile::NamedTempFile::new().unwrap();
+    writeln!(token, " canary ").unwrap();
+    let path = token.path().to_str().unwrap();
+    let elsewhere = [("GRIDGATE_CLIENT_URL", "https://gridgate.internal:50051"), ("GRIDGATE_CLIENT_TOKEN_FILE", path)];
+    let config = load(&elsewhere).unwrap();
+    assert_eq!(config.url.as_str(), "https://gridgate.internal:50051/");
+    assert_eq!(config.token.as_ref().unwrap().expose_secret(), "canary");
+    assert!(!format!("{config:?}").contains("canary"), "{config:?}");
+    one_mistake(load(&[("GRIDGATE_CLIENT_TOKEN_FILE", "/no/such/file")]), &["client.token_file", "/no/such/file"]);
+    one_mistake(load(&[("GRIDGATE_CLIENT_TLS_KEY", path)]), &["client.tls_certificate", "client.tls_key"]);
+    one_mistake(load(&[("GRIDGATE_CLIENT_TLS_CERTIFICATE", path)]), &["client.tls_key", "client.tls_certificate"]);
+}
+
+#[test]
+fn serving_has_no_settings_of_those_who_call() {
+    let of_clients = |setting: &&&Setting| setting.key.starts_with("client.");
+    assert_eq!(settings::OF_SERVE.iter().filter(of_clients).count(), 0);
+    let clients = settings::ALL.iter().filter(of_clients).count();
+    assert_eq!(settings::OF_SERVE.len() + clients, settings::ALL.len());
 }
 
 #[cfg(unix)]

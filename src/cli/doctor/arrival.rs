@@ -72,7 +72,7 @@ async fn open<'a>(
     let Some(keys) = keys else {
         return Err(Finding::skipped(CHECK, "without a key nothing that arrives could be believed"));
     };
-    let WebhookConfig { addr, path, public_keys: _, relay_url: _ } = webhook;
+    let WebhookConfig { addr, path, public_keys: _, relay_url: _, tls: _ } = webhook;
     match Listener::open(*addr, path, keys).await {
         Ok(listener) => Ok(Eyes::Own(listener)),
         Err(error) => {

@@ -8,7 +8,7 @@ pub(super) const CHECK: &str = "webhook endpoint";
 
 /// Judges what is registered beside what listens here; `expected` is what the operator says has to be registered.
 pub(super) fn judge(registered: Option<&str>, ours: &WebhookConfig, expected: Option<&Url>) -> Finding {
-    let WebhookConfig { addr, path, public_keys: _, relay_url: _ } = ours;
+    let WebhookConfig { addr, path, public_keys: _, relay_url: _, tls: _ } = ours;
     let wanted = expected.map_or_else(|| format!("https://YOUR-HOST{path}"), ToString::to_string);
     let register = format!("register {wanted} with Grid as the platform's webhook endpoint");
     let Some(registered) = registered.filter(|url| !url.is_empty()) else {
@@ -57,6 +57,7 @@ mod tests {
             path: "/webhooks/grid".to_owned(),
             public_keys: None,
             relay_url: None,
+            tls: None,
         };
         let expected = expected.map(|url| Url::parse(url).unwrap());
         let registered = Some(registered).filter(|url| *url != "none");

@@ -2,6 +2,7 @@
 
 use super::finding::Finding;
 use crate::cli::admin::{AdminClient, AdminError};
+use crate::cli::calling::Target;
 use crate::cli::healthcheck::{self, Unhealthy};
 use crate::config::connectable;
 use reqwest::StatusCode;
@@ -36,7 +37,8 @@ impl Running {
     /// Looks at both ports.
     pub(super) async fn look(grpc: SocketAddr, admin: AdminClient) -> Self {
         let grpc_addr = connectable(grpc);
-        let (grpc, ready) = tokio::join!(healthcheck::check(grpc_addr, String::new()), admin.probe("/readyz"));
+        let target = Target::local(grpc_addr);
+        let (grpc, ready) = tokio::join!(healthcheck::check(&target, String::new()), admin.probe("/readyz"));
         Self { grpc_addr, grpc, admin, ready }
     }
 
