@@ -14,6 +14,7 @@ mod setting;
 pub mod settings;
 mod source;
 mod toml_file;
+mod traces;
 mod value;
 
 pub use document::settings_document;
@@ -22,6 +23,7 @@ pub use mistake::{ConfigError, Mistake};
 pub use setting::{Kind, Setting};
 pub use source::Sources;
 pub use toml_file::ConfigFile;
+pub use traces::{OtlpProtocol, TracesConfig};
 
 use read::Reader;
 use secrecy::SecretString;
@@ -48,6 +50,8 @@ pub struct Config {
     pub shutdown: ShutdownConfig,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// Where spans are sent. `None`: nowhere.
+    pub traces: Option<TracesConfig>,
 }
 
 /// The gRPC port.
@@ -196,6 +200,7 @@ impl Config {
         let events = events::read(&mut reader, sandbox);
         let shutdown = shutdown(&mut reader);
         let log = log(&mut reader);
+        let traces = traces::read(&mut reader);
         let config = || {
             Some(Config {
                 grpc: grpc?,
@@ -206,6 +211,7 @@ impl Config {
                 events: events?,
                 shutdown: shutdown?,
                 log: log?,
+                traces: traces?,
             })
         };
         reader.finish(config())

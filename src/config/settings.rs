@@ -1,10 +1,13 @@
 //! Every setting there is. The one place where their names, defaults and meanings are written down.
 
 mod events;
+mod traces;
 
 pub use events::{
     EVENT_LOG, RECONCILE_INTERVAL, WATCH_MAX_AGE, WEBHOOK_ADDR, WEBHOOK_PATH, WEBHOOK_PUBLIC_KEYS, WEBHOOK_RELAY_URL,
 };
+
+pub use traces::{OTLP_ENDPOINT, OTLP_PROTOCOL};
 
 use super::setting::{Kind, Setting};
 
@@ -128,7 +131,7 @@ pub const ADMIN_ADDR: Setting = Setting {
     flag: Some("admin-addr"),
     default: Some("127.0.0.1:9090"),
     kind: Kind::Address,
-    doc: "Where `/livez` and `/readyz` are answered, over HTTP/1.1.",
+    doc: "Where `/livez`, `/readyz` and `/metrics` are answered, over HTTP/1.1.",
 };
 
 /// Where the local sandbox listens.
@@ -310,6 +313,8 @@ pub const ALL: &[&Setting] = &[
     &SANDBOX_REGULATED,
     &LOG_FORMAT,
     &LOG_LEVEL,
+    &OTLP_ENDPOINT,
+    &OTLP_PROTOCOL,
     &SHUTDOWN_GRACE_PERIOD,
     &SHUTDOWN_DRAIN_DELAY,
 ];

@@ -9,6 +9,7 @@ mod customer_source;
 mod error;
 mod events;
 mod grpc;
+mod observe;
 mod own_sandbox;
 mod ports;
 mod readiness;
@@ -23,10 +24,12 @@ pub use services::DescriptorError;
 use crate::config::{Config, GrpcConfig, ShutdownConfig, Upstream, connectable, settings};
 use crate::grid::{self, ClientConfig};
 use crate::rpc::UploadMemory;
+use crate::telemetry::LogLevels;
 use crate::webhook::WebhookDoor;
 use connections::{Connections, Http2, Protocol};
 use events::Events;
 use grpc::{GrpcService, Stops};
+use observe::{Observed, Observing};
 use own_sandbox::OwnSandbox;
 use ports::Ports;
 use readiness::Readiness;
@@ -55,6 +58,9 @@ pub struct App {
     events: Events,
     door: Option<(WebhookDoor, TcpListener)>,
     sandbox: Option<OwnSandbox>,
+    observed: Observed,
+    /// None where several servers share a process.
+    log_levels: Option<LogLevels>,
 }
 
 /// The ports that were bound. Serialized, it is the program's ready line.
@@ -65,7 +71,7 @@ pub struct Addresses {
     /// Grid's webhooks, where they are taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<SocketAddr>,
-    /// `/livez` and `/readyz`.
+    /// `/livez`, `/readyz` and `/metrics`.
     pub admin: SocketAddr,
     /// The local Grid, where one runs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,7 +84,8 @@ impl App {
     /// # Errors
     /// The addresses that cannot be listened on, all of them; or a part that cannot be set up.
     pub async fn bind(config: Config) -> Result<App, BindError> {
-        let Config { grpc, admin_addr, upstream, grid, uploads_max_memory, events, shutdown, log: _ } = config;
+        let Config { grpc, admin_addr, upstream, grid, uploads_max_memory, events, shutdown, log: _, traces: _ } =
+            config;
         let mut ports = Ports::default();
         let grpc_port = ports.bind(&settings::GRPC_ADDR, grpc.addr).await;
         let admin_port = ports.bind(&settings::ADMIN_ADDR, admin_addr).await;
@@ -108,7 +115,9 @@ impl App {
         else {
             return Err(BindError::Listen(ports.into_failures()));
         };
+        let mut observing = Observing::begin();
         let client = grid::Client::new(ClientConfig {
+            observer: observing.grid(),
             connect_timeout: grid.connect_timeout,
             max_concurrent: usize::try_from(grid.max_concurrent_calls).unwrap_or(usize::MAX),
             ..account
@@ -116,13 +125,14 @@ impl App {
 
         let stops = Stops::default();
         let reporter = HealthReporter::new();
-        let log = Events::open(&events, &client).await?;
+        observing.client(&client);
+        let log = Events::open(&events, &client, &observing).await?;
         let keys = events.webhook.public_keys.clone().or_else(|| sandbox.as_ref().and_then(OwnSandbox::public_key));
         let door = match (keys, webhook_port) {
-            (Some(keys), Some((listener, _))) => Some((log.door(&events, &keys)?, listener)),
+            (Some(keys), Some((listener, _))) => Some((observing.door(log.door(&events, &keys)?), listener)),
             (Some(_) | None, _) => None,
         };
-        let watch = log.service(events.watch_max_age, stops.leaving.clone());
+        let watch = log.service(events.watch_max_age, stops.leaving.clone()).observed_by(observing.deliveries());
         let services = Services::of_the_api(&grpc, &client, UploadMemory::new(uploads_max_memory), watch);
         let readiness = Readiness::starting(reporter.clone(), services.names.clone()).await;
         let routes = services.with_health_and_reflection(&grpc, reporter, &stops)?;
@@ -133,17 +143,25 @@ impl App {
                 admin: admin_addr,
                 sandbox: sandbox.as_ref().map(|own| own.addr),
             },
-            events: log,
-            door,
             shutdown,
             ready: CancellationToken::new(),
-            service: grpc::with_layers(routes, grpc.deadlines, &stops)?,
+            service: grpc::with_layers(routes, grpc.deadlines, &stops, observing.calls.clone())?,
+            observed: log.observed(observing),
+            log_levels: None,
             grpc: grpc_connections(grpc_listener, &grpc),
             admin: admin_connections(admin_listener),
+            events: log,
+            door,
             sandbox,
             stops,
             readiness,
         })
+    }
+
+    /// Lets the admin port read and change which log lines this process writes.
+    #[must_use]
+    pub fn with_log_levels(self, levels: LogLevels) -> App {
+        App { log_levels: Some(levels), ..self }
     }
 
     /// The ports that were bound, where the configuration may have said 0.

@@ -29,12 +29,26 @@ impl App {
     /// # Errors
     /// Calls had to be cut, or a part ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-        let App { addresses, shutdown: limits, stops, readiness, ready, grpc, service, admin, events, door, sandbox } =
-            self;
+        let App {
+            addresses,
+            shutdown: limits,
+            stops,
+            readiness,
+            ready,
+            grpc,
+            service,
+            admin,
+            events,
+            door,
+            sandbox,
+            observed,
+            log_levels,
+        } = self;
         let requests = grpc.requests.clone();
         let closing = CancellationToken::new();
         let mut grpc = spawn(grpc.serve(service, stops.leaving.clone()));
-        let mut admin = spawn(admin.serve(admin::router(readiness.phase()), closing.clone()));
+        let asked = admin::router(readiness.phase(), observed, log_levels);
+        let mut admin = spawn(admin.serve(asked, closing.clone()));
         let mut door = door.map(|(door, listener)| spawn(door.serve(listener, stops.leaving.clone())));
         let events = Arc::new(events);
         let keeper = {

@@ -11,6 +11,7 @@ use super::body::BodyMemory;
 use super::connections::{ConnectionLimits, serve};
 use super::counters::Counters;
 use super::keys::PublicKeys;
+use super::observer::{Observer, observed};
 use super::receive::{Receiver, router};
 use super::relay::Relay;
 use super::throttle::Throttle;
@@ -103,6 +104,7 @@ impl DoorPath {
 pub struct WebhookDoor {
     path: DoorPath,
     receiver: Arc<Receiver>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl WebhookDoor {
@@ -112,6 +114,7 @@ impl WebhookDoor {
         let DoorConfig { path, keys, relay, limits } = config;
         tracing::info!(?keys, relay = relay.is_some(), path = path.as_str(), "webhooks are taken");
         let receiver = Receiver {
+            path: path.clone(),
             keys,
             relay,
             limits,
@@ -122,7 +125,13 @@ impl WebhookDoor {
             unsigned: Throttle::default(),
             log_failures: Throttle::default(),
         };
-        Self { path, receiver: Arc::new(receiver) }
+        Self { path, receiver: Arc::new(receiver), observer: None }
+    }
+
+    /// Tells `observer` of every request.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// What it has seen so far.
@@ -133,7 +142,11 @@ impl WebhookDoor {
 
     /// What answers requests, without the limits that only a connection can keep.
     pub fn router(&self) -> Router {
-        router(&self.path, Arc::clone(&self.receiver))
+        let router = router(&self.path, Arc::clone(&self.receiver));
+        match &self.observer {
+            Some(observer) => observed(router, &self.path, Arc::clone(observer)),
+            None => router,
+        }
     }
 
     /// Serves HTTP/1.1 on `listener` until `leaving`, then accepts no more, and returns when every request that had begun

@@ -46,6 +46,11 @@ impl Methods {
         Ok(Methods { kinds })
     }
 
+    /// The path of every method.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.kinds.keys().map(String::as_str)
+    }
+
     /// The kind of the method at `path`. One that does not exist is answered like a unary one.
     #[must_use]
     pub fn kind(&self, path: &str) -> MethodKind {
