@@ -5,7 +5,7 @@
 
 use super::exposition::{Format, to_prometheus};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::metrics::family::Family;
@@ -109,14 +109,20 @@ impl<F: Fn() -> Vec<(Labels, f64)> + Send + Sync + 'static> Collector for Read<F
         let help = format!("{help}.");
         let mut metric = encoder.encode_descriptor(name, &help, None, metric_type)?;
         for (labels, value) in read() {
-            let labels = labels.as_slice();
-            let mut sample = metric.encode_family(&labels)?;
-            match kind {
-                Kind::Counter => sample.encode_counter(&value, None::<&Exemplar<NoLabels, f64>>)?,
-                Kind::Gauge => sample.encode_gauge(&value)?,
+            if labels.is_empty() {
+                write(*kind, &mut metric, value)?;
+            } else {
+                write(*kind, &mut metric.encode_family(&labels)?, value)?;
             }
         }
         Ok(())
+    }
+}
+
+fn write(kind: Kind, sample: &mut MetricEncoder<'_>, value: f64) -> fmt::Result {
+    match kind {
+        Kind::Counter => sample.encode_counter(&value, None::<&Exemplar<NoLabels, f64>>),
+        Kind::Gauge => sample.encode_gauge(&value),
     }
 }
 

@@ -18,6 +18,7 @@ mod readme;
 mod sandbox;
 mod server;
 mod support;
+mod telemetry;
 mod validation;
 mod watch;
 mod webhook;
