@@ -84,6 +84,10 @@ impl Reader {
         self.parsed(setting, value::text)
     }
 
+    pub(super) fn lines(&mut self, setting: &Setting) -> Option<String> {
+        self.parsed(setting, value::lines)
+    }
+
     pub(super) fn base_url(&mut self, setting: &Setting) -> Option<reqwest::Url> {
         self.parsed(setting, value::base_url)
     }

@@ -83,6 +83,14 @@ pub(super) fn text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// Text that is not blank, of any number of lines.
+pub(super) fn lines(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err("must not be empty, nor contain control characters other than line breaks".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// A log level, or directives of the form `level,module=level`.
 pub(super) fn filter(text: &str) -> Result<Targets, String> {
     let directives: Vec<&str> = text.split(',').map(str::trim).collect();
@@ -157,6 +165,16 @@ mod tests {
         assert!(address(":9000").unwrap_err().contains("127.0.0.1:9000"));
         assert!(address("localhost:9000").unwrap_err().contains("127.0.0.1:9000"));
         assert!(address("127.0.0.1").is_err());
+    }
+
+    #[test]
+    fn texts() {
+        assert!(text("a b").is_ok() && lines("a b").is_ok());
+        assert!(text("a\nb").is_err() && lines("a\r\nb\n").is_ok());
+        for wrong in ["", "a\u{7}b"] {
+            assert!(text(wrong).is_err() && lines(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(lines(" \n").is_err());
     }
 
     #[test]
