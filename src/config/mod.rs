@@ -260,6 +260,14 @@ impl CallerConfig {
     }
 }
 
+/// Which log lines are written, in the notation of the setting `log.level`.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn log_filter(text: &str) -> Result<Targets, String> {
+    value::filter(text)
+}
+
 /// The address to connect to where something listens on `addr`: listening on every address includes loopback, and
 /// only that one can be connected to.
 #[must_use]

@@ -134,8 +134,12 @@ where
     }
 }
 
-/// The span of one call, by OpenTelemetry's conventions.
+/// The span of one call, by OpenTelemetry's conventions. Health checks and reflection have none: they come all day long,
+/// and are no work.
 fn span(method: &str, incoming: Option<&Incoming>) -> Span {
+    if method.starts_with("grpc.") {
+        return Span::none();
+    }
     let span = tracing::info_span!("call", rpc.method = method, otel.kind = "server");
     if let Some(incoming) = incoming {
         // Refused only where spans are not exported.

@@ -44,13 +44,16 @@ impl Default for Recordings {
 }
 
 impl Recordings {
-    /// Remembers that the current span records this event, if that span is to be exported. To be called before the event is
-    /// recorded: whoever watches may hear of it before the log has answered.
-    pub fn begin(&self, event_id: &str) {
-        if let Some(span) = context::current().filter(SpanContext::is_sampled) {
-            let recording = Recording { span, deliveries_left: DELIVERIES };
-            self.spans().insert(event_id.to_owned(), recording);
+    /// Remembers that the current span records this event, if that span is to be exported; false: it is not, or another
+    /// did. To be called before the event is recorded: whoever watches may hear of it before the log has answered.
+    pub fn begin(&self, event_id: &str) -> bool {
+        let Some(span) = context::current().filter(SpanContext::is_sampled) else { return false };
+        let mut spans = self.spans();
+        if spans.contains_key(event_id) {
+            return false;
         }
+        spans.insert(event_id.to_owned(), Recording { span, deliveries_left: DELIVERIES });
+        true
     }
 
     /// Forgets an event that nobody will hear of.

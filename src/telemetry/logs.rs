@@ -5,11 +5,10 @@
 
 use super::context;
 use super::traces::{SpanLayer, Traces};
-use crate::config::{LogConfig, LogFormat};
+use crate::config::{LogConfig, LogFormat, log_filter};
 use opentelemetry::trace::TraceContextExt as _;
 use std::fmt;
 use std::io::{self, IsTerminal as _};
-use std::str::FromStr as _;
 use std::sync::{Arc, OnceLock};
 use tracing::dispatcher::{self, WeakDispatch};
 use tracing::{Event, Subscriber};
@@ -71,9 +70,9 @@ pub struct LogLevels {
 /// The levels stay as they are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLevels {
-    /// The text is none.
-    #[error("must be a level (error, warn, info, debug, trace, off), or levels by module: info,gridgate::grid=debug")]
-    NotLevels,
+    /// The text is none; this is what is wrong.
+    #[error("{0}")]
+    NotLevels(String),
     /// Nothing writes lines any more.
     #[error("log lines are not written any more")]
     NotLogging,
@@ -92,11 +91,10 @@ impl LogLevels {
     /// The text is not in that notation.
     pub fn set(&self, text: &str) -> Result<(), InvalidLevels> {
         let text = text.trim();
-        if text.is_empty() || text.len() > LONGEST {
-            return Err(InvalidLevels::NotLevels);
+        if text.len() > LONGEST {
+            return Err(InvalidLevels::NotLevels(format!("must be at most {LONGEST} bytes")));
         }
-        let targets = Targets::from_str(text).map_err(|_| InvalidLevels::NotLevels)?;
-        (self.replace)(targets)
+        (self.replace)(log_filter(text).map_err(InvalidLevels::NotLevels)?)
     }
 }
 

@@ -2,6 +2,7 @@
 //! becomes of the calls. Answers are where personal data belongs, and nowhere else.
 
 mod debug;
+mod exported;
 mod plant;
 mod program;
 

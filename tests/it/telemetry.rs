@@ -1,9 +1,9 @@
 //! What an operator sees: metrics, traces, log lines, and what is shipped to look at them with.
 
-mod collector;
+pub mod collector;
 mod documents;
 mod logs;
 mod metrics;
-mod scene;
+pub mod scene;
 mod shipped;
 mod traces;

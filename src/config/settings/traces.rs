@@ -6,7 +6,7 @@ use super::super::setting::{Kind, Setting};
 pub const OTLP_ENDPOINT: Setting = Setting {
     key: "traces.otlp_endpoint",
     env: "OTEL_EXPORTER_OTLP_ENDPOINT",
-    flag: Some("otlp-endpoint"),
+    flag: Some("traces-otlp-endpoint"),
     default: None,
     kind: Kind::Url,
     doc: "The OpenTelemetry collector that traces are sent to, such as `http://localhost:4318`; over HTTP, `/v1/traces` is \
@@ -19,7 +19,7 @@ pub const OTLP_ENDPOINT: Setting = Setting {
 pub const OTLP_PROTOCOL: Setting = Setting {
     key: "traces.otlp_protocol",
     env: "OTEL_EXPORTER_OTLP_PROTOCOL",
-    flag: Some("otlp-protocol"),
+    flag: Some("traces-otlp-protocol"),
     default: Some("http/protobuf"),
     kind: Kind::Word(&["http/protobuf", "grpc"]),
     doc: "How traces are sent: `http/protobuf`, which collectors take on port 4318, or `grpc`, on 4317.",

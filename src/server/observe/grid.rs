@@ -25,7 +25,6 @@ struct OperationLabels {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct HeldBackLabels {
-    grid_operation: &'static str,
     reason: &'static str,
 }
 
@@ -52,6 +51,10 @@ impl GridMetrics {
             held_back: Family::default(),
             unknown_words: Family::default(),
         };
+        for why in [HeldBack::CircuitOpen, HeldBack::Saturated, HeldBack::BudgetSpent] {
+            // There from the beginning, so that the first one is seen as a change.
+            drop(grid.held_back.get_or_create(&labels_of(why)));
+        }
         metrics.register(
             "http_client_request_duration_seconds",
             "How long requests to Grid took, each try by itself, by operation and by what came of it",
@@ -100,18 +103,22 @@ impl Observer for GridMetrics {
         }
     }
 
-    fn held_back(&self, operation: Operation, why: HeldBack) {
-        let reason = match why {
-            HeldBack::CircuitOpen => "circuit_open",
-            HeldBack::Saturated => "saturated",
-            HeldBack::BudgetSpent => "retry_budget_spent",
-        };
-        self.held_back.get_or_create(&HeldBackLabels { grid_operation: operation.name(), reason }).inc();
+    fn held_back(&self, _: Operation, why: HeldBack) {
+        self.held_back.get_or_create(&labels_of(why)).inc();
     }
 
     fn unknown_word(&self, vocabulary: &'static str) {
         self.unknown_words.get_or_create(&WordLabels { vocabulary }).inc();
     }
+}
+
+fn labels_of(why: HeldBack) -> HeldBackLabels {
+    let reason = match why {
+        HeldBack::CircuitOpen => "circuit_open",
+        HeldBack::Saturated => "saturated",
+        HeldBack::BudgetSpent => "retry_budget_spent",
+    };
+    HeldBackLabels { reason }
 }
 
 fn method(operation: Operation) -> &'static str {

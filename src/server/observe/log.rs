@@ -1,7 +1,7 @@
 //! The event log with everything counted, timed and traced that is recorded, whoever records it.
 
 use super::grid::WordLabels;
-use crate::kyc::event::{Basis, Observation, Origin, Subject};
+use crate::kyc::event::{Asker, Basis, Observation, Origin, Subject};
 use crate::kyc::head::Head;
 use crate::kyc::hub::Hub;
 use crate::kyc::id::{EntityKey, Epoch, Lineage, ObservationId, Position};
@@ -18,7 +18,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RecordLabels {
@@ -71,6 +71,22 @@ impl ObservedLog {
     }
 }
 
+/// The span in which an observation is recorded. What the reconciler sees has none: it compares everything, daily, and
+/// next to all of it is as it was.
+fn span(observation: &Observation) -> Span {
+    if let Origin::Asked { by: Asker::Reconciler, basis: _ } = observation.origin {
+        return Span::none();
+    }
+    tracing::info_span!(
+        "record",
+        gridgate.event.id = observation.id.as_str(),
+        gridgate.event.source = observation.origin.word(),
+        gridgate.event.position = tracing::field::Empty,
+        gridgate.event.outcome = tracing::field::Empty,
+        otel.status_code = tracing::field::Empty,
+    )
+}
+
 /// What became of an observation, in one word.
 fn outcome_word(recorded: &Result<Recorded, LogError>) -> &'static str {
     match recorded {
@@ -96,18 +112,15 @@ impl EventLog for ObservedLog {
     async fn record(&self, observation: Observation) -> Result<Recorded, LogError> {
         self.count_unknown_word(&observation);
         let (id, source) = (observation.id.clone(), observation.origin.word());
-        let span = tracing::info_span!(
-            "record",
-            gridgate.event.id = id.as_str(),
-            gridgate.event.source = source,
-            gridgate.event.position = tracing::field::Empty,
-            gridgate.event.outcome = tracing::field::Empty,
-            otel.status_code = tracing::field::Empty,
-        );
+        let span = span(&observation);
         let began = Instant::now();
         let recorded = async {
-            self.recordings.begin(id.as_str());
-            self.log.record(observation).await
+            let is_first = self.recordings.begin(id.as_str());
+            let recorded = self.log.record(observation).await;
+            if is_first && !is_heard_of(&recorded) {
+                self.recordings.forget(id.as_str());
+            }
+            recorded
         };
         let recorded = recorded.instrument(span.clone()).await;
         let outcome = outcome_word(&recorded);
@@ -120,10 +133,6 @@ impl EventLog for ObservedLog {
             Err(_) => {
                 span.record("otel.status_code", "ERROR");
             }
-        }
-        // A copy of what is being delivered does not end that.
-        if !is_heard_of(&recorded) && !matches!(recorded, Ok(Recorded::Duplicate { .. })) {
-            self.recordings.forget(id.as_str());
         }
         let labels = RecordLabels { source, outcome };
         self.metrics.recorded.get_or_create(&labels).observe(began.elapsed().as_secs_f64());
