@@ -77,6 +77,7 @@ fn arg(setting: &'static Setting, flag: &'static str) -> Arg {
 fn heading(section: &'static str) -> &'static str {
     match section {
         "grpc" => "The gRPC API",
+        "identity" => "Who may call",
         "admin" => "The admin port",
         "grid" => "Grid",
         "uploads" => "Uploads",

@@ -13,6 +13,8 @@ use std::process::ExitCode;
 pub(super) enum Failure {
     /// The configuration has mistakes.
     Config(ConfigError),
+    /// A file that the configuration names has mistakes.
+    Mistaken(Box<dyn Error + Send + Sync>),
     /// Something else, with what was being done.
     Other(&'static str, Box<dyn Error + Send + Sync>),
     /// It was told twice to stop, and did not finish what it was doing.
@@ -24,6 +26,7 @@ impl Failure {
     pub(super) fn report(self) -> ExitCode {
         let (text, code) = match &self {
             Failure::Config(error) => (error.to_string(), ExitCode::from(MISTAKE)),
+            Failure::Mistaken(error) => (chain(error.as_ref()), ExitCode::from(MISTAKE)),
             Failure::Other(doing, error) => (format!("{doing}: {}", chain(error.as_ref())), ExitCode::FAILURE),
             Failure::Interrupted => ("stopped at once: a second signal came".to_owned(), ExitCode::FAILURE),
         };

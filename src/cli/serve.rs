@@ -1,10 +1,11 @@
 //! `gridgate serve`
 
 use super::output::{Failure, json_line, to_stderr};
-use super::signals::Signals;
+use super::signals::{HangUps, Signals};
 use super::{Environment, ServeArgs, hints};
 use crate::config::{Config, LogFormat, Upstream};
-use crate::server::App;
+use crate::identity::Gate;
+use crate::server::{App, BindError};
 use crate::telemetry::{self, LogLevels, Traces};
 use std::pin::pin;
 use tokio_util::sync::CancellationToken;
@@ -28,19 +29,26 @@ pub(super) fn run(args: ServeArgs, env: Environment) -> Result<(), Failure> {
 
 async fn serve(config: Config, levels: LogLevels) -> Result<(), Failure> {
     // Before the ports are taken, so that no signal that comes after the ready line goes unheard.
-    let mut signals = Signals::new().map_err(|error| Failure::Other("cannot listen for signals", error.into()))?;
+    let no_signals = |error: std::io::Error| Failure::Other("cannot listen for signals", error.into());
+    let mut signals = Signals::new().map_err(no_signals)?;
+    let mut hang_ups = HangUps::new().map_err(no_signals)?;
     let human = config.log.format == LogFormat::Human;
     let grpc_is_remote = !config.grpc.addr.ip().is_loopback();
+    let grpc_is_plain = config.grpc.tls.is_none();
     let grid = match &config.upstream {
         Upstream::Grid(account) => account.base_url.to_string(),
         Upstream::Sandbox { .. } => "a sandbox in this process".to_owned(),
     };
-    let app = App::bind(config).await.map_err(|error| Failure::Other("cannot start", error.into()))?;
+    let app = App::bind(config).await.map_err(|error| match error {
+        BindError::Policy(_) => Failure::Mistaken(error.into()),
+        error => Failure::Other("cannot start", error.into()),
+    })?;
     let app = app.with_log_levels(levels);
     tracing::info!(grid, "calls go to Grid");
-    say_who_may_call(grpc_is_remote);
+    say_who_may_call(app.gate().as_deref(), grpc_is_remote, grpc_is_plain);
 
     let stop = CancellationToken::new();
+    let reload = app.reload();
     let (addresses, sandbox, ready) = (app.addresses(), app.sandbox(), app.ready());
     let mut running = pin!(app.run(stop.clone().cancelled_owned()));
     let mut told = pin!(async {
@@ -59,6 +67,7 @@ async fn serve(config: Config, levels: LogLevels) -> Result<(), Failure> {
                 return ended.map_err(|error| Failure::Other("stopped", error.into()));
             }
             () = &mut told, if !is_told => is_told = true,
+            () = hang_ups.next() => reload.now(),
             signal = signals.next() => {
                 if stop.is_cancelled() {
                     return Err(Failure::Interrupted);
@@ -70,13 +79,24 @@ async fn serve(config: Config, levels: LogLevels) -> Result<(), Failure> {
     }
 }
 
-/// Says who can call, since nothing checks who does.
-fn say_who_may_call(grpc_is_remote: bool) {
-    if grpc_is_remote {
-        tracing::warn!(
-            "the gRPC API can be reached from other machines, and whoever connects acts with the Grid account"
-        );
-    } else {
-        tracing::info!("the gRPC API listens on loopback only: callers are not checked");
+/// Says who can call.
+fn say_who_may_call(gate: Option<&Gate>, grpc_is_remote: bool, grpc_is_plain: bool) {
+    match (gate, grpc_is_remote) {
+        (Some(gate), _) => {
+            tracing::info!(callers = gate.state().callers, "the policy says who may call, and what");
+            if gate.takes_tokens() && grpc_is_remote && grpc_is_plain {
+                tracing::warn!(
+                    "the policy has tokens, and the gRPC port speaks plain text: whoever can listen in between can use \
+                     them. Let a mesh or TLS encrypt the way to this port"
+                );
+            }
+        }
+        (None, true) => tracing::warn!(
+            "there is no policy: the gRPC API can be reached from other machines, and whoever connects acts with the \
+             Grid account"
+        ),
+        (None, false) => {
+            tracing::info!("there is no policy: the gRPC API listens on loopback only, and callers are not checked");
+        }
     }
 }

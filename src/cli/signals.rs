@@ -9,6 +9,39 @@ pub(super) struct Signals {
     interrupt: tokio::signal::unix::Signal,
 }
 
+/// SIGHUP, the signal to look at files again; from when this exists, it does not kill the process.
+#[cfg(unix)]
+pub(super) struct HangUps(tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl HangUps {
+    pub(super) fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::hangup()).map(HangUps)
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}
+
+/// There is no such signal here.
+#[cfg(not(unix))]
+pub(super) struct HangUps(());
+
+#[cfg(not(unix))]
+impl HangUps {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(HangUps(()))
+    }
+
+    /// Waits for ever.
+    pub(super) async fn next(&mut self) {
+        std::future::pending::<()>().await;
+    }
+}
+
 #[cfg(unix)]
 impl Signals {
     pub(super) fn new() -> io::Result<Self> {

@@ -1,7 +1,7 @@
 //! The settings as a document, for `docs/SETTINGS.md`.
 
 use super::setting::{Kind, Setting};
-use super::settings::{ALL, CONFIG_FILE_ENV, GRPC_ADDR, GRPC_INSECURE_ALLOW_REMOTE};
+use super::settings::{ALL, CONFIG_FILE_ENV, GRPC_ADDR, GRPC_INSECURE_ALLOW_REMOTE, IDENTITY_POLICY_FILE};
 use std::fmt::Write as _;
 
 /// `docs/SETTINGS.md`: the rules, and every setting with its names in each source, its default and what it does.
@@ -18,10 +18,11 @@ pub fn settings_document() -> String {
          Lengths of time are written `500ms`, `30s`, `2m`; sizes `65536`, `512KiB`, `4MiB`; a switch is `true` or `false`.\n\
          A port of 0 is any free port: the ready line on standard output says which.\n\
          \n\
-         In a container, loopback is inside the container. To be called from outside it, set `{addr}=0.0.0.0:50051` and\n\
-         `{allow}=true`, and see to it that only your own services can connect: nothing else\n\
-         checks who calls.\n",
+         In a container, loopback is inside the container. To be called from outside it, set `{addr}=0.0.0.0:50051`\n\
+         and `{policy}`, the file that says who may call what ([IDENTITY.md](IDENTITY.md)). Without\n\
+         one, `{allow}=true` lets in everyone who can connect.\n",
         addr = GRPC_ADDR.env,
+        policy = IDENTITY_POLICY_FILE.env,
         allow = GRPC_INSECURE_ALLOW_REMOTE.env,
     );
     let mut section = "";

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::read::Reader;
 use super::settings;
+use super::tls::{self, TlsConfig};
 
 /// Webhooks, the event log, and streams.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct WebhookConfig {
     pub public_keys: Option<String>,
     /// Who is told what is not about KYC.
     pub relay_url: Option<reqwest::Url>,
+    /// What the port is secured with. `None`: it is not.
+    pub tls: Option<TlsConfig>,
 }
 
 /// Reads them; a sandbox keeps a temporary log unless one is named.
@@ -41,11 +44,24 @@ pub(super) fn read(reader: &mut Reader, sandbox: bool) -> Option<EventsConfig> {
     let public_keys = if has_keys { reader.lines(&settings::WEBHOOK_PUBLIC_KEYS).map(Some) } else { Some(None) };
     let has_relay = reader.is_set(&settings::WEBHOOK_RELAY_URL);
     let relay_url = if has_relay { reader.base_url(&settings::WEBHOOK_RELAY_URL).map(Some) } else { Some(None) };
+    let tls = tls::port(reader, &tls::WEBHOOK);
+    if sandbox && matches!(tls, Some(Some(_))) {
+        reader.mistake(
+            &settings::WEBHOOK_TLS_CERTIFICATE,
+            "cannot be used with --sandbox, whose webhooks are plain http",
+        );
+    }
     let log = if sandbox && !reader.is_set(&settings::EVENT_LOG) { Some(None) } else { log(reader) };
     let watch_max_age = reader.duration(&settings::WATCH_MAX_AGE);
     let reconcile_interval = reader.duration_or_zero(&settings::RECONCILE_INTERVAL);
     Some(EventsConfig {
-        webhook: WebhookConfig { addr: addr?, path: path?, public_keys: public_keys?, relay_url: relay_url? },
+        webhook: WebhookConfig {
+            addr: addr?,
+            path: path?,
+            public_keys: public_keys?,
+            relay_url: relay_url?,
+            tls: tls?,
+        },
         log: log?,
         watch_max_age: watch_max_age?,
         reconcile_interval: Some(reconcile_interval?).filter(|interval| !interval.is_zero()),

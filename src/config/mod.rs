@@ -8,20 +8,24 @@
 
 mod document;
 mod events;
+mod identity;
 mod mistake;
 mod read;
 mod setting;
 pub mod settings;
 mod source;
+mod tls;
 mod toml_file;
 mod traces;
 mod value;
 
 pub use document::settings_document;
 pub use events::{EventsConfig, WebhookConfig};
+pub use identity::IdentityConfig;
 pub use mistake::{ConfigError, Mistake};
 pub use setting::{Kind, Setting};
 pub use source::Sources;
+pub use tls::{ClientTlsConfig, TlsConfig, TlsTimes};
 pub use toml_file::ConfigFile;
 pub use traces::{OtlpProtocol, TracesConfig};
 
@@ -36,8 +40,14 @@ use tracing_subscriber::filter::Targets;
 pub struct Config {
     /// The gRPC port.
     pub grpc: GrpcConfig,
+    /// Who may call it.
+    pub identity: IdentityConfig,
     /// Where `/livez` and `/readyz` are answered.
     pub admin_addr: SocketAddr,
+    /// What the admin port is secured with. `None`: it is not.
+    pub admin_tls: Option<TlsConfig>,
+    /// What all ports with TLS have in common.
+    pub tls: TlsTimes,
     /// Which Grid is called.
     pub upstream: Upstream,
     /// How Grid is called.
@@ -59,8 +69,18 @@ pub struct Config {
 pub struct GrpcConfig {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// What it is secured with. `None`: it is not.
+    pub tls: Option<TlsConfig>,
     /// Connections served at once.
     pub max_connections: u32,
+    /// How old connections become. `None`: no limit.
+    pub max_connection_age: Option<Duration>,
+    /// How long a connection past its age may take to end.
+    pub max_connection_age_grace: Duration,
+    /// How much is served at once.
+    pub load: LoadConfig,
+    /// The largest headers of a call, in bytes.
+    pub max_header_size: u32,
     /// Calls open at once on one connection.
     pub max_concurrent_streams: u32,
     /// The largest message accepted, in bytes.
@@ -73,6 +93,17 @@ pub struct GrpcConfig {
     pub keepalive_timeout: Duration,
     /// The deadlines of calls.
     pub deadlines: DeadlineConfig,
+}
+
+/// How much is served at once.
+#[derive(Debug, Clone, Copy)]
+pub struct LoadConfig {
+    /// Calls of each kind (those that need Grid, uploads, those answered from the event log).
+    pub max_calls: u32,
+    /// How long a call waits for its turn.
+    pub max_call_wait: Duration,
+    /// Streams.
+    pub max_streams: u32,
 }
 
 /// The deadlines of calls.
@@ -186,7 +217,10 @@ impl Config {
         let (values, mistakes) = source::resolve(sources);
         let mut reader = Reader::new(values, mistakes);
         let grpc = grpc(&mut reader);
+        let identity = identity::read(&mut reader);
         let admin_addr = reader.address(&settings::ADMIN_ADDR);
+        let admin_tls = tls::port(&mut reader, &tls::ADMIN);
+        let tls = tls::times(&mut reader);
         // A sandbox uses no account: one that lies in the environment must not even be looked at, and none is missing.
         let upstream = if sandbox {
             let addr = reader.address(&settings::SANDBOX_ADDR);
@@ -204,7 +238,10 @@ impl Config {
         let config = || {
             Some(Config {
                 grpc: grpc?,
+                identity: identity?,
                 admin_addr: admin_addr?,
+                admin_tls: admin_tls?,
+                tls: tls?,
                 upstream: upstream?,
                 grid: grid?,
                 uploads_max_memory: uploads_max_memory?,
@@ -286,15 +323,23 @@ fn grpc(reader: &mut Reader) -> Option<GrpcConfig> {
     let allow_remote = reader.switch(&settings::GRPC_INSECURE_ALLOW_REMOTE);
     if let (Some(addr), Some(false)) = (addr, allow_remote)
         && !addr.ip().is_loopback()
+        && !reader.is_set(&settings::IDENTITY_POLICY_FILE)
     {
         let problem = format!(
             "{addr} can be reached from other machines, and nothing checks who calls: whoever connects would act with \
-             your Grid account. Listen on a loopback address, or, where only your own services can connect, set {}=true",
+             your Grid account. Say who may call with {}, or listen on a loopback address; where only your own services \
+             can connect, {}=true lets everyone in",
+            settings::IDENTITY_POLICY_FILE.env,
             settings::GRPC_INSECURE_ALLOW_REMOTE.env
         );
         reader.mistake(&settings::GRPC_ADDR, problem);
     }
+    let tls = tls::port(reader, &tls::GRPC);
     let max_connections = reader.count(&settings::GRPC_MAX_CONNECTIONS);
+    let max_connection_age = reader.duration_or_zero(&settings::GRPC_MAX_CONNECTION_AGE);
+    let max_connection_age_grace = reader.duration(&settings::GRPC_MAX_CONNECTION_AGE_GRACE);
+    let load = load(reader);
+    let max_header_size = max_header_size(reader);
     let max_concurrent_streams = reader.count(&settings::GRPC_MAX_CONCURRENT_STREAMS);
     let max_request_size = reader.size(&settings::GRPC_MAX_REQUEST_SIZE);
     let max_response_size = reader.size(&settings::GRPC_MAX_RESPONSE_SIZE);
@@ -303,7 +348,12 @@ fn grpc(reader: &mut Reader) -> Option<GrpcConfig> {
     let deadlines = deadlines(reader);
     Some(GrpcConfig {
         addr: addr?,
+        tls: tls?,
         max_connections: max_connections?,
+        max_connection_age: Some(max_connection_age?).filter(|age| !age.is_zero()),
+        max_connection_age_grace: max_connection_age_grace?,
+        load: load?,
+        max_header_size: max_header_size?,
         max_concurrent_streams: max_concurrent_streams?,
         max_request_size: max_request_size?,
         max_response_size: max_response_size?,
@@ -311,6 +361,22 @@ fn grpc(reader: &mut Reader) -> Option<GrpcConfig> {
         keepalive_timeout: keepalive_timeout?,
         deadlines: deadlines?,
     })
+}
+
+fn load(reader: &mut Reader) -> Option<LoadConfig> {
+    let max_calls = reader.count(&settings::GRPC_MAX_CALLS);
+    let max_call_wait = reader.duration_or_zero(&settings::GRPC_MAX_CALL_WAIT);
+    let max_streams = reader.count(&settings::GRPC_MAX_STREAMS);
+    Some(LoadConfig { max_calls: max_calls?, max_call_wait: max_call_wait?, max_streams: max_streams? })
+}
+
+fn max_header_size(reader: &mut Reader) -> Option<u32> {
+    let bytes = u32::try_from(reader.size(&settings::GRPC_MAX_HEADER_SIZE)?).ok();
+    let bytes = bytes.filter(|bytes| (1024..=16 * 1024 * 1024).contains(bytes));
+    if bytes.is_none() {
+        reader.mistake(&settings::GRPC_MAX_HEADER_SIZE, "must be between 1KiB and 16MiB");
+    }
+    bytes
 }
 
 fn deadlines(reader: &mut Reader) -> Option<DeadlineConfig> {

@@ -84,6 +84,10 @@ impl Reader {
         self.parsed(setting, value::text)
     }
 
+    pub(super) fn file(&mut self, setting: &Setting) -> Option<PathBuf> {
+        self.text(setting).map(PathBuf::from)
+    }
+
     pub(super) fn lines(&mut self, setting: &Setting) -> Option<String> {
         self.parsed(setting, value::lines)
     }

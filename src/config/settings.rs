@@ -1,10 +1,23 @@
 //! Every setting there is. The one place where their names, defaults and meanings are written down.
 
+mod connections;
 mod events;
+mod identity;
+mod tls;
 mod traces;
 
+pub use connections::{
+    GRPC_MAX_CALL_WAIT, GRPC_MAX_CALLS, GRPC_MAX_CONNECTION_AGE, GRPC_MAX_CONNECTION_AGE_GRACE, GRPC_MAX_HEADER_SIZE,
+    GRPC_MAX_STREAMS,
+};
 pub use events::{
     EVENT_LOG, RECONCILE_INTERVAL, WATCH_MAX_AGE, WEBHOOK_ADDR, WEBHOOK_PATH, WEBHOOK_PUBLIC_KEYS, WEBHOOK_RELAY_URL,
+};
+pub use identity::{IDENTITY_POLICY_FILE, IDENTITY_RELOAD_INTERVAL};
+pub use tls::{
+    ADMIN_TLS_CERTIFICATE, ADMIN_TLS_CLIENT_CA, ADMIN_TLS_CLIENT_CERTIFICATES, ADMIN_TLS_KEY, GRPC_TLS_CERTIFICATE,
+    GRPC_TLS_CLIENT_CA, GRPC_TLS_CLIENT_CERTIFICATES, GRPC_TLS_KEY, TLS_HANDSHAKE_TIMEOUT, TLS_RELOAD_INTERVAL,
+    WEBHOOK_TLS_CERTIFICATE, WEBHOOK_TLS_KEY,
 };
 
 pub use traces::{OTLP_ENDPOINT, OTLP_PROTOCOL};
@@ -18,7 +31,8 @@ pub const GRPC_ADDR: Setting = Setting {
     flag: Some("grpc-addr"),
     default: Some("127.0.0.1:50051"),
     kind: Kind::Address,
-    doc: "Where the gRPC API listens. Other than loopback addresses need `grpc.insecure_allow_remote`.",
+    doc: "Where the gRPC API listens. Other than loopback addresses need a policy (`identity.policy_file`), or \
+          `grpc.insecure_allow_remote`.",
 };
 
 /// Permission to listen for gRPC where others can connect.
@@ -28,8 +42,9 @@ pub const GRPC_INSECURE_ALLOW_REMOTE: Setting = Setting {
     flag: Some("grpc-insecure-allow-remote"),
     default: Some("false"),
     kind: Kind::Switch,
-    doc: "Lets `grpc.addr` be reachable from other machines although gridgate does not check who calls: whoever can \
-          connect acts with your Grid account. For a container whose network lets only your own services in.",
+    doc: "Lets `grpc.addr` be reachable from other machines although there is no policy: whoever can connect acts with \
+          your Grid account. For a sandbox in a container, or a network that lets only your own services in. Does \
+          nothing where a policy says who may call.",
 };
 
 /// How many gRPC connections are served at once.
@@ -39,7 +54,8 @@ pub const GRPC_MAX_CONNECTIONS: Setting = Setting {
     flag: Some("grpc-max-connections"),
     default: Some("1024"),
     kind: Kind::Count,
-    doc: "How many gRPC connections are served at once. Further ones wait to be accepted.",
+    doc: "How many gRPC connections are served at once. Further ones are told to go, with nothing done for them, so that \
+          their clients can try another replica.",
 };
 
 /// How many calls one gRPC connection may have open.
@@ -284,8 +300,18 @@ pub const SHUTDOWN_DRAIN_DELAY: Setting = Setting {
 pub const ALL: &[&Setting] = &[
     &GRPC_ADDR,
     &GRPC_INSECURE_ALLOW_REMOTE,
+    &GRPC_TLS_CERTIFICATE,
+    &GRPC_TLS_KEY,
+    &GRPC_TLS_CLIENT_CA,
+    &GRPC_TLS_CLIENT_CERTIFICATES,
     &GRPC_MAX_CONNECTIONS,
     &GRPC_MAX_CONCURRENT_STREAMS,
+    &GRPC_MAX_CONNECTION_AGE,
+    &GRPC_MAX_CONNECTION_AGE_GRACE,
+    &GRPC_MAX_CALLS,
+    &GRPC_MAX_CALL_WAIT,
+    &GRPC_MAX_STREAMS,
+    &GRPC_MAX_HEADER_SIZE,
     &GRPC_MAX_REQUEST_SIZE,
     &GRPC_MAX_RESPONSE_SIZE,
     &GRPC_KEEPALIVE_INTERVAL,
@@ -293,7 +319,15 @@ pub const ALL: &[&Setting] = &[
     &GRPC_DEFAULT_DEADLINE,
     &GRPC_UPLOAD_DEADLINE,
     &GRPC_MAX_DEADLINE,
+    &IDENTITY_POLICY_FILE,
+    &IDENTITY_RELOAD_INTERVAL,
     &ADMIN_ADDR,
+    &ADMIN_TLS_CERTIFICATE,
+    &ADMIN_TLS_KEY,
+    &ADMIN_TLS_CLIENT_CA,
+    &ADMIN_TLS_CLIENT_CERTIFICATES,
+    &TLS_RELOAD_INTERVAL,
+    &TLS_HANDSHAKE_TIMEOUT,
     &GRID_BASE_URL,
     &GRID_INSECURE_ALLOW_HTTP,
     &GRID_CLIENT_ID,
@@ -306,6 +340,8 @@ pub const ALL: &[&Setting] = &[
     &WEBHOOK_PATH,
     &WEBHOOK_PUBLIC_KEYS,
     &WEBHOOK_RELAY_URL,
+    &WEBHOOK_TLS_CERTIFICATE,
+    &WEBHOOK_TLS_KEY,
     &EVENT_LOG,
     &WATCH_MAX_AGE,
     &RECONCILE_INTERVAL,

@@ -50,6 +50,14 @@ pub enum Error {
         /// The customer.
         about: Resource,
     },
+    /// The policy does not let the caller see all that the request is about.
+    #[error("{filter} {description}")]
+    NotWatchable {
+        /// The field of the request that asks for too much.
+        filter: &'static str,
+        /// How it does, and what would be right.
+        description: String,
+    },
     /// The caller's stream of messages broke, with the status that the transport gave it.
     #[error("the stream of requests broke")]
     BrokenStream(#[source] tonic::Status),

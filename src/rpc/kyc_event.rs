@@ -2,6 +2,7 @@
 
 mod encode;
 mod filter;
+mod limits;
 mod list;
 mod request;
 mod stream;
@@ -20,10 +21,12 @@ use crate::kyc::event::Event;
 use crate::kyc::id::{CustomerId, Epoch};
 use crate::kyc::log::{EventLog, LogError};
 use crate::kyc::lookup::{Found, Lookup, LookupError};
+use crate::kyc::source::SourceError;
 use crate::kyc::token::{Mark, ResumeToken};
 use crate::pb;
 use crate::pb::EncodedWatchKycStatusResponse;
 use crate::pb::encoded::kyc_event_service_server::KycEventService;
+use crate::transport::ConnectionEnd;
 
 /// How streams are kept.
 #[derive(Debug, Clone)]
@@ -73,8 +76,15 @@ impl KycEventService for KycEvents {
         &self,
         request: Request<pb::WatchKycStatusRequest>,
     ) -> Result<Response<Self::WatchKycStatusStream>, Status> {
+        let limits = limits::of(&request);
+        let connection = request.extensions().get::<ConnectionEnd>().cloned();
         let watch = request::read(request.into_inner())?;
-        let stream = stream::start(Arc::clone(&self.log), watch, &self.watch, self.deliveries.clone()).await?;
+        limits::check(limits.as_ref(), &watch.scope, &watch.filter)?;
+        if watch.until_decided {
+            limits::check_until_decided(limits.as_ref())?;
+        }
+        let stream =
+            stream::start(Arc::clone(&self.log), watch, &self.watch, connection, self.deliveries.clone()).await?;
         Ok(Response::new(Box::pin(stream)))
     }
 
@@ -82,29 +92,34 @@ impl KycEventService for KycEvents {
         &self,
         request: Request<pb::ListKycEventsRequest>,
     ) -> Result<Response<pb::ListKycEventsResponse>, Status> {
-        Ok(Response::new(list::page(self.log.as_ref(), request.into_inner()).await?))
+        let limits = limits::of(&request);
+        Ok(Response::new(list::page(self.log.as_ref(), limits.as_ref(), request.into_inner()).await?))
     }
 
     async fn get_kyc_status(
         &self,
         request: Request<pb::GetKycStatusRequest>,
     ) -> Result<Response<pb::GetKycStatusResponse>, Status> {
-        let call = call::of(&request);
+        let (call, limits) = (call::of(&request), limits::of(&request));
         let pb::GetKycStatusRequest { customer_id, max_staleness, at_least } = request.into_inner();
         let mut violations = Violations::default();
         let customer = request::customer_id("customer_id", &customer_id, &mut violations);
         let max_staleness = request::duration("max_staleness", max_staleness, &mut violations);
         let customer = violations.finish(customer)?;
+        let standing = limits::of_customer(limits.as_ref(), &customer)?;
         let answer = async {
             if !at_least.is_empty() {
                 contain(self.log.as_ref(), &at_least).await?;
             }
-            self.lookup.status(&customer, max_staleness).await.map_err(|error| lookup_error(error, &customer))
+            self.lookup.status(&customer, max_staleness).await.map_err(|error| lookup_error(error, &customer, standing))
         };
         let found = tokio::time::timeout_at(call.deadline(), answer)
             .await
             .map_err(|_elapsed| super::status::deadline_exceeded())??;
         let Found { head, mark, as_of } = found;
+        if standing == limits::Standing::ByPlatformId {
+            limits::of_platform_customer(limits.as_ref(), head.platform_customer.as_ref())?;
+        }
         Ok(Response::new(pb::GetKycStatusResponse {
             customer: Some(encode::customer_status(&head)),
             resume_token: token(self.log.lineage().epoch, mark),
@@ -114,9 +129,14 @@ impl KycEventService for KycEvents {
     }
 }
 
-fn lookup_error(error: LookupError, customer: &CustomerId) -> Error {
+fn lookup_error(error: LookupError, customer: &CustomerId, standing: limits::Standing) -> Error {
     match error {
         LookupError::Log(error) => error.into(),
+        LookupError::Source(SourceError::NotFound | SourceError::Gone)
+            if standing == limits::Standing::ByPlatformId =>
+        {
+            limits::not_this_customer()
+        }
         LookupError::Source(error) => {
             let about = Resource { resource_type: CUSTOMER, name: customer.as_str().to_owned() };
             Error::Source { error, about }

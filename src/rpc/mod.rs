@@ -29,7 +29,8 @@ pub use document::Documents;
 pub use error::{Error, Resource, Violations};
 pub use kyc_event::{Deliveries, KycEvents, WatchConfig};
 pub use layer::{
-    Deadline, DeadlineLayer, DeadlineService, Deadlines, MethodKind, Methods, RequestEndLayer, StopLayer, StopService,
+    Deadline, DeadlineLayer, DeadlineService, Deadlines, IdentityLayer, IdentityService, LoadLayer, LoadLimits,
+    LoadService, MethodKind, Methods, PlacesSnapshot, RequestEndLayer, Shed, StopLayer, StopService,
 };
 pub use platform::Platform;
 pub use upload::UploadMemory;

@@ -5,6 +5,8 @@
 //! what a call was about. Encoded they stay under [`MAX_DETAILS`].
 
 mod details;
+mod identity;
+mod load;
 mod log;
 mod table;
 
@@ -20,6 +22,8 @@ use crate::grid::{self, Operation, Refusal};
 use crate::pb;
 pub use details::MAX_DETAILS;
 use details::{BadField, Details};
+pub use identity::{denied, policy_changed};
+pub use load::{overloaded, too_many_streams};
 pub use table::code;
 
 /// `ErrorInfo.domain` of an error whose reason is Grid's own code.
@@ -67,12 +71,34 @@ pub mod reason {
     pub const GRID_RATE_LIMITED: &str = "GRID_RATE_LIMITED";
     /// Grid refused to say a customer's status, or said it in a way that can't be understood.
     pub const GRID_REFUSED: &str = "GRID_REFUSED";
+    /// As many calls as can be are served.
+    pub const OVERLOADED: &str = "OVERLOADED";
+    /// As many streams as can be are open.
+    pub const TOO_MANY_STREAMS: &str = "TOO_MANY_STREAMS";
     /// The caller's deadline passed.
     pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
     /// The caller's `grpc-timeout` is not what gRPC allows.
     pub const MALFORMED_TIMEOUT: &str = "MALFORMED_TIMEOUT";
     /// gridgate is being shut down, and was not going to end this call otherwise.
     pub const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
+    /// The call brings nothing that says who makes it.
+    pub const CREDENTIALS_MISSING: &str = "CREDENTIALS_MISSING";
+    /// What the call brings to say who makes it is wrong.
+    pub const CREDENTIALS_INVALID: &str = "CREDENTIALS_INVALID";
+    /// The policy does not name the caller.
+    pub const CALLER_UNKNOWN: &str = "CALLER_UNKNOWN";
+    /// The policy does not let the caller call this method.
+    pub const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
+    /// There is no such method.
+    pub const METHOD_UNKNOWN: &str = "METHOD_UNKNOWN";
+    /// The policy does not let the caller see all that the request is about.
+    pub const WATCH_NOT_ALLOWED: &str = "WATCH_NOT_ALLOWED";
+    /// The caller has used up the rate that the policy gives it.
+    pub const RATE_LIMITED: &str = "RATE_LIMITED";
+    /// Too many calls with wrong credentials came from the same address.
+    pub const TOO_MANY_FAILURES: &str = "TOO_MANY_FAILURES";
+    /// What the policy lets the caller see was changed while a stream ran.
+    pub const POLICY_CHANGED: &str = "POLICY_CHANGED";
 }
 
 /// How long a caller should wait before another upload, when uploads hold all their memory.
@@ -92,6 +118,7 @@ impl From<Error> for Status {
             Error::Behind { resume_token } => log::behind(resume_token),
             Error::Expired { oldest_resume_token } => log::expired(oldest_resume_token),
             Error::Source { error, about } => log::source(&error, about),
+            Error::NotWatchable { filter, description } => identity::not_watchable(filter, &description),
         }
     }
 }

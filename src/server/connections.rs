@@ -1,216 +1,140 @@
-//! Connections: accepts them, serves HTTP on them, and lets them finish.
-//!
-//! hyper does the HTTP. What is here is what servers made of it do not offer: every connection's task has an owner
-//! that can wait for it and end it, their number has a bound, and who connects without saying anything is cut off.
-//! (tonic's and axum's own servers spawn connections and let go of them, so a shutdown could not end them.)
+//! What connections may take up, on the gRPC port and on the admin port, and what they are secured with.
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body::Body;
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
-use std::convert::Infallible;
-use std::error::Error as StdError;
-use std::io;
-use std::pin::pin;
+use super::BindError;
+use crate::config::{ClientTlsConfig, GrpcConfig, Setting, TlsConfig, TlsTimes};
+use crate::transport::{
+    ClientCertificates, Counters, Http1, Http2, Limits, Overflow, Port, Protocol, ReloadCounts, Reloader, Tls, TlsFiles,
+};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::transport::server::TcpConnectInfo;
-use tower::{Service, ServiceExt as _};
+
+/// Connections that the admin port serves at once.
+const MAX_ADMIN_CONNECTIONS: u32 = 64;
 
 /// How long a new connection may take to say something, and an HTTP/1 request to say its head.
 const FIRST_WORDS: Duration = Duration::from_secs(30);
 
-/// The pause after the process could not accept, because it has no file descriptors left for example.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+/// The largest head of a request to the admin port, in bytes.
+const MAX_ADMIN_HEAD: u16 = 16 * 1024;
 
-/// How HTTP is spoken on a port.
-#[derive(Debug, Clone)]
-pub(super) enum Protocol {
-    /// HTTP/1.1.
-    Http1,
-    /// HTTP/2 without negotiation, as gRPC speaks it.
-    Http2(Http2),
+/// How long an admin connection that is told to end may take.
+const ADMIN_FAREWELL: Duration = Duration::from_secs(60);
+
+/// Certificates in use, and what looks after them.
+pub(super) struct Certificates {
+    reloaders: Vec<Reloader>,
+    times: TlsTimes,
 }
 
-/// The limits of HTTP/2.
-#[derive(Debug, Clone)]
-pub(super) struct Http2 {
-    /// Requests open at once on one connection.
-    pub(super) max_concurrent_streams: u32,
-    /// How often a ping checks the other end. `None`: never.
-    pub(super) keepalive_interval: Option<Duration>,
-    /// How long the answer to a ping may take.
-    pub(super) keepalive_timeout: Duration,
-}
+impl Certificates {
+    pub(super) fn new(times: TlsTimes) -> Self {
+        Certificates { reloaders: Vec::new(), times }
+    }
 
-/// A port that is being served.
-pub(super) struct Connections {
-    /// For logs: which port it is.
-    pub(super) name: &'static str,
-    pub(super) listener: TcpListener,
-    pub(super) protocol: Protocol,
-    pub(super) max_connections: u32,
-    /// Counts the tasks that HTTP/2 makes for its requests. They end with their connection, a moment later.
-    pub(super) requests: TaskTracker,
-}
+    /// Loads those of one port, where it has any; `setting` is the one that names its certificate.
+    pub(super) async fn load(
+        &mut self,
+        setting: &'static Setting,
+        config: Option<TlsConfig>,
+        protocol: &Protocol,
+    ) -> Result<Option<Tls>, BindError> {
+        let Some(TlsConfig { certificate, key, clients }) = config else { return Ok(None) };
+        let (client_ca, optional) = match clients {
+            Some(ClientTlsConfig { ca, optional }) => (Some(ca), optional),
+            None => (None, false),
+        };
+        let client_certificates = if optional { ClientCertificates::Optional } else { ClientCertificates::Required };
+        let files = TlsFiles { certificate, key, client_ca, client_certificates };
+        let loaded = Tls::load(files, protocol.alpn()).await;
+        let (tls, reloader) = loaded.map_err(|source| BindError::Tls { setting, source })?;
+        self.reloaders.push(reloader);
+        Ok(Some(tls))
+    }
 
-impl Connections {
-    /// Serves until `leaving`, then accepts no more, and returns when every connection has finished what it was
-    /// doing. Dropped before that, it ends them all: their requests notice, and `requests` says when they have.
-    pub(super) async fn serve<S, B>(self, service: S, leaving: CancellationToken)
-    where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-        S::Future: Send,
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn StdError + Send + Sync>>,
-    {
-        let Connections { name, listener, protocol, max_connections, requests } = self;
-        let http = builder(&protocol, requests.clone());
-        let places = Arc::new(Semaphore::new(usize::try_from(max_connections).unwrap_or(Semaphore::MAX_PERMITS)));
-        let mut connections = JoinSet::new();
-        loop {
-            // Those that are done are taken out as they end, so that the set holds living ones only.
-            let accepted = tokio::select! {
-                accepted = accept(name, &listener, &places) => accepted,
-                Some(ended) = connections.join_next() => {
-                    log_panic(name, ended);
-                    continue;
-                }
-                () = leaving.cancelled() => break,
-            };
-            let Some((stream, place)) = accepted else { continue };
-            let connection = serve_connection(name, stream, http.clone(), service.clone(), leaving.clone());
-            connections.spawn(async move {
-                connection.await;
-                drop(place);
-            });
-        }
-        drop(listener);
-        while let Some(ended) = connections.join_next().await {
-            log_panic(name, ended);
-        }
-        requests.close();
-        requests.wait().await;
+    /// How often those of each port were read again.
+    pub(super) fn counts(&self) -> Vec<Arc<ReloadCounts>> {
+        self.reloaders.iter().map(Reloader::counts).collect()
+    }
+
+    /// Looks for changes, until `stop`.
+    pub(super) async fn keep_current(self, stop: CancellationToken) {
+        let Certificates { reloaders, times } = self;
+        let watched = reloaders.into_iter().map(|reloader| reloader.run(times.reload_interval, stop.clone()));
+        futures_util::future::join_all(watched).await;
     }
 }
 
-/// The next connection, with its place among those that may be open.
-async fn accept(
-    name: &'static str,
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
-        Err(error) if is_of_the_connection(&error) => None,
-        Err(error) => {
-            tracing::error!(port = name, %error, "cannot accept connections");
-            sleep(ACCEPT_PAUSE).await;
-            None
-        }
+/// What is spoken on the gRPC port.
+pub(super) fn grpc_protocol(grpc: &GrpcConfig) -> Protocol {
+    Protocol::Http2(Http2 {
+        max_concurrent_streams: grpc.max_concurrent_streams,
+        max_head_bytes: grpc.max_header_size,
+        keepalive_interval: grpc.keepalive_interval,
+        keepalive_timeout: grpc.keepalive_timeout,
+    })
+}
+
+/// The gRPC port.
+pub(super) fn grpc_port(
+    listener: TcpListener,
+    grpc: &GrpcConfig,
+    protocol: Protocol,
+    tls: Option<Tls>,
+    times: TlsTimes,
+) -> Port {
+    Port {
+        name: "grpc",
+        listener,
+        protocol,
+        tls,
+        limits: Limits {
+            max_connections: grpc.max_connections,
+            overflow: Overflow::TurnAway,
+            handshake: times.handshake_timeout,
+            first_words: FIRST_WORDS,
+            // A peer that takes nothing answers no ping either; but while bytes are stuck, none is sent.
+            stall: grpc.keepalive_interval.map(|interval| interval.saturating_add(grpc.keepalive_timeout)),
+            max_age: grpc.max_connection_age,
+            farewell: grpc.max_connection_age_grace,
+        },
+        counters: Arc::new(Counters::default()),
+        requests: TaskTracker::new(),
     }
 }
 
-/// Whether accepting failed because of the one who connected, so that the next one may fare better.
-fn is_of_the_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
-    )
-}
-
-/// Runs the requests of HTTP/2 as tasks that are counted.
-#[derive(Clone)]
-struct CountedTasks(TaskTracker);
-
-impl<F> hyper::rt::Executor<F> for CountedTasks
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    fn execute(&self, request: F) {
-        self.0.spawn(request);
+/// What is spoken on the admin port.
+pub(super) fn admin_protocol() -> Protocol {
+    Protocol::Http1 {
+        http1: Http1 { head_timeout: FIRST_WORDS, max_head_bytes: MAX_ADMIN_HEAD.into(), linger: None },
+        http2: Some(Http2 {
+            max_concurrent_streams: MAX_ADMIN_CONNECTIONS,
+            max_head_bytes: MAX_ADMIN_HEAD.into(),
+            keepalive_interval: Some(FIRST_WORDS),
+            keepalive_timeout: FIRST_WORDS,
+        }),
     }
 }
 
-fn builder(protocol: &Protocol, requests: TaskTracker) -> Builder<CountedTasks> {
-    let mut builder = Builder::new(CountedTasks(requests));
-    match protocol {
-        Protocol::Http1 => {
-            builder = builder.http1_only();
-            builder.http1().timer(TokioTimer::new()).header_read_timeout(FIRST_WORDS);
-        }
-        Protocol::Http2(Http2 { max_concurrent_streams, keepalive_interval, keepalive_timeout }) => {
-            builder = builder.http2_only();
-            builder
-                .http2()
-                .timer(TokioTimer::new())
-                .max_concurrent_streams(*max_concurrent_streams)
-                .keep_alive_interval(*keepalive_interval)
-                .keep_alive_timeout(*keepalive_timeout);
-        }
-    }
-    builder
-}
-
-async fn serve_connection<S, B>(
-    name: &'static str,
-    stream: TcpStream,
-    http: Builder<CountedTasks>,
-    service: S,
-    leaving: CancellationToken,
-) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn StdError + Send + Sync>>,
-{
-    // Small answers go out at once.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(port = name, %error, "cannot set TCP_NODELAY");
-    }
-    let mut first_byte = [0];
-    let spoke = tokio::select! {
-        spoke = timeout(FIRST_WORDS, stream.peek(&mut first_byte)) => matches!(spoke, Ok(Ok(1))),
-        () = leaving.cancelled() => false,
-    };
-    if !spoke {
-        return;
-    }
-    // Where tonic and its interceptors look for the caller's address.
-    let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: stream.peer_addr().ok() };
-    let service = service.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(info.clone());
-        request
-    });
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = leaving.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        // The other end's doing as a rule: it went away, or does not speak HTTP.
-        tracing::debug!(port = name, error, "a connection ended with an error");
-    }
-}
-
-fn log_panic(name: &'static str, ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        tracing::error!(port = name, "serving a connection panicked");
+/// The admin port.
+pub(super) fn admin_port(listener: TcpListener, protocol: Protocol, tls: Option<Tls>, times: TlsTimes) -> Port {
+    Port {
+        name: "admin",
+        listener,
+        protocol,
+        tls,
+        limits: Limits {
+            max_connections: MAX_ADMIN_CONNECTIONS,
+            overflow: Overflow::Wait,
+            handshake: times.handshake_timeout,
+            first_words: FIRST_WORDS,
+            stall: Some(FIRST_WORDS),
+            max_age: None,
+            farewell: ADMIN_FAREWELL,
+        },
+        counters: Arc::new(Counters::default()),
+        requests: TaskTracker::new(),
     }
 }

@@ -3,7 +3,9 @@
 use super::services::DescriptorError;
 use crate::config::{Setting, settings};
 use crate::grid;
+use crate::identity::PolicyError;
 use crate::kyc::log::sqlite::OpenError;
+use crate::transport::TlsError;
 use crate::webhook::InvalidDoorPath;
 use crate::webhook::keys::InvalidKeys;
 use crate::webhook::relay::RelaySetupError;
@@ -21,9 +23,20 @@ pub enum BindError {
     /// Calls to Grid cannot be set up.
     #[error("calls to Grid cannot be set up")]
     Grid(#[from] grid::ClientSetupError),
+    /// A port's certificates cannot be used.
+    #[error("{source} ({}, {})", setting.key, setting.env)]
+    Tls {
+        /// The setting that names the certificate.
+        setting: &'static Setting,
+        /// What is wrong.
+        source: TlsError,
+    },
     /// The descriptors that were compiled in cannot be read.
     #[error(transparent)]
     Descriptors(#[from] DescriptorError),
+    /// The policy is not one that can hold.
+    #[error("{} ({}): {problem}", settings::IDENTITY_POLICY_FILE.key, settings::IDENTITY_POLICY_FILE.env, problem = .0)]
+    Policy(#[from] PolicyError),
     /// The event log cannot be opened.
     #[error("the event log cannot be opened ({}, {})", settings::EVENT_LOG.key, settings::EVENT_LOG.env)]
     EventLog(#[from] OpenError),

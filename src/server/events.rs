@@ -79,7 +79,7 @@ impl Events {
 
     /// The door for webhooks that are signed with one of `keys`.
     pub(super) fn door(&self, config: &EventsConfig, keys: &str) -> Result<WebhookDoor, BindError> {
-        let WebhookConfig { addr: _, path, public_keys: _, relay_url } = &config.webhook;
+        let WebhookConfig { addr: _, path, public_keys: _, relay_url, tls: _ } = &config.webhook;
         let relay =
             relay_url.clone().map(|url| Relay::new(RelayConfig { url, timeout: crate::webhook::relay::RELAY_TIMEOUT }));
         let config = DoorConfig {

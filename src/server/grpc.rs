@@ -1,9 +1,15 @@
 //! The gRPC port: the services behind the layers that every call passes.
 
+use super::observe::Observing;
 use super::services::{DESCRIPTORS, DescriptorError};
-use crate::config::DeadlineConfig;
-use crate::rpc::{DeadlineLayer, DeadlineService, Deadlines, Methods, StopLayer, StopService};
-use crate::telemetry::{CallMetrics, CallsLayer, CallsService};
+use crate::config::{DeadlineConfig, GrpcConfig, LoadConfig};
+use crate::identity::Gate;
+use crate::rpc::{
+    DeadlineLayer, DeadlineService, Deadlines, IdentityLayer, IdentityService, LoadLayer, LoadLimits, LoadService,
+    Methods, StopLayer, StopService,
+};
+use crate::telemetry::{CallsLayer, CallsService};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::Layer as _;
@@ -18,19 +24,29 @@ pub(super) struct Stops {
 }
 
 /// All services with all layers around them; the outermost, that a call passes first, is written first.
-pub(super) type GrpcService = CallsService<StopService<DeadlineService<Routes>>>;
+pub(super) type GrpcService = CallsService<IdentityService<StopService<DeadlineService<LoadService<Routes>>>>>;
+
+/// Every method that is served.
+pub(super) fn methods() -> Result<Methods, DescriptorError> {
+    Methods::from_descriptors(DESCRIPTORS).map_err(|error| DescriptorError(error.into()))
+}
 
 /// Puts the layers around the services.
 pub(super) fn with_layers(
     routes: Routes,
-    deadlines: DeadlineConfig,
+    grpc: &GrpcConfig,
+    gate: Option<Arc<Gate>>,
+    methods: Methods,
     stops: &Stops,
-    calls: CallMetrics,
-) -> Result<GrpcService, DescriptorError> {
-    let DeadlineConfig { default, upload, max } = deadlines;
-    let methods = Methods::from_descriptors(DESCRIPTORS).map_err(|error| DescriptorError(error.into()))?;
-    let calls = CallsLayer::new(calls, methods.paths());
-    let deadline = DeadlineLayer::new(Deadlines { default, upload, max }, methods);
+    observing: &mut Observing,
+) -> GrpcService {
+    let DeadlineConfig { default, upload, max } = grpc.deadlines;
+    let LoadConfig { max_calls, max_call_wait, max_streams } = grpc.load;
+    let load = LoadLayer::new(LoadLimits { max_calls, max_wait: max_call_wait, max_streams }, methods.clone());
+    observing.load(&load);
+    let deadline = DeadlineLayer::new(Deadlines { default, upload, max }, methods.clone());
     let stop = StopLayer::for_all_calls(stops.cut.clone());
-    Ok(calls.layer(stop.layer(deadline.layer(routes.prepare()))))
+    let calls = CallsLayer::new(observing.calls(), methods.names());
+    let identity = IdentityLayer::new(gate, methods);
+    calls.layer(identity.layer(stop.layer(deadline.layer(load.layer(routes.prepare())))))
 }

@@ -9,6 +9,7 @@ mod customer_source;
 mod error;
 mod events;
 mod grpc;
+mod identity;
 mod observe;
 mod own_sandbox;
 mod ports;
@@ -17,18 +18,22 @@ mod run;
 mod services;
 
 pub use error::{BindError, ListenError, RunError};
+pub use identity::Reload;
 pub use own_sandbox::SandboxAccess;
 pub use ports::listen;
 pub use services::DescriptorError;
 
-use crate::config::{Config, GrpcConfig, ShutdownConfig, Upstream, connectable, settings};
+use crate::config::{Config, ShutdownConfig, Upstream, connectable, settings};
 use crate::grid::{self, ClientConfig};
+use crate::identity::Gate;
 use crate::rpc::UploadMemory;
 use crate::telemetry::LogLevels;
-use crate::webhook::WebhookDoor;
-use connections::{Connections, Http2, Protocol};
+use crate::transport::Port;
+use crate::webhook::{Limits, WebhookDoor};
+use connections::{Certificates, admin_protocol, grpc_protocol};
 use events::Events;
 use grpc::{GrpcService, Stops};
+use identity::Guard;
 use observe::{Observed, Observing};
 use own_sandbox::OwnSandbox;
 use ports::Ports;
@@ -36,13 +41,10 @@ use readiness::Readiness;
 use serde::Serialize;
 use services::Services;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tonic_health::server::HealthReporter;
-
-/// Connections that the admin port serves at once.
-const MAX_ADMIN_CONNECTIONS: u32 = 64;
 
 /// A server that has its ports and is about to run.
 pub struct App {
@@ -52,9 +54,13 @@ pub struct App {
     readiness: Readiness,
     /// Cancelled when ready.
     ready: CancellationToken,
-    grpc: Connections,
+    grpc: Port,
     service: GrpcService,
-    admin: Connections,
+    /// None where callers are not checked.
+    guard: Option<Guard>,
+    reload: Reload,
+    admin: Port,
+    certificates: Certificates,
     events: Events,
     door: Option<(WebhookDoor, TcpListener)>,
     sandbox: Option<OwnSandbox>,
@@ -84,8 +90,20 @@ impl App {
     /// # Errors
     /// The addresses that cannot be listened on, all of them; or a part that cannot be set up.
     pub async fn bind(config: Config) -> Result<App, BindError> {
-        let Config { grpc, admin_addr, upstream, grid, uploads_max_memory, events, shutdown, log: _, traces: _ } =
-            config;
+        let Config {
+            mut grpc,
+            identity,
+            admin_addr,
+            admin_tls,
+            tls: tls_times,
+            upstream,
+            grid,
+            uploads_max_memory,
+            mut events,
+            shutdown,
+            log: _,
+            traces: _,
+        } = config;
         let mut ports = Ports::default();
         let grpc_port = ports.bind(&settings::GRPC_ADDR, grpc.addr).await;
         let admin_port = ports.bind(&settings::ADMIN_ADDR, admin_addr).await;
@@ -123,19 +141,40 @@ impl App {
             ..account
         })?;
 
-        let stops = Stops::default();
+        let mut certificates = Certificates::new(tls_times);
+        let (grpc_speaks, admin_speaks) = (grpc_protocol(&grpc), admin_protocol());
+        let grpc_tls = certificates.load(&settings::GRPC_TLS_CERTIFICATE, grpc.tls.take(), &grpc_speaks).await?;
+        let admin_tls = certificates.load(&settings::ADMIN_TLS_CERTIFICATE, admin_tls, &admin_speaks).await?;
+        let webhook_speaks = WebhookDoor::protocol(&Limits::default());
+        let webhook_tls = events.webhook.tls.take();
+        let webhook_tls = certificates.load(&settings::WEBHOOK_TLS_CERTIFICATE, webhook_tls, &webhook_speaks).await?;
+
+        let (stops, reload) = (Stops::default(), Reload::default());
+        let methods = grpc::methods()?;
+        let guard = Guard::open(identity, &methods, &reload).await?;
+        let gate = guard.as_ref().map(|guard| Arc::clone(&guard.gate));
+        observing.gate(gate.as_ref());
         let reporter = HealthReporter::new();
         observing.client(&client);
         let log = Events::open(&events, &client, &observing).await?;
         let keys = events.webhook.public_keys.clone().or_else(|| sandbox.as_ref().and_then(OwnSandbox::public_key));
         let door = match (keys, webhook_port) {
-            (Some(keys), Some((listener, _))) => Some((observing.door(log.door(&events, &keys)?), listener)),
+            (Some(keys), Some((listener, _))) => {
+                let door = observing.door(log.door(&events, &keys)?);
+                Some((webhook_tls.into_iter().fold(door, WebhookDoor::with_tls), listener))
+            }
             (Some(_) | None, _) => None,
         };
         let watch = log.service(events.watch_max_age, stops.leaving.clone()).observed_by(observing.deliveries());
         let services = Services::of_the_api(&grpc, &client, UploadMemory::new(uploads_max_memory), watch);
         let readiness = Readiness::starting(reporter.clone(), services.names.clone()).await;
         let routes = services.with_health_and_reflection(&grpc, reporter, &stops)?;
+        let service = grpc::with_layers(routes, &grpc, gate, methods, &stops, &mut observing);
+        let grpc = connections::grpc_port(grpc_listener, &grpc, grpc_speaks, grpc_tls, tls_times);
+        let admin = connections::admin_port(admin_listener, admin_speaks, admin_tls, tls_times);
+        observing.port(grpc.name, Arc::clone(&grpc.counters));
+        observing.port(admin.name, Arc::clone(&admin.counters));
+        observing.certificates(certificates.counts());
         Ok(App {
             addresses: Addresses {
                 grpc: grpc_addr,
@@ -145,11 +184,14 @@ impl App {
             },
             shutdown,
             ready: CancellationToken::new(),
-            service: grpc::with_layers(routes, grpc.deadlines, &stops, observing.calls.clone())?,
+            service,
+            guard,
+            reload,
+            grpc,
+            admin,
+            certificates,
             observed: log.observed(observing),
             log_levels: None,
-            grpc: grpc_connections(grpc_listener, &grpc),
-            admin: admin_connections(admin_listener),
             events: log,
             door,
             sandbox,
@@ -176,33 +218,20 @@ impl App {
         self.sandbox.as_ref().map(OwnSandbox::access)
     }
 
+    /// Makes the policy file be looked at, where there is one.
+    #[must_use]
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
+    }
+
+    /// Who decides on calls, with what it has decided; `None` where callers are not checked.
+    #[must_use]
+    pub fn gate(&self) -> Option<Arc<Gate>> {
+        self.guard.as_ref().map(|guard| Arc::clone(&guard.gate))
+    }
+
     /// Resolves when [`App::run`] answers calls, and never if it does not come to that.
     pub fn ready(&self) -> impl Future<Output = ()> + Send + 'static {
         self.ready.clone().cancelled_owned()
-    }
-}
-
-fn grpc_connections(listener: TcpListener, grpc: &GrpcConfig) -> Connections {
-    let http2 = Http2 {
-        max_concurrent_streams: grpc.max_concurrent_streams,
-        keepalive_interval: grpc.keepalive_interval,
-        keepalive_timeout: grpc.keepalive_timeout,
-    };
-    Connections {
-        name: "grpc",
-        listener,
-        protocol: Protocol::Http2(http2),
-        max_connections: grpc.max_connections,
-        requests: TaskTracker::new(),
-    }
-}
-
-fn admin_connections(listener: TcpListener) -> Connections {
-    Connections {
-        name: "admin",
-        listener,
-        protocol: Protocol::Http1,
-        max_connections: MAX_ADMIN_CONNECTIONS,
-        requests: TaskTracker::new(),
     }
 }

@@ -37,7 +37,10 @@ impl App {
             ready,
             grpc,
             service,
+            guard,
+            reload: _,
             admin,
+            certificates,
             events,
             door,
             sandbox,
@@ -55,6 +58,8 @@ impl App {
             let (events, closing) = (Arc::clone(&events), closing.clone());
             spawn(async move { events.keep_true(closing).await })
         };
+        let mut guard = guard.map(|guard| spawn(guard.follow(closing.clone())));
+        let current = spawn(certificates.keep_current(closing.clone()));
         let mut sandbox = sandbox.map(|own| spawn(serve_sandbox(own, closing.clone())));
 
         readiness.enter(Phase::Ready).await;
@@ -74,7 +79,9 @@ impl App {
             let _ = admin.await;
             ended(door.as_mut()).await;
             ended(sandbox.as_mut()).await;
+            ended(guard.as_mut()).await;
             let _ = keeper.await;
+            let _ = current.await;
             // Last, so that whatever was taken is recorded.
             events.close().await;
         };

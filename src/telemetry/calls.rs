@@ -71,11 +71,11 @@ pub struct CallsLayer {
 }
 
 impl CallsLayer {
-    /// For these methods, each named by its path (`/package.Service/Method`).
+    /// For these methods, each written `package.Service/Method`.
     #[must_use]
-    pub fn new<'a>(metrics: CallMetrics, paths: impl IntoIterator<Item = &'a str>) -> Self {
-        let named = |path: &str| (path.to_owned(), Arc::from(path.trim_start_matches('/')));
-        CallsLayer { metrics, methods: Arc::new(paths.into_iter().map(named).collect()), other: Arc::from(OTHER) }
+    pub fn new<'a>(metrics: CallMetrics, methods: impl IntoIterator<Item = &'a str>) -> Self {
+        let by_path = |name: &str| (format!("/{name}"), Arc::from(name));
+        CallsLayer { metrics, methods: Arc::new(methods.into_iter().map(by_path).collect()), other: Arc::from(OTHER) }
     }
 
     fn method(&self, path: &str) -> Arc<str> {

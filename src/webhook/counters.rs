@@ -1,10 +1,12 @@
 //! What the door has seen since it was opened, in numbers.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use http::StatusCode;
 
 use super::outcome::Outcome;
+use crate::transport;
 
 /// Counts; shared between the door and whoever exports them.
 #[derive(Debug)]
@@ -14,9 +16,7 @@ pub struct Counters {
     /// By the first digit of the relay's status, from 1 to 5.
     relayed: [AtomicU64; 5],
     type_disagreed: AtomicU64,
-    head_timed_out: AtomicU64,
-    accepted: AtomicU64,
-    closed: AtomicU64,
+    connections: Arc<transport::Counters>,
 }
 
 /// The counts at one moment.
@@ -50,9 +50,7 @@ impl Default for Counters {
             outcomes: std::array::from_fn(|_| AtomicU64::new(0)),
             relayed: std::array::from_fn(|_| AtomicU64::new(0)),
             type_disagreed: AtomicU64::new(0),
-            head_timed_out: AtomicU64::new(0),
-            accepted: AtomicU64::new(0),
-            closed: AtomicU64::new(0),
+            connections: Arc::default(),
         }
     }
 }
@@ -61,18 +59,22 @@ impl Counters {
     /// The counts now. They are read one by one, so a request under way may be in one and not in another.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let Self { outcomes, relayed, type_disagreed, head_timed_out, accepted, closed } = self;
-        // In this order, so that no connection is counted as closed and not as accepted.
-        let connections_closed = closed.load(Relaxed);
-        let connections_accepted = accepted.load(Relaxed);
+        let Self { outcomes, relayed, type_disagreed, connections } = self;
+        let transport::Snapshot { accepted, open, silent, .. } = connections.snapshot();
         Snapshot {
             outcomes: Outcome::ALL.iter().copied().zip(outcomes.iter().map(|count| count.load(Relaxed))).collect(),
             relayed: (1..).zip(relayed.iter().map(|count| count.load(Relaxed))).collect(),
             type_disagreed: type_disagreed.load(Relaxed),
-            head_timed_out: head_timed_out.load(Relaxed),
-            connections_accepted,
-            connections_open: connections_accepted.saturating_sub(connections_closed),
+            head_timed_out: silent,
+            connections_accepted: accepted,
+            connections_open: open,
         }
+    }
+
+    /// What its port has seen.
+    #[must_use]
+    pub fn connections(&self) -> Arc<transport::Counters> {
+        Arc::clone(&self.connections)
     }
 
     pub(super) fn count(&self, outcome: Outcome) {
@@ -85,18 +87,6 @@ impl Counters {
 
     pub(super) fn count_disagreement(&self) {
         add_one(Some(&self.type_disagreed));
-    }
-
-    pub(super) fn count_head_timeout(&self) {
-        add_one(Some(&self.head_timed_out));
-    }
-
-    pub(super) fn count_accepted(&self) {
-        add_one(Some(&self.accepted));
-    }
-
-    pub(super) fn count_closed(&self) {
-        add_one(Some(&self.closed));
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::body::BodyMemory;
-use super::connections::{ConnectionLimits, serve};
+use super::connections;
 use super::counters::Counters;
 use super::keys::PublicKeys;
 use super::observer::{Observer, observed};
@@ -17,6 +17,7 @@ use super::relay::Relay;
 use super::throttle::Throttle;
 use crate::kyc::clock::Clock;
 use crate::kyc::log::EventLog;
+use crate::transport::{Protocol, Tls};
 
 /// What the door is configured with.
 #[derive(Debug)]
@@ -105,6 +106,7 @@ pub struct WebhookDoor {
     path: DoorPath,
     receiver: Arc<Receiver>,
     observer: Option<Arc<dyn Observer>>,
+    tls: Option<Tls>,
 }
 
 impl WebhookDoor {
@@ -125,7 +127,7 @@ impl WebhookDoor {
             unsigned: Throttle::default(),
             log_failures: Throttle::default(),
         };
-        Self { path, receiver: Arc::new(receiver), observer: None }
+        Self { path, receiver: Arc::new(receiver), observer: None, tls: None }
     }
 
     /// Tells `observer` of every request.
@@ -149,11 +151,25 @@ impl WebhookDoor {
         }
     }
 
-    /// Serves HTTP/1.1 on `listener` until `leaving`, then accepts no more, and returns when every request that had begun
-    /// is answered. That is within the limits' times; who cannot wait so long drops this, which ends everything at once.
+    /// What is spoken with senders, under these limits: what certificates are to be loaded for.
+    #[must_use]
+    pub fn protocol(limits: &Limits) -> Protocol {
+        connections::protocol(limits)
+    }
+
+    /// Secures it. Without this, it speaks plain HTTP/1.1; with it HTTP/2 too, for those who ask for that.
+    #[must_use]
+    pub fn with_tls(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// Serves on `listener` until `leaving`, then accepts no more, and returns when every request that had begun is
+    /// answered. That is within the limits' times; who cannot wait so long drops this, which ends everything at once.
     pub async fn serve(self, listener: TcpListener, leaving: CancellationToken) {
-        let limits = ConnectionLimits::of(&self.receiver.limits, self.receiver.relay.as_ref());
-        serve(listener, self.router(), limits, self.counters(), leaving).await;
+        let router = self.router();
+        let Receiver { limits, relay, counters, .. } = self.receiver.as_ref();
+        let port = connections::port(listener, self.tls, limits, relay.as_ref(), counters.connections());
+        port.serve(router, leaving).await;
     }
 }
 

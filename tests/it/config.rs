@@ -147,8 +147,15 @@ fn listening_for_others_needs_a_word_for_it() {
         let sources = || with_account("", &[("GRIDGATE_GRPC_ADDR", addr)]);
         one_mistake(
             Config::load(sources(), false),
-            &["grpc.addr", "GRIDGATE_GRPC_ADDR", "GRIDGATE_GRPC_INSECURE_ALLOW_REMOTE=true"],
+            &[
+                "grpc.addr",
+                "GRIDGATE_GRPC_ADDR",
+                "GRIDGATE_IDENTITY_POLICY_FILE",
+                "GRIDGATE_GRPC_INSECURE_ALLOW_REMOTE=true",
+            ],
         );
+        let with_policy = sources().with(&settings::IDENTITY_POLICY_FILE, "policy.toml");
+        assert!(Config::load(with_policy, false).is_ok(), "{addr}");
         let allowed = sources().with(&settings::GRPC_INSECURE_ALLOW_REMOTE, "true");
         assert!(Config::load(allowed, false).is_ok(), "{addr}");
     }

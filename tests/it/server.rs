@@ -154,20 +154,6 @@ async fn a_message_over_the_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn a_connection_over_the_limit_waits_for_a_place() {
-    let sources = free_ports().with(&settings::GRPC_MAX_CONNECTIONS, "1");
-    let app = TestApp::start(Config::load(sources, true).unwrap()).await;
-    let mut first = RawClient::connect(app.addresses.grpc).await;
-    assert_eq!(first.call("/no.Service/Method", &[]).await.code(), Code::Unimplemented);
-    let mut second = RawClient::connect(app.addresses.grpc).await;
-    let mut waiting = tokio::spawn(async move { second.call("/no.Service/Method", &[]).await });
-    assert!(tokio::time::timeout(Duration::from_millis(100), &mut waiting).await.is_err());
-    drop(first);
-    assert_eq!(soon("the place", waiting).await.unwrap().code(), Code::Unimplemented);
-    app.stop().await.unwrap();
-}
-
-#[tokio::test]
 async fn a_connection_whose_other_end_is_gone_is_closed() {
     let sources =
         free_ports().with(&settings::GRPC_KEEPALIVE_INTERVAL, "20ms").with(&settings::GRPC_KEEPALIVE_TIMEOUT, "20ms");

@@ -66,6 +66,16 @@ impl Filter {
         self
     }
 
+    /// Whether the caller wants events about customers.
+    pub(super) fn wants_customers(&self) -> bool {
+        self.customers
+    }
+
+    /// Whether the caller wants events about verifications.
+    pub(super) fn wants_verifications(&self) -> bool {
+        self.verifications
+    }
+
     /// Whether the caller wants this event.
     pub(super) fn wants(&self, event: &Event) -> bool {
         let outcome = self.outcomes.is_empty() || self.outcomes.contains(&event.outcome);

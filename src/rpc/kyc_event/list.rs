@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::filter::{self, Filter};
-use super::{admit, encode, log_error, token};
+use super::{admit, encode, limits, log_error, token};
+use crate::identity::WatchLimits;
 use crate::kyc::event::Event;
 use crate::kyc::log::{EventLog, LogError, Page, Scope};
 use crate::kyc::token::{Mark, ResumeToken};
@@ -25,6 +26,7 @@ struct Query {
 
 pub(super) async fn page(
     log: &dyn EventLog,
+    limits: Option<&WatchLimits>,
     request: pb::ListKycEventsRequest,
 ) -> Result<pb::ListKycEventsResponse, Error> {
     let pb::ListKycEventsRequest {
@@ -47,6 +49,7 @@ pub(super) async fn page(
     let recorded_after = timestamp::from_pb("recorded_after", recorded_after, &mut violations);
     let recorded_before = timestamp::from_pb("recorded_before", recorded_before, &mut violations);
     violations.check()?;
+    limits::check(limits, &scope, &filter)?;
     let start = start(log, &page_token, recorded_after).await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     read(log, start, &Query { scope, filter, recorded_before, limit }).await

@@ -30,6 +30,7 @@ use crate::pb;
 use crate::pb::EncodedWatchKycStatusResponse as Encoded;
 use crate::pb::watch_kyc_status_response::Event as Say;
 use crate::rpc::{Error, timestamp};
+use crate::transport::ConnectionEnd;
 
 /// Events taken from the ring at once: shared with every other stream, so this costs a stream a pointer each.
 const BATCH: usize = 256;
@@ -43,6 +44,7 @@ pub(super) async fn start(
     log: Arc<dyn EventLog>,
     watch: Watch,
     config: &WatchConfig,
+    connection: Option<ConnectionEnd>,
     deliveries: Option<Arc<dyn Deliveries>>,
 ) -> Result<impl Stream<Item = Result<Encoded, Status>> + Send + use<>, Error> {
     let Place { after, snapshot } = start::place(log.as_ref(), &watch, config).await?;
@@ -65,6 +67,7 @@ pub(super) async fn start(
         passed: after,
         timetable: Timetable::new(heartbeat, config),
         leaving: config.leaving.clone(),
+        connection,
         deliveries,
         log,
     };
@@ -105,6 +108,8 @@ struct Watching {
     passed: Mark,
     timetable: Timetable,
     leaving: CancellationToken,
+    /// Its connection, where there is one.
+    connection: Option<ConnectionEnd>,
     deliveries: Option<Arc<dyn Deliveries>>,
 }
 
@@ -122,6 +127,13 @@ async fn until_announced(hub: &Hub, position: Option<Position>) {
             // It fails with the hub, which the cursor hears of too. In a box, since few streams ever wait for it.
             let _ = Box::pin(ends.wait_for(|end| end.position >= position)).await;
         }
+        None => std::future::pending().await,
+    }
+}
+
+async fn until_told_to_end(connection: Option<&ConnectionEnd>) {
+    match connection {
+        Some(ConnectionEnd(end)) => end.cancelled().await,
         None => std::future::pending().await,
     }
 }
@@ -161,6 +173,10 @@ impl Watching {
         }
         if self.leaving.is_cancelled() {
             self.phase = Phase::Leaving(pb::GoingAwayReason::Shutdown);
+            return Ok(None);
+        }
+        if self.connection.as_ref().is_some_and(|ConnectionEnd(end)| end.is_cancelled()) {
+            self.phase = Phase::Leaving(pb::GoingAwayReason::MaxAge);
             return Ok(None);
         }
         match self.timetable.due(self.log.as_of()) {
@@ -262,6 +278,7 @@ impl Watching {
             step = self.cursor.next_batch(&mut batch, BATCH) => Waited::Step(step),
             () = tokio::time::sleep_until(clock) => Waited::Clock,
             () = self.leaving.cancelled() => Waited::Clock,
+            () = until_told_to_end(self.connection.as_ref()) => Waited::Clock,
             () = until_announced(self.log.hub(), announced) => Waited::Announced,
         };
         self.ready = batch.into_iter();

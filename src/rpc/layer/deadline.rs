@@ -108,7 +108,7 @@ where
         };
         let kind = self.layer.methods.kind(request.uri().path());
         let deadline = Deadline(self.layer.deadlines.of(kind, asked));
-        let ending = UntilDeadline { deadline, sleep: None };
+        let mut ending = UntilDeadline { deadline, sleep: None };
         if ending.has_come() {
             return EndingFuture::refused(ending.status());
         }
@@ -125,7 +125,7 @@ pub struct UntilDeadline {
 }
 
 impl Ending for UntilDeadline {
-    fn has_come(&self) -> bool {
+    fn has_come(&mut self) -> bool {
         self.deadline.instant().is_some_and(|instant| instant <= Instant::now())
     }
 

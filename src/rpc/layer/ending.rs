@@ -16,7 +16,7 @@ use tonic::Status;
 /// What ends a call before it is done.
 pub(super) trait Ending: Unpin {
     /// Whether it has come. Cheap, and registers no interest.
-    fn has_come(&self) -> bool;
+    fn has_come(&mut self) -> bool;
 
     /// Waits for it to come.
     fn poll_come(&mut self, cx: &mut Context<'_>) -> Poll<()>;
@@ -108,7 +108,7 @@ where
         let mut this = self.project();
         let Some(inner) = this.running.as_mut().as_pin_mut() else { return Poll::Ready(None) };
         // Asked first, since a body that always has a next frame would otherwise never end.
-        let come = this.ending.as_ref().is_some_and(Ending::has_come);
+        let come = this.ending.as_mut().is_some_and(Ending::has_come);
         if !come {
             if let Poll::Ready(frame) = inner.poll_frame(cx) {
                 return Poll::Ready(frame);

@@ -46,9 +46,24 @@ impl Methods {
         Ok(Methods { kinds })
     }
 
-    /// The path of every method.
-    pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.kinds.keys().map(String::as_str)
+    /// Every method, as `package.Service/Method`, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.kinds.keys().map(|path| path.trim_start_matches('/'))
+    }
+
+    /// The method at `path`, as `package.Service/Method`, if there is one.
+    #[must_use]
+    pub fn name<'m>(&'m self, path: &str) -> Option<&'m str> {
+        self.kinds.get_key_value(path).map(|(path, _)| path.trim_start_matches('/'))
+    }
+
+    /// Whether a method, written `package.Service/Method`, may change something: all do but those that are called after
+    /// reading. So a new one is taken for a mutation unless its name says otherwise.
+    #[must_use]
+    pub fn is_mutation(name: &str) -> bool {
+        let (service, method) = name.split_once('/').unwrap_or(("", name));
+        let reads = ["Get", "List", "Watch"].iter().any(|verb| method.starts_with(verb));
+        !reads && !service.starts_with("grpc.")
     }
 
     /// The kind of the method at `path`. One that does not exist is answered like a unary one.
@@ -72,6 +87,35 @@ mod tests {
         assert_eq!(methods.kind("/gridgate.v1.DocumentService/ReplaceDocument"), MethodKind::Upload);
         assert_eq!(methods.kind("/grpc.health.v1.Health/Watch"), MethodKind::Stream);
         assert_eq!(methods.kind("/no.such.Service/Method"), MethodKind::Unary);
+    }
+
+    #[test]
+    fn names_are_told_with_and_without_their_slash() {
+        let methods = Methods::from_descriptors([crate::pb::FILE_DESCRIPTOR_SET]).unwrap();
+        assert_eq!(
+            methods.name("/gridgate.v1.CustomerService/GetCustomer"),
+            Some("gridgate.v1.CustomerService/GetCustomer")
+        );
+        assert_eq!(methods.name("gridgate.v1.CustomerService/GetCustomer"), None);
+        assert_eq!(methods.name("//gridgate.v1.CustomerService/GetCustomer"), None);
+        assert!(methods.names().all(|name| methods.name(&format!("/{name}")) == Some(name)));
+    }
+
+    #[test]
+    fn mutations() {
+        for name in
+            ["gridgate.v1.CustomerService/CreateCustomer", "gridgate.v1.CustomerService/ImportCustomers", "a.B/Do"]
+        {
+            assert!(Methods::is_mutation(name), "{name}");
+        }
+        for name in [
+            "gridgate.v1.CustomerService/GetCustomer",
+            "gridgate.v1.CustomerService/ListCustomers",
+            "gridgate.v1.KycEventService/WatchKycStatus",
+            "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        ] {
+            assert!(!Methods::is_mutation(name), "{name}");
+        }
     }
 
     #[test]

@@ -1,14 +1,20 @@
 //! What calls pass on their way to a service.
 
+mod audited;
 mod deadline;
 mod ending;
 mod grpc_timeout;
+mod identity;
+mod load;
 mod methods;
 mod request_end;
+mod revoked;
 mod stop;
 
 pub use deadline::{Deadline, DeadlineLayer, DeadlineService, Deadlines};
 pub use grpc_timeout::MalformedTimeout;
+pub use identity::{IdentityLayer, IdentityService};
+pub use load::{LoadLayer, LoadLimits, LoadService, PlacesSnapshot, Shed};
 pub use methods::{MethodKind, Methods};
 pub use request_end::RequestEndLayer;
 pub use stop::{StopLayer, StopService};

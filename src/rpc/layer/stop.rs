@@ -77,7 +77,7 @@ pub struct UntilStop {
 
 impl Ending for UntilStop {
     /// Never before the call had to wait: what is ready to be said (the answer; that nothing is served any more) is.
-    fn has_come(&self) -> bool {
+    fn has_come(&mut self) -> bool {
         false
     }
 

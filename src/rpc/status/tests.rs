@@ -6,6 +6,7 @@ use tonic_types::StatusExt;
 
 use super::*;
 use crate::grid::model::FieldError;
+use crate::identity::Denial;
 use crate::kyc::log::LogError;
 use crate::kyc::source::SourceError;
 use crate::kyc::token::{InvalidToken, Mark};
@@ -150,6 +151,38 @@ fn every_error_of_the_event_service_has_the_code_of_its_row() {
     assert_eq!(expired.get_details_error_info().unwrap().metadata["oldest_resume_token"], token());
     let behind = Status::from(Error::Behind { resume_token: token() });
     assert_eq!(behind.get_details_error_info().unwrap().metadata["resume_token"], token());
+}
+
+#[test]
+fn everyone_who_is_not_let_in_hears_the_code_of_its_row() {
+    let retry_after = Duration::from_secs(3);
+    let identity = crate::identity::Identity::parse("spiffe://mesh/shop").unwrap();
+    let source = crate::identity::Source::Certificate;
+    let caller = || crate::identity::Caller::named("shop", source);
+    let statuses = [
+        denied(&Denial::CredentialsMissing),
+        denied(&Denial::CredentialsInvalid { why: "the token is nobody's" }),
+        denied(&Denial::CallerUnknown { identity, source }),
+        denied(&Denial::MethodNotAllowed { caller: caller() }),
+        denied(&Denial::MethodUnknown { caller: caller() }),
+        denied(&Denial::RateLimited { caller: caller(), retry_after }),
+        denied(&Denial::TooManyFailures { retry_after }),
+        Error::NotWatchable { filter: "kinds", description: "must be set".to_owned() }.into(),
+        policy_changed(),
+    ];
+    let table = rows("| reason of the identity check | gRPC code | meaning, and what to do |");
+    assert_eq!(statuses.len(), table.len(), "each row has its status here");
+    for (status, row) in statuses.into_iter().zip(table) {
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), (row[0], GRIDGATE_DOMAIN));
+        assert_eq!(status.code(), code_named(row[1]), "{}", row[0]);
+        let exhausted = status.code() == Code::ResourceExhausted;
+        assert_eq!(status.get_details_retry_info().is_some(), exhausted, "{}", row[0]);
+        assert!(!status.message().contains("nobody's"), "what is wrong with credentials is not told");
+        for key in info.metadata.keys() {
+            assert!(row[2].contains(&format!("metadata[\"{key}\"]")), "{} says {key}", row[0]);
+        }
+    }
 }
 
 #[test]

@@ -4,8 +4,10 @@
 //! [`crate::rpc::Deliveries`]) or keep counters, and what carries out the one and reads the other is here.
 
 mod admin;
+mod callers;
 mod grid;
 mod log;
+mod ports;
 mod states;
 mod watching;
 mod webhooks;
@@ -14,19 +16,22 @@ pub(super) use admin::{log_level_router, metrics_router};
 
 use self::grid::GridMetrics;
 use self::log::{LogMetrics, ObservedLog};
+use self::ports::Ports;
 use self::states::States;
 use self::watching::Watching;
 use self::webhooks::WebhookMetrics;
 use crate::grid::{BreakerState, Client};
+use crate::identity::Gate;
 use crate::kyc::log::EventLog;
 use crate::kyc::reconcile::Freshness;
 use crate::kyc::resolve::ResolverState;
-use crate::rpc::Deliveries;
+use crate::rpc::{Deliveries, LoadLayer};
 use crate::telemetry::deliveries::Recordings;
 use crate::telemetry::metrics::Kind::{Counter, Gauge};
 use crate::telemetry::metrics::Labels;
 use crate::telemetry::process::{self, to_f64};
 use crate::telemetry::{CallMetrics, Metrics};
+use crate::transport::{self, ReloadCounts};
 use crate::webhook::{Counters, WebhookDoor};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -35,10 +40,11 @@ use tokio::sync::watch;
 /// What is put together while the server is set up.
 pub(super) struct Observing {
     metrics: Metrics,
-    pub(super) calls: CallMetrics,
+    calls: CallMetrics,
     grid: Arc<GridMetrics>,
     log: LogMetrics,
     recordings: Arc<Recordings>,
+    ports: Ports,
 }
 
 /// What can be asked for once the server is set up.
@@ -62,7 +68,7 @@ impl Observing {
         let calls = CallMetrics::new(&mut metrics);
         let grid = Arc::new(GridMetrics::new(&mut metrics));
         let log = LogMetrics::new(&mut metrics, grid.unknown_words());
-        Self { metrics, calls, grid, log, recordings: Arc::default() }
+        Self { metrics, calls, grid, log, recordings: Arc::default(), ports: Vec::new() }
     }
 
     /// Who is told of requests to Grid.
@@ -83,8 +89,34 @@ impl Observing {
     /// The door, with every request counted and timed.
     pub(super) fn door(&mut self, door: WebhookDoor) -> WebhookDoor {
         webhooks::register(&mut self.metrics, door.counters());
+        self.port("webhook", door.counters().connections());
         let observer = Arc::new(WebhookMetrics::new(&mut self.metrics));
         door.observed_by(observer)
+    }
+
+    /// What gRPC calls are counted and timed with.
+    pub(super) fn calls(&self) -> CallMetrics {
+        self.calls.clone()
+    }
+
+    /// How many calls are served at once.
+    pub(super) fn load(&mut self, load: &LoadLayer) {
+        callers::register_load(&mut self.metrics, load);
+    }
+
+    /// Who decides about callers, if anyone does.
+    pub(super) fn gate(&mut self, gate: Option<&Arc<Gate>>) {
+        callers::register_gate(&mut self.metrics, gate.cloned());
+    }
+
+    /// A port's connections.
+    pub(super) fn port(&mut self, name: &'static str, counters: Arc<transport::Counters>) {
+        self.ports.push((name, counters));
+    }
+
+    /// Every port is known; these are the certificates that they reload.
+    pub(super) fn certificates(&mut self, reloads: Vec<Arc<ReloadCounts>>) {
+        ports::register(&mut self.metrics, std::mem::take(&mut self.ports), reloads);
     }
 
     /// The client's state.
@@ -115,7 +147,7 @@ impl Observing {
 
     /// Everything is there: the states of the log are read when they are asked for. `files`: what the log is stored in.
     pub(super) fn finish(self, log: &Arc<dyn EventLog>, files: Vec<PathBuf>, asking: Asking) -> Observed {
-        let Self { mut metrics, calls: _, grid: _, log: _, recordings: _ } = self;
+        let Self { mut metrics, calls: _, grid: _, log: _, recordings: _, ports: _ } = self;
         let states = Arc::new(States::new(Arc::clone(log), files));
         states.register(&mut metrics, asking);
         Observed { metrics, states }

@@ -1,6 +1,6 @@
 //! What the webhook door has seen, in numbers.
 
-use super::{Counter, Counters, Gauge, count, label};
+use super::{Counter, Counters, count, label};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{Durations, durations};
 use crate::webhook::{Answered, Observer};
@@ -68,28 +68,10 @@ pub(super) fn register(metrics: &mut Metrics, counters: Arc<Counters>) {
             of.snapshot().relayed.into_iter().map(class).collect()
         },
     );
-    let of = Arc::clone(&counters);
     metrics.read_one(
         Counter,
         "gridgate_webhook_type_disagreements",
         "Webhooks whose type names another status than their data",
-        move || count(of.snapshot().type_disagreed),
+        move || count(counters.snapshot().type_disagreed),
     );
-    let of = Arc::clone(&counters);
-    metrics.read_one(
-        Counter,
-        "gridgate_webhook_head_timeouts",
-        "Connections to the webhook port that were cut because no request came in time",
-        move || count(of.snapshot().head_timed_out),
-    );
-    let of = Arc::clone(&counters);
-    metrics.read_one(
-        Counter,
-        "gridgate_webhook_connections_accepted",
-        "Connections that the webhook port accepted",
-        move || count(of.snapshot().connections_accepted),
-    );
-    metrics.read_one(Gauge, "gridgate_webhook_open_connections", "Connections open at the webhook port", move || {
-        count(counters.snapshot().connections_open)
-    });
 }

@@ -43,7 +43,11 @@ impl TestApp {
     }
 
     pub async fn start(config: Config) -> TestApp {
-        let app = App::bind(config).await.unwrap();
+        TestApp::run(App::bind(config).await.unwrap()).await
+    }
+
+    /// One that has its ports already.
+    pub async fn run(app: App) -> TestApp {
         let (addresses, ready, stop) = (app.addresses(), app.ready(), CancellationToken::new());
         let running = tokio::spawn(app.run(stop.clone().cancelled_owned()));
         soon("ready", ready).await;

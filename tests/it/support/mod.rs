@@ -2,10 +2,13 @@
 
 pub mod api;
 pub mod app;
+pub mod certificates;
 pub mod details;
 pub mod diff;
+pub mod envoy;
 pub mod equivalent;
 pub mod errors_doc;
+pub mod frames;
 pub mod gateway;
 pub mod log;
 pub mod memory_log;

@@ -8,8 +8,9 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::SocketAddr;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 /// More than a test looks at.
 const MUCH: usize = 1024;
@@ -17,7 +18,7 @@ const MUCH: usize = 1024;
 /// An HTTP/2 connection. Dropped, it closes.
 pub struct RawClient {
     send: SendRequest<Full<Bytes>>,
-    connection: AbortHandle,
+    connection: AbortOnDropHandle<()>,
 }
 
 /// The end of a call.
@@ -45,13 +46,31 @@ impl Answer {
 
 impl RawClient {
     pub async fn connect(addr: SocketAddr) -> RawClient {
-        let stream = soon("connected", TcpStream::connect(addr)).await.unwrap();
+        RawClient::over(soon("connected", TcpStream::connect(addr)).await.unwrap()).await
+    }
+
+    /// Over a connection that was made already: with TLS, for example.
+    pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> RawClient {
         let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
         let (send, connection) = soon("handshake", handshake).await.unwrap();
         let connection = tokio::spawn(async move {
             let _ = connection.await;
         });
-        RawClient { send, connection: connection.abort_handle() }
+        RawClient { send, connection: AbortOnDropHandle::new(connection) }
+    }
+
+    /// Connects and makes a call, where either may fail.
+    pub async fn try_call(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        path: &str,
+    ) -> hyper::Result<Response<Incoming>> {
+        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+        let (send, connection) = soon("handshake", handshake).await?;
+        let connection = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        let mut client = RawClient { send, connection: AbortOnDropHandle::new(connection) };
+        soon("response", client.send(path, &[])).await
     }
 
     /// Sends an empty message with these headers beside those that gRPC requires.
@@ -67,6 +86,11 @@ impl RawClient {
             request = request.header(*name, *value);
         }
         self.send.send_request(request.body(Full::new(Bytes::from_static(&[0; 5]))).unwrap())
+    }
+
+    /// Waits until the connection has ended.
+    pub async fn closed(self) {
+        let _ = self.connection.await;
     }
 
     /// Makes a call, to its end.
@@ -90,10 +114,4 @@ pub async fn answer(response: Response<Incoming>) -> Answer {
     }
     let trailers_only = trailers.is_none();
     Answer { trailers_only, data, trailers: trailers.unwrap_or(head.headers) }
-}
-
-impl Drop for RawClient {
-    fn drop(&mut self) {
-        self.connection.abort();
-    }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use gridgate::config::settings;
+use gridgate::identity::PolicyFile;
 use gridgate::pb;
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
@@ -227,4 +228,14 @@ fn what_kubernetes_sets_are_settings() {
     assert!(set.len() > 8, "{set:?}");
     let unknown: Vec<_> = set.iter().filter(|name| !known.contains(name.as_str())).collect();
     assert_eq!(unknown, Vec::<&String>::new());
+}
+
+#[tokio::test]
+async fn policies_are_without_mistakes() {
+    let (reads, mutations) = methods();
+    for policy in ["base", "overlays/istio", "overlays/linkerd"] {
+        let path = shipped(&format!("kubernetes/{policy}/policy.toml"));
+        let read = PolicyFile::new(path, reads.union(&mutations).cloned()).load().await;
+        assert!(read.is_ok(), "{}", read.err().unwrap());
+    }
 }

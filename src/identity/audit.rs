@@ -1,0 +1,67 @@
+//! Audit lines: who called what, and what became of it. Target `audit`, level `info`; no personal data.
+//!
+//! Every mutating call that was let in has one line, when it ends. Every refusal has one, but for those beyond a rate by
+//! address, which the next line counts.
+
+use super::caller::Caller;
+use super::gate::Denial;
+use std::net::IpAddr;
+
+/// The target of audit lines, for filters.
+pub const TARGET: &str = "audit";
+
+/// What a line says of the call itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Audited<'c> {
+    /// `package.Service/Method`, or the path where there is no such method.
+    pub method: &'c str,
+    /// The other end of the connection.
+    pub peer: Option<IpAddr>,
+    /// The trace that it is part of (W3C Trace Context), as 32 hexadecimal digits.
+    pub trace_id: Option<&'c str>,
+    /// The name of its gRPC code, such as `OK` or `PERMISSION_DENIED`.
+    pub code: &'c str,
+}
+
+/// A call that was let in, and has ended.
+pub fn allowed(call: Audited<'_>, caller: &Caller) {
+    let Audited { method, peer, trace_id, code } = call;
+    let (peer, caller, source) = (peer.map(tracing::field::display), caller.name(), caller.source().as_str());
+    tracing::info!(target: TARGET, decision = "allowed", caller, source, method, code, trace_id, peer, "call");
+}
+
+/// A call that was not let in, or a stream that was ended by a change of the policy. `held_back`: how many lines before
+/// it were not written.
+pub fn denied(call: Audited<'_>, denial: &Denial, held_back: u64) {
+    let Audited { method, peer, trace_id, code } = call;
+    let (caller, identity, source) = match denial {
+        Denial::CallerUnknown { identity, source } => (None, Some(identity.as_str()), Some(source.as_str())),
+        Denial::CredentialsMissing
+        | Denial::CredentialsInvalid { why: _ }
+        | Denial::MethodNotAllowed { caller: _ }
+        | Denial::MethodUnknown { caller: _ }
+        | Denial::RateLimited { caller: _, retry_after: _ }
+        | Denial::TooManyFailures { retry_after: _ } => {
+            let caller = denial.caller();
+            (caller.map(Caller::name), None, caller.map(|caller| caller.source().as_str()))
+        }
+    };
+    let (reason, peer) = (reason(denial), peer.map(tracing::field::display));
+    let held_back = Some(held_back).filter(|count| *count > 0);
+    tracing::info!(
+        target: TARGET, decision = "denied", reason, caller, identity, source, method, code, trace_id, peer, held_back,
+        "call"
+    );
+}
+
+fn reason(denial: &Denial) -> &'static str {
+    match denial {
+        Denial::CredentialsMissing => "no credentials",
+        Denial::CredentialsInvalid { why } => why,
+        Denial::CallerUnknown { identity: _, source: _ } => "the policy does not name the caller",
+        Denial::MethodNotAllowed { caller: _ } => "the caller may not call this method",
+        Denial::MethodUnknown { caller: _ } => "there is no such method",
+        Denial::RateLimited { caller: _, retry_after: _ } => "the caller's rate is used up",
+        Denial::TooManyFailures { retry_after: _ } => "too many failures from this address",
+    }
+}

@@ -1,0 +1,122 @@
+//! What the gate has decided since it was opened, in numbers.
+
+use super::gate::Denial;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// A call that was let in.
+    Allowed,
+    /// One without credentials.
+    CredentialsMissing,
+    /// One with credentials that are wrong.
+    CredentialsInvalid,
+    /// One of someone who is not in the policy.
+    CallerUnknown,
+    /// One of a method that its caller may not call.
+    MethodNotAllowed,
+    /// One of a method that does not exist.
+    MethodUnknown,
+    /// One too many of its caller's.
+    RateLimited,
+    /// One of too many with wrong credentials from its address.
+    TooManyFailures,
+    /// A stream that ended since the policy no longer allows it, or allows it otherwise.
+    Revoked,
+    /// A proxy's header that was not believed, since who sent it is no trusted proxy.
+    HeaderIgnored,
+    /// A policy file that was read anew.
+    PolicyLoaded,
+    /// A policy file that was refused.
+    PolicyRefused,
+}
+
+impl Counted {
+    /// All of it.
+    pub const ALL: [Counted; 12] = [
+        Counted::Allowed,
+        Counted::CredentialsMissing,
+        Counted::CredentialsInvalid,
+        Counted::CallerUnknown,
+        Counted::MethodNotAllowed,
+        Counted::MethodUnknown,
+        Counted::RateLimited,
+        Counted::TooManyFailures,
+        Counted::Revoked,
+        Counted::HeaderIgnored,
+        Counted::PolicyLoaded,
+        Counted::PolicyRefused,
+    ];
+
+    /// A word for a metric's label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Counted::Allowed => "allowed",
+            Counted::CredentialsMissing => "credentials_missing",
+            Counted::CredentialsInvalid => "credentials_invalid",
+            Counted::CallerUnknown => "caller_unknown",
+            Counted::MethodNotAllowed => "method_not_allowed",
+            Counted::MethodUnknown => "method_unknown",
+            Counted::RateLimited => "rate_limited",
+            Counted::TooManyFailures => "too_many_failures",
+            Counted::Revoked => "revoked",
+            Counted::HeaderIgnored => "header_ignored",
+            Counted::PolicyLoaded => "policy_loaded",
+            Counted::PolicyRefused => "policy_refused",
+        }
+    }
+}
+
+impl From<&Denial> for Counted {
+    fn from(denial: &Denial) -> Self {
+        match denial {
+            Denial::CredentialsMissing => Counted::CredentialsMissing,
+            Denial::CredentialsInvalid { why: _ } => Counted::CredentialsInvalid,
+            Denial::CallerUnknown { identity: _, source: _ } => Counted::CallerUnknown,
+            Denial::MethodNotAllowed { caller: _ } => Counted::MethodNotAllowed,
+            Denial::MethodUnknown { caller: _ } => Counted::MethodUnknown,
+            Denial::RateLimited { caller: _, retry_after: _ } => Counted::RateLimited,
+            Denial::TooManyFailures { retry_after: _ } => Counted::TooManyFailures,
+        }
+    }
+}
+
+/// Counts; shared between the gate and whoever exports them.
+#[derive(Debug)]
+pub struct Counters([AtomicU64; Counted::ALL.len()]);
+
+impl Default for Counters {
+    fn default() -> Self {
+        Counters(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+impl Counters {
+    pub(super) fn count(&self, counted: Counted) {
+        if let Some(counter) = self.0.get(counted as usize) {
+            counter.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// How often it was counted.
+    #[must_use]
+    pub fn of(&self, counted: Counted) -> u64 {
+        self.0.get(counted as usize).map_or(0, |counter| counter.load(Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_has_a_counter_of_its_own() {
+        let counters = Counters::default();
+        for counted in Counted::ALL {
+            counters.count(counted);
+        }
+        assert!(Counted::ALL.iter().all(|&counted| counters.of(counted) == 1));
+    }
+}

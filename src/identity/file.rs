@@ -1,0 +1,176 @@
+//! The policy file, and how what holds is kept in step with it.
+
+use super::gate::Gate;
+use super::policy::{Mistake, Policy};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// A policy is at most this large, in bytes.
+const MAX_SIZE: u64 = 1024 * 1024;
+/// A file that has changed is read again after this long, and taken when it says the same: it may be half written.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// Where the policy is written.
+#[derive(Debug, Clone)]
+pub struct PolicyFile {
+    path: PathBuf,
+    methods: Arc<[Arc<str>]>,
+}
+
+/// The file is no policy.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// It can't be read.
+    #[error("the policy {} cannot be read", .path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// It has mistakes.
+    #[error("{}", Listed(.path, .mistakes))]
+    Mistakes {
+        /// Which file.
+        path: PathBuf,
+        /// All of them, in the order of their lines. Never empty.
+        mistakes: Vec<Mistake>,
+    },
+}
+
+/// Mistakes, a line each.
+struct Listed<'m>(&'m Path, &'m [Mistake]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Listed(path, mistakes) = self;
+        match mistakes.len() {
+            1 => write!(f, "a mistake in the policy {}:", path.display())?,
+            n => write!(f, "{n} mistakes in the policy {}:", path.display())?,
+        }
+        mistakes.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+    }
+}
+
+impl PolicyFile {
+    /// The policy at `path`, about these methods, each written `package.Service/Method`.
+    #[must_use]
+    pub fn new(path: PathBuf, methods: impl IntoIterator<Item = String>) -> PolicyFile {
+        PolicyFile { path, methods: methods.into_iter().map(Arc::from).collect() }
+    }
+
+    /// Reads it for the first time.
+    ///
+    /// # Errors
+    /// It can't be read, or has mistakes: all of them.
+    pub async fn load(&self) -> Result<(Policy, PolicyText), PolicyError> {
+        let text = self.text().await?;
+        Ok((self.read(&text)?, text))
+    }
+
+    async fn text(&self) -> Result<PolicyText, PolicyError> {
+        let read = async {
+            let size = tokio::fs::metadata(&self.path).await?.len();
+            if size > MAX_SIZE {
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("is larger than {MAX_SIZE} bytes")));
+            }
+            tokio::fs::read_to_string(&self.path).await
+        };
+        let unreadable = |source| PolicyError::Unreadable { path: self.path.clone(), source };
+        read.await.map(PolicyText).map_err(unreadable)
+    }
+
+    fn read(&self, text: &PolicyText) -> Result<Policy, PolicyError> {
+        let mistakes = |mistakes| PolicyError::Mistakes { path: self.path.clone(), mistakes };
+        Policy::read(&text.0, &self.methods).map_err(mistakes)
+    }
+
+    /// Keeps `gate` in step with the file, until `stop`: looks every so often, and when it is told to. A file with
+    /// mistakes changes nothing, and is said once.
+    pub async fn follow(
+        &self,
+        gate: &Gate,
+        loaded: PolicyText,
+        every: Duration,
+        told: &Notify,
+        stop: CancellationToken,
+    ) {
+        let mut holds = loaded;
+        // What was said last, so that it is not said at every look.
+        let mut refused: Option<Refused> = None;
+        loop {
+            let is_told = tokio::select! {
+                () = sleep(every) => false,
+                () = told.notified() => true,
+                () = stop.cancelled() => return,
+            };
+            let found = tokio::select! {
+                found = self.settled() => found,
+                () = stop.cancelled() => return,
+            };
+            let found = match found {
+                Ok(Some(text)) => text,
+                // It is being written: the next look will tell.
+                Ok(None) => {
+                    told.notify_one();
+                    continue;
+                }
+                Err(error) => {
+                    refuse(gate, &mut refused, Refused::Unreadable(error.to_string()), &error);
+                    continue;
+                }
+            };
+            if found == holds {
+                if refused.take().is_some() {
+                    gate.note_restored();
+                    tracing::info!(path = %self.path.display(), "the policy is again the one that holds");
+                } else if is_told {
+                    tracing::info!(path = %self.path.display(), "the policy has not changed");
+                }
+                continue;
+            }
+            match self.read(&found) {
+                Ok(policy) => {
+                    tracing::info!(path = %self.path.display(), callers = policy.callers(), "the policy was read anew");
+                    gate.replace(policy);
+                    (holds, refused) = (found, None);
+                }
+                Err(error) => refuse(gate, &mut refused, Refused::Mistaken(found), &error),
+            }
+        }
+    }
+
+    /// What the file says, if it says it twice.
+    async fn settled(&self) -> Result<Option<PolicyText>, PolicyError> {
+        let first = self.text().await?;
+        sleep(SETTLE).await;
+        Ok(Some(self.text().await?).filter(|second| *second == first))
+    }
+}
+
+/// What a policy file says.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PolicyText(String);
+
+/// Why a file was not taken.
+#[derive(PartialEq, Eq)]
+enum Refused {
+    Unreadable(String),
+    Mistaken(PolicyText),
+}
+
+fn refuse(gate: &Gate, last: &mut Option<Refused>, refused: Refused, error: &PolicyError) {
+    if last.as_ref() != Some(&refused) {
+        let error = error as &(dyn std::error::Error + 'static);
+        tracing::error!(error, "the policy was refused as a whole: the one before still holds");
+        gate.note_refused();
+        *last = Some(refused);
+    }
+}

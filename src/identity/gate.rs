@@ -1,0 +1,259 @@
+//! The decision on each call, with the policy that holds now.
+
+use super::caller::{Caller, Source};
+use super::counters::{Counted, Counters};
+use super::name::Identity;
+use super::policy::{Identified, Policy, Rule, Unidentified};
+use super::presented::Presented;
+use super::strangers::Strangers;
+use jiff::Timestamp;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// Decides on calls. One for a server, shared.
+#[derive(Debug)]
+pub struct Gate {
+    /// Guards which policy holds: it is looked at for each call, and replaced as a whole.
+    current: RwLock<Arc<Current>>,
+    /// Guards what is told of it.
+    state: RwLock<PolicyState>,
+    strangers: Strangers,
+    counters: Arc<Counters>,
+}
+
+/// A policy, for as long as it holds.
+#[derive(Debug)]
+struct Current {
+    policy: Policy,
+    /// Cancelled when another one has taken its place.
+    superseded: CancellationToken,
+}
+
+/// What is to be told of the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyState {
+    /// When the one that holds was read.
+    pub loaded_at: Timestamp,
+    /// How many callers it names.
+    pub callers: usize,
+    /// Since when its file is not what holds: it has mistakes, or can't be read. `None`: it is.
+    pub refused_since: Option<Timestamp>,
+}
+
+/// Why a call is not let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denial {
+    /// It brings nothing that says who makes it.
+    CredentialsMissing,
+    /// What it brings is wrong.
+    CredentialsInvalid {
+        /// In which way: for the log. A caller who learnt it could feel their way forward.
+        why: &'static str,
+    },
+    /// It is known who makes it, and the policy does not name them.
+    CallerUnknown {
+        /// Who, as their certificate says.
+        identity: Identity,
+        /// Where that certificate was seen.
+        source: Source,
+    },
+    /// Its caller may not call this method.
+    MethodNotAllowed {
+        /// Who.
+        caller: Caller,
+    },
+    /// There is no such method.
+    MethodUnknown {
+        /// Who calls it.
+        caller: Caller,
+    },
+    /// Its caller has used up their rate.
+    RateLimited {
+        /// Who.
+        caller: Caller,
+        /// When the next call will be let in.
+        retry_after: Duration,
+    },
+    /// Too many calls with wrong credentials came from its address.
+    TooManyFailures {
+        /// When the next one will be answered in full.
+        retry_after: Duration,
+    },
+}
+
+impl Denial {
+    /// Who made the call, where that is known and in the policy.
+    #[must_use]
+    pub fn caller(&self) -> Option<&Caller> {
+        match self {
+            Denial::MethodNotAllowed { caller }
+            | Denial::MethodUnknown { caller }
+            | Denial::RateLimited { caller, retry_after: _ } => Some(caller),
+            Denial::CredentialsMissing
+            | Denial::CredentialsInvalid { why: _ }
+            | Denial::CallerUnknown { identity: _, source: _ }
+            | Denial::TooManyFailures { retry_after: _ } => None,
+        }
+    }
+}
+
+/// A call that was let in.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    /// Who makes it.
+    pub caller: Caller,
+    /// Cancelled when the policy that let it in no longer holds: see [`Gate::still_admits`].
+    pub superseded: CancellationToken,
+}
+
+/// How a method stands to the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rated {
+    /// It counts for the caller's rate.
+    Yes,
+    /// It was counted when it began.
+    Already,
+}
+
+impl Gate {
+    /// A gate with this policy.
+    #[must_use]
+    pub fn new(policy: Policy) -> Gate {
+        let state = PolicyState { loaded_at: Timestamp::now(), callers: policy.callers(), refused_since: None };
+        Gate {
+            current: RwLock::new(Arc::new(Current { policy, superseded: CancellationToken::new() })),
+            state: RwLock::new(state),
+            strangers: Strangers::new(),
+            counters: Arc::new(Counters::default()),
+        }
+    }
+
+    /// Decides on a call of `method`, written `package.Service/Method`; `None` stands for one that does not exist.
+    ///
+    /// # Errors
+    /// It is not let in.
+    pub fn admit(&self, presented: &Presented, method: Option<&str>) -> Result<Admitted, Denial> {
+        let decided = self.decide(presented, method, Rated::Yes);
+        let counted = match &decided {
+            Ok(_) => Counted::Allowed,
+            Err(denial) => Counted::from(denial),
+        };
+        self.counters.count(counted);
+        decided
+    }
+
+    /// Decides again on a call that goes on, after the policy that let it in was replaced.
+    ///
+    /// # Errors
+    /// It would not be let in any more.
+    pub fn still_admits(&self, presented: &Presented, method: &str) -> Result<Admitted, Denial> {
+        self.decide(presented, Some(method), Rated::Already)
+    }
+
+    fn decide(&self, presented: &Presented, method: Option<&str>, rated: Rated) -> Result<Admitted, Denial> {
+        let current = self.current();
+        let Identified { who, header_ignored } = current.policy.identify(presented);
+        if header_ignored && rated == Rated::Yes {
+            self.counters.count(Counted::HeaderIgnored);
+            if self.may_log(presented).is_some() {
+                let peer = presented.addr.map(tracing::field::display);
+                tracing::warn!(peer, "a proxy's header was ignored: who sent it is no trusted proxy of the policy");
+            }
+        }
+        let (rule, source) = who.map_err(|unidentified| self.denial(presented, unidentified, rated))?;
+        let Rule { name, methods, limits, bucket } = rule;
+        let caller = Caller { name: Arc::clone(name), source, limits: limits.clone() };
+        let Some(method) = method else { return Err(Denial::MethodUnknown { caller }) };
+        if !methods.contains(method) {
+            return Err(Denial::MethodNotAllowed { caller });
+        }
+        if let (Rated::Yes, Some(bucket)) = (rated, bucket)
+            && let Err(retry_after) = bucket.take(Instant::now())
+        {
+            return Err(Denial::RateLimited { caller, retry_after });
+        }
+        Ok(Admitted { caller, superseded: current.superseded.clone() })
+    }
+
+    /// What becomes of a call that nobody in the policy makes.
+    fn denial(&self, presented: &Presented, unidentified: Unidentified, rated: Rated) -> Denial {
+        match unidentified {
+            Unidentified::Missing => Denial::CredentialsMissing,
+            Unidentified::Unknown(identity, source) => Denial::CallerUnknown { identity, source },
+            Unidentified::Invalid(why) => match rated {
+                Rated::Already => Denial::CredentialsInvalid { why },
+                Rated::Yes => match self.strangers.failed(presented.addr, Instant::now()) {
+                    Ok(()) => Denial::CredentialsInvalid { why },
+                    Err(retry_after) => Denial::TooManyFailures { retry_after },
+                },
+            },
+        }
+    }
+
+    /// Puts another policy in place of the one that holds. Calls under way finish; streams are decided on anew.
+    pub fn replace(&self, mut policy: Policy) {
+        policy.take_over(&self.current().policy);
+        let callers = policy.callers();
+        let next = Arc::new(Current { policy, superseded: CancellationToken::new() });
+        let before = std::mem::replace(&mut *self.current.write().unwrap_or_else(PoisonError::into_inner), next);
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) =
+            PolicyState { loaded_at: Timestamp::now(), callers, refused_since: None };
+        self.counters.count(Counted::PolicyLoaded);
+        before.superseded.cancel();
+    }
+
+    /// Notes that the file no longer says what holds.
+    pub(super) fn note_refused(&self) {
+        self.counters.count(Counted::PolicyRefused);
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.refused_since.get_or_insert_with(Timestamp::now);
+    }
+
+    /// Notes that the file says again what holds.
+    pub(super) fn note_restored(&self) {
+        self.state.write().unwrap_or_else(PoisonError::into_inner).refused_since = None;
+    }
+
+    /// Notes that a stream was ended by a change of the policy.
+    pub fn note_revoked(&self) {
+        self.counters.count(Counted::Revoked);
+    }
+
+    /// Whether a refusal of this call is to be logged: then how many from its address were not, since the last that was.
+    #[must_use]
+    pub fn may_log(&self, presented: &Presented) -> Option<u64> {
+        self.strangers.may_log(presented.addr, Instant::now())
+    }
+
+    /// What is to be told of the policy.
+    #[must_use]
+    pub fn state(&self) -> PolicyState {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether anyone in the policy is told apart by a bearer token, which whoever overhears it can use.
+    #[must_use]
+    pub fn takes_tokens(&self) -> bool {
+        self.current().policy.has_tokens()
+    }
+
+    /// What was decided, in numbers.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    fn current(&self) -> Arc<Current> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Presented {
+    /// The address at the other end of the connection.
+    #[must_use]
+    pub fn addr(&self) -> Option<IpAddr> {
+        self.addr
+    }
+}

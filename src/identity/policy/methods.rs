@@ -1,0 +1,83 @@
+//! Patterns of methods: `package.Service/Method`, where either part may end with `*`.
+
+use std::sync::Arc;
+
+/// The methods that a pattern means.
+///
+/// # Errors
+/// It is no pattern, or there is no such method; with what may have been meant.
+pub(super) fn matching<'m>(pattern: &str, methods: &'m [Arc<str>]) -> Result<Vec<&'m Arc<str>>, String> {
+    let Some((service, method)) = pattern.split_once('/') else {
+        return Err(format!(
+            "\"{pattern}\" is no method: write package.Service/Method, or package.Service/* for all of a service"
+        ));
+    };
+    if [service, method]
+        .iter()
+        .any(|part| part.is_empty() || part.trim_end_matches('*').contains('*') || part.ends_with("**"))
+    {
+        return Err(format!("\"{pattern}\": only the end of the service and of the method can be *"));
+    }
+    let found: Vec<_> = methods
+        .iter()
+        .filter(|name| {
+            let (of, called) = name.split_once('/').unwrap_or((name, ""));
+            fits(service, of) && fits(method, called)
+        })
+        .collect();
+    if found.is_empty() {
+        return Err(format!("there is no method \"{pattern}\"{}", suggestion(pattern, methods)));
+    }
+    Ok(found)
+}
+
+fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == pattern,
+    }
+}
+
+/// `; did you mean …?` where a method is called almost that.
+fn suggestion(pattern: &str, methods: &[Arc<str>]) -> String {
+    methods
+        .iter()
+        .map(|name| (strsim::normalized_damerau_levenshtein(pattern, name), name))
+        .filter(|(likeness, _)| *likeness >= 0.8)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map_or_else(String::new, |(_, name)| format!("; did you mean {name}?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        let methods: Vec<Arc<str>> =
+            ["a.v1.One/GetA", "a.v1.One/SetA", "a.v1.Two/GetB", "b.Three/Go"].map(Arc::from).into();
+        let found = |pattern: &str| -> Vec<String> {
+            matching(pattern, &methods).unwrap().into_iter().map(|name| name.to_string()).collect()
+        };
+        assert_eq!(found("a.v1.One/GetA"), ["a.v1.One/GetA"]);
+        assert_eq!(found("a.v1.One/*"), ["a.v1.One/GetA", "a.v1.One/SetA"]);
+        assert_eq!(found("a.v1.*/Get*"), ["a.v1.One/GetA", "a.v1.Two/GetB"]);
+        assert_eq!(found("*/*").len(), 4);
+        for wrong in [
+            "",
+            "*",
+            "a.v1.One",
+            "/",
+            "a.v1.One/",
+            "/GetA",
+            "a.*.One/GetA",
+            "a.v1.One/**",
+            "a.v1.One/G*A",
+            "a.v1.One/geta",
+            "c/*",
+        ] {
+            assert!(matching(wrong, &methods).is_err(), "{wrong:?}");
+        }
+        assert!(matching("a.v1.One/GetAA", &methods).unwrap_err().ends_with("did you mean a.v1.One/GetA?"));
+    }
+}

@@ -1,0 +1,103 @@
+//! What of the events a caller may see, by the policy.
+//!
+//! A request that asks for more is refused, and nothing is left out in silence: what a caller is told it gets is all that
+//! its request asks for.
+
+use super::filter::Filter;
+use crate::identity::{Caller, WatchKind, WatchLimits};
+use crate::kyc::id::{CustomerId, PlatformCustomerId};
+use crate::kyc::log::Scope;
+use crate::rpc::Error;
+
+/// The limits of whoever makes a call. Where no policy holds there is no caller, and no limit.
+pub(super) fn of<T>(request: &tonic::Request<T>) -> Option<WatchLimits> {
+    request.extensions().get::<Caller>().and_then(Caller::limits).cloned()
+}
+
+/// Checks what a stream or a list is about.
+///
+/// # Errors
+/// It is about more than the caller may see.
+pub(super) fn check(limits: Option<&WatchLimits>, scope: &Scope, filter: &Filter) -> Result<(), Error> {
+    let Some(limits) = limits else { return Ok(()) };
+    for (kind, wanted, word) in [
+        (WatchKind::CustomerStatus, filter.wants_customers(), "KYC_EVENT_KIND_CUSTOMER_STATUS"),
+        (WatchKind::Verification, filter.wants_verifications(), "KYC_EVENT_KIND_VERIFICATION"),
+    ] {
+        if wanted && !limits.allows_kind(kind) {
+            return Err(refused("kinds", format!("must be set and leave out {word}, which this caller may not see")));
+        }
+    }
+    if scope.is_all() && !limits.allows_everyone() {
+        let ids = if limits.customer_ids.is_empty() { "platform_customer_ids" } else { "customer_ids" };
+        return Err(refused(ids, "must name the customers: this caller may not see all of them"));
+    }
+    if scope.customers.iter().any(|id| !limits.allows_customer(id.as_str())) {
+        return Err(refused("customer_ids", "names a customer that this caller may not see"));
+    }
+    if scope.platform_customers.iter().any(|id| !limits.allows_platform_customer(id.as_str())) {
+        return Err(refused("platform_customer_ids", "names a customer that this caller may not see"));
+    }
+    Ok(())
+}
+
+/// Checks that a caller may know when customers are decided, which `until_decided` tells whatever the kinds are.
+///
+/// # Errors
+/// It may not.
+pub(super) fn check_until_decided(limits: Option<&WatchLimits>) -> Result<(), Error> {
+    match limits {
+        Some(limits) if !limits.allows_kind(WatchKind::CustomerStatus) => {
+            Err(refused("until_decided", "tells of statuses that this caller may not see"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// How the customer of a GetKycStatus stands to a caller's limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It may be seen.
+    Allowed,
+    /// It may be seen if its id of the platform's is one that may, which has to be found out.
+    ByPlatformId,
+}
+
+/// Judges a customer by Grid's id.
+///
+/// # Errors
+/// The caller may not see it, whatever its other id.
+pub(super) fn of_customer(limits: Option<&WatchLimits>, id: &CustomerId) -> Result<Standing, Error> {
+    let Some(limits) = limits else { return Ok(Standing::Allowed) };
+    if !limits.allows_kind(WatchKind::CustomerStatus) {
+        return Err(refused("customer_id", "is of a customer, whose status this caller may not see"));
+    }
+    if limits.allows_customer(id.as_str()) {
+        Ok(Standing::Allowed)
+    } else if limits.platform_customer_ids.is_empty() {
+        Err(not_this_customer())
+    } else {
+        Ok(Standing::ByPlatformId)
+    }
+}
+
+/// Judges a customer by the platform's id, once that is known.
+///
+/// # Errors
+/// The caller may not see it.
+pub(super) fn of_platform_customer(limits: Option<&WatchLimits>, id: Option<&PlatformCustomerId>) -> Result<(), Error> {
+    match (limits, id) {
+        (None, _) => Ok(()),
+        (Some(limits), Some(id)) if limits.allows_platform_customer(id.as_str()) => Ok(()),
+        (Some(_), Some(_) | None) => Err(not_this_customer()),
+    }
+}
+
+/// Also for a customer that does not exist: whether it does is not this caller's to know.
+pub(super) fn not_this_customer() -> Error {
+    refused("customer_id", "is of a customer that this caller may not see")
+}
+
+fn refused(filter: &'static str, description: impl Into<String>) -> Error {
+    Error::NotWatchable { filter, description: description.into() }
+}

@@ -1,0 +1,130 @@
+//! Who calls, decided before anything else of the call is looked at: its handler does not run, and its body is not read,
+//! before the policy lets it in.
+//!
+//! The handler finds the [`Caller`](crate::identity::Caller) in the request's extensions. Health (`grpc.health.v1`) is
+//! exempt, since probes have no credentials; reflection is a method like others. A stream of responses ends when the
+//! policy is replaced by one that would not let it in. Without a gate every call is let in, and has no caller.
+
+use super::audited::{AuditLine, AuditedBody, AuditedFuture, trace_id};
+use super::ending::{EndingBody, EndingFuture};
+use super::methods::{MethodKind, Methods};
+use super::revoked::UntilRevoked;
+use crate::identity::audit::{self, Audited};
+use crate::identity::{Admitted, Denial, Gate, Presented};
+use crate::rpc::status;
+use crate::transport::Peer;
+use http::{Request, Response, header};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tonic::Status;
+use tower::{Layer, Service};
+
+/// What begins the paths of health checks.
+const HEALTH: &str = "/grpc.health.v1.Health/";
+
+/// Lets in whom the policy lets in.
+#[derive(Debug, Clone)]
+pub struct IdentityLayer {
+    gate: Option<Arc<Gate>>,
+    methods: Arc<Methods>,
+}
+
+impl IdentityLayer {
+    /// With this gate before `methods`; with none, for everyone.
+    #[must_use]
+    pub fn new(gate: Option<Arc<Gate>>, methods: Methods) -> Self {
+        IdentityLayer { gate, methods: Arc::new(methods) }
+    }
+}
+
+impl<S> Layer<S> for IdentityLayer {
+    type Service = IdentityService<S>;
+
+    fn layer(&self, inner: S) -> IdentityService<S> {
+        IdentityService { inner, layer: self.clone() }
+    }
+}
+
+/// What [`IdentityLayer`] makes of a service.
+#[derive(Debug, Clone)]
+pub struct IdentityService<S> {
+    inner: S,
+    layer: IdentityLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for IdentityService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<AuditedBody<EndingBody<R, UntilRevoked>>>;
+    type Error = S::Error;
+    type Future = AuditedFuture<EndingFuture<S::Future, UntilRevoked>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let judged = self.layer.judge(&request);
+        // From here on nobody needs it, and nobody can log it.
+        request.headers_mut().remove(header::AUTHORIZATION);
+        match judged {
+            Judged::Exempt => {
+                AuditedFuture::new(EndingFuture::new(self.inner.call(request), UntilRevoked::never()), None)
+            }
+            Judged::Denied(status) => AuditedFuture::new(EndingFuture::refused(status), None),
+            Judged::Admitted { admitted, until, line } => {
+                request.extensions_mut().insert(admitted.caller);
+                AuditedFuture::new(EndingFuture::new(self.inner.call(request), until), line)
+            }
+        }
+    }
+}
+
+/// What becomes of a call.
+enum Judged {
+    Exempt,
+    Denied(Status),
+    Admitted { admitted: Admitted, until: UntilRevoked, line: Option<AuditLine> },
+}
+
+impl IdentityLayer {
+    fn judge<B>(&self, request: &Request<B>) -> Judged {
+        let path = request.uri().path();
+        let Some(gate) = self.gate.as_ref().filter(|_| !path.starts_with(HEALTH)) else { return Judged::Exempt };
+        let presented = Presented::of(request.headers(), request.extensions().get::<Peer>());
+        let method = self.methods.name(path);
+        let trace_id = trace_id(request.headers());
+        let admitted = match gate.admit(&presented, method) {
+            Ok(admitted) => admitted,
+            Err(denial) => {
+                let status = status::denied(&denial);
+                report(gate, &presented, method.unwrap_or("unknown"), trace_id.as_deref(), &denial, &status);
+                return Judged::Denied(status);
+            }
+        };
+        let method = method.unwrap_or_default();
+        let line = Methods::is_mutation(method)
+            .then(|| AuditLine::new(method, presented.addr(), trace_id.clone(), admitted.caller.clone()));
+        let until = match self.methods.kind(path) {
+            MethodKind::Stream => UntilRevoked::new(Arc::clone(gate), presented, method, trace_id, &admitted),
+            MethodKind::Unary | MethodKind::Upload => UntilRevoked::never(),
+        };
+        Judged::Admitted { admitted, until, line }
+    }
+}
+
+/// Writes the audit line of a refusal, unless there were too many from there.
+pub(super) fn report(
+    gate: &Gate,
+    presented: &Presented,
+    method: &str,
+    trace_id: Option<&str>,
+    denial: &Denial,
+    status: &Status,
+) {
+    if let Some(held_back) = gate.may_log(presented) {
+        let code = super::audited::code_name(status.code());
+        audit::denied(Audited { method, peer: presented.addr(), trace_id, code }, denial, held_back);
+    }
+}

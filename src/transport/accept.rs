@@ -1,0 +1,203 @@
+//! The one accept loop.
+
+use super::connection::Connection;
+use super::counters::Counters;
+use super::linger::linger;
+use super::port::{Overflow, Port, Protocol};
+use super::tls::Tls;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use std::error::Error as StdError;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tower::Service;
+
+/// The pause after the process could not accept, because it has no file descriptors left for example.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+
+/// TLS handshakes under way at once; further ones wait, within their time.
+const MAX_HANDSHAKES: usize = 256;
+
+/// Connections that are being turned away at once. More than that are closed without a word.
+const MAX_TURNED_AWAY: usize = 64;
+
+/// How long turning a connection away may take.
+const TURNING_AWAY: Duration = Duration::from_secs(1);
+
+/// What an HTTP/2 connection over the limit hears, whatever it said: empty SETTINGS, and a GOAWAY with NO_ERROR whose last
+/// stream is 0, so that its client knows that nothing it asked for was done (RFC 9113, sections 3.4 and 6.8).
+const TURNED_AWAY: &[u8] = b"\0\0\0\x04\0\0\0\0\0\
+                             \0\0\x1c\x07\0\0\0\0\0\0\0\0\0\0\0\0\0too many connections";
+
+impl Port {
+    /// Serves until `leaving`, then accepts no more, and returns when every connection has finished what it was
+    /// doing. Dropped before that, it ends them all: their requests notice, and `requests` says when they have.
+    ///
+    /// A service that fails instead of answering closes the connection.
+    pub async fn serve<S, B>(self, service: S, leaving: CancellationToken)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<Box<dyn StdError + Send + Sync>>,
+        S::Future: Send,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let Port { name, listener, protocol, tls, limits, counters, requests } = self;
+        let mut arrivals = Arrivals {
+            name,
+            places: Arc::new(Semaphore::new(usize::try_from(limits.max_connections).unwrap_or(Semaphore::MAX_PERMITS))),
+            overflow: limits.overflow,
+            speaks_http2: matches!(protocol, Protocol::Http2(_)),
+            tls: tls.clone(),
+            listener,
+            counters: Arc::clone(&counters),
+            turned_away: JoinSet::new(),
+        };
+        let connection = Connection {
+            name,
+            protocol: Arc::new(protocol),
+            tls,
+            handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)),
+            limits,
+            counters: Arc::clone(&counters),
+            requests: requests.clone(),
+            leaving: leaving.clone(),
+        };
+        let mut connections = JoinSet::new();
+        loop {
+            // Those that are done are taken out as they end, so that the set holds living ones only.
+            let arrived = tokio::select! {
+                arrived = arrivals.next() => arrived,
+                Some(ended) = connections.join_next() => {
+                    log_panic(name, ended);
+                    continue;
+                }
+                () = leaving.cancelled() => break,
+            };
+            let Some((stream, addr, place)) = arrived else { continue };
+            let open = Open::new(Arc::clone(&counters), place);
+            let served = connection.clone().serve(stream, addr, service.clone());
+            connections.spawn(async move {
+                served.await;
+                drop(open);
+            });
+        }
+        drop(arrivals);
+        while let Some(ended) = connections.join_next().await {
+            log_panic(name, ended);
+        }
+        requests.close();
+        requests.wait().await;
+    }
+}
+
+/// Connections as they come, and what becomes of those over the limit.
+struct Arrivals {
+    name: &'static str,
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    overflow: Overflow,
+    speaks_http2: bool,
+    tls: Option<Tls>,
+    counters: Arc<Counters>,
+    turned_away: JoinSet<()>,
+}
+
+impl Arrivals {
+    /// The next connection, with its place among those that may be open. `None`: there was none this time. Dropped
+    /// while it waits, it loses no connection.
+    async fn next(&mut self) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        while self.turned_away.try_join_next().is_some() {}
+        let waited = match self.overflow {
+            Overflow::Wait => Some(Arc::clone(&self.places).acquire_owned().await.ok()?),
+            Overflow::TurnAway => None,
+        };
+        let (stream, addr) = match self.listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) if is_of_the_connection(&error) => return None,
+            Err(error) => {
+                tracing::error!(port = self.name, %error, "cannot accept connections");
+                sleep(ACCEPT_PAUSE).await;
+                return None;
+            }
+        };
+        match waited.or_else(|| Arc::clone(&self.places).try_acquire_owned().ok()) {
+            Some(place) => Some((stream, addr, place)),
+            None => {
+                self.turn_away(stream);
+                None
+            }
+        }
+    }
+
+    fn turn_away(&mut self, stream: TcpStream) {
+        self.counters.count_turned_away();
+        tracing::debug!(port = self.name, "a connection over the limit is turned away");
+        if !self.speaks_http2 || self.turned_away.len() >= MAX_TURNED_AWAY {
+            return;
+        }
+        let tls = self.tls.clone();
+        self.turned_away.spawn(async move {
+            let told = async {
+                match tls {
+                    None => tell_to_go(stream).await,
+                    Some(tls) => {
+                        if let Ok(stream) = tls.accept(stream).await {
+                            tell_to_go(stream).await;
+                        }
+                    }
+                }
+            };
+            let _ = timeout(TURNING_AWAY, told).await;
+        });
+    }
+}
+
+async fn tell_to_go(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    if stream.write_all(TURNED_AWAY).await.is_ok() && stream.shutdown().await.is_ok() {
+        linger(stream, TURNING_AWAY).await;
+    }
+}
+
+/// A connection's place among those that may be open, counted for as long as it is held.
+struct Open {
+    counters: Arc<Counters>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Open {
+    fn new(counters: Arc<Counters>, place: OwnedSemaphorePermit) -> Self {
+        counters.count_accepted();
+        Self { counters, _place: place }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.counters.count_closed();
+    }
+}
+
+/// Whether accepting failed because of the one who connected, so that the next one may fare better.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset)
+}
+
+fn log_panic(name: &'static str, ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(port = name, "serving a connection panicked");
+    }
+}

@@ -1,0 +1,272 @@
+//! One connection: its handshake, its requests, its age, and its end.
+
+use super::counters::Counters;
+use super::guarded::{Guarded, Heard, jittered};
+use super::linger::linger;
+use super::peer::{ConnectionEnd, Peer};
+use super::port::{Http1, Http2, Limits, Protocol};
+use super::tls::Tls;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use hyper_util::service::TowerToHyperService;
+use rustls::pki_types::CertificateDer;
+use std::error::Error as StdError;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::transport::server::TcpConnectInfo;
+use tower::{Service, ServiceExt as _};
+
+/// The first bytes of an HTTP/2 connection: its preface, and the head of the SETTINGS that follow (RFC 9113, section 3.4).
+const HTTP2_PREFACE: usize = 24 + 9;
+
+/// What is read at once from an HTTP/1 connection, at most, in bytes; at least what hyper asks for.
+const HTTP1_BUFFER: usize = 64 * 1024;
+
+/// Streams that the client reset before they were looked at. More at once is an attack (CVE-2023-44487).
+const MAX_PENDING_RESETS: usize = 20;
+
+/// Streams that were reset because their client broke the rules. More of them end the connection (CVE-2025-8671).
+const MAX_OWN_RESETS: usize = 256;
+
+/// What every connection of a port shares.
+#[derive(Clone)]
+pub(super) struct Connection {
+    pub(super) name: &'static str,
+    pub(super) protocol: Arc<Protocol>,
+    pub(super) tls: Option<Tls>,
+    pub(super) handshakes: Arc<Semaphore>,
+    pub(super) limits: Limits,
+    pub(super) counters: Arc<Counters>,
+    pub(super) requests: TaskTracker,
+    pub(super) leaving: CancellationToken,
+}
+
+/// How a connection came to its end.
+enum Ended {
+    /// It is done.
+    Done,
+    /// hyper ended it.
+    Broken(hyper::Error),
+    /// It had its time.
+    Cut,
+}
+
+impl Connection {
+    /// Serves one connection, to its end.
+    pub(super) async fn serve<S, B>(self, stream: TcpStream, addr: SocketAddr, service: S)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<Box<dyn StdError + Send + Sync>>,
+        S::Future: Send,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        // Small answers go out at once.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(port = self.name, %error, "cannot set TCP_NODELAY");
+        }
+        let end = self.leaving.child_token();
+        // Where tonic and its interceptors look for the caller's address.
+        let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(addr) };
+        let with_peer = |certificates, end| {
+            let (peer, end) = (Peer { addr, certificates }, ConnectionEnd(end));
+            service.map_request(move |mut request: Request<Incoming>| {
+                let extensions = request.extensions_mut();
+                extensions.insert(info.clone());
+                extensions.insert(peer.clone());
+                extensions.insert(end.clone());
+                request
+            })
+        };
+        match &self.tls {
+            None => {
+                let http2 = match self.protocol.as_ref() {
+                    Protocol::Http2(http2) => Some(http2),
+                    Protocol::Http1 { .. } => None,
+                };
+                self.speak(stream, http2, with_peer(None, end.clone()), end).await;
+            }
+            Some(tls) => {
+                let Some(stream) = self.handshake(tls, stream, addr).await else { return };
+                let (certificates, http2) = self.negotiated(&stream);
+                self.speak(stream, http2, with_peer(certificates, end.clone()), end).await;
+            }
+        }
+    }
+
+    /// TLS with whoever connected, within its limits.
+    async fn handshake(&self, tls: &Tls, stream: TcpStream, addr: SocketAddr) -> Option<TlsStream<TcpStream>> {
+        let handshake = async {
+            let _place = self.handshakes.acquire().await.ok();
+            tls.accept(stream).await
+        };
+        let problem = tokio::select! {
+            done = timeout(self.limits.handshake, handshake) => match done {
+                Ok(Ok(stream)) => return Some(stream),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "it took too long".to_owned(),
+            },
+            () = self.leaving.cancelled() => return None,
+        };
+        self.counters.count_failed_handshake();
+        tracing::debug!(port = self.name, peer = %addr, problem, "a TLS handshake failed");
+        None
+    }
+
+    /// What a handshake settled: who the other end is, and whether it wants HTTP/2. Who negotiates nothing gets what is
+    /// spoken on this port without TLS.
+    fn negotiated(&self, stream: &TlsStream<TcpStream>) -> (Option<Arc<[CertificateDer<'static>]>>, Option<&Http2>) {
+        let (_, tls) = stream.get_ref();
+        let certificates = tls.peer_certificates().map(|chain| chain.iter().cloned().collect());
+        let http2 = match self.protocol.as_ref() {
+            Protocol::Http2(http2) => Some(http2),
+            Protocol::Http1 { http1: _, http2 } => http2.as_ref().filter(|_| tls.alpn_protocol() == Some(b"h2")),
+        };
+        (certificates, http2)
+    }
+
+    /// Answers requests: in HTTP/2 where its limits are given, otherwise in HTTP/1.1.
+    async fn speak<IO, S, B>(&self, io: IO, http2: Option<&Http2>, service: S, end: CancellationToken)
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<Box<dyn StdError + Send + Sync>>,
+        S::Future: Send,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let (io, heard) = Guarded::new(io, self.limits.stall);
+        let (io, service) = (TokioIo::new(io), TowerToHyperService::new(service));
+        let ended = match (http2, self.protocol.as_ref()) {
+            (Some(limits), _) | (None, Protocol::Http2(limits)) => {
+                let connection = pin!(http2_builder(limits, self.requests.clone()).serve_connection(io, service));
+                self.until_its_end(connection, Some(heard), end).await
+            }
+            (None, Protocol::Http1 { http1, http2: _ }) => {
+                let mut connection = http1_builder(http1).serve_connection(io, service);
+                let ended = self.until_its_end(Pin::new(&mut connection), None, end).await;
+                if let (Some(limit), false) = (http1.linger, matches!(ended, Ended::Cut)) {
+                    let io = connection.into_parts().io.into_inner().into_inner();
+                    tokio::select! {
+                        () = linger(io, limit) => {}
+                        () = self.leaving.cancelled() => {}
+                    }
+                }
+                ended
+            }
+        };
+        match ended {
+            Ended::Done => {}
+            Ended::Broken(error) => {
+                // The other end's doing as a rule: it went away, was too slow, or does not speak HTTP.
+                if error.is_timeout() {
+                    self.counters.count_silent();
+                }
+                tracing::debug!(port = self.name, %error, "a connection ended with an error");
+            }
+            Ended::Cut => self.counters.count_cut(),
+        }
+    }
+
+    /// Drives a connection until it ends, or has to: then it is told so (a GOAWAY, in HTTP/2), and has some time for the
+    /// requests that are under way. `heard` is there for who has to say a preface first.
+    async fn until_its_end<C>(&self, mut connection: Pin<&mut C>, heard: Option<Heard>, end: CancellationToken) -> Ended
+    where
+        C: GracefulConnection<Error = hyper::Error>,
+    {
+        let Limits { first_words, max_age, farewell, .. } = self.limits;
+        let has_spoken = || heard.as_ref().is_none_or(|heard| heard.bytes() >= HTTP2_PREFACE);
+        let old_at = max_age.and_then(jittered);
+        let mut listening = pin!(sleep(first_words));
+        let mut must_speak = heard.is_some();
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => return done(ended),
+                () = listening.as_mut(), if must_speak => {
+                    must_speak = false;
+                    if !has_spoken() {
+                        self.counters.count_silent();
+                        return Ended::Done;
+                    }
+                }
+                () = at(old_at) => {
+                    self.counters.count_aged();
+                    break;
+                }
+                () = self.leaving.cancelled() => break,
+            }
+        }
+        if !has_spoken() {
+            return Ended::Done;
+        }
+        connection.as_mut().graceful_shutdown();
+        end.cancel();
+        match timeout(farewell, connection).await {
+            Ok(ended) => done(ended),
+            Err(_) => Ended::Cut,
+        }
+    }
+}
+
+fn done(ended: Result<(), hyper::Error>) -> Ended {
+    ended.map_or_else(Ended::Broken, |()| Ended::Done)
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Runs the requests of HTTP/2 as tasks that are counted.
+#[derive(Clone)]
+struct CountedTasks(TaskTracker);
+
+impl<F> hyper::rt::Executor<F> for CountedTasks
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, request: F) {
+        self.0.spawn(request);
+    }
+}
+
+fn http1_builder(limits: &Http1) -> http1::Builder {
+    let Http1 { head_timeout, max_head_bytes, linger: _ } = *limits;
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_timeout)
+        .max_header_size(max_head_bytes)
+        .max_buf_size(HTTP1_BUFFER.max(max_head_bytes));
+    builder
+}
+
+fn http2_builder(limits: &Http2, requests: TaskTracker) -> http2::Builder<CountedTasks> {
+    let Http2 { max_concurrent_streams, max_head_bytes, keepalive_interval, keepalive_timeout } = *limits;
+    let mut builder = http2::Builder::new(CountedTasks(requests));
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(max_concurrent_streams)
+        .max_header_list_size(max_head_bytes)
+        .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+        .max_local_error_reset_streams(MAX_OWN_RESETS)
+        .keep_alive_interval(keepalive_interval)
+        .keep_alive_timeout(keepalive_timeout);
+    builder
+}

@@ -1,0 +1,82 @@
+//! What a port has seen since it was opened, in numbers.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Counts of a port; shared between it and whoever exports them.
+#[derive(Debug, Default)]
+pub struct Counters {
+    accepted: AtomicU64,
+    closed: AtomicU64,
+    turned_away: AtomicU64,
+    handshakes_failed: AtomicU64,
+    silent: AtomicU64,
+    aged: AtomicU64,
+    cut: AtomicU64,
+}
+
+/// The counts at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Connections ever accepted.
+    pub accepted: u64,
+    /// Connections open now.
+    pub open: u64,
+    /// Connections that were turned away because as many as may be were open.
+    pub turned_away: u64,
+    /// Connections that came to no TLS: for a client certificate that is not accepted, for example.
+    pub handshakes_failed: u64,
+    /// Connections that were cut because they did not say what they wanted in time.
+    pub silent: u64,
+    /// Connections that were told to end because of their age.
+    pub aged: u64,
+    /// Connections that were told to end, and had to be cut when their time for it was over.
+    pub cut: u64,
+}
+
+impl Counters {
+    /// The counts now. They are read one by one, so a connection under way may be in one and not in another.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let Self { accepted, closed, turned_away, handshakes_failed, silent, aged, cut } = self;
+        // In this order, so that no connection is counted as closed and not as accepted.
+        let closed = closed.load(Relaxed);
+        let accepted = accepted.load(Relaxed);
+        Snapshot {
+            accepted,
+            open: accepted.saturating_sub(closed),
+            turned_away: turned_away.load(Relaxed),
+            handshakes_failed: handshakes_failed.load(Relaxed),
+            silent: silent.load(Relaxed),
+            aged: aged.load(Relaxed),
+            cut: cut.load(Relaxed),
+        }
+    }
+
+    pub(super) fn count_accepted(&self) {
+        self.accepted.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn count_closed(&self) {
+        self.closed.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn count_turned_away(&self) {
+        self.turned_away.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn count_failed_handshake(&self) {
+        self.handshakes_failed.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn count_silent(&self) {
+        self.silent.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn count_aged(&self) {
+        self.aged.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn count_cut(&self) {
+        self.cut.fetch_add(1, Relaxed);
+    }
+}

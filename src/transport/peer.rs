@@ -1,0 +1,21 @@
+//! What a request's extensions say about the connection that it came over.
+
+use rustls::pki_types::CertificateDer;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// The other end of a connection. In the extensions of every request that came over it.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Its address: that of the last machine on the way, which may be a proxy.
+    pub addr: SocketAddr,
+    /// The certificates it showed, its own first, in DER. They were verified against the client CA. `None` without TLS,
+    /// or when it showed none.
+    pub certificates: Option<Arc<[CertificateDer<'static>]>>,
+}
+
+/// Cancelled when the connection has been told to end: because of its age, or because the port is being closed. What
+/// has no end of its own should end then, with a word. In the extensions of every request.
+#[derive(Debug, Clone)]
+pub struct ConnectionEnd(pub CancellationToken);

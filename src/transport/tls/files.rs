@@ -1,0 +1,189 @@
+//! From files to what rustls works with.
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The largest file that is read, in bytes: many times a chain of certificates, or a bundle of all public CAs.
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Where certificates are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The server's certificate and those between it and the CA, in PEM, its own first.
+    pub certificate: PathBuf,
+    /// Its private key, in PEM, not encrypted.
+    pub key: PathBuf,
+    /// The certificates of CAs, in PEM, that client certificates are verified against. `None`: clients are not asked for
+    /// a certificate.
+    pub client_ca: Option<PathBuf>,
+    /// Whether a client has to have one, where there is a CA.
+    pub client_certificates: ClientCertificates,
+}
+
+/// Whether a client has to show a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// Who shows none is let in as nobody in particular. One that is shown has to be good.
+    Optional,
+    /// Who shows none is not let in.
+    Required,
+}
+
+/// Certificates cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// Its path.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file is larger than any that is meant.
+    #[error("{path} is larger than 4 MiB")]
+    TooLarge {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// A file has no certificate in it, or one that is no PEM.
+    #[error("{path} has no certificates in PEM")]
+    NoCertificate {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// A file has no private key in it that can be read.
+    #[error("{path} has no private key in PEM that is not encrypted")]
+    NoKey {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// The certificate and the key cannot be used, as they do not belong together for example.
+    #[error("{certificate} and {key} cannot be used together: {source}")]
+    Pair {
+        /// The path of the certificate.
+        certificate: PathBuf,
+        /// The path of the key.
+        key: PathBuf,
+        /// What is wrong.
+        source: rustls::Error,
+    },
+    /// The CAs of clients cannot be used.
+    #[error("{path} has no CA certificates that can be used: {problem}")]
+    ClientCa {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// What the files say.
+#[derive(PartialEq, Eq)]
+pub(super) struct Contents {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+    client_ca: Option<Vec<u8>>,
+}
+
+impl Contents {
+    pub(super) async fn read(files: &TlsFiles) -> Result<Contents, TlsError> {
+        let TlsFiles { certificate, key, client_ca, client_certificates: _ } = files;
+        Ok(Contents {
+            certificate: read(certificate).await?,
+            key: read(key).await?,
+            client_ca: match client_ca {
+                Some(path) => Some(read(path).await?),
+                None => None,
+            },
+        })
+    }
+
+    /// A number for these contents, to tell whether they changed without keeping a private key around.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let Contents { certificate, key, client_ca } = self;
+        let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        for part in [Some(certificate), Some(key), client_ca.as_ref()].into_iter().flatten() {
+            digest.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            digest.update(part);
+        }
+        let mut bytes = [0; 32];
+        for (byte, digested) in bytes.iter_mut().zip(digest.finish().as_ref()) {
+            *byte = *digested;
+        }
+        bytes
+    }
+
+    /// A configuration of these contents.
+    pub(super) fn configure(&self, files: &TlsFiles, alpn: &[Vec<u8>]) -> Result<ServerConfig, TlsError> {
+        // This one and no other, whatever the process has installed.
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let chain = certificates(&files.certificate, &self.certificate)?;
+        let key =
+            PrivateKeyDer::from_pem_slice(&self.key).map_err(|_problem| TlsError::NoKey { path: files.key.clone() })?;
+        let pair = |source| TlsError::Pair { certificate: files.certificate.clone(), key: files.key.clone(), source };
+        let versions = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(pair)?;
+        let authenticates = self.client_ca.is_some();
+        let clients = match (&files.client_ca, &self.client_ca) {
+            (Some(path), Some(pem)) => {
+                let verifier = client_verifier(path, pem, files.client_certificates, provider)?;
+                versions.with_client_cert_verifier(verifier)
+            }
+            _ => versions.with_no_client_auth(),
+        };
+        let mut config = clients.with_single_cert(chain, key).map_err(pair)?;
+        config.alpn_protocols = alpn.to_vec();
+        if authenticates {
+            // A session that is resumed does not show its certificate again, and would outlive its expiry, and its CA.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
+        Ok(config)
+    }
+}
+
+async fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    use tokio::io::AsyncReadExt as _;
+    let unreadable = |source| TlsError::Unreadable { path: path.to_owned(), source };
+    let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).await.map_err(unreadable)?;
+    match u64::try_from(bytes.len()) {
+        Ok(length) if length <= MAX_BYTES => Ok(bytes),
+        _ => Err(TlsError::TooLarge { path: path.to_owned() }),
+    }
+}
+
+fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let none = || TlsError::NoCertificate { path: path.to_owned() };
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|_problem| none())?;
+    if chain.is_empty() { Err(none()) } else { Ok(chain) }
+}
+
+fn client_verifier(
+    path: &Path,
+    pem: &[u8],
+    needed: ClientCertificates,
+    provider: Arc<rustls::crypto::CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let unusable = |problem: String| TlsError::ClientCa { path: path.to_owned(), problem };
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path, pem)? {
+        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let builder = match needed {
+        ClientCertificates::Optional => builder.allow_unauthenticated(),
+        ClientCertificates::Required => builder,
+    };
+    builder.build().map_err(|error| unusable(error.to_string()))
+}

@@ -1,0 +1,10 @@
+//! Who may call: credentials of every kind, the policy and its reload, limits, audit lines.
+
+mod audit;
+mod pki;
+mod rate;
+mod reload;
+mod rig;
+mod start;
+mod table;
+mod watch_limits;

@@ -1,0 +1,7 @@
+//! Connections from outside: their age, their number, how much is served at once, and clients that misbehave or are
+//! gone.
+
+mod age;
+mod hostile;
+mod load;
+mod stopping;
