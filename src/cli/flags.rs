@@ -63,6 +63,7 @@ fn arg(setting: &'static Setting, flag: &'static str) -> Arg {
         Kind::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
         Kind::Address
         | Kind::Count
+        | Kind::Percent
         | Kind::Duration
         | Kind::Size
         | Kind::Text
@@ -78,9 +79,14 @@ fn heading(section: &'static str) -> &'static str {
     match section {
         "grpc" => "The gRPC API",
         "identity" => "Who may call",
+        "client" => "Whom to call, and as whom",
         "admin" => "The admin port",
         "grid" => "Grid",
         "uploads" => "Uploads",
+        "webhook" => "Webhooks",
+        "event" => "The event log",
+        "watch" => "Watching",
+        "reconcile" => "Reconciling",
         "sandbox" => "The sandbox",
         "log" => "Logs",
         "shutdown" => "Shutting down",

@@ -1,13 +1,12 @@
 //! `gridgate healthcheck`
 
+use super::calling::Target;
 use super::output::Failure;
 use super::{CommonArgs, Environment, OfCallers};
 use crate::config::CallerConfig;
 use clap::Args;
-use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::timeout;
-use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -27,34 +26,39 @@ pub(super) struct HealthcheckArgs {
 
 /// The server is not ready.
 #[derive(Debug, thiserror::Error)]
-enum Unhealthy {
+pub(super) enum Unhealthy {
     #[error("{0} cannot be reached")]
-    Unreachable(SocketAddr, #[source] tonic::transport::Error),
+    Unreachable(String, #[source] tonic::transport::Error),
     #[error("{0} did not answer within {PATIENCE:?}")]
-    Silent(SocketAddr),
+    Silent(String),
     #[error("{0} answered {code:?}: {message}", code = .1.code(), message = .1.message())]
-    Refused(SocketAddr, tonic::Status),
+    Refused(String, tonic::Status),
     #[error("{0} is {status}", status = .1.as_str_name())]
-    NotServing(SocketAddr, ServingStatus),
+    NotServing(String, ServingStatus),
 }
 
 /// Succeeds if the server says that it is serving.
 pub(super) fn run(args: HealthcheckArgs, env: Environment) -> Result<(), Failure> {
     let HealthcheckArgs { service, common } = args;
-    let CallerConfig { addr } = CallerConfig::load(common.sources(env))?;
+    let target = Target::of(CallerConfig::load(common.sources(env))?)
+        .map_err(|error| Failure::Other("cannot call", error.into()))?;
     super::block_on(async {
-        let asked = timeout(PATIENCE, ask(addr, service)).await.unwrap_or(Err(Unhealthy::Silent(addr)));
-        asked.map_err(|error| Failure::Other("not healthy", error.into()))
+        check(&target, service).await.map_err(|error| Failure::Other("not healthy", error.into()))
     })
 }
 
-async fn ask(addr: SocketAddr, service: String) -> Result<(), Unhealthy> {
-    let unreachable = |error| Unhealthy::Unreachable(addr, error);
-    let endpoint = Endpoint::from_shared(format!("http://{addr}")).map_err(unreachable)?;
-    let channel = endpoint.connect().await.map_err(unreachable)?;
-    let answer = HealthClient::new(channel).check(HealthCheckRequest { service }).await;
-    match answer.map_err(|status| Unhealthy::Refused(addr, status))?.into_inner().status() {
+/// Asks a gridgate about a service; the whole server if empty.
+pub(super) async fn check(target: &Target, service: String) -> Result<(), Unhealthy> {
+    let asked = timeout(PATIENCE, ask(target, service)).await;
+    asked.unwrap_or_else(|_| Err(Unhealthy::Silent(target.name.clone())))
+}
+
+async fn ask(target: &Target, service: String) -> Result<(), Unhealthy> {
+    let name = || target.name.clone();
+    let connection = target.connect().await.map_err(|error| Unhealthy::Unreachable(name(), error))?;
+    let answer = HealthClient::new(connection).check(HealthCheckRequest { service }).await;
+    match answer.map_err(|status| Unhealthy::Refused(name(), status))?.into_inner().status() {
         ServingStatus::Serving => Ok(()),
-        other => Err(Unhealthy::NotServing(addr, other)),
+        other => Err(Unhealthy::NotServing(name(), other)),
     }
 }

@@ -3,14 +3,21 @@
 //! They exit with 0 when all went well, with 2 for mistakes in the command line or the configuration, and with 1
 //! otherwise. What a command answers goes to standard output, everything else to standard error.
 
+mod admin;
+mod calling;
 mod demo;
+mod doctor;
 mod flags;
 mod healthcheck;
 mod hints;
 mod output;
+mod policy;
+mod printable;
+mod quarantine;
 mod sandbox;
 mod serve;
 mod signals;
+mod token;
 mod watch;
 
 use crate::config::{Setting, Sources, settings};
@@ -43,7 +50,9 @@ enum Command {
     Serve(ServeArgs),
     /// Run a local Grid, without gridgate
     ///
-    /// Prints its base URL and credentials on standard output as one line of JSON.
+    /// Prints its base URL, credentials and the public key of its webhooks on standard output as one line of JSON: what
+    /// LIGHTSPARK_GRID_BASE_URL, GRID_CLIENT_ID, GRID_CLIENT_SECRET and GRID_WEBHOOK_PUBKEY have to be for a gridgate
+    /// beside it.
     Sandbox(CommonArgs<OfSandbox>),
     /// Ask a running gridgate whether it is ready
     ///
@@ -55,6 +64,29 @@ enum Command {
     /// connects again by itself and goes on where it was. Exits with 0 after Ctrl-C, or with --until-decided once everyone
     /// is decided; with 1 where connecting again is no use.
     Watch(Box<watch::WatchArgs>),
+    /// Check that Grid, this gridgate and what lies between them are set up right
+    ///
+    /// Checks the credentials, the clock, the key for webhooks, the webhook endpoint registered with Grid, and the gridgate
+    /// that runs here if one does; and, in Grid's sandbox, that a test webhook arrives. Where none runs, the doctor takes
+    /// the test webhook in its place. Says of each what to do; exits with 1 if any of it does not work. Changes nothing.
+    Doctor(Box<doctor::DoctorArgs>),
+    /// Look at the webhooks that could not be understood, and try again
+    ///
+    /// A webhook about KYC whose data cannot be understood is acknowledged, so that Grid does not send it for a week, and
+    /// kept for inquiry: its id, type, time, the names of its fields and the customer's id, not what it said. These
+    /// commands ask the running gridgate on this machine, by its admin port.
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
+    /// Make a bearer token for a caller
+    ///
+    /// Prints the token and its hash on standard output as one line of JSON. The policy holds the hash, the caller the token,
+    /// and nothing keeps it: it is not shown a second time.
+    Token,
+    /// Check a policy file
+    ///
+    /// Reads it as `gridgate serve` would, and says every mistake by its line. Exits with 0 if there is none, with 2
+    /// otherwise.
+    Policy(policy::PolicyArgs),
     /// Play every onboarding flow against a sandbox, and show what happens
     ///
     /// Starts gridgate with a sandbox of its own on free ports, plays the flows over gRPC, and prints for each step what
@@ -84,12 +116,12 @@ struct CommonArgs<S: SettingsOf> {
     flags: Flags<S>,
 }
 
-/// What `gridgate serve` takes: all of them.
+/// What `gridgate serve` takes: all but those of commands that call.
 #[derive(Debug)]
 struct OfServe;
 
 impl SettingsOf for OfServe {
-    const SETTINGS: &'static [&'static Setting] = settings::ALL;
+    const SETTINGS: &'static [&'static Setting] = settings::OF_SERVE;
 }
 
 /// What `gridgate sandbox` takes.
@@ -106,6 +138,22 @@ struct OfCallers;
 
 impl SettingsOf for OfCallers {
     const SETTINGS: &'static [&'static Setting] = settings::OF_CALLERS;
+}
+
+/// What `gridgate doctor` takes: what tells it where Grid and gridgate are.
+#[derive(Debug)]
+struct OfDoctor;
+
+impl SettingsOf for OfDoctor {
+    const SETTINGS: &'static [&'static Setting] = settings::OF_DOCTOR;
+}
+
+/// What commands take that ask the admin port of a running gridgate.
+#[derive(Debug)]
+struct OfAdminCallers;
+
+impl SettingsOf for OfAdminCallers {
+    const SETTINGS: &'static [&'static Setting] = settings::OF_ADMIN_CALLERS;
 }
 
 /// The environment, by name.
@@ -142,6 +190,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
         Command::Sandbox(args) => sandbox::run(args, env),
         Command::Healthcheck(args) => healthcheck::run(args, env),
         Command::Watch(args) => watch::run(*args, env),
+        Command::Doctor(args) => doctor::run(*args, env),
+        Command::Quarantine(command) => quarantine::run(command, env),
+        Command::Token => token::run(),
+        Command::Policy(args) => policy::run(args),
         Command::Demo(args) => demo::run(args, env),
     };
     match outcome {

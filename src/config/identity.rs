@@ -17,7 +17,7 @@ pub struct IdentityConfig {
 
 pub(super) fn read(reader: &mut Reader) -> Option<IdentityConfig> {
     let is_set = reader.is_set(&settings::IDENTITY_POLICY_FILE);
-    let policy_file = if is_set { reader.text(&settings::IDENTITY_POLICY_FILE).map(Some) } else { Some(None) };
+    let policy_file = if is_set { reader.file(&settings::IDENTITY_POLICY_FILE).map(Some) } else { Some(None) };
     let reload_interval = reader.duration(&settings::IDENTITY_RELOAD_INTERVAL);
-    Some(IdentityConfig { policy_file: policy_file?.map(PathBuf::from), reload_interval: reload_interval? })
+    Some(IdentityConfig { policy_file: policy_file?, reload_interval: reload_interval? })
 }

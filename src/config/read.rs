@@ -68,6 +68,18 @@ impl Reader {
         self.parsed(setting, value::count)
     }
 
+    pub(super) fn count_or_zero(&mut self, setting: &Setting) -> Option<u32> {
+        self.parsed(setting, value::count_or_zero)
+    }
+
+    pub(super) fn percent(&mut self, setting: &Setting) -> Option<u8> {
+        self.parsed(setting, value::percent)
+    }
+
+    pub(super) fn long_duration(&mut self, setting: &Setting) -> Option<Duration> {
+        self.parsed(setting, value::long_duration)
+    }
+
     pub(super) fn duration(&mut self, setting: &Setting) -> Option<Duration> {
         self.parsed(setting, value::duration)
     }
@@ -111,6 +123,18 @@ impl Reader {
 
     pub(super) fn secret(&mut self, setting: &Setting) -> Option<SecretString> {
         self.parsed(setting, value::text).map(SecretString::from)
+    }
+
+    /// What the file says that a setting names.
+    pub(super) fn content(&mut self, setting: &Setting) -> Option<String> {
+        let path = self.file(setting)?;
+        match std::fs::read_to_string(&path) {
+            Ok(content) => Some(content),
+            Err(error) => {
+                self.mistake(setting, format!("cannot read {}: {error}", path.display()));
+                None
+            }
+        }
     }
 
     /// The secret in the file that a setting names, without the white space around it.

@@ -1,19 +1,30 @@
 //! Every setting there is. The one place where their names, defaults and meanings are written down.
 
+mod client;
 mod connections;
 mod events;
 mod identity;
+mod sandbox;
 mod tls;
 mod traces;
 
+pub use client::{
+    CLIENT_TLS_CA, CLIENT_TLS_CERTIFICATE, CLIENT_TLS_KEY, CLIENT_TLS_SERVER_NAME, CLIENT_TOKEN_FILE, CLIENT_URL,
+};
 pub use connections::{
     GRPC_MAX_CALL_WAIT, GRPC_MAX_CALLS, GRPC_MAX_CONNECTION_AGE, GRPC_MAX_CONNECTION_AGE_GRACE, GRPC_MAX_HEADER_SIZE,
     GRPC_MAX_STREAMS,
 };
 pub use events::{
-    EVENT_LOG, RECONCILE_INTERVAL, WATCH_MAX_AGE, WEBHOOK_ADDR, WEBHOOK_PATH, WEBHOOK_PUBLIC_KEYS, WEBHOOK_RELAY_URL,
+    EVENT_LOG, EVENT_MAX_AGE, EVENT_MAX_SIZE, RECONCILE_INTERVAL, WATCH_MAX_AGE, WEBHOOK_ADDR, WEBHOOK_PATH,
+    WEBHOOK_PUBLIC_KEYS, WEBHOOK_RELAY_URL,
 };
 pub use identity::{IDENTITY_POLICY_FILE, IDENTITY_RELOAD_INTERVAL};
+pub use sandbox::{
+    SANDBOX_ADDR, SANDBOX_ANSWER_429_PERCENT, SANDBOX_ANSWER_503_PERCENT, SANDBOX_ANSWER_DELAY, SANDBOX_REGULATED,
+    SANDBOX_WEBHOOK_DELAY, SANDBOX_WEBHOOK_DROP_PERCENT, SANDBOX_WEBHOOK_DUPLICATES, SANDBOX_WEBHOOK_ENDPOINT,
+    SANDBOX_WEBHOOK_REORDER,
+};
 pub use tls::{
     ADMIN_TLS_CERTIFICATE, ADMIN_TLS_CLIENT_CA, ADMIN_TLS_CLIENT_CERTIFICATES, ADMIN_TLS_KEY, GRPC_TLS_CERTIFICATE,
     GRPC_TLS_CLIENT_CA, GRPC_TLS_CLIENT_CERTIFICATES, GRPC_TLS_KEY, TLS_HANDSHAKE_TIMEOUT, TLS_RELOAD_INTERVAL,
@@ -147,28 +158,8 @@ pub const ADMIN_ADDR: Setting = Setting {
     flag: Some("admin-addr"),
     default: Some("127.0.0.1:9090"),
     kind: Kind::Address,
-    doc: "Where `/livez`, `/readyz` and `/metrics` are answered, over HTTP/1.1.",
-};
-
-/// Where the local sandbox listens.
-pub const SANDBOX_ADDR: Setting = Setting {
-    key: "sandbox.addr",
-    env: "GRIDGATE_SANDBOX_ADDR",
-    flag: Some("sandbox-addr"),
-    default: Some("127.0.0.1:8081"),
-    kind: Kind::Address,
-    doc: "Where the local sandbox listens: `gridgate sandbox` and `gridgate serve --sandbox`. Its API is at \
-          `/grid/2025-10-13`.",
-};
-
-/// Whether the local sandbox is a regulated platform.
-pub const SANDBOX_REGULATED: Setting = Setting {
-    key: "sandbox.regulated",
-    env: "GRIDGATE_SANDBOX_REGULATED",
-    flag: Some("sandbox-regulated"),
-    default: Some("false"),
-    kind: Kind::Switch,
-    doc: "Makes the local sandbox a regulated financial institution's platform: its customers are created approved.",
+    doc: "Where `/livez`, `/readyz` and `/metrics` are answered, over HTTP/1.1, to whoever can connect; and, to this machine \
+          only, `/log-level` and what `gridgate quarantine` and `gridgate doctor` ask.",
 };
 
 /// Grid's API.
@@ -343,22 +334,52 @@ pub const ALL: &[&Setting] = &[
     &WEBHOOK_TLS_CERTIFICATE,
     &WEBHOOK_TLS_KEY,
     &EVENT_LOG,
+    &EVENT_MAX_AGE,
+    &EVENT_MAX_SIZE,
     &WATCH_MAX_AGE,
     &RECONCILE_INTERVAL,
     &SANDBOX_ADDR,
     &SANDBOX_REGULATED,
+    &SANDBOX_WEBHOOK_ENDPOINT,
+    &SANDBOX_WEBHOOK_DUPLICATES,
+    &SANDBOX_WEBHOOK_REORDER,
+    &SANDBOX_WEBHOOK_DELAY,
+    &SANDBOX_WEBHOOK_DROP_PERCENT,
+    &SANDBOX_ANSWER_DELAY,
+    &SANDBOX_ANSWER_429_PERCENT,
+    &SANDBOX_ANSWER_503_PERCENT,
     &LOG_FORMAT,
     &LOG_LEVEL,
     &OTLP_ENDPOINT,
     &OTLP_PROTOCOL,
     &SHUTDOWN_GRACE_PERIOD,
     &SHUTDOWN_DRAIN_DELAY,
+    &CLIENT_URL,
+    &CLIENT_TOKEN_FILE,
+    &CLIENT_TLS_CA,
+    &CLIENT_TLS_CERTIFICATE,
+    &CLIENT_TLS_KEY,
+    &CLIENT_TLS_SERVER_NAME,
 ];
+
+/// Those in [`ALL`] that only commands read that call: the last ones.
+const CLIENT: usize = 6;
+
+/// What `gridgate serve` reads of them.
+pub const OF_SERVE: &[&Setting] = ALL.split_at(ALL.len() - CLIENT).0;
 
 /// What `gridgate sandbox` reads of them.
 pub const OF_SANDBOX: &[&Setting] = &[
     &SANDBOX_ADDR,
     &SANDBOX_REGULATED,
+    &SANDBOX_WEBHOOK_ENDPOINT,
+    &SANDBOX_WEBHOOK_DUPLICATES,
+    &SANDBOX_WEBHOOK_REORDER,
+    &SANDBOX_WEBHOOK_DELAY,
+    &SANDBOX_WEBHOOK_DROP_PERCENT,
+    &SANDBOX_ANSWER_DELAY,
+    &SANDBOX_ANSWER_429_PERCENT,
+    &SANDBOX_ANSWER_503_PERCENT,
     &GRID_CLIENT_ID,
     &GRID_CLIENT_SECRET,
     &GRID_CLIENT_SECRET_FILE,
@@ -367,7 +388,32 @@ pub const OF_SANDBOX: &[&Setting] = &[
 ];
 
 /// What `gridgate healthcheck` and `gridgate watch` read of them.
-pub const OF_CALLERS: &[&Setting] = &[&GRPC_ADDR];
+pub const OF_CALLERS: &[&Setting] = &[
+    &GRPC_ADDR,
+    &GRPC_TLS_CERTIFICATE,
+    &CLIENT_URL,
+    &CLIENT_TOKEN_FILE,
+    &CLIENT_TLS_CA,
+    &CLIENT_TLS_CERTIFICATE,
+    &CLIENT_TLS_KEY,
+    &CLIENT_TLS_SERVER_NAME,
+];
+
+/// What `gridgate quarantine` reads of them.
+pub const OF_ADMIN_CALLERS: &[&Setting] = &[&ADMIN_ADDR];
+
+/// What `gridgate doctor` has flags for. It reads all that `gridgate serve` reads.
+pub const OF_DOCTOR: &[&Setting] = &[
+    &GRPC_ADDR,
+    &ADMIN_ADDR,
+    &GRID_BASE_URL,
+    &GRID_INSECURE_ALLOW_HTTP,
+    &GRID_CLIENT_ID,
+    &GRID_CLIENT_SECRET_FILE,
+    &GRID_CONNECT_TIMEOUT,
+    &WEBHOOK_ADDR,
+    &WEBHOOK_PATH,
+];
 
 /// The environment variable that names the TOML file, where `--config` does not.
 pub const CONFIG_FILE_ENV: &str = "GRIDGATE_CONFIG";

@@ -1,25 +1,52 @@
-//! The admin port: `/livez` (the process answers), `/readyz` (calls should be sent here), `/metrics`, and `/log-level`.
+//! The admin port: what operators and their machinery ask of the running process.
+//!
+//! Open to whoever can connect are the probes and the metrics. Everything else is for tools on this machine ([`guard`]): commands that
+//! look into the event log or change it work through here, since only this process may write to it.
+
+mod answer;
+mod guard;
+mod probes;
+mod quarantine;
+mod webhooks;
+
+pub(super) use quarantine::Quarantine;
 
 use super::observe::{Observed, log_level_router, metrics_router};
 use super::readiness::Phase;
 use crate::telemetry::LogLevels;
+use crate::webhook::Counters;
+use answer::Refusal;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::middleware::from_fn;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// What the admin port answers.
-pub(super) fn router(phase: watch::Receiver<Phase>, observed: Observed, log_levels: Option<LogLevels>) -> Router {
-    let probes = Router::new().route("/livez", get(async || "alive\n")).route("/readyz", get(readyz)).with_state(phase);
-    probes.merge(metrics_router(Arc::new(observed))).merge(log_level_router(log_levels))
+/// The largest body of a request, in bytes.
+const MAX_BODY: usize = 16 * 1024;
+
+/// What is asked for here, beside the phase.
+pub(super) struct Asked {
+    pub(super) quarantine: Quarantine,
+    pub(super) webhooks: Option<Arc<Counters>>,
+    pub(super) observed: Observed,
+    pub(super) log_levels: Option<LogLevels>,
 }
 
-async fn readyz(State(phase): State<watch::Receiver<Phase>>) -> (StatusCode, &'static str) {
-    match *phase.borrow() {
-        Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
-        Phase::Ready => (StatusCode::OK, "ready\n"),
-        Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
-    }
+/// What the admin port answers. Each subject brings its own routes and what they need.
+pub(super) fn router(phase: watch::Receiver<Phase>, asked: Asked) -> Router {
+    let Asked { quarantine, webhooks, observed, log_levels } = asked;
+    let open = Router::new().merge(probes::router(phase)).merge(metrics_router(Arc::new(observed)));
+    let guarded = Router::new()
+        .merge(quarantine::router(quarantine))
+        .merge(webhooks::router(webhooks))
+        .merge(log_level_router(log_levels))
+        .route_layer(from_fn(guard::tools_on_this_machine));
+    open.merge(guarded)
+        .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "no_such_path", "there is no such path on this port"))
+        .method_not_allowed_fallback(async || {
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "this path does not take that method")
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
 }

@@ -27,7 +27,10 @@ pub(super) struct Stops {
 pub(super) type GrpcService = CallsService<IdentityService<StopService<DeadlineService<LoadService<Routes>>>>>;
 
 /// Every method that is served.
-pub(super) fn methods() -> Result<Methods, DescriptorError> {
+///
+/// # Errors
+/// The descriptors that were compiled in cannot be read.
+pub fn methods() -> Result<Methods, DescriptorError> {
     Methods::from_descriptors(DESCRIPTORS).map_err(|error| DescriptorError(error.into()))
 }
 

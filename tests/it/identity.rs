@@ -1,6 +1,8 @@
 //! Who may call: credentials of every kind, the policy and its reload, limits, audit lines.
 
 mod audit;
+mod commands;
+mod document;
 mod pki;
 mod rate;
 mod reload;

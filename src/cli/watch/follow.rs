@@ -2,6 +2,7 @@
 
 use super::backoff::Backoff;
 use super::words;
+use crate::cli::calling::Target;
 use crate::pb::kyc_event_service_client::KycEventServiceClient;
 use crate::pb::watch_kyc_status_request::Start;
 use crate::pb::watch_kyc_status_response::Event;
@@ -9,7 +10,6 @@ use crate::pb::{GoingAwayReason, WatchKycStatusRequest, WatchKycStatusResponse};
 use std::io;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
-use tonic::transport::Endpoint;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -58,7 +58,7 @@ enum Broken {
 
 /// One stream, however often it is called.
 pub(super) struct Follow {
-    endpoint: Endpoint,
+    target: Target,
     request: WatchKycStatusRequest,
     view: Box<dyn View>,
     /// Tells the person of breaks.
@@ -70,11 +70,11 @@ pub(super) struct Follow {
 }
 
 impl Follow {
-    /// Calls `endpoint` with `request`, and shows `view` what comes.
-    pub(super) fn new(endpoint: Endpoint, request: WatchKycStatusRequest, view: Box<dyn View>, say: fn(&str)) -> Self {
-        let endpoint = endpoint.connect_timeout(CONNECT);
+    /// Calls `target` with `request`, and shows `view` what comes.
+    pub(super) fn new(target: Target, request: WatchKycStatusRequest, view: Box<dyn View>, say: fn(&str)) -> Self {
+        let target = target.connect_timeout(CONNECT);
         let (token, backoff, broken) = (None, Backoff::new(), false);
-        Self { endpoint, request, view, say, silence: SILENCE, token, backoff, broken }
+        Self { target, request, view, say, silence: SILENCE, token, backoff, broken }
     }
 
     /// The token of the last response.
@@ -99,7 +99,7 @@ impl Follow {
 
     /// One call, to its end.
     async fn once(&mut self) -> Result<Result<Said, Broken>, FollowError> {
-        let channel = match self.endpoint.connect().await {
+        let channel = match self.target.connect().await {
             Ok(channel) => channel,
             Err(error) => return Ok(Err(Broken::Lost(words(&error)))),
         };

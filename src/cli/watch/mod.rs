@@ -9,6 +9,7 @@ mod json;
 mod request;
 mod view;
 
+use super::calling::Target;
 use super::output::{Failure, chain, to_stderr};
 use super::signals::Signals;
 use super::{CommonArgs, Environment, OfCallers};
@@ -18,7 +19,6 @@ use follow::{Follow, FollowError, Said, View};
 use json::JsonLines;
 use request::{From, Kind};
 use std::io::{self, IsTerminal as _};
-use tonic::transport::Endpoint;
 use view::{Palette, Terminal};
 
 #[derive(Debug, Args)]
@@ -81,10 +81,9 @@ pub(super) fn run(args: WatchArgs, env: Environment) -> Result<(), Failure> {
     } else {
         Box::new(Terminal::new(stdout, palette))
     };
-    let CallerConfig { addr } = CallerConfig::load(common.sources(env))?;
-    let endpoint = Endpoint::from_shared(format!("http://{addr}"))
+    let target = Target::of(CallerConfig::load(common.sources(env))?)
         .map_err(|error| Failure::Other("cannot connect", error.into()))?;
-    super::block_on(watch(Follow::new(endpoint, request, view, say)))
+    super::block_on(watch(Follow::new(target, request, view, say)))
 }
 
 async fn watch(mut follow: Follow) -> Result<(), Failure> {

@@ -10,8 +10,9 @@ use prost::Message as _;
 use prost_types::FileDescriptorSet;
 use tonic::Code;
 
-use super::pki::{Ca, Pair};
+use super::pki;
 use super::rig::{Rig, bearer, caller, outcome, token};
+use crate::support::certificates::{Authority, Identity};
 use crate::support::raw_grpc::{Answer, RawClient};
 
 /// What a caller hears of a method.
@@ -56,14 +57,14 @@ fn methods() -> Vec<(String, bool)> {
 /// What a caller brings.
 struct Kind<'k> {
     name: &'static str,
-    tls: Option<Option<&'k Pair>>,
+    tls: Option<Option<&'k Identity>>,
     headers: Vec<(&'static str, String)>,
     heard: Heard,
 }
 
 struct Scene {
     rig: Rig,
-    ca: Ca,
+    ca: Authority,
     all: NewToken,
     one: NewToken,
 }
@@ -71,7 +72,7 @@ struct Scene {
 impl Scene {
     /// A server with callers who may call everything, and callers who may call one method only.
     async fn with_tls(tls: bool) -> Scene {
-        let (ca, all, one) = (Ca::new(), token(), token());
+        let (ca, all, one) = (Authority::new("mesh"), token(), token());
         let policy = [
             caller("all", &all, "identities = [\"spiffe://mesh/all\", \"dns:all.mesh\"]\nmethods = [\"*/*\"]"),
             caller(
@@ -83,16 +84,18 @@ impl Scene {
                 .to_owned(),
         ]
         .concat();
-        let rig =
-            Rig::secured(&policy, |directory, sources| if tls { ca.write(directory).set(sources) } else { sources })
-                .await;
+        let rig = Rig::secured(
+            &policy,
+            |directory, sources| if tls { pki::asking(&ca, directory, sources) } else { sources },
+        )
+        .await;
         Scene { rig, ca, all, one }
     }
 
-    async fn connect(&self, addr: SocketAddr, tls: Option<Option<&Pair>>) -> RawClient {
+    async fn connect(&self, addr: SocketAddr, tls: Option<Option<&Identity>>) -> RawClient {
         match tls {
             None => RawClient::connect(addr).await,
-            Some(with) => RawClient::over(self.ca.connect(addr, with).await.unwrap()).await,
+            Some(with) => RawClient::over(pki::connect(addr, &self.ca, with).await.unwrap()).await,
         }
     }
 
@@ -164,11 +167,11 @@ async fn without_tls_only_tokens_say_who_calls() {
 #[tokio::test]
 async fn with_tls_certificates_and_trusted_proxies_say_it_too() {
     let scene = Scene::with_tls(true).await;
-    let issue = |name: &str| scene.ca.issue(&[name]);
+    let issue = |name: &str| scene.ca.client_named(&[name]);
     let (all, one, dns) = (issue("spiffe://mesh/all"), issue("spiffe://mesh/one"), issue("all.mesh"));
     let (stranger, nameless, gateway) =
-        (issue("spiffe://mesh/else"), scene.ca.issue(&[]), issue("spiffe://mesh/gateway"));
-    let two_ids = scene.ca.issue(&["spiffe://mesh/all", "spiffe://mesh/one"]);
+        (issue("spiffe://mesh/else"), scene.ca.client_named(&[]), issue("spiffe://mesh/gateway"));
+    let two_ids = scene.ca.client_named(&["spiffe://mesh/all", "spiffe://mesh/one"]);
     let wildcard = issue("*.mesh");
     let with = |name, pair, heard| Kind { name, tls: Some(Some(pair)), headers: Vec::new(), heard };
     let kinds = [
@@ -216,10 +219,10 @@ async fn with_tls_certificates_and_trusted_proxies_say_it_too() {
 #[tokio::test]
 async fn certificates_that_are_not_good_do_not_get_as_far_as_a_call() {
     let scene = Scene::with_tls(true).await;
-    let foreign = Ca::new().issue(&["spiffe://mesh/all"]);
-    let expired = scene.ca.issue_expired(&["spiffe://mesh/all"]);
+    let foreign = Authority::new("others").client("spiffe://mesh/all");
+    let expired = scene.ca.expired_client("spiffe://mesh/all");
     for (name, pair) in [("foreign", &foreign), ("expired", &expired)] {
-        let refused = match scene.ca.connect(scene.rig.app.addresses.grpc, Some(pair)).await {
+        let refused = match pki::connect(scene.rig.app.addresses.grpc, &scene.ca, Some(pair)).await {
             Err(_) => true,
             Ok(stream) => RawClient::try_call(stream, "/gridgate.v1.PlatformService/GetPlatformConfig").await.is_err(),
         };

@@ -48,6 +48,18 @@ impl Authority {
         self.sign(&client_params(uri))
     }
 
+    /// A certificate for a client, with these names: URIs, or DNS names.
+    pub fn client_named(&self, names: &[&str]) -> Identity {
+        let name = |name: &&str| match name.contains("://") {
+            true => SanType::URI((*name).try_into().unwrap()),
+            false => SanType::DnsName((*name).try_into().unwrap()),
+        };
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = names.iter().map(name).collect();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(&params)
+    }
+
     /// The same, but it has expired.
     pub fn expired_client(&self, uri: &str) -> Identity {
         let mut params = client_params(uri);

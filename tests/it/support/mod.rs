@@ -3,6 +3,7 @@
 pub mod api;
 pub mod app;
 pub mod certificates;
+pub mod control;
 pub mod details;
 pub mod diff;
 pub mod envoy;
