@@ -43,6 +43,11 @@ async fn levels_can_be_changed_and_lines_say_their_trace() {
         let (status, text) = put(&scene, wrong).await;
         assert_eq!(status, 400, "{wrong:.40} {text}");
     }
+    // What may change something is for tools on this machine, as everything else of the kind on the admin port is.
+    for (name, value) in [("origin", "https://evil.example"), ("host", "evil.example")] {
+        let request = reqwest::Client::new().put(scene.admin("/log-level")).header(name, value).body("trace");
+        assert_eq!(soon("an answer", request.send()).await.unwrap().status(), 403, "{name}");
+    }
     assert_eq!(put(&scene, "off").await, (200, "off\n".to_owned()));
     read_a_customer(&scene).await;
     let calls = "gridgate.v1.CustomerService/GetCustomer";
