@@ -1,7 +1,7 @@
 //! A client of the admin port of a running gridgate.
 
 use super::output::chain;
-use reqwest::{Client, RequestBuilder, StatusCode, redirect};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -11,6 +11,9 @@ use std::time::Duration;
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long an answer may take. Where Grid is asked for it, that takes up to ten seconds.
 const ANSWER: Duration = Duration::from_secs(30);
+
+/// The largest answer that is read.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// Why the admin port did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -125,9 +128,22 @@ impl AdminClient {
         };
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
-        let body = response.bytes().await.map_err(unreachable)?.to_vec();
+        let body = read(response).await.map_err(unreachable)?;
         Ok(Answer { status, body })
     }
+}
+
+/// The body of an answer, as far as a command is ready to read it. One that is cut is not what it has to be.
+pub(super) async fn read(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        let room = MOST_BYTES.saturating_sub(body.len());
+        body.extend(chunk.iter().take(room));
+        if chunk.len() > room {
+            break;
+        }
+    }
+    Ok(body)
 }
 
 struct Answer {

@@ -38,16 +38,21 @@ impl CallerConfig {
     /// that became.
     pub fn load(sources: Sources) -> Result<CallerConfig, ConfigError> {
         let mut reader = reader(sources);
-        let url = if reader.is_set(&settings::CLIENT_URL) {
+        let is_elsewhere = reader.is_set(&settings::CLIENT_URL);
+        let url = if is_elsewhere {
             reader.base_url(&settings::CLIENT_URL)
         } else {
-            let scheme = if reader.is_set(&settings::GRPC_TLS_CERTIFICATE) { "https" } else { "http" };
+            let of_tls = [&settings::GRPC_TLS_CERTIFICATE, &settings::CLIENT_TLS_CA];
+            let scheme = if of_tls.into_iter().any(|setting| reader.is_set(setting)) { "https" } else { "http" };
             let addr = address(&mut reader, &settings::GRPC_ADDR);
             addr.and_then(|addr| Url::parse(&format!("{scheme}://{addr}")).ok())
         };
         let has_token = reader.is_set(&settings::CLIENT_TOKEN_FILE);
         let token = has_token.then(|| reader.secret_in_file(&settings::CLIENT_TOKEN_FILE));
-        let tls = tls(&mut reader);
+        let mut tls = tls(&mut reader);
+        if let Some(tls) = tls.as_mut().filter(|_| !is_elsewhere) {
+            tls.server_name.get_or_insert_with(|| "localhost".to_owned());
+        }
         let config = || {
             let token = match token {
                 Some(token) => Some(token?),

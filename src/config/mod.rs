@@ -63,6 +63,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// How shutting down goes.
     pub shutdown: ShutdownConfig,
+    /// Whether Grid has to answer before the process counts as ready.
+    pub ready_needs_grid: bool,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Where spans are sent. `None`: nowhere.
@@ -218,6 +220,7 @@ impl Config {
         let uploads_max_memory = uploads_max_memory(&mut reader);
         let events = events::read(&mut reader, sandbox);
         let shutdown = shutdown(&mut reader);
+        let ready_needs_grid = reader.switch(&settings::READY_NEEDS_GRID);
         let log = log(&mut reader);
         let traces = traces::read(&mut reader);
         let config = || {
@@ -232,6 +235,7 @@ impl Config {
                 uploads_max_memory: uploads_max_memory?,
                 events: events?,
                 shutdown: shutdown?,
+                ready_needs_grid: ready_needs_grid?,
                 log: log?,
                 traces: traces?,
             })

@@ -4,6 +4,7 @@ mod client;
 mod connections;
 mod events;
 mod identity;
+mod ready;
 mod sandbox;
 mod tls;
 mod traces;
@@ -20,6 +21,7 @@ pub use events::{
     WEBHOOK_PUBLIC_KEYS, WEBHOOK_RELAY_URL,
 };
 pub use identity::{IDENTITY_POLICY_FILE, IDENTITY_RELOAD_INTERVAL};
+pub use ready::READY_NEEDS_GRID;
 pub use sandbox::{
     SANDBOX_ADDR, SANDBOX_ANSWER_429_PERCENT, SANDBOX_ANSWER_503_PERCENT, SANDBOX_ANSWER_DELAY, SANDBOX_REGULATED,
     SANDBOX_WEBHOOK_DELAY, SANDBOX_WEBHOOK_DROP_PERCENT, SANDBOX_WEBHOOK_DUPLICATES, SANDBOX_WEBHOOK_ENDPOINT,
@@ -352,6 +354,7 @@ pub const ALL: &[&Setting] = &[
     &LOG_LEVEL,
     &OTLP_ENDPOINT,
     &OTLP_PROTOCOL,
+    &READY_NEEDS_GRID,
     &SHUTDOWN_GRACE_PERIOD,
     &SHUTDOWN_DRAIN_DELAY,
     &CLIENT_URL,

@@ -77,12 +77,12 @@ pub async fn retry(log: &dyn EventLog, source: &dyn CustomerSource, id: &Observa
     let customer = webhook.customer.ok_or(RetryError::NoCustomer)?;
     let entity = EntityKey::customer(customer.clone());
     let recorded = ask(log, source, Asker::Resolver, &entity).await?.ok_or(RetryError::NoStatus)?;
-    log.release(id).await?;
     let outcome = match recorded {
         Recorded::New { position: _, outcome } => outcome,
         Recorded::Redundant | Recorded::Duplicate { position: _ } => Outcome::Confirmation,
     };
     let head = log.head(&entity).await?;
+    log.release(id).await?;
     let status = head.map(|head| KycStatus::from_word(head.subject.status_word()));
     Ok(Retried { customer, status, outcome })
 }

@@ -55,6 +55,8 @@ pub struct App {
     readiness: Readiness,
     /// Cancelled when ready.
     ready: CancellationToken,
+    /// Who has to answer first.
+    needed: Option<grid::Client>,
     grpc: Port,
     service: GrpcService,
     /// None where callers are not checked.
@@ -102,6 +104,7 @@ impl App {
             uploads_max_memory,
             mut events,
             shutdown,
+            ready_needs_grid,
             log: _,
             traces: _,
         } = config;
@@ -185,6 +188,7 @@ impl App {
             },
             shutdown,
             ready: CancellationToken::new(),
+            needed: ready_needs_grid.then_some(client),
             service,
             guard,
             reload,

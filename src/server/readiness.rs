@@ -1,8 +1,28 @@
 //! Whether calls should be sent here: what `grpc.health.v1` and `/readyz` answer.
 
+use crate::grid::{self, Call};
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+
+/// How long Grid may take to answer whether it knows us.
+const GRID_ANSWER: Duration = Duration::from_secs(10);
+
+/// The pause before Grid is asked again.
+const GRID_PAUSE: Duration = Duration::from_secs(1);
+
+/// Asks Grid until it has answered with success: it can be reached, and takes our credentials.
+pub(super) async fn until_grid_answers(grid: &grid::Client) {
+    loop {
+        match grid.get_platform_config(&Call::until(Instant::now() + GRID_ANSWER)).await {
+            Ok(_) => return,
+            Err(error) => tracing::warn!(%error, "not ready: Grid does not answer as it should"),
+        }
+        sleep(GRID_PAUSE).await;
+    }
+}
 
 /// Where the process is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

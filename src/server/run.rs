@@ -7,7 +7,7 @@
 use super::admin::Asked;
 use super::grpc::Stops;
 use super::own_sandbox::OwnSandbox;
-use super::readiness::{Phase, Readiness};
+use super::readiness::{Phase, Readiness, until_grid_answers};
 use super::{App, RunError, admin};
 use crate::config::ShutdownConfig;
 use std::sync::Arc;
@@ -36,6 +36,7 @@ impl App {
             stops,
             readiness,
             ready,
+            needed,
             grpc,
             service,
             guard,
@@ -64,11 +65,18 @@ impl App {
         let current = spawn(certificates.keep_current(closing.clone()));
         let mut sandbox = sandbox.map(|own| spawn(serve_sandbox(own, closing.clone())));
 
-        readiness.enter(Phase::Ready).await;
-        ready.cancel();
-        tracing::info!(grpc = %addresses.grpc, admin = %addresses.admin, "ready");
+        let living = async {
+            if let Some(grid) = needed {
+                until_grid_answers(&grid).await;
+            }
+            readiness.enter(Phase::Ready).await;
+            ready.cancel();
+            tracing::info!(grpc = %addresses.grpc, admin = %addresses.admin, "ready");
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
             () = shutdown => {}
+            () = living => {}
             _ = &mut grpc => return Err(RunError::Ended("the gRPC port")),
             _ = &mut admin => return Err(RunError::Ended("the admin port")),
             () = ended(door.as_mut()), if door.is_some() => return Err(RunError::Ended("the webhook port")),

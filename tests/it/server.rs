@@ -12,9 +12,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tonic::codec::CompressionEncoding;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -264,6 +265,30 @@ async fn calls_are_accepted_during_the_drain_delay() {
     soon("answer", client.get_platform_config(pb::GetPlatformConfigRequest {})).await.unwrap();
     app.stopped().await.unwrap();
     assert!(began.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn where_grid_is_needed_it_is_not_ready_before_grid_answers() {
+    let mut upstream = SilentUpstream::start().await;
+    let account = [("GRID_CLIENT_ID", "id"), ("GRID_CLIENT_SECRET", "secret")];
+    let sources = free_ports()
+        .with_env(account.map(|(name, value)| (name.into(), value.into())))
+        .with(&settings::GRID_BASE_URL, upstream.base_url())
+        .with(&settings::READY_NEEDS_GRID, "true");
+    let app = App::bind(Config::load(sources, false).unwrap()).await.unwrap();
+    let (addresses, ready, stop) = (app.addresses(), app.ready(), CancellationToken::new());
+    let running = tokio::spawn(app.run(stop.clone().cancelled_owned()));
+    upstream.request().await;
+    let channel = Endpoint::from_shared(format!("http://{}", addresses.grpc)).unwrap().connect().await.unwrap();
+    assert_eq!(health(&channel, "").await.unwrap(), ServingStatus::NotServing);
+    let readyz = async || reqwest::get(format!("http://{}/readyz", addresses.admin)).await.unwrap().status().as_u16();
+    assert_eq!(readyz().await, 503);
+    upstream.answer("{}");
+    soon("ready", ready).await;
+    assert_eq!(health(&channel, "").await.unwrap(), ServingStatus::Serving);
+    assert_eq!(readyz().await, 200);
+    stop.cancel();
+    soon("stopped", running).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::support::app::{TestApp, free_ports};
 use crate::support::certificates::{Authority, Files, Identity, client_config};
+use crate::support::program::Program;
 use crate::support::raw_grpc::RawClient;
 use crate::support::silent_upstream::SilentUpstream;
 use crate::support::soon;
@@ -316,4 +317,30 @@ async fn certificates_that_cannot_be_used_are_named_with_their_setting() {
             assert!(text.contains(part), "{part} is not in {text}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_healthcheck_speaks_tls_and_shows_its_certificate() {
+    let clients = Authority::new("clients");
+    let setup = Setup::new().asking(&clients, "required");
+    let app = setup.start().await;
+    let addr = app.addresses.grpc.to_string();
+    let Identity { certificate, key } = clients.client("spiffe://example.org/probe");
+    let files = [
+        setup.files.write("ca.pem", &setup.authority.pem()),
+        setup.files.write("probe.crt", &certificate),
+        setup.files.write("probe.key", &key),
+    ];
+    let env = [
+        ("GRIDGATE_GRPC_ADDR", addr.as_str()),
+        ("GRIDGATE_CLIENT_TLS_CA", files[0].as_str()),
+        ("GRIDGATE_CLIENT_TLS_CERTIFICATE", files[1].as_str()),
+        ("GRIDGATE_CLIENT_TLS_KEY", files[2].as_str()),
+    ];
+    let healthy = Program::start(&["healthcheck"], &env).ended().await;
+    assert_eq!(healthy.status.code(), Some(0), "{}", healthy.stderr);
+    for without in [&env[..1], &env[..2]] {
+        assert_eq!(Program::start(&["healthcheck"], without).ended().await.status.code(), Some(1));
+    }
+    app.stop().await.unwrap();
 }

@@ -4,4 +4,5 @@
 mod age;
 mod hostile;
 mod load;
+mod overload;
 mod stopping;

@@ -1,5 +1,6 @@
 //! What Grid says, with what an answer's head says beside its body.
 
+use crate::cli::admin;
 use crate::cli::output::chain;
 use crate::config::GridAccount;
 use crate::grid::model::{ErrorBody, PlatformConfig, TestWebhookResult};
@@ -104,7 +105,7 @@ impl Grid {
         let response = request.send().await.map_err(no_answer)?;
         let took = began.elapsed();
         let (status, clock) = (response.status(), clock(response.headers(), sent_at, took));
-        let body = response.bytes().await.map_err(no_answer)?;
+        let body = admin::read(response).await.map_err(no_answer)?;
         let outcome = match serde_json::from_slice(&body) {
             Ok(answer) if status.is_success() => Ok(answer),
             _ => {

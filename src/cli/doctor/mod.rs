@@ -13,7 +13,7 @@ mod listener;
 mod running;
 
 use super::admin::AdminClient;
-use super::output::Failure;
+use super::output::{Failure, while_read};
 use super::{CommonArgs, Environment, OfDoctor};
 use crate::config::{Config, GridAccount, Upstream, connectable};
 use clap::Args;
@@ -100,7 +100,7 @@ async fn examine(
     });
 
     let (failed, count) = (report.count(Outcome::Fail), report.len());
-    report.close().map_err(|error| Failure::Other("cannot write to standard output", error.into()))?;
+    while_read(report.close()).map_err(|error| Failure::Other("cannot write to standard output", error.into()))?;
     if failed == 0 { Ok(()) } else { Err(Failure::Other("doctor", Unwell { failed, count }.into())) }
 }
 

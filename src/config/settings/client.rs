@@ -10,7 +10,7 @@ pub const CLIENT_URL: Setting = Setting {
     default: None,
     kind: Kind::Url,
     doc: "The gridgate to call, such as `https://gridgate.internal:50051`. Without it, the one on this machine at \
-          `grpc.addr`: with TLS where `grpc.tls_certificate` is set.",
+          `grpc.addr`: with TLS where `grpc.tls_certificate` or `client.tls_ca` is set.",
 };
 
 /// Who is calling.
@@ -61,5 +61,6 @@ pub const CLIENT_TLS_SERVER_NAME: Setting = Setting {
     flag: Some("client-tls-server-name"),
     default: None,
     kind: Kind::Text,
-    doc: "The name that the other end's certificate has to have, where it is not the host of `client.url`.",
+    doc: "The name that the other end's certificate has to have, where it is not the host of `client.url`; `localhost` for \
+          the one on this machine.",
 };

@@ -17,6 +17,7 @@ pub mod multipart;
 pub mod program;
 pub mod raw_grpc;
 pub mod samples;
+pub mod signer;
 pub mod silent_upstream;
 pub mod stage;
 pub mod upstream;
