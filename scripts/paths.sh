@@ -6,7 +6,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 TOOLS=$ROOT/.tools
 NPM_PACKAGES=$ROOT/scripts/checks
 # The same folders, in the same order, as tests/it/readme/reader.rs looks in.
-PATH=$TOOLS/python/bin:$TOOLS/cargo/bin:$NPM_PACKAGES/node_modules/.bin:$PATH
+PATH=$TOOLS/python/bin:$TOOLS/prometheus/usr/bin:$TOOLS/cargo/bin:$NPM_PACKAGES/node_modules/.bin:$PATH
 export ROOT TOOLS NPM_PACKAGES PATH
 
 # Says what is wrong and ends the script.

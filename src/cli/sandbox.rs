@@ -37,7 +37,7 @@ struct ReadyLine<'a> {
 /// Serves a local Grid until a signal comes.
 pub(super) fn run(args: CommonArgs<OfSandbox>, env: Environment) -> Result<(), Failure> {
     let config = SandboxConfig::load(args.sources(env))?;
-    telemetry::init(&config.log).map_err(|error| Failure::Other("cannot log", error.into()))?;
+    telemetry::init(&config.log, None).map_err(|error| Failure::Other("cannot log", error.into()))?;
     super::block_on(serve(config))
 }
 

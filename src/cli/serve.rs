@@ -6,7 +6,7 @@ use super::{Environment, ServeArgs, hints};
 use crate::config::{Config, LogFormat, Upstream};
 use crate::identity::Gate;
 use crate::server::{App, BindError};
-use crate::telemetry;
+use crate::telemetry::{self, LogLevels, Traces};
 use std::pin::pin;
 use tokio_util::sync::CancellationToken;
 
@@ -14,11 +14,20 @@ use tokio_util::sync::CancellationToken;
 pub(super) fn run(args: ServeArgs, env: Environment) -> Result<(), Failure> {
     let ServeArgs { sandbox, common } = args;
     let config = Config::load(common.sources(env), sandbox)?;
-    telemetry::init(&config.log).map_err(|error| Failure::Other("cannot log", error.into()))?;
-    super::block_on(serve(config))
+    super::block_on(async {
+        let traces = config.traces.as_ref().map(Traces::new).transpose();
+        let traces = traces.map_err(|error| Failure::Other("cannot start", error.into()))?;
+        let levels = telemetry::init(&config.log, traces.as_ref());
+        let levels = levels.map_err(|error| Failure::Other("cannot log", error.into()))?;
+        let served = serve(config, levels).await;
+        if let (Some(traces), false) = (traces, matches!(served, Err(Failure::Interrupted))) {
+            traces.shut_down().await;
+        }
+        served
+    })
 }
 
-async fn serve(config: Config) -> Result<(), Failure> {
+async fn serve(config: Config, levels: LogLevels) -> Result<(), Failure> {
     // Before the ports are taken, so that no signal that comes after the ready line goes unheard.
     let no_signals = |error: std::io::Error| Failure::Other("cannot listen for signals", error.into());
     let mut signals = Signals::new().map_err(no_signals)?;
@@ -34,6 +43,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         BindError::Policy(_) => Failure::Mistaken(error.into()),
         error => Failure::Other("cannot start", error.into()),
     })?;
+    let app = app.with_log_levels(levels);
     tracing::info!(grid, "calls go to Grid");
     say_who_may_call(app.gate().as_deref(), grpc_is_remote, grpc_is_plain);
 

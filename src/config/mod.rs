@@ -18,6 +18,7 @@ pub mod settings;
 mod source;
 mod tls;
 mod toml_file;
+mod traces;
 mod value;
 
 pub use callers::{AdminCallerConfig, CallerConfig, CallerTls, connectable};
@@ -30,6 +31,7 @@ pub use setting::{Kind, Setting};
 pub use source::Sources;
 pub use tls::{ClientTlsConfig, TlsConfig, TlsTimes};
 pub use toml_file::ConfigFile;
+pub use traces::{OtlpProtocol, TracesConfig};
 pub use value::is_loopback;
 
 use read::Reader;
@@ -65,6 +67,8 @@ pub struct Config {
     pub ready_needs_grid: bool,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// Where spans are sent. `None`: nowhere.
+    pub traces: Option<TracesConfig>,
 }
 
 /// The gRPC port.
@@ -218,6 +222,7 @@ impl Config {
         let shutdown = shutdown(&mut reader);
         let ready_needs_grid = reader.switch(&settings::READY_NEEDS_GRID);
         let log = log(&mut reader);
+        let traces = traces::read(&mut reader);
         let config = || {
             Some(Config {
                 grpc: grpc?,
@@ -232,10 +237,19 @@ impl Config {
                 shutdown: shutdown?,
                 ready_needs_grid: ready_needs_grid?,
                 log: log?,
+                traces: traces?,
             })
         };
         reader.finish(config())
     }
+}
+
+/// Which log lines are written, in the notation of the setting `log.level`.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn log_filter(text: &str) -> Result<Targets, String> {
+    value::filter(text)
 }
 
 fn grpc(reader: &mut Reader) -> Option<GrpcConfig> {

@@ -7,6 +7,7 @@ mod identity;
 mod ready;
 mod sandbox;
 mod tls;
+mod traces;
 
 pub use client::{
     CLIENT_TLS_CA, CLIENT_TLS_CERTIFICATE, CLIENT_TLS_KEY, CLIENT_TLS_SERVER_NAME, CLIENT_TOKEN_FILE, CLIENT_URL,
@@ -31,6 +32,8 @@ pub use tls::{
     GRPC_TLS_CLIENT_CA, GRPC_TLS_CLIENT_CERTIFICATES, GRPC_TLS_KEY, TLS_HANDSHAKE_TIMEOUT, TLS_RELOAD_INTERVAL,
     WEBHOOK_TLS_CERTIFICATE, WEBHOOK_TLS_KEY,
 };
+
+pub use traces::{OTLP_ENDPOINT, OTLP_PROTOCOL};
 
 use super::setting::{Kind, Setting};
 
@@ -157,8 +160,8 @@ pub const ADMIN_ADDR: Setting = Setting {
     flag: Some("admin-addr"),
     default: Some("127.0.0.1:9090"),
     kind: Kind::Address,
-    doc: "Where `/livez` and `/readyz` are answered, over HTTP/1.1, to whoever can connect; and, to this machine only, what \
-          `gridgate quarantine` and `gridgate doctor` ask.",
+    doc: "Where `/livez`, `/readyz` and `/metrics` are answered, over HTTP/1.1, to whoever can connect; and, to this machine \
+          only, `/log-level` and what `gridgate quarantine` and `gridgate doctor` ask.",
 };
 
 /// Grid's API.
@@ -349,6 +352,8 @@ pub const ALL: &[&Setting] = &[
     &SANDBOX_ANSWER_503_PERCENT,
     &LOG_FORMAT,
     &LOG_LEVEL,
+    &OTLP_ENDPOINT,
+    &OTLP_PROTOCOL,
     &READY_NEEDS_GRID,
     &SHUTDOWN_GRACE_PERIOD,
     &SHUTDOWN_DRAIN_DELAY,

@@ -23,7 +23,7 @@ use self::breaker::{Breaker, Ticket};
 pub(super) use self::request::{Payload, Request, StreamedFile};
 pub(super) use self::retry::{History, backoff};
 pub(super) use self::transport::Answer;
-use super::{ClientConfig, ClientSetupError, Error, Operation, RetryConfig, config};
+use super::{BreakerState, ClientConfig, ClientSetupError, Error, HeldBack, Observer, Operation, RetryConfig, config};
 
 /// How long the retry budget remembers calls.
 const BUDGET_WINDOW: Duration = Duration::from_secs(10);
@@ -73,7 +73,9 @@ struct Shared {
     breaker: Breaker,
     /// One permit for each request that may be under way.
     places: Semaphore,
+    max_concurrent: usize,
     max_queue_wait: Duration,
+    observer: Arc<dyn Observer>,
 }
 
 impl Client {
@@ -93,6 +95,7 @@ impl Client {
             max_answer_bytes,
             retry,
             breaker,
+            observer,
         } = config;
         let base_url = transport::check_base_url(&base_url)?;
         let authorization = transport::basic_auth(&client_id, &client_secret)?;
@@ -106,9 +109,23 @@ impl Client {
             retry,
             breaker: Breaker::new(breaker),
             places: Semaphore::new(max_concurrent),
+            max_concurrent,
             max_queue_wait,
+            observer,
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// How the circuit breaker stands now.
+    #[must_use]
+    pub fn breaker_state(&self) -> BreakerState {
+        self.shared.breaker.stands_at(Instant::now())
+    }
+
+    /// How many requests are under way.
+    #[must_use]
+    pub fn requests_under_way(&self) -> usize {
+        self.shared.max_concurrent.saturating_sub(self.shared.places.available_permits())
     }
 
     /// How requests are repeated.
@@ -118,8 +135,11 @@ impl Client {
 
     /// Waits for leave to send one request: a free place, and a circuit breaker that lets it through.
     async fn admit(&self, call: &Call, operation: Operation) -> Result<(SemaphorePermit<'_>, Ticket<'_>), Error> {
-        let Shared { places, breaker, max_queue_wait, .. } = &*self.shared;
-        let circuit_open = |retry_after| Error::CircuitOpen { operation, retry_after };
+        let Shared { places, breaker, max_queue_wait, observer, .. } = &*self.shared;
+        let circuit_open = |retry_after| {
+            observer.held_back(operation, HeldBack::CircuitOpen);
+            Error::CircuitOpen { operation, retry_after }
+        };
         if let Some(left) = breaker.held_back(Instant::now()) {
             return Err(circuit_open(left));
         }
@@ -129,6 +149,7 @@ impl Client {
             return Err(if call.remaining().is_zero() {
                 Error::DeadlineExceeded { operation, may_have_acted: false }
             } else {
+                observer.held_back(operation, HeldBack::Saturated);
                 Error::Saturated { operation }
             });
         };

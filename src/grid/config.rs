@@ -1,9 +1,12 @@
 //! What the client has to be told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
+
+use super::{Observer, Unobserved};
 
 const MAX_BUDGET_PER_SECOND: u32 = 1_000_000;
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
@@ -29,6 +32,8 @@ pub struct ClientConfig {
     pub retry: RetryConfig,
     /// When requests are held back.
     pub breaker: BreakerConfig,
+    /// Who is told what happens.
+    pub observer: Arc<dyn Observer>,
 }
 
 impl ClientConfig {
@@ -45,6 +50,7 @@ impl ClientConfig {
             max_answer_bytes: 8 * 1024 * 1024,
             retry: RetryConfig::default(),
             breaker: BreakerConfig::default(),
+            observer: Arc::new(Unobserved),
         }
     }
 }

@@ -8,6 +8,7 @@ mod error;
 mod filter;
 mod id;
 pub mod model;
+mod observer;
 mod operation;
 mod operations;
 
@@ -16,5 +17,6 @@ pub use config::{BreakerConfig, ClientConfig, ClientSetupError, RetryConfig};
 pub use error::{Error, Refusal};
 pub use filter::{CustomerFilter, PageRequest, VerificationFilter};
 pub use id::{InvalidResourceId, ResourceId};
+pub use observer::{BreakerState, Exchanged, HeldBack, Observer, Unobserved};
 pub use operation::{Operation, Repeatable};
 pub use operations::{CreateKey, DocumentFile, SignedRetry, UpdateOutcome};

@@ -15,6 +15,7 @@ mod watchers;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use self::cursor::{Cursor, Step};
@@ -79,6 +80,25 @@ impl Hub {
         self.read_watchers().len()
     }
 
+    /// How far the slowest cursor is behind; none when each has taken, or read, everything that concerns it.
+    #[must_use]
+    pub fn backlog(&self) -> Option<Backlog> {
+        let ring = self.read_ring();
+        let waiting = self.read_watchers().iter().filter_map(|watcher| watcher.pending()).min()?;
+        let end = ring.end().position;
+        if waiting > end {
+            return None;
+        }
+        let events = (end.get() - waiting.get()).saturating_add(1);
+        Some(Backlog { events, oldest: ring.at_or_after(waiting).map(|entry| entry.event().recorded_at) })
+    }
+
+    /// The last event that was published here, if it was since this process began.
+    #[must_use]
+    pub fn newest(&self) -> Option<Arc<Event>> {
+        self.read_ring().newest().map(|entry| Arc::clone(entry.event()))
+    }
+
     /// Starts watching what concerns `scope`, after `after`.
     #[must_use]
     pub fn watch(self: &Arc<Self>, scope: &Scope, after: Mark) -> Cursor {
@@ -133,6 +153,15 @@ impl Hub {
     fn write_watchers(&self) -> RwLockWriteGuard<'_, Watchers> {
         self.watchers.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the slowest cursor has before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many events of the log, whether or not all of them concern it.
+    pub events: u64,
+    /// When the first of them was recorded; of one that has left the ring, when the oldest in the ring was.
+    pub oldest: Option<Timestamp>,
 }
 
 /// Watchers that have something to read.

@@ -17,6 +17,7 @@ use tonic::{Request, Response, Status};
 
 use super::customer::CUSTOMER;
 use super::{Error, Resource, Violations, call};
+use crate::kyc::event::Event;
 use crate::kyc::id::{CustomerId, Epoch};
 use crate::kyc::log::{EventLog, LogError};
 use crate::kyc::lookup::{Found, Lookup, LookupError};
@@ -38,19 +39,32 @@ pub struct WatchConfig {
     pub leaving: CancellationToken,
 }
 
+/// Hears of what streams say, as they say it. It is called in between, so it must be quick.
+pub trait Deliveries: Send + Sync + 'static {
+    /// An event is said on the stream that is the current span; `live`: the stream had caught up before.
+    fn delivered(&self, event: &Event, live: bool);
+}
+
 /// The implementation of `gridgate.v1.KycEventService`.
 #[derive(Clone)]
 pub struct KycEvents {
     log: Arc<dyn EventLog>,
     lookup: Arc<Lookup>,
     watch: WatchConfig,
+    deliveries: Option<Arc<dyn Deliveries>>,
 }
 
 impl KycEvents {
     /// Answers from `log`, and asks Grid through `lookup`.
     #[must_use]
     pub fn new(log: Arc<dyn EventLog>, lookup: Arc<Lookup>, watch: WatchConfig) -> Self {
-        Self { log, lookup, watch }
+        Self { log, lookup, watch, deliveries: None }
+    }
+
+    /// Tells `deliveries` what streams say.
+    #[must_use]
+    pub fn observed_by(self, deliveries: Arc<dyn Deliveries>) -> Self {
+        Self { deliveries: Some(deliveries), ..self }
     }
 }
 
@@ -69,7 +83,8 @@ impl KycEventService for KycEvents {
         if watch.until_decided {
             limits::check_until_decided(limits.as_ref())?;
         }
-        let stream = stream::start(Arc::clone(&self.log), watch, &self.watch, connection).await?;
+        let stream =
+            stream::start(Arc::clone(&self.log), watch, &self.watch, connection, self.deliveries.clone()).await?;
         Ok(Response::new(Box::pin(stream)))
     }
 

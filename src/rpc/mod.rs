@@ -28,7 +28,7 @@ pub use beneficial_owner::BeneficialOwners;
 pub use customer::Customers;
 pub use document::Documents;
 pub use error::{Error, Resource, Violations};
-pub use kyc_event::{KycEvents, WatchConfig};
+pub use kyc_event::{Deliveries, KycEvents, WatchConfig};
 pub use layer::{
     Deadline, DeadlineLayer, DeadlineService, Deadlines, IdentityLayer, IdentityService, LoadLayer, LoadLimits,
     LoadService, MethodKind, Methods, PlacesSnapshot, RequestEndLayer, Shed, StopLayer, StopService,

@@ -1,6 +1,6 @@
 //! The admin port: what operators and their machinery ask of the running process.
 //!
-//! Open to whoever can connect are the probes. Everything else is for tools on this machine ([`guard`]): commands that
+//! Open to whoever can connect are the probes and the metrics. Everything else is for tools on this machine ([`guard`]): commands that
 //! look into the event log or change it work through here, since only this process may write to it.
 
 mod answer;
@@ -11,7 +11,9 @@ mod webhooks;
 
 pub(super) use quarantine::Quarantine;
 
+use super::observe::{Observed, log_level_router, metrics_router};
 use super::readiness::Phase;
+use crate::telemetry::LogLevels;
 use crate::webhook::Counters;
 use answer::Refusal;
 use axum::Router;
@@ -24,12 +26,22 @@ use tokio::sync::watch;
 /// The largest body of a request, in bytes.
 const MAX_BODY: usize = 16 * 1024;
 
+/// What is asked for here, beside the phase.
+pub(super) struct Asked {
+    pub(super) quarantine: Quarantine,
+    pub(super) webhooks: Option<Arc<Counters>>,
+    pub(super) observed: Observed,
+    pub(super) log_levels: Option<LogLevels>,
+}
+
 /// What the admin port answers. Each subject brings its own routes and what they need.
-pub(super) fn router(phase: watch::Receiver<Phase>, quarantine: Quarantine, webhooks: Option<Arc<Counters>>) -> Router {
-    let open = Router::new().merge(probes::router(phase));
+pub(super) fn router(phase: watch::Receiver<Phase>, asked: Asked) -> Router {
+    let Asked { quarantine, webhooks, observed, log_levels } = asked;
+    let open = Router::new().merge(probes::router(phase)).merge(metrics_router(Arc::new(observed)));
     let guarded = Router::new()
         .merge(quarantine::router(quarantine))
         .merge(webhooks::router(webhooks))
+        .merge(log_level_router(log_levels))
         .route_layer(from_fn(guard::tools_on_this_machine));
     open.merge(guarded)
         .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "no_such_path", "there is no such path on this port"))

@@ -3,7 +3,7 @@
 use super::BindError;
 use crate::config::{ClientTlsConfig, GrpcConfig, Setting, TlsConfig, TlsTimes};
 use crate::transport::{
-    ClientCertificates, Counters, Http1, Http2, Limits, Overflow, Port, Protocol, Reloader, Tls, TlsFiles,
+    ClientCertificates, Counters, Http1, Http2, Limits, Overflow, Port, Protocol, ReloadCounts, Reloader, Tls, TlsFiles,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,11 @@ impl Certificates {
         let (tls, reloader) = loaded.map_err(|source| BindError::Tls { setting, source })?;
         self.reloaders.push(reloader);
         Ok(Some(tls))
+    }
+
+    /// How often those of each port were read again.
+    pub(super) fn counts(&self) -> Vec<Arc<ReloadCounts>> {
+        self.reloaders.iter().map(Reloader::counts).collect()
     }
 
     /// Looks for changes, until `stop`.

@@ -1,5 +1,6 @@
 //! Webhooks, the event log and what reads it, put together.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::BindError;
 use super::admin::Quarantine;
 use super::customer_source::GridSource;
+use super::observe::{Asking, Observed, Observing};
 use crate::config::{EventsConfig, RetentionConfig, WebhookConfig};
 use crate::grid;
 use crate::kyc::clock::{Clock, SystemClock};
@@ -32,13 +34,20 @@ pub(super) struct Events {
     lookup: Arc<Lookup>,
     witness: Arc<Witness>,
     reconcile_interval: Option<Duration>,
+    asking: Asking,
+    /// What the log is stored in.
+    files: Vec<PathBuf>,
     /// Keeps the directory of a temporary log, and removes it in the end.
     _directory: Option<TempDir>,
 }
 
 impl Events {
     /// Opens the log.
-    pub(super) async fn open(config: &EventsConfig, grid: &grid::Client) -> Result<Self, BindError> {
+    pub(super) async fn open(
+        config: &EventsConfig,
+        grid: &grid::Client,
+        observing: &Observing,
+    ) -> Result<Self, BindError> {
         let (path, directory) = match config.log.clone() {
             Some(path) => (path, None),
             None => {
@@ -47,6 +56,7 @@ impl Events {
                 (directory.path().join("events.db"), Some(directory))
             }
         };
+        let files = ["", "-wal"].map(|suffix| with_suffix(&path, suffix)).to_vec();
         let RetentionConfig { max_age, max_bytes } = config.retention;
         let options = SqliteOptions { retention: Retention { max_age, max_bytes }, ..SqliteOptions::at(path) };
         let open = move || SqliteLog::open(options, Arc::new(SystemClock));
@@ -54,10 +64,17 @@ impl Events {
             Ok(opened) => Arc::new(opened?),
             Err(_) => return Err(BindError::EventLogPanicked),
         };
+        let log = observing.log(log);
         let source: Arc<dyn CustomerSource> = Arc::new(GridSource(grid.clone()));
         let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::clone(&source)));
         let witness = Arc::new(Witness::new(Arc::clone(&log)));
-        Ok(Self { log, source, lookup, witness, reconcile_interval: config.reconcile_interval, _directory: directory })
+        let (reconcile_interval, asking) = (config.reconcile_interval, Asking::default());
+        Ok(Self { log, source, lookup, witness, reconcile_interval, asking, files, _directory: directory })
+    }
+
+    /// Everything that is told of the log and of those who ask Grid.
+    pub(super) fn observed(&self, observing: Observing) -> Observed {
+        observing.finish(&self.log, self.files.clone(), self.asking.clone())
     }
 
     /// The service that answers from the log. Its streams say goodbye when `leaving` is cancelled.
@@ -94,7 +111,9 @@ impl Events {
     /// Keeps the log true, until `stop`: records what Grid answered to calls, asks it about what is in doubt, and looks for
     /// what no webhook said.
     pub(super) async fn keep_true(&self, stop: CancellationToken) {
-        let (resolver, _) = Resolver::new(Arc::clone(&self.log), Arc::clone(&self.source), ResolverSettings::default());
+        let (log, source) = (Arc::clone(&self.log), Arc::clone(&self.source));
+        let (resolver, state) = Resolver::new(log, source, ResolverSettings::default());
+        let _ = self.asking.resolver.set(state);
         tokio::join!(self.witness.run(stop.clone()), resolver.run(stop.clone()), self.reconcile(stop));
     }
 
@@ -102,7 +121,8 @@ impl Events {
         let Some(recent_every) = self.reconcile_interval else { return };
         let settings = ReconcilerSettings { recent_every, ..ReconcilerSettings::default() };
         let (log, source) = (Arc::clone(&self.log), Arc::clone(&self.source));
-        let (reconciler, _) = Reconciler::new(log, source, Arc::new(SystemClock), settings);
+        let (reconciler, freshness) = Reconciler::new(log, source, Arc::new(SystemClock), settings);
+        let _ = self.asking.reconciler.set(freshness);
         reconciler.run(stop).await;
     }
 
@@ -110,4 +130,11 @@ impl Events {
     pub(super) async fn close(&self) {
         self.log.close().await;
     }
+}
+
+/// A file that SQLite keeps beside another.
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }

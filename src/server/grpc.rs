@@ -1,5 +1,6 @@
 //! The gRPC port: the services behind the layers that every call passes.
 
+use super::observe::Observing;
 use super::services::{DESCRIPTORS, DescriptorError};
 use crate::config::{DeadlineConfig, GrpcConfig, LoadConfig};
 use crate::identity::Gate;
@@ -7,6 +8,7 @@ use crate::rpc::{
     DeadlineLayer, DeadlineService, Deadlines, IdentityLayer, IdentityService, LoadLayer, LoadLimits, LoadService,
     Methods, StopLayer, StopService,
 };
+use crate::telemetry::{CallsLayer, CallsService};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -22,7 +24,7 @@ pub(super) struct Stops {
 }
 
 /// All services with all layers around them; the outermost, that a call passes first, is written first.
-pub(super) type GrpcService = IdentityService<StopService<DeadlineService<LoadService<Routes>>>>;
+pub(super) type GrpcService = CallsService<IdentityService<StopService<DeadlineService<LoadService<Routes>>>>>;
 
 /// Every method that is served.
 ///
@@ -39,11 +41,15 @@ pub(super) fn with_layers(
     gate: Option<Arc<Gate>>,
     methods: Methods,
     stops: &Stops,
+    observing: &mut Observing,
 ) -> GrpcService {
     let DeadlineConfig { default, upload, max } = grpc.deadlines;
     let LoadConfig { max_calls, max_call_wait, max_streams } = grpc.load;
     let load = LoadLayer::new(LoadLimits { max_calls, max_wait: max_call_wait, max_streams }, methods.clone());
+    observing.load(&load);
     let deadline = DeadlineLayer::new(Deadlines { default, upload, max }, methods.clone());
     let stop = StopLayer::for_all_calls(stops.cut.clone());
-    IdentityLayer::new(gate, methods).layer(stop.layer(deadline.layer(load.layer(routes.prepare()))))
+    let calls = CallsLayer::new(observing.calls(), methods.names());
+    let identity = IdentityLayer::new(gate, methods);
+    calls.layer(identity.layer(stop.layer(deadline.layer(load.layer(routes.prepare())))))
 }

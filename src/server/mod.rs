@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod grpc;
 mod identity;
+mod observe;
 mod own_sandbox;
 mod ports;
 mod readiness;
@@ -27,12 +28,14 @@ use crate::config::{Config, ShutdownConfig, Upstream, connectable, settings};
 use crate::grid::{self, ClientConfig};
 use crate::identity::Gate;
 use crate::rpc::UploadMemory;
+use crate::telemetry::LogLevels;
 use crate::transport::Port;
 use crate::webhook::{Limits, WebhookDoor};
 use connections::{Certificates, admin_protocol, grpc_protocol};
 use events::Events;
 use grpc::{GrpcService, Stops};
 use identity::Guard;
+use observe::{Observed, Observing};
 use own_sandbox::OwnSandbox;
 use ports::Ports;
 use readiness::Readiness;
@@ -64,6 +67,9 @@ pub struct App {
     events: Events,
     door: Option<(WebhookDoor, TcpListener)>,
     sandbox: Option<OwnSandbox>,
+    observed: Observed,
+    /// None where several servers share a process.
+    log_levels: Option<LogLevels>,
 }
 
 /// The ports that were bound. Serialized, it is the program's ready line.
@@ -74,7 +80,7 @@ pub struct Addresses {
     /// Grid's webhooks, where they are taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<SocketAddr>,
-    /// `/livez` and `/readyz`.
+    /// `/livez`, `/readyz` and `/metrics`.
     pub admin: SocketAddr,
     /// The local Grid, where one runs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,6 +106,7 @@ impl App {
             shutdown,
             ready_needs_grid,
             log: _,
+            traces: _,
         } = config;
         let mut ports = Ports::default();
         let grpc_port = ports.bind(&settings::GRPC_ADDR, grpc.addr).await;
@@ -130,7 +137,9 @@ impl App {
         else {
             return Err(BindError::Listen(ports.into_failures()));
         };
+        let mut observing = Observing::begin();
         let client = grid::Client::new(ClientConfig {
+            observer: observing.grid(),
             connect_timeout: grid.connect_timeout,
             max_concurrent: usize::try_from(grid.max_concurrent_calls).unwrap_or(usize::MAX),
             ..account
@@ -148,21 +157,29 @@ impl App {
         let methods = grpc::methods()?;
         let guard = Guard::open(identity, &methods, &reload).await?;
         let gate = guard.as_ref().map(|guard| Arc::clone(&guard.gate));
+        observing.gate(gate.as_ref());
         let reporter = HealthReporter::new();
-        let log = Events::open(&events, &client).await?;
+        observing.client(&client);
+        let log = Events::open(&events, &client, &observing).await?;
         let keys = events.webhook.public_keys.clone().or_else(|| sandbox.as_ref().and_then(OwnSandbox::public_key));
         let door = match (keys, webhook_port) {
             (Some(keys), Some((listener, _))) => {
-                let door = log.door(&events, &keys)?;
+                let door = observing.door(log.door(&events, &keys)?);
                 Some((webhook_tls.into_iter().fold(door, WebhookDoor::with_tls), listener))
             }
             (Some(_) | None, _) => None,
         };
-        let watch = log.service(events.watch_max_age, stops.leaving.clone());
+        let watch = log.service(events.watch_max_age, stops.leaving.clone()).observed_by(observing.deliveries());
         let services =
             Services::of_the_api(&grpc, &client, UploadMemory::new(uploads_max_memory), watch, log.witness());
         let readiness = Readiness::starting(reporter.clone(), services.names.clone()).await;
         let routes = services.with_health_and_reflection(&grpc, reporter, &stops)?;
+        let service = grpc::with_layers(routes, &grpc, gate, methods, &stops, &mut observing);
+        let grpc = connections::grpc_port(grpc_listener, &grpc, grpc_speaks, grpc_tls, tls_times);
+        let admin = connections::admin_port(admin_listener, admin_speaks, admin_tls, tls_times);
+        observing.port(grpc.name, Arc::clone(&grpc.counters));
+        observing.port(admin.name, Arc::clone(&admin.counters));
+        observing.certificates(certificates.counts());
         Ok(App {
             addresses: Addresses {
                 grpc: grpc_addr,
@@ -170,21 +187,29 @@ impl App {
                 admin: admin_addr,
                 sandbox: sandbox.as_ref().map(|own| own.addr),
             },
-            events: log,
-            door,
             shutdown,
             ready: CancellationToken::new(),
             needed: ready_needs_grid.then_some(client),
-            service: grpc::with_layers(routes, &grpc, gate, methods, &stops),
+            service,
             guard,
             reload,
-            grpc: connections::grpc_port(grpc_listener, &grpc, grpc_speaks, grpc_tls, tls_times),
-            admin: connections::admin_port(admin_listener, admin_speaks, admin_tls, tls_times),
+            grpc,
+            admin,
             certificates,
+            observed: log.observed(observing),
+            log_levels: None,
+            events: log,
+            door,
             sandbox,
             stops,
             readiness,
         })
+    }
+
+    /// Lets the admin port read and change which log lines this process writes.
+    #[must_use]
+    pub fn with_log_levels(self, levels: LogLevels) -> App {
+        App { log_levels: Some(levels), ..self }
     }
 
     /// The ports that were bound, where the configuration may have said 0.

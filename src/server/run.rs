@@ -4,6 +4,7 @@
 //! that are open finish, until the grace period is over and the rest is cut. The admin port and an own sandbox stay
 //! to the end: probes ask the one, open calls the other.
 
+use super::admin::Asked;
 use super::grpc::Stops;
 use super::own_sandbox::OwnSandbox;
 use super::readiness::{Phase, Readiness, until_grid_answers};
@@ -45,13 +46,15 @@ impl App {
             events,
             door,
             sandbox,
+            observed,
+            log_levels,
         } = self;
         let requests = grpc.requests.clone();
         let closing = CancellationToken::new();
         let mut grpc = spawn(grpc.serve(service, stops.leaving.clone()));
         let webhooks = door.as_ref().map(|(door, _)| door.counters());
-        let asked_of_admin = admin::router(readiness.phase(), events.quarantine(), webhooks);
-        let mut admin = spawn(admin.serve(asked_of_admin, closing.clone()));
+        let asked = Asked { quarantine: events.quarantine(), webhooks, observed, log_levels };
+        let mut admin = spawn(admin.serve(admin::router(readiness.phase(), asked), closing.clone()));
         let mut door = door.map(|(door, listener)| spawn(door.serve(listener, stops.leaving.clone())));
         let events = Arc::new(events);
         let keeper = {

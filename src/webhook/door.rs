@@ -11,6 +11,7 @@ use super::body::BodyMemory;
 use super::connections;
 use super::counters::Counters;
 use super::keys::PublicKeys;
+use super::observer::{Observer, observed};
 use super::receive::{Receiver, router};
 use super::relay::Relay;
 use super::throttle::Throttle;
@@ -104,6 +105,7 @@ impl DoorPath {
 pub struct WebhookDoor {
     path: DoorPath,
     receiver: Arc<Receiver>,
+    observer: Option<Arc<dyn Observer>>,
     tls: Option<Tls>,
 }
 
@@ -114,6 +116,7 @@ impl WebhookDoor {
         let DoorConfig { path, keys, relay, limits } = config;
         tracing::info!(?keys, relay = relay.is_some(), path = path.as_str(), "webhooks are taken");
         let receiver = Receiver {
+            path: path.clone(),
             keys,
             relay,
             limits,
@@ -124,7 +127,13 @@ impl WebhookDoor {
             unsigned: Throttle::default(),
             log_failures: Throttle::default(),
         };
-        Self { path, receiver: Arc::new(receiver), tls: None }
+        Self { path, receiver: Arc::new(receiver), observer: None, tls: None }
+    }
+
+    /// Tells `observer` of every request.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// What it has seen so far.
@@ -135,7 +144,11 @@ impl WebhookDoor {
 
     /// What answers requests, without the limits that only a connection can keep.
     pub fn router(&self) -> Router {
-        router(&self.path, Arc::clone(&self.receiver))
+        let router = router(&self.path, Arc::clone(&self.receiver));
+        match &self.observer {
+            Some(observer) => observed(router, &self.path, Arc::clone(observer)),
+            None => router,
+        }
     }
 
     /// What is spoken with senders, under these limits: what certificates are to be loaded for.

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use tokio::time::timeout;
+use tracing::{Instrument as _, Span};
 
 use super::body::{self, BodyMemory};
 use super::counters::Counters;
@@ -29,6 +30,7 @@ use crate::kyc::log::{EventLog, LogError, Quarantined, Recorded};
 
 /// What requests are answered with.
 pub(super) struct Receiver {
+    pub(super) path: DoorPath,
     pub(super) keys: PublicKeys,
     pub(super) relay: Option<Relay>,
     pub(super) limits: Limits,
@@ -48,6 +50,21 @@ enum Answer {
     Own(Outcome),
     /// The relay's, as it came.
     Relayed(RelayAnswer),
+}
+
+impl Answer {
+    /// Says in the webhook's span what it is answered with.
+    fn tell(&self, span: &Span) {
+        let (status, outcome) = match self {
+            Self::Own(outcome) => (outcome.status(), outcome.word()),
+            Self::Relayed(answer) => (answer.status, "relayed"),
+        };
+        span.record("http.response.status_code", status.as_u16());
+        span.record("gridgate.webhook.outcome", outcome);
+        if status.is_server_error() {
+            span.record("otel.status_code", "ERROR");
+        }
+    }
 }
 
 impl From<Outcome> for Answer {
@@ -111,12 +128,34 @@ impl Receiver {
             Err(invalid) => return self.unsigned(invalid.into()).into(),
         };
         match parse(&webhook) {
-            Ok(delivery) => self.act_on(&webhook, delivery).await,
+            Ok(delivery) => {
+                let span = self.span(&delivery);
+                let answer = self.act_on(&webhook, delivery).instrument(span.clone()).await;
+                answer.tell(&span);
+                answer
+            }
             Err(problem) => {
                 tracing::error!(key = %webhook.key(), %problem, "signed by Grid, and no webhook");
                 Outcome::NotAWebhook.into()
             }
         }
+    }
+
+    /// The span of a webhook, by OpenTelemetry's conventions for HTTP servers. It begins when the webhook is known to be
+    /// Grid's: what anyone may send makes no spans, and its headers say nothing about traces that could be believed.
+    fn span(&self, delivery: &Delivery) -> Span {
+        tracing::info_span!(
+            "webhook",
+            otel.name = format_args!("POST {}", self.path.as_str()),
+            otel.kind = "server",
+            http.request.method = "POST",
+            http.route = self.path.as_str(),
+            http.response.status_code = tracing::field::Empty,
+            otel.status_code = tracing::field::Empty,
+            gridgate.webhook.id = %delivery.id,
+            gridgate.webhook.type = %delivery.webhook_type,
+            gridgate.webhook.outcome = tracing::field::Empty,
+        )
     }
 
     async fn act_on(&self, webhook: &Verified, delivery: Delivery) -> Answer {

@@ -3,6 +3,7 @@
 
 mod debug;
 mod events;
+mod exported;
 mod plant;
 mod program;
 

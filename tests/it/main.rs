@@ -26,6 +26,7 @@ mod retention;
 mod sandbox;
 mod server;
 mod support;
+mod telemetry;
 mod tls;
 mod transport;
 mod validation;

@@ -108,7 +108,7 @@ pub(super) fn run(args: DemoArgs, env: Environment) -> Result<(), Failure> {
         }
     }
     let config = Config::load(sources, sandbox_url.is_none())?;
-    telemetry::init(&config.log).map_err(|error| Failure::Other("cannot log", error.into()))?;
+    telemetry::init(&config.log, None).map_err(|error| Failure::Other("cannot log", error.into()))?;
     let reflection = Reflection::new().map_err(|error| Failure::Other("cannot read the descriptors", error.into()))?;
     let play = Play { reflection, report, valid_only, flows };
     super::block_on(async {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::grid::BreakerConfig;
+use crate::grid::{BreakerConfig, BreakerState};
 
 /// A request that ran into its caller's deadline counts as a failure only if Grid had so long to answer it. Otherwise
 /// callers with very short deadlines could shut Grid off for all others.
@@ -67,6 +67,16 @@ impl Breaker {
         match *self.state() {
             State::Open { until } => until.checked_duration_since(now).filter(|left| !left.is_zero()),
             State::Closed { .. } | State::HalfOpen => None,
+        }
+    }
+
+    /// How it stands, for those who look on.
+    pub(super) fn stands_at(&self, now: Instant) -> BreakerState {
+        match *self.state() {
+            State::Closed { .. } => BreakerState::Closed,
+            State::Open { until } if now < until => BreakerState::Open,
+            // The next request tries.
+            State::Open { .. } | State::HalfOpen => BreakerState::HalfOpen,
         }
     }
 

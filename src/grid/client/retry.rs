@@ -15,13 +15,16 @@ use super::answer::Misread;
 use super::scrub::Scrubber;
 use super::transport::{Answer, Failure};
 use super::{Call, Client, Request};
-use crate::grid::{Error, Operation, Refusal, Repeatable, RetryConfig};
+use crate::grid::model::counting_unknown_words;
+use crate::grid::{Error, Exchanged, HeldBack, Observer, Operation, Refusal, Repeatable, RetryConfig};
 
 /// What one call's tries have come to.
 #[derive(Debug, Default)]
 pub(in crate::grid) struct History {
     /// Why an earlier try's outcome is not known, if one of a mutation's is not: Grid may have acted on it.
     pub(in crate::grid) unknown: Option<String>,
+    /// How many tries there were before this one.
+    pub(in crate::grid) attempt: u32,
     /// When the last try was sent.
     pub(in crate::grid) sent_at: Option<Instant>,
     /// The last answer's `Date`: Grid's clock, to the second.
@@ -55,6 +58,7 @@ impl Client {
         self.shared.budget.deposit();
         let mut attempt = 0;
         loop {
+            history.attempt = attempt;
             let span = request_span(request.operation, attempt);
             let tried = self.attempt(call, &mut request, history, &read).instrument(span).await;
             let Setback { error, repeat } = match tried {
@@ -67,8 +71,13 @@ impl Client {
                 Repeat::After(Some(wait)) => Some(wait.max(backoff(retry, attempt))),
             };
             attempt += 1;
-            let delay = delay.filter(|delay| {
-                attempt < retry.max_attempts && *delay < call.remaining() && self.shared.budget.withdraw()
+            let delay = delay.filter(|delay| attempt < retry.max_attempts && *delay < call.remaining());
+            let delay = delay.filter(|_| {
+                let granted = self.shared.budget.withdraw();
+                if !granted {
+                    self.shared.observer.held_back(error.operation(), HeldBack::BudgetSpent);
+                }
+                granted
             });
             let Some(delay) = delay else { return Err(with_history(error, history)) };
             tokio::time::sleep(delay).await;
@@ -93,35 +102,35 @@ impl Client {
         let (_place, ticket) = self.admit(call, operation).await.map_err(Setback::last)?;
         let started = Instant::now();
         history.sent_at = Some(started);
+        let mut under_way = UnderWay::begin(self.shared.observer.as_ref(), operation, history.attempt);
         let exchanged = timeout_at(call.deadline, self.shared.exchange(request)).await;
-        let waited = started.elapsed();
         let Ok(exchanged) = exchanged else {
             ticket.timed_out(Instant::now());
-            observe(waited, None, "deadline");
+            under_way.ended(Exchanged::DeadlinePassed);
             return Err(Setback::last(deadline_exceeded(!operation.is_read())));
         };
         let answer = match exchanged {
             Ok(answer) => answer,
             Err(Failure::NeverLeft(cause)) => {
                 ticket.failed(Instant::now());
-                observe(waited, None, "unreachable");
+                under_way.ended(Exchanged::Unreachable);
                 let once = request.is_spent();
                 let error = Error::Unreachable { operation, cause };
                 return Err(if once { Setback::last(error) } else { Setback::again(error) });
             }
             Err(Failure::Lost(cause)) => {
                 ticket.failed(Instant::now());
-                observe(waited, None, "lost");
+                under_way.ended(Exchanged::Lost);
                 return Err(lost(operation, cause, None, history));
             }
             Err(Failure::SourceFailed) => {
-                observe(waited, None, "source_failed");
+                under_way.ended(Exchanged::SourceFailed);
                 return Err(Setback::last(Error::UploadBrokenOff { operation }));
             }
         };
         history.grid_time = answer.date();
         let status = answer.status();
-        observe(waited, Some(status), if status.is_success() { "ok" } else { "refused" });
+        under_way.ended(Exchanged::Answered(status.as_u16()));
         if is_gateway_failure(status) {
             ticket.failed(Instant::now());
         } else {
@@ -141,7 +150,9 @@ impl Client {
         let operation = request.operation;
         let status = answer.status();
         if status.is_success() {
-            return read(answer).map_err(|misread| match misread {
+            let observer = &self.shared.observer;
+            let read = counting_unknown_words(|of| observer.unknown_word(of), || read(answer));
+            return read.map_err(|misread| match misread {
                 Misread::Garbled(cause) => lost(operation, cause, None, history),
                 Misread::Unfit(cause) if operation.is_read() => Setback::last(Error::Unreadable { operation, cause }),
                 Misread::Unfit(cause) => Setback::last(Error::OutcomeUnknown { operation, cause }),
@@ -230,20 +241,54 @@ pub(in crate::grid) fn backoff(retry: &RetryConfig, attempt: u32) -> Duration {
 fn request_span(operation: Operation, attempt: u32) -> tracing::Span {
     tracing::info_span!(
         "grid.request",
+        otel.name = format_args!("{} {}", operation.method(), operation.path_template()),
         otel.kind = "client",
         grid.operation = operation.name(),
         http.request.method = %operation.method(),
         url.template = operation.path_template(),
         http.request.resend_count = attempt,
         http.response.status_code = tracing::field::Empty,
+        error.type = tracing::field::Empty,
+        otel.status_code = tracing::field::Empty,
     )
 }
 
-/// Says in the current span, and in one event, what a try came to.
-fn observe(waited: Duration, status: Option<StatusCode>, outcome: &'static str) {
-    let status = status.map(|status| status.as_u16());
-    if let Some(status) = status {
-        tracing::Span::current().record("http.response.status_code", status);
+/// A request that was sent and has no answer yet. Dropped like that, its caller gave up.
+struct UnderWay<'a> {
+    observer: &'a dyn Observer,
+    operation: Operation,
+    attempt: u32,
+    began: Instant,
+    ended: bool,
+}
+
+impl<'a> UnderWay<'a> {
+    fn begin(observer: &'a dyn Observer, operation: Operation, attempt: u32) -> Self {
+        Self { observer, operation, attempt, began: Instant::now(), ended: false }
     }
-    tracing::debug!(status, outcome, duration_ms = waited.as_secs_f64() * 1000.0, "grid request");
+
+    /// Says in the current span, in one log line, and to who observes, what a try came to.
+    fn ended(&mut self, exchanged: Exchanged) {
+        self.ended = true;
+        let took = self.began.elapsed();
+        let (status, outcome) = (exchanged.status(), exchanged.word());
+        let span = tracing::Span::current();
+        if let Some(status) = status {
+            span.record("http.response.status_code", status);
+        }
+        if status.is_none_or(|status| status >= 400) {
+            span.record("otel.status_code", "ERROR");
+            span.record("error.type", status.map_or(outcome.to_owned(), |status| status.to_string()));
+        }
+        tracing::debug!(status, outcome, duration_ms = took.as_secs_f64() * 1000.0, "grid request");
+        self.observer.exchanged(self.operation, self.attempt, exchanged, took);
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.ended(Exchanged::GivenUp);
+        }
+    }
 }

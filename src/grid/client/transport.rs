@@ -133,6 +133,9 @@ impl Shared {
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
+        let mut observed = HeaderMap::new();
+        self.observer.headers(&mut observed);
+        builder = builder.headers(observed);
         builder = match &mut request.payload {
             // RFC 9110, section 8.6; some servers insist on it.
             Payload::Empty if !request.operation.is_read() => builder.header(CONTENT_LENGTH, "0"),

@@ -32,6 +32,7 @@ pub use document::{Document, DocumentFields, DocumentSide};
 pub use error::{ErrorBody, ErrorDetails, FieldConstraint, FieldError};
 pub use import_job::{ImportError, ImportJob, ImportJobAccepted, ImportJobStatus, ImportProgress};
 pub use kyc_link::{KycLink, KycLinkRequest};
+pub(super) use open_enum::counting_unknown_words;
 pub use platform::{CounterpartyField, PlatformConfig, PlatformCurrency};
 pub use verification::{Verification, VerificationError, VerificationRequest, VerificationStatus};
 pub use webhook::{TestWebhookResult, Webhook};

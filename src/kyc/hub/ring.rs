@@ -73,6 +73,16 @@ impl Ring {
         self.end = end;
     }
 
+    /// The first event at `from` or after it that is still here.
+    pub(super) fn at_or_after(&self, from: Position) -> Option<&Arc<RingEntry>> {
+        self.entries.get(self.entries.partition_point(|entry| entry.event.position < from))
+    }
+
+    /// The last event.
+    pub(super) fn newest(&self) -> Option<&Arc<RingEntry>> {
+        self.entries.back()
+    }
+
     /// The events from `from` on (up to the end, which may be before it); none when the ring no longer has all of them.
     pub(super) fn from(&self, from: Position) -> Option<impl Iterator<Item = &Arc<RingEntry>>> {
         let index = self.entries.partition_point(|entry| entry.event.position < from);

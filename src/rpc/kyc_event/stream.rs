@@ -22,7 +22,7 @@ use self::timetable::{Due, Timetable};
 use self::undecided::Undecided;
 use super::filter::Filter;
 use super::request::Watch;
-use super::{WatchConfig, encode, log_error, token};
+use super::{Deliveries, WatchConfig, encode, log_error, token};
 use crate::kyc::event::Event;
 use crate::kyc::hub::{Cursor, Hub, RingEntry, Step};
 use crate::kyc::id::{Epoch, Position};
@@ -44,6 +44,7 @@ pub(super) async fn start(
     watch: Watch,
     config: &WatchConfig,
     connection: Option<ConnectionEnd>,
+    deliveries: Option<Arc<dyn Deliveries>>,
 ) -> Result<impl Stream<Item = Result<Encoded, Status>> + Send + use<>, Error> {
     let Place { after, snapshot } = start::place(log.as_ref(), &watch, config).await?;
     let Watch { scope, filter, start: _, with_snapshot: _, until_decided, heartbeat } = watch;
@@ -67,6 +68,7 @@ pub(super) async fn start(
         timetable: Timetable::new(heartbeat, config),
         leaving: config.leaving.clone(),
         connection,
+        deliveries,
         log,
     };
     Ok(stream::unfold(Box::new(watching), async |mut watching| Some((watching.next().await?, watching))))
@@ -110,6 +112,7 @@ struct Watching {
     leaving: CancellationToken,
     /// Its connection, where there is one.
     connection: Option<ConnectionEnd>,
+    deliveries: Option<Arc<dyn Deliveries>>,
 }
 
 /// What the wait for events ended with.
@@ -312,6 +315,9 @@ impl Watching {
         let contained = self.said_ahead.as_ref().is_some_and(|said| said.contains(event));
         if contained || !self.filter.wants(event) {
             return None;
+        }
+        if let Some(deliveries) = &self.deliveries {
+            deliveries.delivered(event, matches!(self.phase, Phase::Live));
         }
         let response = entry.encoded(|event| encode::response(self.epoch, event));
         Some(Encoded(if self.begins_again { encode::with_token(&response, &self.token()) } else { response }))

@@ -15,7 +15,8 @@ use tokio::time::timeout;
 /// How long a command may take: Python compiles the protos.
 const COMMAND_LIMIT: Duration = Duration::from_secs(120);
 /// Where scripts/tools puts programs (scripts/paths.sh has the same list).
-const TOOLS: [&str; 3] = [".tools/python/bin", ".tools/cargo/bin", "scripts/checks/node_modules/.bin"];
+const TOOLS: [&str; 4] =
+    [".tools/python/bin", ".tools/prometheus/usr/bin", ".tools/cargo/bin", "scripts/checks/node_modules/.bin"];
 
 /// A folder that looks like the repository, and a running `gridgate serve --sandbox`.
 pub struct Reader {

@@ -1,0 +1,26 @@
+//! The settings of traces.
+
+use super::super::setting::{Kind, Setting};
+
+/// Where spans are sent.
+pub const OTLP_ENDPOINT: Setting = Setting {
+    key: "traces.otlp_endpoint",
+    env: "OTEL_EXPORTER_OTLP_ENDPOINT",
+    flag: Some("traces-otlp-endpoint"),
+    default: None,
+    kind: Kind::Url,
+    doc: "The OpenTelemetry collector that traces are sent to, such as `http://localhost:4318`; over HTTP, `/v1/traces` is \
+          added. Without it there are no traces, and `traceparent` is handed on as it comes. OpenTelemetry's other \
+          variables are read as its specification says: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, \
+          `OTEL_TRACES_SAMPLER`, `OTEL_BSP_…`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_EXPORTER_OTLP_TIMEOUT`.",
+};
+
+/// How they are sent.
+pub const OTLP_PROTOCOL: Setting = Setting {
+    key: "traces.otlp_protocol",
+    env: "OTEL_EXPORTER_OTLP_PROTOCOL",
+    flag: Some("traces-otlp-protocol"),
+    default: Some("http/protobuf"),
+    kind: Kind::Word(&["http/protobuf", "grpc"]),
+    doc: "How traces are sent: `http/protobuf`, which collectors take on port 4318, or `grpc`, on 4317.",
+};

@@ -1,0 +1,59 @@
+//! What the ports have seen, in numbers: connections, and certificates that changed.
+
+use super::{Counter, Gauge, count};
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::Labels;
+use crate::transport::{Counters, ReloadCounts, Snapshot};
+use std::sync::Arc;
+
+/// Each port's name and its counters.
+pub(super) type Ports = Vec<(&'static str, Arc<Counters>)>;
+
+/// Adds them.
+pub(super) fn register(metrics: &mut Metrics, ports: Ports, reloads: Vec<Arc<ReloadCounts>>) {
+    let ports = Arc::new(ports);
+    let each = |value: fn(Snapshot) -> u64| {
+        let ports = Arc::clone(&ports);
+        move || ports.iter().map(|(name, counters)| (of(name), count(value(counters.snapshot())))).collect()
+    };
+    metrics.read(Gauge, "gridgate_connections_open", "Connections that are open, by port", each(|seen| seen.open));
+    metrics.read(
+        Counter,
+        "gridgate_connections_accepted",
+        "Connections that were accepted, by port",
+        each(|seen| seen.accepted),
+    );
+    let of_port = Arc::clone(&ports);
+    metrics.read(
+        Counter,
+        "gridgate_connections_refused",
+        "Connections that were turned away or cut, by port and reason",
+        move || of_port.iter().flat_map(|(name, counters)| refused(name, counters.snapshot())).collect(),
+    );
+    metrics.read(
+        Counter,
+        "gridgate_tls_reloads",
+        "Certificates that were read again because their files changed, by what became of it",
+        move || {
+            let sum = |value: fn(&ReloadCounts) -> u64| reloads.iter().map(|counts| count(value(counts))).sum();
+            let outcomes = [("reloaded", sum(ReloadCounts::reloaded)), ("refused", sum(ReloadCounts::refused))];
+            outcomes.into_iter().map(|(outcome, n)| (vec![("outcome", outcome.into())], n)).collect()
+        },
+    );
+}
+
+fn of(name: &'static str) -> Labels {
+    vec![("port", name.into())]
+}
+
+fn refused(name: &'static str, seen: Snapshot) -> [(Labels, f64); 5] {
+    let Snapshot { accepted: _, open: _, turned_away, handshakes_failed, silent, aged, cut } = seen;
+    [
+        ("turned_away", turned_away),
+        ("handshake_failed", handshakes_failed),
+        ("silent", silent),
+        ("aged", aged),
+        ("cut", cut),
+    ]
+    .map(|(reason, n)| (vec![("port", name.into()), ("reason", reason.into())], count(n)))
+}

@@ -1,0 +1,222 @@
+//! What the event log, its watchers and those who ask Grid are at, read when metrics are asked for.
+//!
+//! Reading the log takes time and may fail. It is given a moment; what could not be read has no value then, and
+//! `gridgate_event_log_up` says so.
+
+use super::{Asking, Gauge, count};
+use crate::kyc::head::Head;
+use crate::kyc::id::{EntityKey, ObservationId, Position};
+use crate::kyc::log::{Bookmark, EventLog, LogError, Quarantined, Scope};
+use crate::telemetry::Metrics;
+use crate::telemetry::process::to_f64;
+use jiff::Timestamp;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+
+/// How long reading the log may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long what was read is good enough for whoever asks next.
+const FRESH: Duration = Duration::from_millis(500);
+/// How many rows are counted at most, and how many at a time.
+const MOST: usize = 10_000;
+const PAGE: usize = 500;
+
+/// What was read of the log.
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    read_at: Option<Instant>,
+    oldest: Option<Position>,
+    newest_at: Option<(Position, Timestamp)>,
+    unresolved: Option<usize>,
+    quarantined: Option<usize>,
+    recent_to: Option<Timestamp>,
+    swept_at: Option<Timestamp>,
+    up: bool,
+}
+
+/// The state of the log.
+pub(super) struct States {
+    log: Arc<dyn EventLog>,
+    files: Vec<PathBuf>,
+    /// Guards what was read last; never held across a wait.
+    state: Mutex<State>,
+    /// Held while the log is read, so that it is not read twice at a time.
+    reading: tokio::sync::Mutex<()>,
+}
+
+impl States {
+    pub(super) fn new(log: Arc<dyn EventLog>, files: Vec<PathBuf>) -> Self {
+        Self { log, files, state: Mutex::default(), reading: tokio::sync::Mutex::default() }
+    }
+
+    /// Reads the log, unless that was done a moment ago.
+    pub(super) async fn refresh(&self) {
+        let _reading = self.reading.lock().await;
+        let before = *self.state();
+        if before.read_at.is_some_and(|at| at.elapsed() < FRESH) {
+            return;
+        }
+        let read = timeout(PATIENCE, read(self.log.as_ref(), before)).await;
+        let state = match read {
+            Ok(Ok(state)) => state,
+            Ok(Err(_)) | Err(_) => State { newest_at: before.newest_at, ..State::default() },
+        };
+        *self.state() = State { read_at: Some(Instant::now()), ..state };
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // It is replaced as a whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds the metrics that say it.
+    pub(super) fn register(self: &Arc<Self>, metrics: &mut Metrics, asking: Asking) {
+        let mut state = |name, help, value: fn(State) -> Option<f64>| {
+            let this = Arc::clone(self);
+            metrics.read_one(Gauge, name, help, move || value(*this.state()));
+        };
+        state("gridgate_event_log_up", "Whether the event log could be read just now: 1 or 0", |state| {
+            Some(f64::from(u8::from(state.up)))
+        });
+        state("gridgate_event_oldest_position", "Everything after this position is kept in the event log", |state| {
+            state.oldest.map(|position| count(position.get()))
+        });
+        state("gridgate_event_newest_timestamp_seconds", "When the newest event was recorded, as Unix time", |state| {
+            state.newest_at.map(|(_, at)| unix(at))
+        });
+        state(
+            "gridgate_event_unresolved",
+            "Customers and verifications whose status is in doubt, until Grid is asked; at most 10000 are counted",
+            |state| state.unresolved.map(to_f64),
+        );
+        state(
+            "gridgate_event_quarantined",
+            "Webhooks about KYC that could not be understood; at most 10000 are counted",
+            |state| state.quarantined.map(to_f64),
+        );
+        state(
+            "gridgate_reconcile_seen_to_timestamp_seconds",
+            "Every customer that Grid updated before this was seen, as Unix time",
+            |state| state.recent_to.map(unix),
+        );
+        state(
+            "gridgate_reconcile_swept_timestamp_seconds",
+            "When the last complete comparison with Grid began, as Unix time",
+            |state| state.swept_at.map(unix),
+        );
+        self.register_live(metrics, asking);
+    }
+
+    /// Adds those that are known without reading the log.
+    fn register_live(self: &Arc<Self>, metrics: &mut Metrics, asking: Asking) {
+        let mut live = |name, help, value: fn(&States) -> Option<f64>| {
+            let this = Arc::clone(self);
+            metrics.read_one(Gauge, name, help, move || value(&this));
+        };
+        live("gridgate_event_newest_position", "The position of the newest event", |this| {
+            Some(count(this.log.hub().end().position.get()))
+        });
+        live(
+            "gridgate_event_as_of_timestamp_seconds",
+            "When this process last knew the end of the event log, as Unix time",
+            |this| Some(unix(this.log.as_of())),
+        );
+        live("gridgate_event_log_size_bytes", "What the files of the event log take on the disk", States::size);
+        live("gridgate_watch_streams", "Streams that watch the event log", |this| {
+            Some(to_f64(this.log.hub().watching()))
+        });
+        live(
+            "gridgate_watch_slowest_behind_events",
+            "How many events the slowest stream has before it that it did not take yet",
+            |this| Some(this.log.hub().backlog().map_or(0.0, |backlog| count(backlog.events))),
+        );
+        live("gridgate_watch_slowest_behind_seconds", "How long ago the first of them was recorded", |this| {
+            let oldest = this.log.hub().backlog().and_then(|backlog| backlog.oldest);
+            Some(oldest.map_or(0.0, |at| Timestamp::now().duration_since(at).as_secs_f64().max(0.0)))
+        });
+        let Asking { reconciler, resolver } = asking;
+        metrics.read_one(
+            Gauge,
+            "gridgate_reconcile_failing_since_timestamp_seconds",
+            "Since when comparing with Grid has failed, as Unix time; no value while it works, or another replica does it",
+            move || reconciler.get()?.borrow().failing_since.map(unix),
+        );
+        metrics.read_one(
+            Gauge,
+            "gridgate_resolve_paused",
+            "Whether the resolver leaves Grid alone, because Grid failed or asked for that: 1 or 0",
+            move || resolver.get().map(|state| f64::from(u8::from(state.borrow().paused))),
+        );
+    }
+
+    fn size(&self) -> Option<f64> {
+        let sizes = self.files.iter().filter_map(|path| std::fs::metadata(path).ok());
+        (!self.files.is_empty()).then(|| sizes.map(|file| count(file.len())).sum())
+    }
+}
+
+/// Everything that has to be read.
+async fn read(log: &dyn EventLog, before: State) -> Result<State, LogError> {
+    let end = log.hub().end().position;
+    Ok(State {
+        read_at: None,
+        oldest: Some(log.bounds().await?.oldest.position),
+        newest_at: newest(log, end, before.newest_at).await?,
+        unresolved: Some(unresolved(log).await?),
+        quarantined: Some(quarantined(log).await?),
+        recent_to: log.bookmark(Bookmark::RecentSeenTo).await?,
+        swept_at: log.bookmark(Bookmark::SweptAt).await?,
+        up: true,
+    })
+}
+
+/// The newest event's place, and when it was recorded.
+async fn newest(
+    log: &dyn EventLog,
+    end: Position,
+    before: Option<(Position, Timestamp)>,
+) -> Result<Option<(Position, Timestamp)>, LogError> {
+    if let Some(event) = log.hub().newest() {
+        return Ok(Some((event.position, event.recorded_at)));
+    }
+    let Some(last_before) = end.get().checked_sub(1).map(Position::new) else { return Ok(None) };
+    if before.is_some_and(|(position, _)| position == end) {
+        return Ok(before);
+    }
+    match log.read(last_before, &Scope::ALL, 1).await {
+        Ok(page) => Ok(page.events.first().map(|event| (event.position, event.recorded_at))),
+        // It is the end, and yet no longer kept: retention has taken everything.
+        Err(LogError::Expired { .. }) => Ok(before),
+        Err(error) => Err(error),
+    }
+}
+
+async fn unresolved(log: &dyn EventLog) -> Result<usize, LogError> {
+    let (mut counted, mut after): (usize, Option<EntityKey>) = (0, None);
+    loop {
+        let page = log.unresolved(after.as_ref(), PAGE).await?;
+        counted += page.len();
+        after = page.last().map(|head: &Arc<Head>| head.entity());
+        if page.len() < PAGE || counted >= MOST {
+            return Ok(counted);
+        }
+    }
+}
+
+async fn quarantined(log: &dyn EventLog) -> Result<usize, LogError> {
+    let (mut counted, mut after): (usize, Option<ObservationId>) = (0, None);
+    loop {
+        let page = log.quarantined(after.as_ref(), PAGE).await?;
+        counted += page.len();
+        after = page.last().map(|webhook: &Quarantined| webhook.id.clone());
+        if page.len() < PAGE || counted >= MOST {
+            return Ok(counted);
+        }
+    }
+}
+
+fn unix(at: Timestamp) -> f64 {
+    at.as_duration().as_secs_f64()
+}

@@ -1,0 +1,282 @@
+//! What every gRPC call passes first: it is counted, timed, and made a span of the trace that it came with.
+//!
+//! Names follow OpenTelemetry's conventions for RPC servers: `rpc.server.call.duration`, `rpc.method`,
+//! `rpc.response.status_code`. A method that is not served is `_OTHER`, so that nobody can make labels up. How a call ended
+//! is read where its caller reads it: in the response's head or in its trailers.
+
+use super::context::Incoming;
+use super::metrics::{Durations, Metrics, durations};
+use bytes::Buf;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use opentelemetry::trace::{Status as SpanStatus, TraceContextExt as _};
+use pin_project_lite::pin_project;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+use tonic::Code;
+use tower::{Layer, Service};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+/// What a method is called that is not served.
+const OTHER: &str = "_OTHER";
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    rpc_system_name: &'static str,
+    rpc_method: Arc<str>,
+    rpc_response_status_code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MethodLabels {
+    rpc_method: Arc<str>,
+}
+
+/// The metrics of gRPC calls.
+#[derive(Debug, Clone)]
+pub struct CallMetrics {
+    duration: Durations<CallLabels>,
+    open: Family<MethodLabels, Gauge>,
+}
+
+impl CallMetrics {
+    /// Adds them to a server's metrics.
+    #[must_use]
+    pub fn new(metrics: &mut Metrics) -> Self {
+        let calls = Self { duration: durations(), open: Family::default() };
+        metrics.register(
+            "rpc_server_call_duration_seconds",
+            "How long gRPC calls took, streams included, by method and by the status they ended with",
+            calls.duration.clone(),
+        );
+        metrics.register("gridgate_rpc_open_calls", "gRPC calls that have not ended, by method", calls.open.clone());
+        calls
+    }
+}
+
+/// Counts, times and traces every call of a service.
+#[derive(Debug, Clone)]
+pub struct CallsLayer {
+    metrics: CallMetrics,
+    /// By path: the name of each method that is served.
+    methods: Arc<HashMap<String, Arc<str>>>,
+    other: Arc<str>,
+}
+
+impl CallsLayer {
+    /// For these methods, each written `package.Service/Method`.
+    #[must_use]
+    pub fn new<'a>(metrics: CallMetrics, methods: impl IntoIterator<Item = &'a str>) -> Self {
+        let by_path = |name: &str| (format!("/{name}"), Arc::from(name));
+        CallsLayer { metrics, methods: Arc::new(methods.into_iter().map(by_path).collect()), other: Arc::from(OTHER) }
+    }
+
+    fn method(&self, path: &str) -> Arc<str> {
+        Arc::clone(self.methods.get(path).unwrap_or(&self.other))
+    }
+}
+
+impl<S> Layer<S> for CallsLayer {
+    type Service = CallsService<S>;
+
+    fn layer(&self, inner: S) -> CallsService<S> {
+        CallsService { inner, layer: self.clone() }
+    }
+}
+
+/// What [`CallsLayer`] makes of a service.
+#[derive(Debug, Clone)]
+pub struct CallsService<S> {
+    inner: S,
+    layer: CallsLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for CallsService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Future: Send + 'static,
+    R: 'static,
+    S::Error: 'static,
+{
+    type Response = Response<ObservedBody<R>>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let method = self.layer.method(request.uri().path());
+        let incoming = Incoming::of(request.headers());
+        let span = span(&method, incoming.as_ref());
+        let mut open = OpenCall::begin(self.layer.metrics.clone(), method, span.clone());
+        let answer = span.in_scope(|| self.inner.call(request));
+        let answer = tracing::Instrument::instrument(answer, span);
+        let observed = async move {
+            let response = answer.await?;
+            if let Some(code) = code(response.headers()) {
+                open.code = Some(code);
+            }
+            Ok(response.map(|body| ObservedBody { body, open: Some(open) }))
+        };
+        match incoming {
+            Some(incoming) => Box::pin(incoming.scope(observed)),
+            None => Box::pin(observed),
+        }
+    }
+}
+
+/// The span of one call, by OpenTelemetry's conventions. Health checks and reflection have none: they come all day long,
+/// and are no work.
+fn span(method: &str, incoming: Option<&Incoming>) -> Span {
+    if method.starts_with("grpc.") {
+        return Span::none();
+    }
+    let span = tracing::info_span!("call", rpc.method = method, otel.kind = "server");
+    if let Some(incoming) = incoming {
+        // Refused only where spans are not exported.
+        let _ = span.set_parent(incoming.context());
+    }
+    span.set_attribute("rpc.system.name", "grpc");
+    // By the conventions, a call's span is named after its method; log lines need not say that twice.
+    span.context().span().update_name(method.to_owned());
+    span
+}
+
+/// A call that has not ended. Dropped, it has.
+struct OpenCall {
+    metrics: CallMetrics,
+    method: Arc<str>,
+    span: Span,
+    began: Instant,
+    /// How it ended, as far as that is known.
+    code: Option<Code>,
+}
+
+impl OpenCall {
+    fn begin(metrics: CallMetrics, method: Arc<str>, span: Span) -> Self {
+        metrics.open.get_or_create(&MethodLabels { rpc_method: Arc::clone(&method) }).inc();
+        Self { metrics, method, span, began: Instant::now(), code: None }
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        let Self { metrics, method, span, began, code } = self;
+        // A response without its trailers was not read to its end: the caller went away.
+        let code = code.unwrap_or(Code::Cancelled);
+        let name = name(code);
+        metrics.open.get_or_create(&MethodLabels { rpc_method: Arc::clone(method) }).dec();
+        let labels =
+            CallLabels { rpc_system_name: "grpc", rpc_method: Arc::clone(method), rpc_response_status_code: name };
+        metrics.duration.get_or_create(&labels).observe(began.elapsed().as_secs_f64());
+        span.set_attribute("rpc.response.status_code", name);
+        if is_server_error(code) {
+            span.set_attribute("error.type", name);
+            span.set_status(SpanStatus::error(""));
+        }
+    }
+}
+
+pin_project! {
+    /// The body of a response, which says at its end how the call ended.
+    pub struct ObservedBody<B> {
+        #[pin]
+        body: B,
+        open: Option<OpenCall>,
+    }
+}
+
+impl<B> Body for ObservedBody<B>
+where
+    B: Body,
+    B::Data: Buf,
+{
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.project();
+        let frame = {
+            let _entered = this.open.as_ref().map(|open| open.span.enter());
+            ready!(this.body.poll_frame(cx))
+        };
+        match &frame {
+            Some(Ok(frame)) => {
+                if let (Some(trailers), Some(open)) = (frame.trailers_ref(), this.open.as_mut()) {
+                    open.code = code(trailers).or(open.code);
+                    *this.open = None;
+                }
+            }
+            Some(Err(_)) | None => *this.open = None,
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The status in a response's head or trailers.
+fn code(headers: &HeaderMap) -> Option<Code> {
+    headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
+}
+
+/// A code's name, as gRPC writes it.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+/// Whether a status is the server's failure (semantic conventions for gRPC, "Server span status").
+fn is_server_error(code: Code) -> bool {
+    match code {
+        Code::Unknown
+        | Code::DeadlineExceeded
+        | Code::Unimplemented
+        | Code::Internal
+        | Code::Unavailable
+        | Code::DataLoss => true,
+        Code::Ok
+        | Code::Cancelled
+        | Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unauthenticated => false,
+    }
+}

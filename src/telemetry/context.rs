@@ -1,0 +1,133 @@
+//! The W3C trace context (<https://www.w3.org/TR/trace-context/>): where a call's trace comes from, and what goes with the
+//! requests that are made on its behalf.
+//!
+//! While spans are exported, a request carries the span that it is. While they are not, `traceparent` is handed on as it
+//! came, so that the spans of a mesh around gridgate still belong together. `tracestate` and baggage are for systems of
+//! one's own, and end here.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::propagation::TextMapPropagator as _;
+use opentelemetry::trace::{SpanContext, TraceContextExt as _};
+use opentelemetry::{Context, trace::TraceId};
+use opentelemetry_http::HeaderExtractor;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+/// The header of the trace context.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+tokio::task_local! {
+    /// The trace that the call being handled belongs to.
+    static INCOMING: Incoming;
+}
+
+/// The trace that a request says it belongs to.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    header: HeaderValue,
+    context: Context,
+    trace_id: TraceId,
+}
+
+impl Incoming {
+    /// Reads the trace context of a request; none where there is none, or one that W3C's rules refuse.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let header = headers.get(TRACEPARENT)?.clone();
+        let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &HeaderExtractor(headers));
+        let trace_id = {
+            let span = context.span();
+            let span_context = span.span_context();
+            span_context.is_valid().then(|| span_context.trace_id())?
+        };
+        Some(Self { header, context, trace_id })
+    }
+
+    /// The parent for the span that handles the request.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        self.context.clone()
+    }
+
+    /// Runs a future as part of this trace.
+    pub(super) fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        INCOMING.scope(self, future)
+    }
+}
+
+/// The span that the current code runs in, if it is one that is traced.
+#[must_use]
+pub fn current() -> Option<SpanContext> {
+    let context = tracing::Span::current().context();
+    let span_context = context.span().span_context().clone();
+    span_context.is_valid().then_some(span_context)
+}
+
+/// The id of the trace that the call being handled came with.
+pub(super) fn incoming_trace_id() -> Option<TraceId> {
+    INCOMING.try_with(|incoming| incoming.trace_id).ok()
+}
+
+/// Adds the trace context to a request that is made now: the current span's, or the one that came in.
+pub fn inject(headers: &mut HeaderMap) {
+    let header = match current() {
+        Some(span) => HeaderValue::from_str(&traceparent(&span)).ok(),
+        None => INCOMING.try_with(|incoming| incoming.header.clone()).ok(),
+    };
+    if let Some(header) = header {
+        headers.insert(TRACEPARENT, header);
+    }
+}
+
+/// The header's value (section 3.2: version, trace id, parent id, flags).
+fn traceparent(span: &SpanContext) -> String {
+    format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8() & 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    fn headers(value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(TRACEPARENT, HeaderValue::from_str(value).unwrap())])
+    }
+
+    #[tokio::test]
+    async fn without_spans_the_context_is_handed_on_as_it_came() {
+        let incoming = Incoming::of(&headers(PARENT)).unwrap();
+        let mut out = HeaderMap::new();
+        incoming.scope(async { inject(&mut out) }).await;
+        assert_eq!(out, headers(PARENT));
+        let mut out = HeaderMap::new();
+        inject(&mut out);
+        assert!(out.is_empty(), "outside of a call there is nothing to hand on");
+    }
+
+    #[test]
+    fn what_w3c_refuses_is_no_context() {
+        for wrong in [
+            "",
+            "00",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+        ] {
+            assert!(Incoming::of(&headers(wrong)).is_none(), "{wrong:?}");
+        }
+        assert!(Incoming::of(&HeaderMap::new()).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_read_or_refused(bytes in proptest::collection::vec(32u8..=255, 0..80)) {
+            if let Ok(value) = HeaderValue::from_bytes(&bytes) {
+                let _ = Incoming::of(&HeaderMap::from_iter([(TRACEPARENT, value)]));
+            }
+        }
+    }
+}

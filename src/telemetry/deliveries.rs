@@ -1,0 +1,95 @@
+//! From a webhook to who heard of it: the spans of deliveries, linked to the span in which the event was recorded.
+//!
+//! A delivery is a trace of its own, since the stream it happens on may last for an hour. It is linked to the record of the
+//! event and to the stream. What belongs together is remembered in memory only, for the latest events, and a bounded number
+//! of deliveries of each; a stream that reads an old event has no link to make.
+
+use super::context;
+use hashlink::LruCache;
+use opentelemetry::trace::SpanContext;
+use std::sync::{Mutex, PoisonError};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+/// How many events are remembered.
+const EVENTS: usize = 4096;
+/// How many deliveries of one event have a span.
+const DELIVERIES: u32 = 64;
+
+/// The latest events that were recorded in a traced span, by the id of what was observed.
+pub struct Recordings {
+    /// Guards the map alone; never held across a wait.
+    spans: Mutex<LruCache<String, Recording>>,
+}
+
+struct Recording {
+    span: SpanContext,
+    deliveries_left: u32,
+}
+
+/// What is said of a delivery.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery<'a> {
+    /// The id of what was observed: a webhook's, or one of ours.
+    pub event_id: &'a str,
+    /// Where the log has the event.
+    pub position: u64,
+    /// Seconds between recording and delivery.
+    pub delay: f64,
+}
+
+impl Default for Recordings {
+    fn default() -> Self {
+        Self { spans: Mutex::new(LruCache::new(EVENTS)) }
+    }
+}
+
+impl Recordings {
+    /// Remembers that the current span records this event, if that span is to be exported; false: it is not, or another
+    /// did. To be called before the event is recorded: whoever watches may hear of it before the log has answered.
+    pub fn begin(&self, event_id: &str) -> bool {
+        let Some(span) = context::current().filter(SpanContext::is_sampled) else { return false };
+        let mut spans = self.spans();
+        if spans.contains_key(event_id) {
+            return false;
+        }
+        spans.insert(event_id.to_owned(), Recording { span, deliveries_left: DELIVERIES });
+        true
+    }
+
+    /// Forgets an event that nobody will hear of.
+    pub fn forget(&self, event_id: &str) {
+        self.spans().remove(event_id);
+    }
+
+    /// Makes the span of a delivery that happens now, on the stream that is the current span.
+    pub fn delivered(&self, delivery: Delivery<'_>) {
+        let Some(recorded_in) = self.take(delivery.event_id) else { return };
+        let Delivery { event_id, position, delay } = delivery;
+        let stream = context::current();
+        let span = tracing::info_span!(
+            parent: None,
+            "deliver",
+            otel.kind = "producer",
+            gridgate.event.id = event_id,
+            gridgate.event.position = position,
+            gridgate.delivery.delay = delay,
+        );
+        span.add_link(recorded_in);
+        if let Some(stream) = stream {
+            span.add_link(stream);
+        }
+    }
+
+    /// The span that recorded an event, as often as its deliveries are traced.
+    fn take(&self, event_id: &str) -> Option<SpanContext> {
+        let mut spans = self.spans();
+        let recording = spans.get_mut(event_id)?;
+        recording.deliveries_left = recording.deliveries_left.checked_sub(1)?;
+        Some(recording.span.clone())
+    }
+
+    fn spans(&self) -> std::sync::MutexGuard<'_, LruCache<String, Recording>> {
+        // An entry is put in or taken out as a whole.
+        self.spans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

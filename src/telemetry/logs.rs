@@ -1,0 +1,167 @@
+//! Log lines, on standard error: standard output belongs to what commands answer.
+//!
+//! Each line of a traced call says its `trace_id` and `span_id`. Which lines are written can be changed while the process
+//! runs ([`LogLevels`]).
+
+use super::context;
+use super::traces::{SpanLayer, Traces};
+use crate::config::{LogConfig, LogFormat, log_filter};
+use opentelemetry::trace::TraceContextExt as _;
+use std::fmt;
+use std::io::{self, IsTerminal as _};
+use std::sync::{Arc, OnceLock};
+use tracing::dispatcher::{self, WeakDispatch};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::{Format, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+use tracing_subscriber::{Layer as _, registry, reload};
+
+/// The longest text that [`LogLevels::set`] reads, in bytes.
+const LONGEST: usize = 4096;
+
+/// Sends log lines to standard error, and spans where `traces` says, for the rest of the process's life.
+///
+/// # Errors
+/// They go somewhere already.
+pub fn init(config: &LogConfig, traces: Option<&Traces>) -> Result<LogLevels, TryInitError> {
+    let LogConfig { format, filter } = config;
+    let subscriber: Arc<OnceLock<WeakDispatch>> = Arc::default();
+    let spans: Option<SpanLayer> = traces.map(Traces::layer);
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines = match format {
+        LogFormat::Human => {
+            // https://no-color.org: any value that is not empty.
+            let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            let ansi = io::stderr().is_terminal() && !no_color;
+            let traced =
+                |lines: Format| Traced { lines: lines.with_ansi(ansi), json: false, subscriber: subscriber.clone() };
+            lines.with_ansi(ansi).map_event_format(traced).boxed()
+        }
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true);
+            lines.map_event_format(|lines| Traced { lines, json: true, subscriber: subscriber.clone() }).boxed()
+        }
+    };
+    let (filter, handle) = reload::Layer::new(filter.clone());
+    registry().with(spans).with(lines.with_filter(filter)).try_init()?;
+    let _ = subscriber.set(dispatcher::get_default(tracing::Dispatch::downgrade));
+    log_panics();
+    let read = {
+        let handle = handle.clone();
+        move || handle.with_current(ToString::to_string).unwrap_or_default()
+    };
+    Ok(LogLevels {
+        read: Arc::new(read),
+        replace: Arc::new(move |targets| handle.reload(targets).map_err(|_| InvalidLevels::NotLogging)),
+    })
+}
+
+/// Which log lines are written, to be read and changed while the process runs. Clones change the same.
+#[derive(Clone)]
+pub struct LogLevels {
+    read: Arc<dyn Fn() -> String + Send + Sync>,
+    replace: Arc<dyn Fn(Targets) -> Result<(), InvalidLevels> + Send + Sync>,
+}
+
+/// The levels stay as they are.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLevels {
+    /// The text is none; this is what is wrong.
+    #[error("{0}")]
+    NotLevels(String),
+    /// Nothing writes lines any more.
+    #[error("log lines are not written any more")]
+    NotLogging,
+}
+
+impl LogLevels {
+    /// What is written now, in the notation of the setting `log.level`.
+    #[must_use]
+    pub fn current(&self) -> String {
+        (self.read)()
+    }
+
+    /// Writes from now on what `text` says, in the notation of the setting `log.level`.
+    ///
+    /// # Errors
+    /// The text is not in that notation.
+    pub fn set(&self, text: &str) -> Result<(), InvalidLevels> {
+        let text = text.trim();
+        if text.len() > LONGEST {
+            return Err(InvalidLevels::NotLevels(format!("must be at most {LONGEST} bytes")));
+        }
+        (self.replace)(log_filter(text).map_err(InvalidLevels::NotLevels)?)
+    }
+}
+
+impl fmt::Debug for LogLevels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LogLevels").field(&self.current()).finish()
+    }
+}
+
+/// Lines with the trace that they belong to.
+struct Traced<L> {
+    lines: L,
+    json: bool,
+    /// Where the spans are found. While a line is being written, the current subscriber cannot be asked for.
+    subscriber: Arc<OnceLock<WeakDispatch>>,
+}
+
+impl<L> Traced<L> {
+    /// The trace and the span that an event happened in.
+    fn ids<S, N>(&self, context: &FmtContext<'_, S, N>, event: &Event<'_>) -> Option<(String, Option<String>)>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+        N: for<'a> FormatFields<'a> + 'static,
+    {
+        let traced = || {
+            let span = event.parent().cloned().or_else(|| context.lookup_current().map(|span| span.id()))?;
+            let subscriber = self.subscriber.get()?.upgrade()?;
+            let found = tracing_opentelemetry::get_otel_context(&span, &subscriber)?;
+            let span = found.span();
+            let ids = span.span_context();
+            ids.is_valid().then(|| (ids.trace_id().to_string(), Some(ids.span_id().to_string())))
+        };
+        traced().or_else(|| context::incoming_trace_id().map(|trace_id| (trace_id.to_string(), None)))
+    }
+}
+
+impl<S, N, L> FormatEvent<S, N> for Traced<L>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    L: FormatEvent<S, N>,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let Some((trace_id, span_id)) = self.ids(context, event) else {
+            return self.lines.format_event(context, writer, event);
+        };
+        let mut line = String::new();
+        self.lines.format_event(context, Writer::new(&mut line), event)?;
+        match line.strip_prefix('{') {
+            Some(rest) if self.json => {
+                write!(writer, r#"{{"trace_id":"{trace_id}","#)?;
+                if let Some(span_id) = span_id {
+                    write!(writer, r#""span_id":"{span_id}","#)?;
+                }
+                writer.write_str(rest)
+            }
+            Some(_) | None => writeln!(writer, "{} trace_id={trace_id}", line.trim_end()),
+        }
+    }
+}
+
+/// Logs where a panic happened, and what it said only if that was written in the code: what was put together at run
+/// time may contain personal data.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let location = info.location().map(ToString::to_string).unwrap_or_default();
+        let message = info.payload().downcast_ref::<&'static str>().copied().unwrap_or("(not shown)");
+        tracing::error!(location, message, "panicked");
+    }));
+}

@@ -1,0 +1,24 @@
+//! What an operator sees of a running gridgate: metrics, traces and log lines.
+//!
+//! [`metrics`] is one registry, of one server, and the text that Prometheus reads. [`calls`] is what every gRPC call
+//! passes so that it is counted, timed and traced. [`traces`] sends spans by OTLP, [`context`] takes the W3C trace context
+//! in and hands it on, [`deliveries`] links what was delivered to the webhook it came from, and [`logs`] writes lines.
+//!
+//! The rooms do not know this module: they count into structs of their own or call traits of their own, which the server
+//! wires to it. It knows none of them either, only what is configured. No personal data passes here: labels and attributes
+//! are names from fixed lists, ids, positions, statuses and times.
+
+pub mod calls;
+pub mod context;
+pub mod deliveries;
+mod exposition;
+pub mod logs;
+pub mod metrics;
+mod otlp;
+pub mod process;
+pub mod traces;
+
+pub use calls::{CallMetrics, CallsLayer, CallsService};
+pub use logs::{LogLevels, init};
+pub use metrics::Metrics;
+pub use traces::{TraceSetupError, Traces};

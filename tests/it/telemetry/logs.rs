@@ -1,0 +1,67 @@
+//! Log lines: which are written can be changed while the program runs, and those of a traced call say its trace.
+
+use serde_json::Value;
+
+use gridgate::pb;
+use gridgate::pb::customer_service_client::CustomerServiceClient;
+
+use super::collector::{Collector, hex};
+use super::scene::Scene;
+use crate::support::samples;
+use crate::support::soon;
+use crate::support::upstream::Reply;
+
+async fn put(scene: &Scene, levels: &str) -> (u16, String) {
+    let request = reqwest::Client::new().put(scene.admin("/log-level")).body(levels.to_owned());
+    let answer = soon("an answer", request.send()).await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+async fn read_a_customer(scene: &Scene) {
+    let mut client = CustomerServiceClient::new(scene.channel().await);
+    let get = pb::GetCustomerRequest { customer_id: samples::CUSTOMER.to_owned() };
+    soon("read", client.get_customer(get)).await.unwrap();
+}
+
+#[tokio::test]
+async fn levels_can_be_changed_and_lines_say_their_trace() {
+    let collector = Collector::start().await;
+    let endpoint = format!("http://{}", collector.http);
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_BSP_SCHEDULE_DELAY", "50"),
+        ("GRIDGATE_LOG_FORMAT", "json"),
+    ];
+    let scene = Scene::with(&["--reconcile-interval=0s"], &variables).await;
+    scene.upstream.on("GET", "/customers/*", Reply::json(200, samples::answer_of("GetCustomer").unwrap()));
+    let current = soon("levels", reqwest::get(scene.admin("/log-level"))).await.unwrap().text().await.unwrap();
+    assert_eq!(current, "info\n");
+    read_a_customer(&scene).await;
+    assert_eq!(put(&scene, "info,gridgate::grid=debug\n").await.0, 200);
+    read_a_customer(&scene).await;
+    for wrong in ["", "loud", "info,,", &"a=info,".repeat(2000)] {
+        let (status, text) = put(&scene, wrong).await;
+        assert_eq!(status, 400, "{wrong:.40} {text}");
+    }
+    // What may change something is for tools on this machine, as everything else of the kind on the admin port is.
+    for (name, value) in [("origin", "https://evil.example"), ("host", "evil.example")] {
+        let request = reqwest::Client::new().put(scene.admin("/log-level")).header(name, value).body("trace");
+        assert_eq!(soon("an answer", request.send()).await.unwrap().status(), 403, "{name}");
+    }
+    assert_eq!(put(&scene, "off").await, (200, "off\n".to_owned()));
+    read_a_customer(&scene).await;
+    let calls = "gridgate.v1.CustomerService/GetCustomer";
+    let taken = collector.wait_for("three calls", |taken| taken.named(calls).len() == 3).await;
+    scene.program.signal("TERM").await;
+    let Scene { program, upstream: _upstream, .. } = scene;
+    let ended = program.ended().await;
+    let lines: Vec<Value> = ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let requests: Vec<_> = lines.iter().filter(|line| line["message"] == "grid request").collect();
+    assert_eq!(requests.len(), 1, "only the second call was logged in detail: {requests:#?}");
+    let trace_ids: Vec<_> = taken.named(calls).iter().map(|span| hex(&span.trace_id)).collect();
+    assert!(trace_ids.iter().any(|id| requests[0]["trace_id"] == id.as_str()), "{requests:#?} {trace_ids:?}");
+    assert_eq!(requests[0]["span_id"].as_str().unwrap().len(), 16);
+    let changes = lines.iter().filter(|line| line["message"] == "the log levels were changed").count();
+    assert_eq!(changes, 1, "the second change silenced itself");
+    assert!(!ended.stderr.contains("\"stopped\""), "it was off");
+}

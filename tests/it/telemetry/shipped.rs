@@ -1,0 +1,241 @@
+//! What `deploy/` has: a dashboard and alert rules that ask for metrics which exist, as promtool understands them; a service
+//! config for clients and routes for meshes that repeat what reads, and nothing else; settings that there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use gridgate::config::settings;
+use gridgate::identity::PolicyFile;
+use gridgate::pb;
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use super::documents::described;
+use super::metrics::{Busy, busy};
+use crate::support::soon;
+
+fn shipped(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(path)
+}
+
+fn text(path: &str) -> String {
+    std::fs::read_to_string(shipped(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Runs promtool, with this on its standard input.
+async fn promtool(arguments: &[&str], input: &str) -> (bool, String) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let installed = root.join(".tools/prometheus/usr/bin/promtool");
+    let program = if installed.exists() { installed } else { PathBuf::from("promtool") };
+    let mut running = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is missing: run scripts/tools promtool");
+    running.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
+    let output = soon("promtool", running.wait_with_output()).await.unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// Every name in a query that can be one of a metric.
+fn names(query: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let (mut name, mut quoted) = (String::new(), false);
+    for character in query.chars().chain([' ']) {
+        if character == '"' {
+            quoted = !quoted;
+        }
+        if !quoted && (character.is_ascii_alphanumeric() || "_:".contains(character)) {
+            name.push(character);
+        } else if !name.is_empty() {
+            names.insert(std::mem::take(&mut name));
+        }
+    }
+    let ours = |name: &String| {
+        ["gridgate_", "rpc_server_", "http_client_", "http_server_", "process_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+    };
+    names.into_iter().filter(ours).collect()
+}
+
+/// Queries of the dashboard, by panel, and of the rules, by alert.
+fn queries() -> BTreeMap<String, Vec<String>> {
+    let mut queries: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let dashboard: Value = serde_json::from_str(&text("grafana/gridgate.json")).unwrap();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        let of_panel = panel["targets"].as_array().into_iter().flatten().map(|target| target["expr"].as_str().unwrap());
+        queries.entry(panel["title"].as_str().unwrap().to_owned()).or_default().extend(of_panel.map(str::to_owned));
+    }
+    for variable in dashboard["templating"]["list"].as_array().unwrap() {
+        queries.entry("variables".to_owned()).or_default().extend(variable["definition"].as_str().map(str::to_owned));
+    }
+    let mut alert = String::new();
+    for line in text("prometheus/alerts.yaml").lines() {
+        let line = line.trim();
+        if let Some(name) = line.strip_prefix("- alert: ") {
+            alert = name.to_owned();
+        } else if !line.starts_with('#') && !alert.is_empty() {
+            // Descriptions name no metrics, so every line of a rule may be its query.
+            queries.entry(alert.clone()).or_default().push(line.to_owned());
+        }
+    }
+    queries
+}
+
+#[tokio::test]
+async fn every_query_asks_for_metrics_that_exist() {
+    let Busy { scene, .. } = busy().await;
+    let metrics = scene.metrics().await;
+    let mut known = described(&metrics);
+    let samples =
+        metrics.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(['{', ' ']).next());
+    known.extend(samples.map(str::to_owned));
+    let mut asked = BTreeSet::new();
+    for (place, queries) in queries() {
+        let names: BTreeSet<_> = queries.iter().flat_map(|query| names(query)).collect();
+        assert!(
+            queries.is_empty() || !names.is_empty() || place == "GridgateDown",
+            "{place} asks for nothing: {queries:?}"
+        );
+        assert_eq!(names.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "in {place}");
+        asked.extend(names);
+    }
+    assert!(asked.len() > 25, "{asked:?}");
+}
+
+#[tokio::test]
+async fn promtool_accepts_the_metrics() {
+    let Busy { scene, .. } = busy().await;
+    let (fine, said) = promtool(&["check", "metrics"], &scene.metrics().await).await;
+    assert!(fine && said.trim().is_empty(), "{said}");
+}
+
+#[tokio::test]
+async fn promtool_accepts_the_rules() {
+    let rules = shipped("prometheus/alerts.yaml");
+    let (fine, said) = promtool(&["check", "rules", "--lint=all", "--lint-fatal", rules.to_str().unwrap()], "").await;
+    assert!(fine, "{said}");
+    // The dashboard's queries are no rules; written as some, promtool reads them too.
+    let queries = queries().into_values().flatten().filter(|query| query.contains("[$__rate_interval]"));
+    let mut file = String::from("groups:\n- name: dashboard\n  rules:\n");
+    for (index, query) in queries.enumerate() {
+        let query = query.replace("$__rate_interval", "5m").replace("$instance", ".*");
+        file.push_str(&format!("  - record: query:{index}\n    expr: {}\n", Value::from(query)));
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("dashboard.yaml");
+    std::fs::write(&path, file).unwrap();
+    let (fine, said) = promtool(&["check", "rules", "--lint=none", path.to_str().unwrap()], "").await;
+    assert!(fine, "{said}");
+}
+
+/// Every method of the API (`Service/Method`): those that read, and those that change something.
+fn methods() -> (BTreeSet<String>, BTreeSet<String>) {
+    let set = FileDescriptorSet::decode(pb::FILE_DESCRIPTOR_SET).unwrap();
+    let mut all = Vec::new();
+    for file in set.file.iter().filter(|file| file.package() == "gridgate.v1") {
+        for service in &file.service {
+            all.extend(service.method.iter().map(|method| format!("gridgate.v1.{}/{}", service.name(), method.name())));
+        }
+    }
+    assert!(all.len() > 20);
+    let reads = |method: &String| {
+        let name = method.split('/').nth(1).unwrap();
+        ["Get", "List", "Watch"].iter().any(|verb| name.starts_with(verb))
+    };
+    all.into_iter().partition(reads)
+}
+
+#[test]
+fn clients_repeat_what_reads_and_nothing_else() {
+    let config: Value = serde_json::from_str(&text("grpc/service_config.json")).unwrap();
+    let (mut repeated, mut named) = (BTreeSet::new(), BTreeSet::new());
+    for of_methods in config["methodConfig"].as_array().unwrap() {
+        for name in of_methods["name"].as_array().unwrap() {
+            let Some(method) = name["method"].as_str() else {
+                assert!(of_methods["retryPolicy"].is_null(), "whole services are repeated: {name}");
+                continue;
+            };
+            let method = format!("{}/{method}", name["service"].as_str().unwrap());
+            assert!(named.insert(method.clone()), "{method} is named twice");
+            if let Some(policy) = of_methods["retryPolicy"].as_object() {
+                assert_eq!(policy["retryableStatusCodes"], serde_json::json!(["UNAVAILABLE"]));
+                assert!(policy["maxAttempts"].as_u64().unwrap() > 1);
+                repeated.insert(method);
+            }
+        }
+    }
+    let (reads, mutations) = methods();
+    assert_eq!(repeated, reads);
+    let known: BTreeSet<_> = reads.union(&mutations).cloned().collect();
+    assert!(named.is_subset(&known), "{named:?}");
+    assert_eq!(config["healthCheckConfig"]["serviceName"], "");
+}
+
+/// The methods named in a part of a file.
+fn methods_in(part: &str) -> BTreeSet<String> {
+    let (reads, mutations) = methods();
+    let written = |method: &&String| {
+        let (service, name) = method.split_once('/').unwrap();
+        part.contains(&format!("exact: /{method} ")) || part.contains(&format!("service: {service}, method: {name} "))
+    };
+    reads.union(&mutations).filter(written).cloned().collect()
+}
+
+#[test]
+fn meshes_repeat_what_reads_and_nothing_else() {
+    let (mut reads, _) = methods();
+    reads.remove("gridgate.v1.KycEventService/WatchKycStatus");
+    let istio = text("kubernetes/overlays/istio/virtual-service.yaml");
+    let routes: Vec<_> = istio.split("    - name: ").skip(1).collect();
+    assert_eq!(routes.len(), 3);
+    for route in routes {
+        // Istio repeats what nothing is said about.
+        let repeats = !route.contains("retries:\n        attempts: 0\n");
+        let named = methods_in(route);
+        assert_eq!(repeats, named == reads, "{route}");
+        assert!(route.contains("      retries:\n"), "{route}");
+    }
+    let linkerd = text("kubernetes/overlays/linkerd/routes.yaml");
+    for route in linkerd.split("---\n") {
+        let expected = if route.contains("retry.linkerd.io") { reads.clone() } else { BTreeSet::new() };
+        assert_eq!(methods_in(route), expected, "{route}");
+    }
+}
+
+#[test]
+fn what_kubernetes_sets_are_settings() {
+    let known: BTreeSet<_> = settings::ALL.iter().map(|setting| setting.env).collect();
+    let mut set = BTreeSet::new();
+    let base = text("kubernetes/base/settings.env");
+    set.extend(base.lines().filter_map(|line| Some(line.split_once('=')?.0.to_owned())));
+    let more =
+        [text("kubernetes/base/deployment.yaml"), text("kubernetes/overlays/jetstream/kustomization.yaml")].join("\n");
+    for line in more.lines().map(|line| line.trim_start_matches([' ', '-'])) {
+        let named = line.strip_prefix("name: ").unwrap_or(line);
+        if named.starts_with("GRID") {
+            set.insert(named.split('=').next().unwrap().to_owned());
+        }
+    }
+    assert!(set.len() > 8, "{set:?}");
+    let unknown: Vec<_> = set.iter().filter(|name| !known.contains(name.as_str())).collect();
+    assert_eq!(unknown, Vec::<&String>::new());
+}
+
+#[tokio::test]
+async fn policies_are_without_mistakes() {
+    let (reads, mutations) = methods();
+    for policy in ["base", "overlays/istio", "overlays/linkerd"] {
+        let path = shipped(&format!("kubernetes/{policy}/policy.toml"));
+        let read = PolicyFile::new(path, reads.union(&mutations).cloned()).load().await;
+        assert!(read.is_ok(), "{}", read.err().unwrap());
+    }
+}
