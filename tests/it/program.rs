@@ -183,7 +183,7 @@ async fn version_and_help() {
     assert_eq!(version.status.code(), Some(0));
     let help = run(&["serve", "--help"], &[]).await;
     assert_eq!(help.status.code(), Some(0));
-    for setting in gridgate::config::settings::ALL {
+    for setting in gridgate::config::settings::OF_SERVE {
         if let Some(flag) = setting.flag {
             assert!(help.stdout.contains(&format!("--{flag}")), "{flag}");
             assert!(help.stdout.contains(setting.env), "{}", setting.env);
