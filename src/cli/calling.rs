@@ -1,9 +1,7 @@
 //! How commands call a running gridgate: where, with which TLS, and as whom.
 
 use crate::config::{CallerConfig, CallerTls};
-use http::Uri;
 use secrecy::{ExposeSecret as _, SecretString};
-use std::net::SocketAddr;
 use std::time::Duration;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -44,14 +42,6 @@ impl Target {
             endpoint = endpoint.tls_config(client_tls(tls)).map_err(unusable)?;
         }
         Ok(Target { endpoint, bearer: Bearer::of(token)?, name })
-    }
-
-    /// The gridgate on this machine, without TLS, called as nobody.
-    pub(super) fn local(addr: SocketAddr) -> Target {
-        let uri = Uri::builder().scheme("http").authority(addr.to_string()).path_and_query("/").build();
-        // An address with a port is an authority in any case.
-        let endpoint = Endpoint::from(uri.unwrap_or_default());
-        Target { name: addr.to_string(), endpoint, bearer: Bearer(None) }
     }
 
     /// Gives up connecting after this long.

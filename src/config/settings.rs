@@ -408,6 +408,11 @@ pub const OF_ADMIN_CALLERS: &[&Setting] = &[&ADMIN_ADDR];
 /// What `gridgate doctor` has flags for. It reads all that `gridgate serve` reads.
 pub const OF_DOCTOR: &[&Setting] = &[
     &GRPC_ADDR,
+    &CLIENT_URL,
+    &CLIENT_TLS_CA,
+    &CLIENT_TLS_CERTIFICATE,
+    &CLIENT_TLS_KEY,
+    &CLIENT_TLS_SERVER_NAME,
     &ADMIN_ADDR,
     &GRID_BASE_URL,
     &GRID_INSECURE_ALLOW_HTTP,

@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::Path;
 
 /// Everything that can set something. Later ones win: the file, then the environment, then flags.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The TOML file, where there is one.
     pub file: Option<ConfigFile>,

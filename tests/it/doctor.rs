@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::support::app::{TestApp, free_ports};
+use crate::support::certificates::{Authority, Files, Identity};
 use crate::support::control::Control;
 use crate::support::program::{Ended, Program};
 use crate::support::soon;
@@ -285,6 +286,40 @@ async fn half_a_gridgate_is_told_from_none() {
     patient.grpc = nobody().await;
     let found = patient.examine_with(&["--no-test-webhook"], &[]).await;
     found.failed("gRPC port", "cannot be reached", "GRIDGATE_GRPC_ADDR");
+}
+
+#[tokio::test]
+async fn a_gridgate_that_speaks_tls_is_spoken_to_in_tls() {
+    let mut patient = Patient::without_gridgate().await;
+    let (files, authority) = (Files::new(), Authority::new("servers"));
+    let Identity { certificate, key, .. } = authority.server("localhost");
+    let certificate = files.write("server.pem", &certificate);
+    let (key, ca) = (files.write("server.key", &key), files.write("ca.pem", &authority.pem()));
+    let sources = free_ports()
+        .with(&settings::GRPC_TLS_CERTIFICATE, &certificate)
+        .with(&settings::GRPC_TLS_KEY, &key)
+        .with(&settings::WEBHOOK_PUBLIC_KEYS, &patient.key);
+    let app = TestApp::in_front_of(&patient.base_url, sources).await;
+    (patient.grpc, patient.admin) = (app.addresses.grpc, app.addresses.admin);
+    let env = [("GRIDGATE_GRPC_TLS_CERTIFICATE", certificate.as_str()), ("GRIDGATE_GRPC_TLS_KEY", &key)];
+    let trusting = [&env[..], &[("GRIDGATE_CLIENT_TLS_CA", ca.as_str())]].concat();
+    let found = patient.examine_with(&["--no-test-webhook"], &trusting).await;
+    assert_eq!(found.one("gRPC port")["outcome"], "ok", "{}", found.one("gRPC port"));
+    let found = patient.examine_with(&["--no-test-webhook"], &env).await;
+    found.failed("gRPC port", "cannot be reached", "GRIDGATE_CLIENT_TLS_CA");
+}
+
+#[tokio::test]
+async fn in_place_of_a_gridgate_that_takes_webhooks_by_tls_it_takes_none() {
+    let patient = Patient::without_gridgate().await;
+    patient.register(&format!("http://{}/webhooks/grid", patient.webhook)).await;
+    let (files, authority) = (Files::new(), Authority::new("servers"));
+    let Identity { certificate, key, .. } = authority.server("localhost");
+    let (certificate, key) = (files.write("server.pem", &certificate), files.write("server.key", &key));
+    let env = [("GRIDGATE_WEBHOOK_TLS_CERTIFICATE", certificate.as_str()), ("GRIDGATE_WEBHOOK_TLS_KEY", key.as_str())];
+    let found = patient.examine_with(&[], &env).await;
+    assert_eq!(found.one("test webhook")["outcome"], "skipped");
+    assert!(found.one("test webhook")["message"].as_str().unwrap().contains("TLS"), "{}", found.one("test webhook"));
 }
 
 #[tokio::test]

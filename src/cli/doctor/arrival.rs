@@ -72,7 +72,11 @@ async fn open<'a>(
     let Some(keys) = keys else {
         return Err(Finding::skipped(CHECK, "without a key nothing that arrives could be believed"));
     };
-    let WebhookConfig { addr, path, public_keys: _, relay_url: _, tls: _ } = webhook;
+    let WebhookConfig { addr, path, public_keys: _, relay_url: _, tls } = webhook;
+    if tls.is_some() {
+        let why = "no gridgate runs here, and in its place the doctor cannot speak TLS: start gridgate, and look again";
+        return Err(Finding::skipped(CHECK, why));
+    }
     match Listener::open(*addr, path, keys).await {
         Ok(listener) => Ok(Eyes::Own(listener)),
         Err(error) => {

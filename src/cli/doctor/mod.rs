@@ -13,9 +13,10 @@ mod listener;
 mod running;
 
 use super::admin::AdminClient;
+use super::calling::Target;
 use super::output::{Failure, while_read};
 use super::{CommonArgs, Environment, OfDoctor};
-use crate::config::{Config, GridAccount, Upstream, connectable};
+use crate::config::{CallerConfig, Config, GridAccount, Upstream, connectable};
 use clap::Args;
 use finding::{Finding, Outcome, Report};
 use grid::{Answered, Grid};
@@ -57,12 +58,16 @@ struct Unwell {
 pub(super) fn run(args: DoctorArgs, env: Environment) -> Result<(), Failure> {
     let DoctorArgs { webhook_url, no_test_webhook, json, common } = args;
     let report = Report::to_stdout(json, &env);
-    let config = Config::load(common.sources(env), false)?;
-    super::block_on(examine(config, webhook_url, no_test_webhook, report))
+    let sources = common.sources(env);
+    let config = Config::load(sources.clone(), false)?;
+    let gridgate =
+        Target::of(CallerConfig::load(sources)?).map_err(|error| Failure::Other("cannot look", error.into()))?;
+    super::block_on(examine(config, gridgate, webhook_url, no_test_webhook, report))
 }
 
 async fn examine(
     config: Config,
+    gridgate: Target,
     webhook_url: Option<Url>,
     no_test_webhook: bool,
     mut report: Report,
@@ -88,7 +93,7 @@ async fn examine(
     });
 
     let admin = AdminClient::new(connectable(config.admin_addr)).map_err(|error| cannot(error.into()))?;
-    let running = Running::look(config.grpc.addr, admin).await;
+    let running = Running::look(gridgate, admin).await;
     for finding in running.judge() {
         report.add(finding);
     }

@@ -4,18 +4,16 @@ use super::finding::Finding;
 use crate::cli::admin::{AdminClient, AdminError};
 use crate::cli::calling::Target;
 use crate::cli::healthcheck::{self, Unhealthy};
-use crate::config::connectable;
 use reqwest::StatusCode;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 const GRPC: &str = "gRPC port";
 const ADMIN: &str = "admin port";
 
 /// What its ports said.
 pub(super) struct Running {
-    grpc_addr: SocketAddr,
+    gridgate: Target,
     grpc: Result<(), Unhealthy>,
     pub(super) admin: AdminClient,
     ready: Result<(StatusCode, String), AdminError>,
@@ -35,11 +33,9 @@ impl Webhooks {
 
 impl Running {
     /// Looks at both ports.
-    pub(super) async fn look(grpc: SocketAddr, admin: AdminClient) -> Self {
-        let grpc_addr = connectable(grpc);
-        let target = Target::local(grpc_addr);
-        let (grpc, ready) = tokio::join!(healthcheck::check(&target, String::new()), admin.probe("/readyz"));
-        Self { grpc_addr, grpc, admin, ready }
+    pub(super) async fn look(gridgate: Target, admin: AdminClient) -> Self {
+        let (grpc, ready) = tokio::join!(healthcheck::check(&gridgate, String::new()), admin.probe("/readyz"));
+        Self { gridgate, grpc, admin, ready }
     }
 
     /// Whether there is one.
@@ -58,7 +54,7 @@ impl Running {
 
     /// Judges both ports.
     pub(super) fn judge(&self) -> [Finding; 2] {
-        let grpc = &self.grpc_addr;
+        let grpc = &self.gridgate.name;
         if let (Err(Unhealthy::Unreachable(..)), Err(AdminError::Unreachable { addr, .. })) = (&self.grpc, &self.ready)
         {
             return [
@@ -69,7 +65,8 @@ impl Running {
         let of_grpc = match &self.grpc {
             Ok(()) => Finding::ok(GRPC, format!("{grpc} is serving")),
             Err(error) => {
-                let hint = "check that GRIDGATE_GRPC_ADDR is that of the running gridgate, and what its log says";
+                let hint = "check that GRIDGATE_GRPC_ADDR is that of the running gridgate, GRIDGATE_CLIENT_TLS_CA where it speaks TLS, \
+                            and what its log says";
                 Finding::fail(GRPC, super::super::output::chain(error), hint)
             }
         };
