@@ -15,6 +15,7 @@ mod retention;
 mod row;
 mod schema;
 mod store;
+pub(super) mod view;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ use self::checkpoint::Checkpointer;
 use self::heads::Heads;
 use self::lock::LockFile;
 use self::readers::Readers;
+pub(super) use self::queries::Which;
 pub use self::retention::{IDS_KEPT, Retention};
 use self::schema::{Role, connect};
 use self::writer::{Command, Writer};

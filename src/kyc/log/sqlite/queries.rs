@@ -115,6 +115,11 @@ pub(super) fn page(connection: &Connection, after: Position, scope: &Scope, limi
     }
 }
 
+/// The first events after `after`, in the order of the log.
+pub(super) fn page_of_all(connection: &Connection, after: Position, limit: usize) -> Result<Vec<Arc<Event>>> {
+    Ok(read_through(connection, after, &Scope::ALL, limit, limit, Mark::START)?.events)
+}
+
 /// Reads at most `scan` events, and gives at most `limit` of those in `scope`.
 fn read_through(
     connection: &Connection,
@@ -218,7 +223,7 @@ pub(super) fn head(connection: &Connection, entity: &EntityKey) -> Result<Option
 
 /// Which heads to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Which {
+pub(in crate::kyc::log) enum Which {
     All,
     InDoubt,
     Unsettled,
