@@ -22,7 +22,7 @@ mod turns;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::Client;
@@ -168,8 +168,10 @@ struct Shared {
     hub: Arc<Hub>,
     view: Arc<View>,
     turns: Turns,
-    /// Tells this process's messages from others'.
+    /// Tells this process from others.
     writer: String,
+    /// How many observations were handed in.
+    records: AtomicU64,
     /// The sequence of the last message that was taken from the stream.
     applied: watch::Sender<u64>,
     /// The latest time of recording, in microseconds.

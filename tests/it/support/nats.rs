@@ -245,7 +245,7 @@ impl Node {
         let store = stores.join(format!("n{at}"));
         let mut text = format!(
             "server_name: n{at}\nlisten: \"127.0.0.1:{port}\"\n\
-             jetstream {{ store_dir: {store:?}, sync_interval: {sync_interval}, max_memory_store: 64MB, max_file_store: 4GB }}\n"
+             jetstream {{ store_dir: {store:?}, sync_interval: {sync_interval}, max_memory_store: 64MB, max_file_store: 1TB }}\n"
         );
         if let Some((own, all)) = routes {
             let all: Vec<_> = all.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();

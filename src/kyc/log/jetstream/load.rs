@@ -1,7 +1,7 @@
 //! Opening: the streams, the heads whose events are gone, then every event there is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::Info;
@@ -70,6 +70,7 @@ impl JetStreamLog {
             view,
             turns: Turns::default(),
             writer: Uuid::new_v4().simple().to_string(),
+            records: AtomicU64::new(0),
             applied: watch::Sender::new(trimmed.mark.position.get()),
             recorded_at: AtomicI64::new(trimmed.recorded_at.as_microsecond()),
             as_of: AtomicI64::new(Timestamp::MIN.as_microsecond()),

@@ -31,6 +31,8 @@ const ARRIVAL: Duration = Duration::from_secs(2);
 struct Attempt {
     observation: Observation,
     deadline: Instant,
+    /// Tells its messages from those of others about the same observation.
+    writer: String,
     /// A message was sent whose fate is not known.
     sent: bool,
     /// The stream has no message about the entity any more, although this replica knows of one.
@@ -54,8 +56,9 @@ impl Shared {
         let busy = || LogError::Unavailable { reason: "too many observations of one customer are waiting".to_owned() };
         let turn = timeout_at(deadline, self.turns.take(observation.entity())).await.map_err(|_| busy())?;
         let reason = "it takes too long".to_owned();
+        let writer = format!("{}-{}", self.writer, self.records.fetch_add(1, Ordering::Relaxed));
         let mut attempt =
-            Attempt { observation, deadline, sent: false, gone: false, wait: FIRST_WAIT, reason };
+            Attempt { observation, deadline, writer, sent: false, gone: false, wait: FIRST_WAIT, reason };
         let result = loop {
             if let Some(recorded) = self.attempt(&mut attempt).await? {
                 break recorded;
@@ -98,7 +101,7 @@ impl Shared {
         // A stream that holds no message about the entity expects none.
         let expected = last_event.filter(|at| *at > gone && !attempt.gone).map_or(0, Position::get);
         let outcome = verdict.outcome;
-        let publish_this = self.message(observation, head, verdict, expected)?;
+        let publish_this = self.message(attempt, observation, head, verdict, expected)?;
         let wait = connect::REQUEST.min(attempt.deadline.saturating_duration_since(Instant::now()));
         match publish(&self.client, &publish_this, wait).await {
             Published::There(sequence) => {
@@ -135,6 +138,7 @@ impl Shared {
     /// The message of what was decided.
     fn message(
         &self,
+        attempt: &Attempt,
         observation: Observation,
         head: Option<&Head>,
         verdict: Verdict,
@@ -155,7 +159,7 @@ impl Shared {
             subject: format!("{}.{entity}", self.names.prefix),
             message_id,
             expected,
-            writer: Some(self.writer.clone()),
+            writer: Some(attempt.writer.clone()),
             payload,
         })
     }
@@ -176,12 +180,11 @@ impl Shared {
         }
     }
 
-    /// What to say of an observation that is in the log: where a message was sent before whose answer was lost, it may be
-    /// that one.
+    /// What to say of an observation that is in the log: where a message was sent whose answer was lost, it may be that one.
     async fn copy(&self, attempt: &Attempt, position: Position) -> Result<Recorded, LogError> {
         if attempt.sent
             && let Ok(found) = self.streams.events.get_raw_message(position.get()).await
-            && found.headers.get(WRITER).is_some_and(|writer| writer.as_str() == self.writer)
+            && found.headers.get(WRITER).is_some_and(|writer| writer.as_str() == attempt.writer)
             && let Ok(entry) = message::decode(&found.payload, position, Timestamp::MIN)
         {
             return Ok(Recorded::New { position, outcome: entry.event.outcome });
