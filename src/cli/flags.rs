@@ -63,6 +63,7 @@ fn arg(setting: &'static Setting, flag: &'static str) -> Arg {
         Kind::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
         Kind::Address
         | Kind::Count
+        | Kind::Percent
         | Kind::Duration
         | Kind::Size
         | Kind::Text
@@ -80,6 +81,10 @@ fn heading(section: &'static str) -> &'static str {
         "admin" => "The admin port",
         "grid" => "Grid",
         "uploads" => "Uploads",
+        "webhook" => "Webhooks",
+        "event" => "The event log",
+        "watch" => "Watching",
+        "reconcile" => "Reconciling",
         "sandbox" => "The sandbox",
         "log" => "Logs",
         "shutdown" => "Shutting down",

@@ -3,11 +3,14 @@
 //! They exit with 0 when all went well, with 2 for mistakes in the command line or the configuration, and with 1
 //! otherwise. What a command answers goes to standard output, everything else to standard error.
 
+mod admin;
 mod demo;
 mod flags;
 mod healthcheck;
 mod hints;
 mod output;
+mod printable;
+mod quarantine;
 mod sandbox;
 mod serve;
 mod signals;
@@ -43,7 +46,9 @@ enum Command {
     Serve(ServeArgs),
     /// Run a local Grid, without gridgate
     ///
-    /// Prints its base URL and credentials on standard output as one line of JSON.
+    /// Prints its base URL, credentials and the public key of its webhooks on standard output as one line of JSON: what
+    /// LIGHTSPARK_GRID_BASE_URL, GRID_CLIENT_ID, GRID_CLIENT_SECRET and GRID_WEBHOOK_PUBKEY have to be for a gridgate
+    /// beside it.
     Sandbox(CommonArgs<OfSandbox>),
     /// Ask a running gridgate whether it is ready
     ///
@@ -55,6 +60,13 @@ enum Command {
     /// connects again by itself and goes on where it was. Exits with 0 after Ctrl-C, or with --until-decided once everyone
     /// is decided; with 1 where connecting again is no use.
     Watch(Box<watch::WatchArgs>),
+    /// Look at the webhooks that could not be understood, and try again
+    ///
+    /// A webhook about KYC whose data cannot be understood is acknowledged, so that Grid does not send it for a week, and
+    /// kept for inquiry: its id, type, time, the names of its fields and the customer's id, not what it said. These
+    /// commands ask the running gridgate on this machine, by its admin port.
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     /// Play every onboarding flow against a sandbox, and show what happens
     ///
     /// Starts gridgate with a sandbox of its own on free ports, plays the flows over gRPC, and prints for each step what
@@ -108,6 +120,14 @@ impl SettingsOf for OfCallers {
     const SETTINGS: &'static [&'static Setting] = settings::OF_CALLERS;
 }
 
+/// What commands take that ask the admin port of a running gridgate.
+#[derive(Debug)]
+struct OfAdminCallers;
+
+impl SettingsOf for OfAdminCallers {
+    const SETTINGS: &'static [&'static Setting] = settings::OF_ADMIN_CALLERS;
+}
+
 /// The environment, by name.
 type Environment = BTreeMap<String, OsString>;
 
@@ -142,6 +162,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
         Command::Sandbox(args) => sandbox::run(args, env),
         Command::Healthcheck(args) => healthcheck::run(args, env),
         Command::Watch(args) => watch::run(*args, env),
+        Command::Quarantine(command) => quarantine::run(command, env),
         Command::Demo(args) => demo::run(args, env),
     };
     match outcome {

@@ -62,6 +62,13 @@ pub(super) fn json_line(value: &impl Serialize) -> io::Result<()> {
     stdout.flush()
 }
 
+/// Writes to standard output.
+pub(super) fn to_stdout(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
 /// Writes to standard error. Where that is closed, there is nobody to tell.
 pub(super) fn to_stderr(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());

@@ -4,7 +4,7 @@ use super::output::{Failure, json_line};
 use super::signals::Signals;
 use super::{CommonArgs, Environment, OfSandbox};
 use crate::config::{SandboxConfig, settings};
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::Sandbox;
 use crate::server::{self, SandboxAccess};
 use crate::telemetry;
 use secrecy::ExposeSecret as _;
@@ -29,6 +29,9 @@ struct ReadyLine<'a> {
     client_id: &'a str,
     /// What `GRID_CLIENT_SECRET` has to be.
     client_secret: &'a str,
+    /// What `GRID_WEBHOOK_PUBKEY` has to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook_pubkey: Option<&'a str>,
 }
 
 /// Serves a local Grid until a signal comes.
@@ -39,7 +42,7 @@ pub(super) fn run(args: CommonArgs<OfSandbox>, env: Environment) -> Result<(), F
 }
 
 async fn serve(config: SandboxConfig) -> Result<(), Failure> {
-    let SandboxConfig { addr, regulated, credentials, log: _ } = config;
+    let SandboxConfig { addr, behaviour, credentials, log: _ } = config;
     let mut signals = Signals::new().map_err(|error| Failure::Other("cannot listen for signals", error.into()))?;
     let bound = server::listen(&settings::SANDBOX_ADDR, addr).await;
     let (listener, addr) = bound.map_err(|error| Failure::Other("cannot start", error.into()))?;
@@ -47,17 +50,18 @@ async fn serve(config: SandboxConfig) -> Result<(), Failure> {
         Some((client_id, client_secret)) => SandboxAccess { client_id, client_secret, ..SandboxAccess::made_up(addr) },
         None => SandboxAccess::made_up(addr),
     };
+    let sandbox = Sandbox::new(access.sandbox(&behaviour));
+    let webhook_pubkey = sandbox.webhook_public_key_pem();
     let SandboxAccess { base_url, client_id, client_secret } = access;
-    let config =
-        sandbox::SandboxConfig { regulated, ..sandbox::SandboxConfig::new(client_id.clone(), client_secret.clone()) };
 
     let stop = CancellationToken::new();
-    let mut running = pin!(Sandbox::new(config).serve(listener, stop.clone().cancelled_owned()));
+    let mut running = pin!(sandbox.serve(listener, stop.clone().cancelled_owned()));
     let line = ReadyLine {
         sandbox: addr,
         base_url: &base_url,
         client_id: &client_id,
         client_secret: client_secret.expose_secret(),
+        webhook_pubkey: webhook_pubkey.as_deref(),
     };
     if let Err(error) = json_line(&line) {
         tracing::warn!(%error, "cannot write the ready line to standard output");

@@ -6,26 +6,30 @@
 //!
 //! This module must not know any of the rooms it configures.
 
+mod callers;
 mod document;
 mod events;
 mod mistake;
 mod read;
+mod sandbox;
 mod setting;
 pub mod settings;
 mod source;
 mod toml_file;
 mod value;
 
+pub use callers::{AdminCallerConfig, CallerConfig, connectable};
 pub use document::settings_document;
-pub use events::{EventsConfig, WebhookConfig};
+pub use events::{EventsConfig, RetentionConfig, WebhookConfig};
 pub use mistake::{ConfigError, Mistake};
+pub use sandbox::{SandboxAnswers, SandboxBehaviour, SandboxConfig, SandboxWebhooks};
 pub use setting::{Kind, Setting};
 pub use source::Sources;
 pub use toml_file::ConfigFile;
 
 use read::Reader;
 use secrecy::SecretString;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tracing_subscriber::filter::Targets;
 
@@ -91,8 +95,8 @@ pub enum Upstream {
     Sandbox {
         /// Where the sandbox listens.
         addr: SocketAddr,
-        /// Whether it is a regulated platform.
-        regulated: bool,
+        /// How it behaves.
+        behaviour: SandboxBehaviour,
     },
 }
 
@@ -153,26 +157,6 @@ impl LogFormat {
     }
 }
 
-/// What `gridgate sandbox` needs to know.
-#[derive(Debug, Clone)]
-pub struct SandboxConfig {
-    /// Where it listens.
-    pub addr: SocketAddr,
-    /// Whether it is a regulated platform.
-    pub regulated: bool,
-    /// The client id and secret it accepts. `None`: it makes its own.
-    pub credentials: Option<(String, SecretString)>,
-    /// What is logged, and how.
-    pub log: LogConfig,
-}
-
-/// What a command that calls a running gridgate needs to know: `healthcheck`, `watch`.
-#[derive(Debug, Clone, Copy)]
-pub struct CallerConfig {
-    /// The gRPC port to call: one that can be connected to.
-    pub addr: SocketAddr,
-}
-
 impl Config {
     /// Reads the configuration of `gridgate serve`; `sandbox` says that it brings its own Grid and needs no account.
     ///
@@ -186,8 +170,8 @@ impl Config {
         // A sandbox uses no account: one that lies in the environment must not even be looked at, and none is missing.
         let upstream = if sandbox {
             let addr = reader.address(&settings::SANDBOX_ADDR);
-            let regulated = reader.switch(&settings::SANDBOX_REGULATED);
-            addr.zip(regulated).map(|(addr, regulated)| Upstream::Sandbox { addr, regulated })
+            let behaviour = sandbox::behaviour(&mut reader);
+            addr.zip(behaviour).map(|(addr, behaviour)| Upstream::Sandbox { addr, behaviour })
         } else {
             account(&mut reader).map(Upstream::Grid)
         };
@@ -210,61 +194,6 @@ impl Config {
         };
         reader.finish(config())
     }
-}
-
-impl SandboxConfig {
-    /// Reads the configuration of `gridgate sandbox`.
-    ///
-    /// # Errors
-    /// Every mistake in the sources.
-    pub fn load(sources: Sources) -> Result<SandboxConfig, ConfigError> {
-        let (values, mistakes) = source::resolve(sources);
-        let mut reader = Reader::new(values, mistakes);
-        let addr = reader.address(&settings::SANDBOX_ADDR);
-        let regulated = reader.switch(&settings::SANDBOX_REGULATED);
-        let given = [&settings::GRID_CLIENT_ID, &settings::GRID_CLIENT_SECRET, &settings::GRID_CLIENT_SECRET_FILE];
-        let credentials = if given.iter().any(|setting| reader.is_set(setting)) {
-            credentials(&mut reader).map(Some)
-        } else {
-            Some(None)
-        };
-        let log = log(&mut reader);
-        let config =
-            || Some(SandboxConfig { addr: addr?, regulated: regulated?, credentials: credentials?, log: log? });
-        reader.finish(config())
-    }
-}
-
-impl CallerConfig {
-    /// Reads the configuration of a command that calls: the gRPC address, and nothing else, so that a mistake in
-    /// another setting is reported by the command that it concerns.
-    ///
-    /// # Errors
-    /// The file cannot be read, or the address is a mistake or has port 0: only the running process knows what that became.
-    pub fn load(sources: Sources) -> Result<CallerConfig, ConfigError> {
-        let (values, mut mistakes) = source::resolve(sources);
-        mistakes.retain(|mistake| mistake.setting == toml_file::THE_FILE);
-        let mut reader = Reader::new(values, mistakes);
-        let addr = reader.address(&settings::GRPC_ADDR);
-        if addr.is_some_and(|addr| addr.port() == 0) {
-            reader.mistake(&settings::GRPC_ADDR, "port 0 is any free port; name the one that gridgate listens on");
-        }
-        let config = addr.map(|addr| CallerConfig { addr: connectable(addr) });
-        reader.finish(config)
-    }
-}
-
-/// The address to connect to where something listens on `addr`: listening on every address includes loopback, and
-/// only that one can be connected to.
-#[must_use]
-pub fn connectable(mut addr: SocketAddr) -> SocketAddr {
-    if addr.ip().is_unspecified() {
-        addr.set_ip(match addr {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    addr
 }
 
 fn grpc(reader: &mut Reader) -> Option<GrpcConfig> {

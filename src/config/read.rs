@@ -68,6 +68,22 @@ impl Reader {
         self.parsed(setting, value::count)
     }
 
+    pub(super) fn count_or_zero(&mut self, setting: &Setting) -> Option<u32> {
+        self.parsed(setting, value::count_or_zero)
+    }
+
+    pub(super) fn percent(&mut self, setting: &Setting) -> Option<u8> {
+        self.parsed(setting, value::percent)
+    }
+
+    pub(super) fn long_duration(&mut self, setting: &Setting) -> Option<Duration> {
+        self.parsed(setting, value::long_duration)
+    }
+
+    pub(super) fn pem(&mut self, setting: &Setting) -> Option<String> {
+        self.parsed(setting, value::pem)
+    }
+
     pub(super) fn duration(&mut self, setting: &Setting) -> Option<Duration> {
         self.parsed(setting, value::duration)
     }

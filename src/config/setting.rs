@@ -29,7 +29,9 @@ pub enum Kind {
     Switch,
     /// A whole number.
     Count,
-    /// A length of time with its unit: `500ms`, `30s`, `2m`.
+    /// A whole number from 0 to 100.
+    Percent,
+    /// A length of time with its unit: `500ms`, `30s`, `2m`; `90d` where it can be that long.
     Duration,
     /// A number of bytes, with a unit or without: `4MiB`, `65536`.
     Size,
@@ -55,6 +57,7 @@ impl Kind {
             Kind::Address => "IP:PORT",
             Kind::Switch => "true|false",
             Kind::Count => "NUMBER",
+            Kind::Percent => "PERCENT",
             Kind::Duration => "DURATION",
             Kind::Size => "SIZE",
             Kind::Text => "TEXT",

@@ -1,9 +1,16 @@
 //! Every setting there is. The one place where their names, defaults and meanings are written down.
 
 mod events;
+mod sandbox;
 
 pub use events::{
-    EVENT_LOG, RECONCILE_INTERVAL, WATCH_MAX_AGE, WEBHOOK_ADDR, WEBHOOK_PATH, WEBHOOK_PUBLIC_KEYS, WEBHOOK_RELAY_URL,
+    EVENT_LOG, EVENT_MAX_AGE, EVENT_MAX_SIZE, RECONCILE_INTERVAL, WATCH_MAX_AGE, WEBHOOK_ADDR, WEBHOOK_PATH,
+    WEBHOOK_PUBLIC_KEYS, WEBHOOK_RELAY_URL,
+};
+pub use sandbox::{
+    SANDBOX_ADDR, SANDBOX_ANSWER_429_PERCENT, SANDBOX_ANSWER_503_PERCENT, SANDBOX_ANSWER_DELAY, SANDBOX_REGULATED,
+    SANDBOX_WEBHOOK_DELAY, SANDBOX_WEBHOOK_DROP_PERCENT, SANDBOX_WEBHOOK_DUPLICATES, SANDBOX_WEBHOOK_ENDPOINT,
+    SANDBOX_WEBHOOK_REORDER,
 };
 
 use super::setting::{Kind, Setting};
@@ -128,28 +135,8 @@ pub const ADMIN_ADDR: Setting = Setting {
     flag: Some("admin-addr"),
     default: Some("127.0.0.1:9090"),
     kind: Kind::Address,
-    doc: "Where `/livez` and `/readyz` are answered, over HTTP/1.1.",
-};
-
-/// Where the local sandbox listens.
-pub const SANDBOX_ADDR: Setting = Setting {
-    key: "sandbox.addr",
-    env: "GRIDGATE_SANDBOX_ADDR",
-    flag: Some("sandbox-addr"),
-    default: Some("127.0.0.1:8081"),
-    kind: Kind::Address,
-    doc: "Where the local sandbox listens: `gridgate sandbox` and `gridgate serve --sandbox`. Its API is at \
-          `/grid/2025-10-13`.",
-};
-
-/// Whether the local sandbox is a regulated platform.
-pub const SANDBOX_REGULATED: Setting = Setting {
-    key: "sandbox.regulated",
-    env: "GRIDGATE_SANDBOX_REGULATED",
-    flag: Some("sandbox-regulated"),
-    default: Some("false"),
-    kind: Kind::Switch,
-    doc: "Makes the local sandbox a regulated financial institution's platform: its customers are created approved.",
+    doc: "Where `/livez` and `/readyz` are answered, over HTTP/1.1, to whoever can connect; and, to this machine only, what \
+          `gridgate quarantine` and `gridgate doctor` ask.",
 };
 
 /// Grid's API.
@@ -304,10 +291,20 @@ pub const ALL: &[&Setting] = &[
     &WEBHOOK_PUBLIC_KEYS,
     &WEBHOOK_RELAY_URL,
     &EVENT_LOG,
+    &EVENT_MAX_AGE,
+    &EVENT_MAX_SIZE,
     &WATCH_MAX_AGE,
     &RECONCILE_INTERVAL,
     &SANDBOX_ADDR,
     &SANDBOX_REGULATED,
+    &SANDBOX_WEBHOOK_ENDPOINT,
+    &SANDBOX_WEBHOOK_DUPLICATES,
+    &SANDBOX_WEBHOOK_REORDER,
+    &SANDBOX_WEBHOOK_DELAY,
+    &SANDBOX_WEBHOOK_DROP_PERCENT,
+    &SANDBOX_ANSWER_DELAY,
+    &SANDBOX_ANSWER_429_PERCENT,
+    &SANDBOX_ANSWER_503_PERCENT,
     &LOG_FORMAT,
     &LOG_LEVEL,
     &SHUTDOWN_GRACE_PERIOD,
@@ -318,6 +315,14 @@ pub const ALL: &[&Setting] = &[
 pub const OF_SANDBOX: &[&Setting] = &[
     &SANDBOX_ADDR,
     &SANDBOX_REGULATED,
+    &SANDBOX_WEBHOOK_ENDPOINT,
+    &SANDBOX_WEBHOOK_DUPLICATES,
+    &SANDBOX_WEBHOOK_REORDER,
+    &SANDBOX_WEBHOOK_DELAY,
+    &SANDBOX_WEBHOOK_DROP_PERCENT,
+    &SANDBOX_ANSWER_DELAY,
+    &SANDBOX_ANSWER_429_PERCENT,
+    &SANDBOX_ANSWER_503_PERCENT,
     &GRID_CLIENT_ID,
     &GRID_CLIENT_SECRET,
     &GRID_CLIENT_SECRET_FILE,
@@ -327,6 +332,9 @@ pub const OF_SANDBOX: &[&Setting] = &[
 
 /// What `gridgate healthcheck` and `gridgate watch` read of them.
 pub const OF_CALLERS: &[&Setting] = &[&GRPC_ADDR];
+
+/// What `gridgate quarantine` reads of them.
+pub const OF_ADMIN_CALLERS: &[&Setting] = &[&ADMIN_ADDR];
 
 /// The environment variable that names the TOML file, where `--config` does not.
 pub const CONFIG_FILE_ENV: &str = "GRIDGATE_CONFIG";

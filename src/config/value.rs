@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-/// The longest duration that a setting can have.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest duration that a setting can have, as a rule.
+const LONGEST: Duration = DAY;
 
 /// An IP address and a port.
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
@@ -34,6 +36,36 @@ pub(super) fn count(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err(format!("\"{text}\" is not a whole number from 1 to {}", u32::MAX)),
         Ok(n) => Ok(n),
+    }
+}
+
+/// A whole number, zero included.
+pub(super) fn count_or_zero(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("\"{text}\" is not a whole number from 0 to {}", u32::MAX))
+}
+
+/// A whole number from 0 to 100.
+pub(super) fn percent(text: &str) -> Result<u8, String> {
+    match text.parse() {
+        Ok(percent @ 0..=100) => Ok(percent),
+        _ => Err(format!("\"{text}\" is not a whole number from 0 to 100")),
+    }
+}
+
+/// A length of time that may be many days: `90d`, or as [`duration`] has it.
+pub(super) fn long_duration(text: &str) -> Result<Duration, String> {
+    /// A hundred years.
+    const MOST_DAYS: u64 = 36_525;
+    let wrong = || format!("\"{text}\" is not a length of time; write for example 90d or 720h");
+    match text.strip_suffix('d') {
+        Some(days) if !days.is_empty() && days.bytes().all(|b| b.is_ascii_digit()) => {
+            let days = days.parse::<u64>().ok().filter(|days| *days <= MOST_DAYS);
+            days.map(|days| Duration::from_secs(days * DAY.as_secs())).ok_or_else(|| format!("\"{text}\" is too long"))
+        }
+        _ => {
+            let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|signed| Duration::try_from(signed).ok());
+            parsed.filter(|duration| duration.as_secs() / DAY.as_secs() <= MOST_DAYS).ok_or_else(wrong)
+        }
     }
 }
 
@@ -79,6 +111,14 @@ pub(super) fn size(text: &str) -> Result<usize, String> {
 pub(super) fn text(text: &str) -> Result<String, String> {
     if text.is_empty() || text.chars().any(char::is_control) {
         return Err("must not be empty, nor contain line breaks or other control characters".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// PEM: text that is not blank, of as many lines as it takes.
+pub(super) fn pem(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err("must not be empty, nor contain control characters other than line breaks".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -147,6 +187,34 @@ mod tests {
         assert_eq!(duration_or_zero("0s"), Ok(Duration::ZERO));
         for wrong in ["", "30", "-5s", "0s", "1ns", "25h", "1d", "soon", "99999999999999h"] {
             assert!(duration(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn long_durations() {
+        assert_eq!(long_duration("90d"), Ok(Duration::from_secs(90 * 86_400)));
+        assert_eq!(long_duration("720h"), Ok(Duration::from_secs(30 * 86_400)));
+        for wrong in ["", "d", "-1d", "1.5d", "8 days ago", "36526d", "99999999999999999999d", "-5h", "900000h"] {
+            assert!(long_duration(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn percents() {
+        assert_eq!((percent("0"), percent("100")), (Ok(0), Ok(100)));
+        for wrong in ["", "101", "-1", "1.5", "5%", "256"] {
+            assert!(percent(wrong).is_err(), "{wrong:?}");
+        }
+        assert_eq!(count_or_zero("0"), Ok(0));
+        assert!(count_or_zero("-1").is_err());
+    }
+
+    #[test]
+    fn pem_may_have_line_breaks() {
+        assert!(pem("-----BEGIN PUBLIC KEY-----\r\nMF\n-----END PUBLIC KEY-----\n").is_ok());
+        assert!(pem("-----BEGIN PUBLIC KEY-----\\nMF\\n-----END PUBLIC KEY-----").is_ok());
+        for wrong in ["", " \n", "a\u{7}b"] {
+            assert!(pem(wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -18,6 +18,7 @@ pub mod hub;
 pub mod id;
 pub mod log;
 pub mod lookup;
+pub mod quarantine;
 pub mod reconcile;
 pub mod record;
 pub mod resolve;

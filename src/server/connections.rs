@@ -4,6 +4,7 @@
 //! that can wait for it and end it, their number has a bound, and who connects without saying anything is cut off.
 //! (tonic's and axum's own servers spawn connections and let go of them, so a shutdown could not end them.)
 
+use crate::transport::Peer;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -189,8 +190,12 @@ async fn serve_connection<S, B>(
     }
     // Where tonic and its interceptors look for the caller's address.
     let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: stream.peer_addr().ok() };
+    let peer = info.remote_addr.map(|addr| Peer { addr, certificates: None });
     let service = service.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(info.clone());
+        if let Some(peer) = peer.clone() {
+            request.extensions_mut().insert(peer);
+        }
         request
     });
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));

@@ -7,12 +7,13 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::BindError;
+use super::admin::Quarantine;
 use super::customer_source::GridSource;
-use crate::config::{EventsConfig, WebhookConfig};
+use crate::config::{EventsConfig, RetentionConfig, WebhookConfig};
 use crate::grid;
 use crate::kyc::clock::{Clock, SystemClock};
 use crate::kyc::log::EventLog;
-use crate::kyc::log::sqlite::{SqliteLog, SqliteOptions};
+use crate::kyc::log::sqlite::{Retention, SqliteLog, SqliteOptions};
 use crate::kyc::lookup::Lookup;
 use crate::kyc::reconcile::{Reconciler, ReconcilerSettings};
 use crate::kyc::resolve::{Resolver, ResolverSettings};
@@ -44,7 +45,9 @@ impl Events {
                 (directory.path().join("events.db"), Some(directory))
             }
         };
-        let open = move || SqliteLog::open(SqliteOptions::at(path), Arc::new(SystemClock));
+        let RetentionConfig { max_age, max_bytes } = config.retention;
+        let options = SqliteOptions { retention: Retention { max_age, max_bytes }, ..SqliteOptions::at(path) };
+        let open = move || SqliteLog::open(options, Arc::new(SystemClock));
         let log: Arc<dyn EventLog> = match tokio::task::spawn_blocking(open).await {
             Ok(opened) => Arc::new(opened?),
             Err(_) => return Err(BindError::EventLogPanicked),
@@ -73,6 +76,11 @@ impl Events {
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Ok(WebhookDoor::new(config, Arc::clone(&self.log), clock))
+    }
+
+    /// What may be done about webhooks that were not understood.
+    pub(super) fn quarantine(&self) -> Quarantine {
+        Quarantine { log: Arc::clone(&self.log), source: Arc::clone(&self.source) }
     }
 
     /// Keeps the log true, until `stop`: asks Grid about what is in doubt, and looks for what no webhook said.

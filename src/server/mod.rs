@@ -96,10 +96,10 @@ impl App {
                 let base_url = account.base_url.as_str();
                 (Some(ClientConfig::new(base_url, account.client_id, account.client_secret)), None)
             }
-            Upstream::Sandbox { addr, regulated } => {
+            Upstream::Sandbox { addr, behaviour } => {
                 let endpoint = webhook_addr.map(|addr| format!("http://{}{}", connectable(addr), events.webhook.path));
                 let port = ports.bind(&settings::SANDBOX_ADDR, addr).await;
-                let sandbox = port.map(|(listener, addr)| OwnSandbox::new(listener, addr, regulated, endpoint));
+                let sandbox = port.map(|(listener, addr)| OwnSandbox::new(listener, addr, &behaviour, endpoint));
                 (sandbox.as_ref().map(OwnSandbox::client_config), sandbox)
             }
         };

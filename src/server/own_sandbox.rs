@@ -1,8 +1,8 @@
 //! The sandbox that `serve --sandbox` runs in its own process, with credentials made up for it.
 
-use crate::config;
+use crate::config::{self, SandboxAnswers, SandboxBehaviour, SandboxWebhooks};
 use crate::grid::ClientConfig;
-use crate::sandbox::{Sandbox, SandboxConfig};
+use crate::sandbox::{Fault, Sandbox, SandboxConfig, WebhookMischief};
 use secrecy::SecretString;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
@@ -29,6 +29,44 @@ impl SandboxAccess {
             client_secret: SecretString::from(Uuid::new_v4().simple().to_string()),
         }
     }
+
+    /// A sandbox that is called so, and behaves as configured.
+    #[must_use]
+    pub fn sandbox(&self, behaviour: &SandboxBehaviour) -> SandboxConfig {
+        let SandboxBehaviour { regulated, webhook_endpoint, webhooks, answers } = behaviour;
+        let SandboxWebhooks { duplicates, reorder, delay, drop_percent } = *webhooks;
+        let webhook_mischief = WebhookMischief {
+            duplicates,
+            reorder,
+            delay_seconds: delay.as_secs(),
+            drop_percent,
+            ..WebhookMischief::default()
+        };
+        SandboxConfig {
+            regulated: *regulated,
+            webhook_endpoint: webhook_endpoint.as_ref().map(ToString::to_string),
+            webhook_mischief,
+            faults: faults(*answers),
+            ..SandboxConfig::new(self.client_id.clone(), self.client_secret.clone())
+        }
+    }
+}
+
+/// What goes wrong with answers, as a list in which the first one that hits a request is what happens to it.
+fn faults(answers: SandboxAnswers) -> Vec<Fault> {
+    let SandboxAnswers { delay, rate_limited_percent, failing_percent } = answers;
+    let late = Fault { delay_millis: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), ..Fault::default() };
+    // The second draw is among those that the first one left.
+    let left = 100 - u32::from(rate_limited_percent.min(99));
+    let failing_of_left = (u32::from(failing_percent) * 100).div_ceil(left).min(100);
+    let limited =
+        Fault { percent: rate_limited_percent, status: Some(429), retry_after: Some("1".to_owned()), ..late.clone() };
+    let failing = Fault { percent: u8::try_from(failing_of_left).unwrap_or(100), status: Some(503), ..late.clone() };
+    let mut faults = Vec::new();
+    faults.extend(Some(limited).filter(|fault| fault.percent > 0));
+    faults.extend(Some(failing).filter(|fault| fault.percent > 0));
+    faults.extend(Some(late).filter(|fault| fault.delay_millis > 0));
+    faults
 }
 
 /// A sandbox and its port.
@@ -40,14 +78,17 @@ pub(super) struct OwnSandbox {
 }
 
 impl OwnSandbox {
-    /// A sandbox for a port that was bound as `addr`, which sends its webhooks to the URL `webhooks`.
-    pub(super) fn new(listener: TcpListener, addr: SocketAddr, regulated: bool, webhooks: Option<String>) -> Self {
+    /// A sandbox for a port that was bound as `addr`, which sends its webhooks to the URL `door` unless it is told of
+    /// another one.
+    pub(super) fn new(
+        listener: TcpListener,
+        addr: SocketAddr,
+        behaviour: &SandboxBehaviour,
+        door: Option<String>,
+    ) -> Self {
         let access = SandboxAccess::made_up(addr);
-        let config = SandboxConfig {
-            regulated,
-            webhook_endpoint: webhooks,
-            ..SandboxConfig::new(access.client_id.clone(), access.client_secret.clone())
-        };
+        let mut config = access.sandbox(behaviour);
+        config.webhook_endpoint = config.webhook_endpoint.or(door);
         OwnSandbox { sandbox: Sandbox::new(config), listener, addr, access }
     }
 

@@ -34,7 +34,9 @@ impl App {
         let requests = grpc.requests.clone();
         let closing = CancellationToken::new();
         let mut grpc = spawn(grpc.serve(service, stops.leaving.clone()));
-        let mut admin = spawn(admin.serve(admin::router(readiness.phase()), closing.clone()));
+        let webhooks = door.as_ref().map(|(door, _)| door.counters());
+        let asked_of_admin = admin::router(readiness.phase(), events.quarantine(), webhooks);
+        let mut admin = spawn(admin.serve(asked_of_admin, closing.clone()));
         let mut door = door.map(|(door, listener)| spawn(door.serve(listener, stops.leaving.clone())));
         let events = Arc::new(events);
         let keeper = {

@@ -1,8 +1,8 @@
 //! Configuration: which source wins, and that every mistake is reported, at once, by its name.
 
 use gridgate::config::{
-    CallerConfig, Config, ConfigError, ConfigFile, Kind, LogFormat, SandboxConfig, Setting, Sources, Upstream,
-    settings, settings_document,
+    CallerConfig, Config, ConfigError, ConfigFile, Kind, LogFormat, RetentionConfig, SandboxConfig, Setting, Sources,
+    Upstream, settings, settings_document,
 };
 use secrecy::ExposeSecret as _;
 use std::ffi::OsString;
@@ -53,8 +53,8 @@ fn defaults_are_those_of_the_documentation() {
     assert_eq!(account.client_secret.expose_secret(), "hush");
 
     let config = Config::load(sources("", &[]), true).unwrap();
-    let Upstream::Sandbox { addr, regulated } = config.upstream else { panic!("no sandbox") };
-    assert_eq!((addr.to_string().as_str(), regulated), ("127.0.0.1:8081", false));
+    let Upstream::Sandbox { addr, behaviour } = config.upstream else { panic!("no sandbox") };
+    assert_eq!((addr.to_string().as_str(), behaviour.regulated), ("127.0.0.1:8081", false));
 }
 
 #[test]
@@ -291,4 +291,52 @@ fn the_settings_are_documented_as_they_are() {
     }
     let written = std::fs::read_to_string(path).unwrap_or_default();
     assert!(written == expected, "docs/SETTINGS.md is not what the settings table says: UPDATE_DOCS=1 writes it anew");
+}
+
+#[test]
+fn events_are_kept_as_long_as_grid_may_repeat_them_at_least() {
+    let config = Config::load(with_account("", &[]), false).unwrap();
+    assert_eq!(
+        config.events.retention,
+        RetentionConfig { max_age: Duration::from_secs(90 * 86_400), max_bytes: 10 << 30 }
+    );
+    assert_eq!(RetentionConfig::LEAST_AGE, gridgate::kyc::log::sqlite::IDS_KEPT);
+    let kept = |age| Config::load(with_account("", &[("GRIDGATE_EVENT_MAX_AGE", age)]), false);
+    assert_eq!(kept("8d").unwrap().events.retention.max_age, RetentionConfig::LEAST_AGE);
+    assert_eq!(kept("192h").unwrap().events.retention.max_age, RetentionConfig::LEAST_AGE);
+    one_mistake(kept("7d"), &["event.max_age", "GRIDGATE_EVENT_MAX_AGE", "8d", "seven days"]);
+    one_mistake(kept("191h59m"), &["event.max_age", "8d"]);
+    one_mistake(kept("soon"), &["event.max_age", "90d"]);
+    let toml = "[event]\nmax_size = \"15MiB\"";
+    one_mistake(Config::load(with_account(toml, &[]), false), &["event.max_size", "gridgate.toml:2", "16MiB"]);
+}
+
+#[test]
+fn what_goes_wrong_in_the_sandbox_has_bounds() {
+    let quiet = SandboxConfig::load(sources("", &[])).unwrap().behaviour;
+    assert_eq!((quiet.webhooks.duplicates, quiet.answers.delay, quiet.webhook_endpoint), (0, Duration::ZERO, None));
+    let set = |name: &'static str, value: &str| SandboxConfig::load(sources("", &[(name, value)]));
+    for (name, key, wrong) in [
+        ("GRIDGATE_SANDBOX_WEBHOOK_DUPLICATES", "sandbox.webhook_duplicates", "101"),
+        ("GRIDGATE_SANDBOX_WEBHOOK_DELAY", "sandbox.webhook_delay", "1500ms"),
+        ("GRIDGATE_SANDBOX_WEBHOOK_DROP_PERCENT", "sandbox.webhook_drop_percent", "101"),
+        ("GRIDGATE_SANDBOX_WEBHOOK_ENDPOINT", "sandbox.webhook_endpoint", "ftp://x/"),
+        ("GRIDGATE_SANDBOX_ANSWER_DELAY", "sandbox.answer_delay", "11m"),
+    ] {
+        one_mistake(set(name, wrong), &[key, name]);
+    }
+    let both = [("GRIDGATE_SANDBOX_ANSWER_429_PERCENT", "60"), ("GRIDGATE_SANDBOX_ANSWER_503_PERCENT", "41")];
+    one_mistake(SandboxConfig::load(sources("", &both)), &["sandbox.answer_503_percent", "sandbox.answer_429_percent"]);
+}
+
+#[test]
+fn a_key_for_webhooks_may_have_line_breaks() {
+    let pem = "-----BEGIN PUBLIC KEY-----\nMF\n-----END PUBLIC KEY-----\n";
+    for (toml, env) in [
+        (String::new(), vec![("GRID_WEBHOOK_PUBKEY", pem)]),
+        (format!("[webhook]\npublic_keys = \"\"\"\n{pem}\"\"\""), vec![]),
+    ] {
+        let config = Config::load(with_account(&toml, &env), false).unwrap();
+        assert_eq!(config.events.webhook.public_keys.as_deref(), Some(pem));
+    }
 }

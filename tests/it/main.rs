@@ -14,6 +14,7 @@ mod forward_compat;
 mod grid_client;
 mod program;
 mod published;
+mod quarantine;
 mod readme;
 mod sandbox;
 mod server;

@@ -3,11 +3,21 @@
 use crate::support::program::{Ended, Program};
 use crate::support::silent_upstream::SilentUpstream;
 use crate::support::soon;
-use gridgate::pb::GetPlatformConfigRequest;
+use gridgate::pb::create_customer_request::Details;
+use gridgate::pb::customer_service_client::CustomerServiceClient;
+use gridgate::pb::kyc_event_service_client::KycEventServiceClient;
 use gridgate::pb::platform_service_client::PlatformServiceClient;
+use gridgate::pb::watch_kyc_status_response::Event;
+use gridgate::pb::{
+    CreateCustomerRequest, GetPlatformConfigRequest, IndividualInput as NewCustomer, KycEventSource,
+    WatchKycStatusRequest,
+};
 use std::io::Write as _;
-use tokio::net::TcpListener;
+use std::net::SocketAddr;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
@@ -245,23 +255,71 @@ async fn the_sandbox_runs_alone_and_says_how_to_call_it() {
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
 }
 
+/// Passes connections on to an address that is told later, so that who connects can be told of this one before.
+async fn forwarder() -> (SocketAddr, watch::Sender<Option<SocketAddr>>, AbortOnDropHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (tell, mut told) = watch::channel(None);
+    let running = tokio::spawn(async move {
+        let to = told.wait_for(Option::is_some).await.unwrap().unwrap();
+        loop {
+            let (mut inward, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut outward = TcpStream::connect(to).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut inward, &mut outward).await;
+            });
+        }
+    });
+    (addr, tell, AbortOnDropHandle::new(running))
+}
+
 #[tokio::test]
 async fn gridgate_and_a_sandbox_beside_it_work_together() {
+    let directory = tempfile::tempdir().unwrap();
+    let (webhook_addr, tell, _forwarding) = forwarder().await;
+    let endpoint = format!("http://{webhook_addr}/webhooks/grid");
     let env = [("GRID_CLIENT_ID", "me"), ("GRID_CLIENT_SECRET", "hush")];
-    let mut sandbox = Program::start(&["sandbox", "--sandbox-addr=127.0.0.1:0"], &env);
+    let more = [
+        "--sandbox-addr=127.0.0.1:0",
+        "--sandbox-webhook-endpoint",
+        &endpoint,
+        "--sandbox-webhook-duplicates=2",
+        "--sandbox-answer-delay=1ms",
+    ];
+    let mut sandbox = Program::start(&[&["sandbox"], &more[..]].concat(), &env);
     let line = sandbox.json_line().await;
     assert_eq!((line["client_id"].as_str(), line["client_secret"].as_str()), ("me", "hush"));
     let env = [
         env[0],
         env[1],
         ("LIGHTSPARK_GRID_BASE_URL", line["base_url"].as_str()),
+        ("GRID_WEBHOOK_PUBKEY", line["webhook_pubkey"].as_str()),
         ("GRIDGATE_GRPC_ADDR", "127.0.0.1:0"),
         ("GRIDGATE_ADMIN_ADDR", "127.0.0.1:0"),
+        ("GRIDGATE_WEBHOOK_ADDR", "127.0.0.1:0"),
+        ("GRIDGATE_RECONCILE_INTERVAL", "0s"),
     ];
-    let mut program = Program::start(&["serve", "--log-format=json"], &env);
+    let mut program = Program::start_in(directory.path(), &["serve", "--log-format=json"], &env);
     let addresses = program.json_line().await;
-    let mut platform = PlatformServiceClient::new(connect(&addresses["grpc"]).await);
-    soon("answer", platform.get_platform_config(GetPlatformConfigRequest {})).await.unwrap();
+    tell.send(Some(addresses["webhook"].parse().unwrap())).unwrap();
+    let channel = connect(&addresses["grpc"]).await;
+    let from_now = WatchKycStatusRequest::default();
+    let stream = soon("a stream", KycEventServiceClient::new(channel.clone()).watch_kyc_status(from_now)).await;
+    let mut stream = stream.unwrap().into_inner();
+
+    let customer = NewCustomer { full_name: Some("Jane Doe".to_owned()), ..NewCustomer::default() };
+    let request =
+        CreateCustomerRequest { details: Some(Details::Individual(customer)), ..CreateCustomerRequest::default() };
+    soon("answer", CustomerServiceClient::new(channel).create_customer(request)).await.unwrap();
+    let change = loop {
+        let response = soon("an event", stream.message()).await.unwrap().unwrap();
+        if let Some(Event::StatusChange(change)) = response.event {
+            break change;
+        }
+    };
+    assert_eq!((change.status_raw.as_str(), change.record.unwrap().source()), ("APPROVED", KycEventSource::Webhook));
+    drop(stream);
+
     program.signal("TERM").await;
     let ended = program.ended().await;
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);

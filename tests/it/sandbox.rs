@@ -11,6 +11,7 @@ mod links;
 mod lists;
 mod owners;
 mod protocol;
+mod settings;
 mod updates;
 mod verifications;
 mod webhooks;

@@ -1,6 +1,7 @@
 //! Responses as lines for a person.
 
 use super::follow::View;
+use crate::cli::printable::{UNKNOWN, printable};
 use crate::pb::snapshot_entry::Entry;
 use crate::pb::watch_kyc_status_response::Event;
 use crate::pb::{
@@ -10,9 +11,6 @@ use crate::pb::{
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use std::io::{self, Write};
-
-/// What stands where nobody knows.
-const UNKNOWN: &str = "–";
 
 /// The styles of a line's parts.
 #[derive(Debug, Clone, Copy)]
@@ -56,17 +54,6 @@ impl Palette {
 
 fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
-}
-
-/// A text without what could do something to a terminal.
-fn printable(text: &str) -> String {
-    let shown = |c: char| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c };
-    if text.is_empty() { UNKNOWN.to_owned() } else { text.chars().map(shown).collect() }
-}
-
-/// Characters that change how others are shown: marks of direction, and such without width.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Writes a line for each change.

@@ -57,6 +57,28 @@ pub const EVENT_LOG: Setting = Setting {
           when the process ends. With `--sandbox` it is `temporary` unless this is set.",
 };
 
+/// How old events become.
+pub const EVENT_MAX_AGE: Setting = Setting {
+    key: "event.max_age",
+    env: "GRIDGATE_EVENT_MAX_AGE",
+    flag: Some("event-max-age"),
+    default: Some("90d"),
+    kind: Kind::Duration,
+    doc: "How long the event log keeps events, from `8d` on: Grid retries webhooks for seven days, and copies are told by \
+          what is kept. The current status of every customer is kept for ever.",
+};
+
+/// How much room events take.
+pub const EVENT_MAX_SIZE: Setting = Setting {
+    key: "event.max_size",
+    env: "GRIDGATE_EVENT_MAX_SIZE",
+    flag: Some("event-max-size"),
+    default: Some("10GiB"),
+    kind: Kind::Size,
+    doc: "How large the event log may become, from `16MiB` on. Beyond it, events older than eight days are let go \
+          before their time; where there are none, nothing new is recorded, and Grid is told to come back (503).",
+};
+
 /// How old a stream of events may become.
 pub const WATCH_MAX_AGE: Setting = Setting {
     key: "watch.max_age",

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod app;
+pub mod control;
 pub mod details;
 pub mod diff;
 pub mod equivalent;
