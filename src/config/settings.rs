@@ -1,6 +1,7 @@
 //! Every setting there is. The one place where their names, defaults and meanings are written down.
 
 mod events;
+mod nats;
 mod sandbox;
 
 pub use events::{
@@ -13,6 +14,10 @@ pub use sandbox::{
     SANDBOX_WEBHOOK_REORDER,
 };
 
+pub use nats::{
+    NATS_CA_FILE, NATS_CERTIFICATE_FILE, NATS_CREDENTIALS_FILE, NATS_KEY_FILE, NATS_PASSWORD, NATS_PREFIX,
+    NATS_REPLICAS, NATS_TOKEN, NATS_USER,
+};
 use super::setting::{Kind, Setting};
 
 /// Where the gRPC API listens.
@@ -293,6 +298,15 @@ pub const ALL: &[&Setting] = &[
     &EVENT_LOG,
     &EVENT_MAX_AGE,
     &EVENT_MAX_SIZE,
+    &NATS_PREFIX,
+    &NATS_REPLICAS,
+    &NATS_CREDENTIALS_FILE,
+    &NATS_USER,
+    &NATS_PASSWORD,
+    &NATS_TOKEN,
+    &NATS_CA_FILE,
+    &NATS_CERTIFICATE_FILE,
+    &NATS_KEY_FILE,
     &WATCH_MAX_AGE,
     &RECONCILE_INTERVAL,
     &SANDBOX_ADDR,

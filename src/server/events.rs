@@ -9,10 +9,11 @@ use tokio_util::sync::CancellationToken;
 use super::BindError;
 use super::admin::Quarantine;
 use super::customer_source::GridSource;
-use crate::config::{EventsConfig, RetentionConfig, WebhookConfig};
+use crate::config::{EventLogConfig, EventsConfig, NatsConfig, RetentionConfig, WebhookConfig};
 use crate::grid;
 use crate::kyc::clock::{Clock, SystemClock};
 use crate::kyc::log::EventLog;
+use crate::kyc::log::jetstream::{Access, JetStreamLog, JetStreamOptions};
 use crate::kyc::log::sqlite::{Retention, SqliteLog, SqliteOptions};
 use crate::kyc::lookup::Lookup;
 use crate::kyc::reconcile::{Reconciler, ReconcilerSettings};
@@ -37,21 +38,7 @@ pub(super) struct Events {
 impl Events {
     /// Opens the log.
     pub(super) async fn open(config: &EventsConfig, grid: &grid::Client) -> Result<Self, BindError> {
-        let (path, directory) = match config.log.clone() {
-            Some(path) => (path, None),
-            None => {
-                let directory =
-                    tempfile::Builder::new().prefix("gridgate-").tempdir().map_err(BindError::TemporaryLog)?;
-                (directory.path().join("events.db"), Some(directory))
-            }
-        };
-        let RetentionConfig { max_age, max_bytes } = config.retention;
-        let options = SqliteOptions { retention: Retention { max_age, max_bytes }, ..SqliteOptions::at(path) };
-        let open = move || SqliteLog::open(options, Arc::new(SystemClock));
-        let log: Arc<dyn EventLog> = match tokio::task::spawn_blocking(open).await {
-            Ok(opened) => Arc::new(opened?),
-            Err(_) => return Err(BindError::EventLogPanicked),
-        };
+        let (log, directory) = open_log(config).await?;
         let source: Arc<dyn CustomerSource> = Arc::new(GridSource(grid.clone()));
         let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::clone(&source)));
         Ok(Self { log, source, lookup, reconcile_interval: config.reconcile_interval, _directory: directory })
@@ -101,4 +88,34 @@ impl Events {
     pub(super) async fn close(&self) {
         self.log.close().await;
     }
+}
+
+/// The log, and the directory of a temporary one.
+async fn open_log(config: &EventsConfig) -> Result<(Arc<dyn EventLog>, Option<TempDir>), BindError> {
+    let RetentionConfig { max_age, max_bytes } = config.retention;
+    let retention = Retention { max_age, max_bytes };
+    let (path, directory) = match &config.log {
+        EventLogConfig::Nats(nats) => {
+            let log = JetStreamLog::open(jetstream_options(nats, retention), Arc::new(SystemClock)).await?;
+            return Ok((Arc::new(log), None));
+        }
+        EventLogConfig::Sqlite(path) => (path.clone(), None),
+        EventLogConfig::Temporary => {
+            let directory = tempfile::Builder::new().prefix("gridgate-").tempdir().map_err(BindError::TemporaryLog)?;
+            (directory.path().join("events.db"), Some(directory))
+        }
+    };
+    let options = SqliteOptions { retention, ..SqliteOptions::at(path) };
+    let open = move || SqliteLog::open(options, Arc::new(SystemClock));
+    match tokio::task::spawn_blocking(open).await {
+        Ok(opened) => Ok((Arc::new(opened?), directory)),
+        Err(_) => Err(BindError::EventLogPanicked),
+    }
+}
+
+/// How a log in NATS is reached.
+pub(crate) fn jetstream_options(nats: &NatsConfig, retention: Retention) -> JetStreamOptions {
+    let NatsConfig { servers, prefix, replicas, credentials_file, user, token, ca_file, certificate } = nats.clone();
+    let access = Access { credentials_file, user, token, ca_file, certificate };
+    JetStreamOptions { access, prefix, replicas, retention, ..JetStreamOptions::at(servers) }
 }

@@ -32,7 +32,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use self::connect::{Access, parse_servers};
+pub use self::connect::Access;
 use self::streams::{Names, Streams};
 use self::turns::Turns;
 use super::LogError;
@@ -46,7 +46,7 @@ use crate::kyc::id::Lineage;
 /// not suit.
 #[derive(Debug, Clone)]
 pub struct JetStreamOptions {
-    /// The servers, as [`parse_servers`] gives them.
+    /// The servers: `nats://` or `tls://`, and an address.
     pub servers: Vec<String>,
     /// As whom to connect.
     pub access: Access,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gridgate::kyc::log::EventLog;
-use gridgate::kyc::log::jetstream::{JetStreamLog, JetStreamOptions, OpenError, parse_servers};
+use gridgate::kyc::log::jetstream::{JetStreamLog, JetStreamOptions, OpenError};
 use gridgate::kyc::log::sqlite::{IDS_KEPT, Retention};
 
 use super::place::{ManualClock, Place};
@@ -51,7 +51,7 @@ impl JetStreamPlace {
     }
 
     pub fn options(&self) -> JetStreamOptions {
-        let mut options = JetStreamOptions::at(parse_servers(&self.nats.url()).unwrap());
+        let mut options = JetStreamOptions::at(self.nats.servers());
         options.prefix.clone_from(&self.prefix);
         options.replicas = self.nats.size();
         options.retention = Retention { max_age: IDS_KEPT, max_bytes: 256 << 20 };

@@ -87,11 +87,14 @@ impl Nats {
         panic!("nats-server does not get ready");
     }
 
+    /// The addresses of all of them.
+    pub fn servers(&self) -> Vec<String> {
+        self.lock().iter().map(|node| format!("nats://127.0.0.1:{}", node.port)).collect()
+    }
+
     /// The addresses of all of them, as one setting.
     pub fn url(&self) -> String {
-        let nodes = self.lock();
-        let addresses: Vec<_> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
-        format!("nats://{}", addresses.join(","))
+        self.servers().join(",")
     }
 
     pub fn size(&self) -> usize {

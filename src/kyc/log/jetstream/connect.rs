@@ -27,31 +27,6 @@ pub struct Access {
     pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
-/// The servers that a setting names: `nats://` or `tls://`, and addresses separated by commas.
-///
-/// # Errors
-/// What is wrong with it, in words.
-pub fn parse_servers(text: &str) -> Result<Vec<String>, String> {
-    let (scheme, rest) = text.split_once("://").ok_or("must begin with nats:// or tls://")?;
-    if !["nats", "tls"].contains(&scheme) {
-        return Err("must begin with nats:// or tls://".to_owned());
-    }
-    let mut servers = Vec::new();
-    for address in rest.split(',').map(str::trim) {
-        let address = address.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")).unwrap_or(address);
-        if address.contains('@') {
-            return Err("must not hold a user or a password; there are settings for them".to_owned());
-        }
-        let plain = !address.is_empty() && !address.contains(['/', '?', '#']);
-        let server = format!("{scheme}://{address}");
-        if !plain || server.parse::<ServerAddr>().is_err() {
-            return Err(format!("names '{address}', which is no address of a server"));
-        }
-        servers.push(server);
-    }
-    Ok(servers)
-}
-
 /// Connects, trying again until `patience` is over.
 pub(super) async fn connect(servers: &[String], access: &Access, patience: Duration) -> Result<Client, OpenError> {
     let addresses: Vec<ServerAddr> =
@@ -124,29 +99,4 @@ async fn options(servers: &[String], access: &Access) -> Result<ConnectOptions, 
         options = options.require_tls(true);
     }
     Ok(options)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn servers_are_a_list_of_addresses() {
-        assert_eq!(parse_servers("nats://a").unwrap(), ["nats://a"]);
-        assert_eq!(parse_servers("tls://a:4222, b:4223").unwrap(), ["tls://a:4222", "tls://b:4223"]);
-        assert_eq!(parse_servers("nats://a,nats://b").unwrap(), ["nats://a", "nats://b"]);
-        for (text, says) in [
-            ("a:4222", "must begin"),
-            ("http://a", "must begin"),
-            ("nats://", "no address"),
-            ("nats://a,,b", "no address"),
-            ("nats://a/b", "no address"),
-            ("nats://a:b", "no address"),
-            ("nats://me:secret@a", "user or a password"),
-        ] {
-            let said = parse_servers(text).unwrap_err();
-            assert!(said.contains(says), "{text}: {said}");
-            assert!(!said.contains("secret"));
-        }
-    }
 }
