@@ -16,6 +16,7 @@ mod program;
 mod published;
 mod quarantine;
 mod readme;
+mod replicas;
 mod sandbox;
 mod server;
 mod support;

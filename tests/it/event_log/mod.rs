@@ -1,6 +1,6 @@
 //! The event log: one suite that every kind of log passes, and what is particular to each.
 
-mod client;
+pub mod client;
 pub mod jetstream;
 mod model;
 pub mod place;

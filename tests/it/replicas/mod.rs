@@ -1,0 +1,8 @@
+//! Many replicas over one NATS: every change once and in order everywhere, whatever dies meanwhile.
+
+mod chaos;
+mod grid;
+mod lost_answers;
+mod races;
+mod replica;
+mod watcher;
