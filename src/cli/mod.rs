@@ -8,6 +8,7 @@ mod demo;
 mod flags;
 mod healthcheck;
 mod hints;
+mod log;
 mod output;
 mod printable;
 mod quarantine;
@@ -67,6 +68,9 @@ enum Command {
     /// commands ask the running gridgate on this machine, by its admin port.
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// Move the event log between a file and NATS
+    #[command(subcommand)]
+    Log(log::LogCommand),
     /// Play every onboarding flow against a sandbox, and show what happens
     ///
     /// Starts gridgate with a sandbox of its own on free ports, plays the flows over gRPC, and prints for each step what
@@ -128,6 +132,14 @@ impl SettingsOf for OfAdminCallers {
     const SETTINGS: &'static [&'static Setting] = settings::OF_ADMIN_CALLERS;
 }
 
+/// What commands take that open event logs themselves.
+#[derive(Debug)]
+struct OfLogs;
+
+impl SettingsOf for OfLogs {
+    const SETTINGS: &'static [&'static Setting] = settings::OF_LOGS;
+}
+
 /// The environment, by name.
 type Environment = BTreeMap<String, OsString>;
 
@@ -163,6 +175,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
         Command::Healthcheck(args) => healthcheck::run(args, env),
         Command::Watch(args) => watch::run(*args, env),
         Command::Quarantine(command) => quarantine::run(command, env),
+        Command::Log(command) => log::run(command, env),
         Command::Demo(args) => demo::run(args, env),
     };
     match outcome {

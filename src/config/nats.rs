@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::read::Reader;
 use super::setting::Setting;
-use super::settings;
+use super::{ConfigError, Sources, settings, source, toml_file};
 
 /// Where the event log is.
 #[derive(Debug, Clone)]
@@ -49,6 +49,35 @@ enum Location {
 }
 
 impl EventLogConfig {
+    /// Reads how event logs are reached whose places are named on a command line, and nothing else.
+    ///
+    /// # Errors
+    /// Every mistake in the settings of NATS, and places that are none.
+    pub fn named<const N: usize>(sources: Sources, places: [&str; N]) -> Result<[(Self, u64); N], ConfigError> {
+        let (values, mut mistakes) = source::resolve(sources);
+        let ours = |key: &str| key == toml_file::THE_FILE || settings::OF_LOGS.iter().any(|setting| setting.key == key);
+        mistakes.retain(|mistake| ours(&mistake.setting));
+        let mut reader = Reader::new(values, mistakes);
+        let max_bytes = reader.size(&settings::EVENT_MAX_SIZE).and_then(|bytes| u64::try_from(bytes).ok());
+        let mut named = Vec::with_capacity(N);
+        for place in places {
+            let config = match Location::parse(place) {
+                Ok(Location::Sqlite(path)) => Some(Self::Sqlite(path)),
+                Ok(Location::Nats(servers)) => nats(&mut reader, servers).map(|nats| Self::Nats(Box::new(nats))),
+                Ok(Location::Temporary) => {
+                    reader.mistake(&settings::EVENT_LOG, format!("\"{place}\" is nowhere"));
+                    None
+                }
+                Err(problem) => {
+                    reader.mistake(&settings::EVENT_LOG, format!("\"{place}\" {problem}"));
+                    None
+                }
+            };
+            named.extend(config.zip(max_bytes));
+        }
+        reader.finish(<[_; N]>::try_from(named).ok())
+    }
+
     /// Reads where the event log is, and how it is reached.
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
         let text = reader.text(&settings::EVENT_LOG)?;

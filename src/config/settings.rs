@@ -350,5 +350,19 @@ pub const OF_CALLERS: &[&Setting] = &[&GRPC_ADDR];
 /// What `gridgate quarantine` reads of them.
 pub const OF_ADMIN_CALLERS: &[&Setting] = &[&ADMIN_ADDR];
 
+/// What `gridgate log` reads of them.
+pub const OF_LOGS: &[&Setting] = &[
+    &EVENT_MAX_SIZE,
+    &NATS_PREFIX,
+    &NATS_REPLICAS,
+    &NATS_CREDENTIALS_FILE,
+    &NATS_USER,
+    &NATS_PASSWORD,
+    &NATS_TOKEN,
+    &NATS_CA_FILE,
+    &NATS_CERTIFICATE_FILE,
+    &NATS_KEY_FILE,
+];
+
 /// The environment variable that names the TOML file, where `--config` does not.
 pub const CONFIG_FILE_ENV: &str = "GRIDGATE_CONFIG";

@@ -3,6 +3,7 @@
 //! The trait is made for two: SQLite in the process ([`sqlite`]), and a JetStream shared by many replicas ([`jetstream`]). What both
 //! promise is tested by one suite, `tests/it/event_log`.
 
+pub mod copy;
 pub mod jetstream;
 pub mod sqlite;
 

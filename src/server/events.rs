@@ -13,6 +13,7 @@ use crate::config::{EventLogConfig, EventsConfig, NatsConfig, RetentionConfig, W
 use crate::grid;
 use crate::kyc::clock::{Clock, SystemClock};
 use crate::kyc::log::EventLog;
+use crate::kyc::log::copy::Place;
 use crate::kyc::log::jetstream::{Access, JetStreamLog, JetStreamOptions};
 use crate::kyc::log::sqlite::{Retention, SqliteLog, SqliteOptions};
 use crate::kyc::lookup::Lookup;
@@ -113,8 +114,19 @@ async fn open_log(config: &EventsConfig) -> Result<(Arc<dyn EventLog>, Option<Te
     }
 }
 
+/// Where a log is that a command names, and how many bytes its events may take.
+pub(crate) fn log_place((config, max_bytes): (EventLogConfig, u64)) -> Place {
+    let retention = Retention { max_bytes, ..Retention::default() };
+    match config {
+        EventLogConfig::Sqlite(path) => Place::File(path),
+        EventLogConfig::Nats(nats) => Place::JetStream(Box::new(jetstream_options(&nats, retention))),
+        // No command takes it for a place.
+        EventLogConfig::Temporary => Place::File(std::path::PathBuf::new()),
+    }
+}
+
 /// How a log in NATS is reached.
-pub(crate) fn jetstream_options(nats: &NatsConfig, retention: Retention) -> JetStreamOptions {
+fn jetstream_options(nats: &NatsConfig, retention: Retention) -> JetStreamOptions {
     let NatsConfig { servers, prefix, replicas, credentials_file, user, token, ca_file, certificate } = nats.clone();
     let access = Access { credentials_file, user, token, ca_file, certificate };
     JetStreamOptions { access, prefix, replicas, retention, ..JetStreamOptions::at(servers) }

@@ -15,6 +15,7 @@ mod readiness;
 mod run;
 mod services;
 
+pub(crate) use events::log_place;
 pub use error::{BindError, ListenError, RunError};
 pub use own_sandbox::SandboxAccess;
 pub use ports::listen;

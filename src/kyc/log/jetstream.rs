@@ -8,6 +8,7 @@
 mod admission;
 mod buckets;
 mod connect;
+mod copying;
 mod load;
 mod message;
 mod probe;
@@ -28,11 +29,13 @@ use std::time::Duration;
 use async_nats::Client;
 use jiff::Timestamp;
 use tempfile::TempDir;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::connect::Access;
+pub(super) use self::copying::{Target, seal, unseal};
+pub(super) use self::load::Use;
 use self::streams::{Names, Streams};
 use self::turns::Turns;
 use super::LogError;
@@ -127,6 +130,9 @@ pub enum OpenError {
     /// Nothing may be written to it.
     #[error("the log is sealed: {0}")]
     Sealed(String),
+    /// Something is to be copied to where there is a log.
+    #[error("there is another event log already, or a complete copy")]
+    Occupied,
     /// Events are gone whose heads were not kept.
     #[error("events up to {first} are gone from the stream, and what they said was kept only up to {kept}")]
     Gone {
@@ -170,6 +176,8 @@ struct Shared {
     turns: Turns,
     /// Tells this process from others.
     writer: String,
+    /// As many as there may be publishes under way.
+    publishing: Semaphore,
     /// How many observations were handed in.
     records: AtomicU64,
     /// The sequence of the last message that was taken from the stream.
@@ -249,6 +257,11 @@ impl JetStreamLog {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.shared.full.load(Ordering::Relaxed)
+    }
+
+    /// The tables that this replica reads from.
+    pub(super) fn view(&self) -> &View {
+        &self.shared.view
     }
 
     /// Lets go of everything that retention lets go of now, and returns when that is done. It is also done by itself.

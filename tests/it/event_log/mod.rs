@@ -1,6 +1,7 @@
 //! The event log: one suite that every kind of log passes, and what is particular to each.
 
 pub mod client;
+mod copying;
 pub mod jetstream;
 mod model;
 pub mod place;

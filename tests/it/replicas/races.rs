@@ -198,7 +198,8 @@ async fn a_duty_is_one_replicas_at_a_time_and_goes_over_when_its_holder_stops() 
         let vacant = other.from.saturating_duration_since(one.until);
         assert!(vacant < ttl + Duration::from_secs(2), "nobody took it for {vacant:?}");
     }
-    assert!((0..3).all(|by| held.iter().any(|held| held.by == by)), "each had it once: {held:?}");
+    let handed_over = held.windows(2).filter(|pair| pair[0].by != pair[1].by).count();
+    assert!(handed_over >= 2, "it never went over to another replica: {held:?}");
 }
 
 /// Takes the duty whenever it can, renews it once, and then stops as if it were paused for longer than the lease.

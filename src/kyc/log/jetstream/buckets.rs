@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_nats::Client;
 use async_nats::jetstream::kv::{Entry, Operation, Store};
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
@@ -44,51 +45,62 @@ async fn entry(store: &Store, key: &str) -> Result<Option<Entry>, LogError> {
     store.entry(key).await.map_err(unavailable)
 }
 
-impl Shared {
-    /// Puts a value where `revision` was the last.
-    async fn put(&self, store: &Store, key: &str, value: Bytes, revision: u64) -> Result<Put, LogError> {
-        let message = Publish {
-            stream: store.stream_name.clone(),
-            subject: format!("{}{key}", store.prefix),
-            message_id: None,
-            expected: revision,
-            writer: None,
-            payload: value,
-        };
-        match publish(&self.client, &message, connect::REQUEST).await {
-            Published::There(revision) | Published::Duplicate(revision) => Ok(Put::There(revision)),
-            Published::Moved => Ok(Put::Lost),
-            Published::Full => Err(LogError::Full),
-            Published::Unknown(reason) | Published::Refused(reason) => Err(LogError::Unavailable { reason }),
+/// Puts a value where `revision` was the last.
+async fn put(client: &Client, store: &Store, key: &str, value: Bytes, revision: u64) -> Result<Put, LogError> {
+    let message = Publish {
+        stream: store.stream_name.clone(),
+        subject: format!("{}{key}", store.prefix),
+        message_id: None,
+        expected: revision,
+        writer: None,
+        payload: value,
+    };
+    match publish(client, &message, connect::REQUEST).await {
+        Published::There(revision) | Published::Duplicate(revision) => Ok(Put::There(revision)),
+        Published::Moved => Ok(Put::Lost),
+        Published::Full => Err(LogError::Full),
+        Published::Unknown(reason) | Published::Refused(reason) => Err(LogError::Unavailable { reason }),
+    }
+}
+
+/// Keeps a webhook that could not be understood. False: it is there already.
+pub(super) async fn quarantine(client: &Client, store: &Store, webhook: Quarantined) -> Result<bool, LogError> {
+    let Quarantined { id, kind, timestamp, quarantined_at, reason, field_names, customer } = webhook;
+    let wire = QuarantinedWire {
+        kind,
+        sent_at: timestamp.map(Timestamp::as_microsecond),
+        quarantined_at: quarantined_at.as_microsecond(),
+        reason,
+        field_names,
+        customer: customer.map(|id| id.as_str().to_owned()),
+    };
+    let value = Bytes::from(serde_json::to_vec(&wire).map_err(unavailable)?);
+    let (key, mut revision) = (subject::key(&id), 0);
+    for _ in 0..3 {
+        if let Put::There(_) = put(client, store, &key, value.clone(), revision).await? {
+            return Ok(true);
+        }
+        match entry(store, &key).await? {
+            Some(entry) if is_there(&entry) => return Ok(false),
+            // It was taken out once.
+            Some(entry) => revision = entry.revision,
+            None => revision = 0,
         }
     }
+    Err(LogError::Unavailable { reason: "another replica keeps changing the same webhook".to_owned() })
+}
 
+/// Remembers a time.
+pub(super) async fn set_bookmark(state: &Store, bookmark: Bookmark, at: Timestamp) -> Result<(), LogError> {
+    let value = Bytes::from(at.as_microsecond().to_string());
+    state.put(bookmark_key(bookmark), value).await.map_err(unavailable)?;
+    Ok(())
+}
+
+impl Shared {
     pub(super) async fn quarantine(&self, webhook: Quarantined) -> Result<bool, LogError> {
         self.check_open()?;
-        let Quarantined { id, kind, timestamp, quarantined_at, reason, field_names, customer } = webhook;
-        let wire = QuarantinedWire {
-            kind,
-            sent_at: timestamp.map(Timestamp::as_microsecond),
-            quarantined_at: quarantined_at.as_microsecond(),
-            reason,
-            field_names,
-            customer: customer.map(|id| id.as_str().to_owned()),
-        };
-        let value = Bytes::from(serde_json::to_vec(&wire).map_err(unavailable)?);
-        let (store, key) = (&self.streams.quarantine, subject::key(&id));
-        let mut revision = 0;
-        for _ in 0..3 {
-            if let Put::There(_) = self.put(store, &key, value.clone(), revision).await? {
-                return Ok(true);
-            }
-            match entry(store, &key).await? {
-                Some(entry) if is_there(&entry) => return Ok(false),
-                // It was taken out once.
-                Some(entry) => revision = entry.revision,
-                None => revision = 0,
-            }
-        }
-        Err(LogError::Unavailable { reason: "another replica keeps changing the same webhook".to_owned() })
+        quarantine(&self.client, &self.streams.quarantine, webhook).await
     }
 
     pub(super) async fn quarantined(
@@ -132,9 +144,7 @@ impl Shared {
 
     pub(super) async fn set_bookmark(&self, bookmark: Bookmark, at: Timestamp) -> Result<(), LogError> {
         self.check_open()?;
-        let value = Bytes::from(at.as_microsecond().to_string());
-        self.streams.state.put(bookmark_key(bookmark), value).await.map_err(unavailable)?;
-        Ok(())
+        set_bookmark(&self.streams.state, bookmark, at).await
     }
 
     /// Takes a duty that nobody has. The server forgets who has it when it was not renewed for the lease's time; until then
@@ -174,7 +184,7 @@ impl Shared {
         before: Instant,
     ) -> Result<Option<Lease>, LogError> {
         let value = Bytes::from(self.writer.clone());
-        match self.put(&self.streams.leases, duty.name(), value, revision).await? {
+        match put(&self.client, &self.streams.leases, duty.name(), value, revision).await? {
             Put::There(revision) => {
                 let until = before + ttl.min(self.lease).mul_f64(0.9);
                 Ok(Some(Lease { duty, until: Some(until), revision }))

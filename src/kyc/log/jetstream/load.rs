@@ -7,7 +7,7 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::Info;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Duration, Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,19 +22,40 @@ use crate::kyc::hub::Hub;
 use crate::kyc::log::jetstream::retention::Trimmed;
 use crate::kyc::log::sqlite::view::{Durability, View};
 
+/// How many publishes may be under way; more would only wait in the server, and be taken for lost there.
+const PUBLISHING: usize = 1024;
+
+/// What a log is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::kyc::log) enum Use {
+    /// As usual.
+    ReadAndWrite,
+    /// To be copied elsewhere.
+    Copying,
+}
+
 impl JetStreamLog {
     /// Opens the log, makes its streams if they are not there, and reads all of it into tables of this replica.
     ///
     /// # Errors
     /// When NATS cannot be reached, or a stream there is not one of an event log as it has to be.
     pub async fn open(options: JetStreamOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Self::open_as(options, clock, Use::ReadAndWrite).await
+    }
+
+    /// Opens a log to read from, sealed or not.
+    pub(in crate::kyc::log) async fn open_as(
+        options: JetStreamOptions,
+        clock: Arc<dyn Clock>,
+        what_for: Use,
+    ) -> Result<Self, OpenError> {
         let names = Names::new(&options.prefix)?;
         let client = connect::connect(&options.servers, &options.access, options.patience).await?;
         let context = connect::jetstream(&client);
         let streams = streams::set_up(&context, &names, &options, Origin::fresh()).await?;
         let asked_at = clock.now();
         let info = certain_info(&streams, options.patience).await?;
-        if let Some(why) = info.config.metadata.get(SEALED_KEY) {
+        if let Some(why) = info.config.metadata.get(SEALED_KEY).filter(|_| what_for == Use::ReadAndWrite) {
             return Err(OpenError::Sealed(why.clone()));
         }
         let lineage = streams::lineage(&info)?;
@@ -70,6 +91,7 @@ impl JetStreamLog {
             view,
             turns: Turns::default(),
             writer: Uuid::new_v4().simple().to_string(),
+            publishing: Semaphore::new(PUBLISHING),
             records: AtomicU64::new(0),
             applied: watch::Sender::new(trimmed.mark.position.get()),
             recorded_at: AtomicI64::new(trimmed.recorded_at.as_microsecond()),

@@ -34,7 +34,9 @@ pub(super) enum Unreadable {
 struct Wire {
     v: u32,
     event: EventWire,
-    head: HeadWire,
+    /// None in logs that were copied, where a later event about the same entity says what matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    head: Option<HeadWire>,
     /// The event before it about the same entity; 0 for none.
     earlier: u64,
 }
@@ -115,17 +117,16 @@ struct LoneHead {
 
 /// The message of an event that is about to be published, or of one that was recorded elsewhere. `event.position`, and the
 /// head's positions that are the same, are written as the message's own.
-pub(super) fn encode(event: &Event, head: &Head, earlier: Option<Position>) -> Result<Vec<u8>, Unreadable> {
+pub(super) fn encode(event: &Event, head: Option<&Head>, earlier: Option<Position>) -> Result<Vec<u8>, Unreadable> {
     let Event { position, observation, outcome, previous, cause, recorded_at } = event;
     let Observation { id, customer, platform_customer, subject, updated_at, origin } = observation;
     let basis = origin.basis();
-    let mut head_wire = head_to_wire(head, *position);
-    if head.subject == *subject {
-        head_wire.subject = None;
-    }
-    if head.observation == *id {
-        head_wire.observation = None;
-    }
+    let head_wire = head.map(|head| {
+        let wire = head_to_wire(head, *position);
+        let subject = wire.subject.filter(|_| head.subject != *subject);
+        let observation = wire.observation.filter(|_| head.observation != *id);
+        HeadWire { subject, observation, ..wire }
+    });
     let event = EventWire {
         id: id.as_str().to_owned(),
         customer: customer.as_str().to_owned(),
@@ -156,10 +157,11 @@ pub(super) fn decode(payload: &[u8], here: Position, not_before: Timestamp) -> R
     let said_at = event.recorded_at;
     let recorded_at = time(said_at).max(not_before);
     let own = &event.subject;
-    let mut head = head_from_wire(head, &event.customer, here, own, &event.id)?;
-    if head.position == here {
-        head.recorded_at = recorded_at;
-    }
+    let head = head.map(|head| head_from_wire(head, &event.customer, here, own, &event.id)).transpose()?;
+    let head = head.map(|head| {
+        let recorded_at = if head.position == here { recorded_at } else { head.recorded_at };
+        Head { recorded_at, ..head }
+    });
     let event = event_from_wire(event, here, recorded_at)?;
     Ok(Entry { event: Arc::new(event), head, earlier: Some(Position::new(earlier)).filter(|at| *at != HERE) })
 }

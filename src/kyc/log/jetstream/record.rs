@@ -55,6 +55,8 @@ impl Shared {
         let deadline = Instant::now() + self.record_wait;
         let busy = || LogError::Unavailable { reason: "too many observations of one customer are waiting".to_owned() };
         let turn = timeout_at(deadline, self.turns.take(observation.entity())).await.map_err(|_| busy())?;
+        let crowded = || LogError::Unavailable { reason: "too many observations are waiting".to_owned() };
+        let place = timeout_at(deadline, self.publishing.acquire()).await.map_err(|_| crowded())?;
         let reason = "it takes too long".to_owned();
         let writer = format!("{}-{}", self.writer, self.records.fetch_add(1, Ordering::Relaxed));
         let mut attempt =
@@ -73,7 +75,7 @@ impl Shared {
             }
             attempt.wait = (attempt.wait * 2).min(LONGEST_WAIT);
         };
-        drop(turn);
+        drop((place, turn));
         Ok(result)
     }
 
@@ -102,7 +104,9 @@ impl Shared {
         let expected = last_event.filter(|at| *at > gone && !attempt.gone).map_or(0, Position::get);
         let outcome = verdict.outcome;
         let publish_this = self.message(attempt, observation, head, verdict, expected)?;
-        let wait = connect::REQUEST.min(attempt.deadline.saturating_duration_since(Instant::now()));
+        let left = attempt.deadline.saturating_duration_since(Instant::now());
+        // A busy server may take long; and when the answer is lost, there has to be time for another try.
+        let wait = (left / 2).max(connect::REQUEST).min(left);
         match publish(&self.client, &publish_this, wait).await {
             Published::There(sequence) => {
                 self.wait_applied(sequence, Instant::now() + ARRIVAL).await;
@@ -153,7 +157,7 @@ impl Shared {
         let message_id = Some(subject::message_id(&observation.id));
         let event = Event { position: UNPUBLISHED, observation, outcome, previous, cause: settles, recorded_at };
         let earlier = head.map(|head| head.last_event);
-        let payload = Bytes::from(message::encode(&event, &next, earlier).map_err(unavailable)?);
+        let payload = Bytes::from(message::encode(&event, Some(&next), earlier).map_err(unavailable)?);
         Ok(Publish {
             stream: self.names.events(),
             subject: format!("{}.{entity}", self.names.prefix),

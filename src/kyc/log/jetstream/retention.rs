@@ -9,7 +9,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::jetstream::kv::{Operation, Store};
-use async_nats::jetstream::stream::LastRawMessageErrorKind;
+use async_nats::Client;
+use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::publish::{Publish, Published, publish};
+use super::streams::Names;
 use super::{OpenError, Shared, connect, message, subject};
 use crate::kyc::event::Event;
 use crate::kyc::head::Head;
@@ -136,7 +138,7 @@ impl Shared {
             };
             let trimmed = Trimmed::of(last);
             let going = heads.into_iter().filter(|head| head.last_event <= trimmed.mark.position);
-            stream::iter(going.map(|head| self.keep_head(head)))
+            stream::iter(going.map(async |head| keep_head(&self.client, &self.names, &self.streams.heads, &head).await))
                 .buffer_unordered(HEADS_AT_ONCE)
                 .try_collect::<()>()
                 .await?;
@@ -187,40 +189,45 @@ impl Shared {
         let by_age = before(self.retention.max_age.max(IDS_KEPT));
         by_size.or(by_age).filter(|before| oldest < *before)
     }
+}
 
-    /// Keeps a head whose last event is about to go, unless a later one is kept already.
-    async fn keep_head(&self, head: Arc<Head>) -> Result<(), LogError> {
-        let subject = format!("{}.head.{}", self.names.prefix, subject::of_entity(&head.entity()));
-        let payload = Bytes::from(message::encode_head(&head).map_err(unavailable)?);
-        let mut message = Publish {
-            stream: self.names.heads(),
-            subject,
-            message_id: None,
-            expected: 0,
-            writer: None,
-            payload,
-        };
-        for _ in 0..5 {
-            match publish(&self.client, &message, connect::REQUEST).await {
-                Published::There(_) | Published::Duplicate(_) => return Ok(()),
-                Published::Moved => {}
-                Published::Full => return Err(LogError::Full),
-                Published::Unknown(reason) | Published::Refused(reason) => {
-                    return Err(LogError::Unavailable { reason });
-                }
-            }
-            match self.streams.heads.get_last_raw_message_by_subject(&message.subject).await {
-                Ok(kept) => {
-                    let kept_head = message::decode_head(&kept.payload).map_err(unavailable)?;
-                    if kept_head.last_event >= head.last_event {
-                        return Ok(());
-                    }
-                    message.expected = kept.sequence;
-                }
-                Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => message.expected = 0,
-                Err(error) => return Err(unavailable(error)),
+/// Keeps a head whose last event is about to go, unless a later one is kept already.
+pub(super) async fn keep_head(
+    client: &Client,
+    names: &Names,
+    heads: &Stream,
+    head: &Head,
+) -> Result<(), LogError> {
+    let subject = format!("{}.head.{}", names.prefix, subject::of_entity(&head.entity()));
+    let payload = Bytes::from(message::encode_head(head).map_err(unavailable)?);
+    let mut message = Publish {
+        stream: names.heads(),
+        subject,
+        message_id: None,
+        expected: 0,
+        writer: None,
+        payload,
+    };
+    for _ in 0..5 {
+        match publish(client, &message, connect::REQUEST).await {
+            Published::There(_) | Published::Duplicate(_) => return Ok(()),
+            Published::Moved => {}
+            Published::Full => return Err(LogError::Full),
+            Published::Unknown(reason) | Published::Refused(reason) => {
+                return Err(LogError::Unavailable { reason });
             }
         }
-        Err(LogError::Unavailable { reason: "another replica keeps changing the same head".to_owned() })
+        match heads.get_last_raw_message_by_subject(&message.subject).await {
+            Ok(kept) => {
+                let kept_head = message::decode_head(&kept.payload).map_err(unavailable)?;
+                if kept_head.last_event >= head.last_event {
+                    return Ok(());
+                }
+                message.expected = kept.sequence;
+            }
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => message.expected = 0,
+            Err(error) => return Err(unavailable(error)),
+        }
     }
+    Err(LogError::Unavailable { reason: "another replica keeps changing the same head".to_owned() })
 }

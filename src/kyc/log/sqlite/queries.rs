@@ -120,6 +120,13 @@ pub(super) fn page_of_all(connection: &Connection, after: Position, limit: usize
     Ok(read_through(connection, after, &Scope::ALL, limit, limit, Mark::START)?.events)
 }
 
+/// The event before one about the same entity.
+pub(super) fn earlier(connection: &Connection, at: Position) -> Result<Option<Position>> {
+    let mut statement = connection.prepare_cached("SELECT earlier FROM events WHERE position = ?1")?;
+    let earlier: Option<Option<i64>> = statement.query_row([number(at)], |row| row.get(0)).optional()?;
+    Ok(earlier.flatten().map(position))
+}
+
 /// Reads at most `scan` events, and gives at most `limit` of those in `scope`.
 fn read_through(
     connection: &Connection,

@@ -17,8 +17,8 @@ use super::schema::{Role, connect};
 use super::{OpenError, content, failure, schema};
 use crate::kyc::event::{Event, Observation};
 use crate::kyc::head::Head;
-use crate::kyc::id::{EntityKey, Epoch, Lineage, ObservationId, PlatformCustomerId, Position};
-use crate::kyc::log::{Bounds, LogError, Page, Scope};
+use crate::kyc::id::{EntityKey, Lineage, ObservationId, PlatformCustomerId, Position};
+use crate::kyc::log::{Bookmark, Bounds, LogError, Page, Quarantined, Scope};
 use crate::kyc::token::Mark;
 
 /// The largest page.
@@ -29,8 +29,8 @@ const MOST_PER_PAGE: usize = 4096;
 pub(in crate::kyc::log) struct Entry {
     /// The event.
     pub(in crate::kyc::log) event: Arc<Event>,
-    /// The head of its entity after it.
-    pub(in crate::kyc::log) head: Head,
+    /// The head of its entity after it; none where that is not known any more, and a later event says what matters.
+    pub(in crate::kyc::log) head: Option<Head>,
     /// The event before it about the same entity.
     pub(in crate::kyc::log) earlier: Option<Position>,
 }
@@ -110,6 +110,15 @@ impl View {
         })
     }
 
+    /// The tables of a log that is there. Blocks.
+    pub(in crate::kyc::log) fn open_existing(path: &Path) -> Result<Self, OpenError> {
+        let mut connection = connect(path, Role::Writer)?;
+        schema::migrate(&mut connection)?;
+        let lineage = queries::lineage(&connection).map_err(content)?.ok_or(OpenError::NotAnEventLog)?;
+        drop(connection);
+        Self::open(path, &lineage, Durability::Durable, 1000)
+    }
+
     fn writer(&self) -> MutexGuard<'_, Connection> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -122,7 +131,7 @@ impl View {
             let transaction = Transaction::new_unchecked(&connection, TransactionBehavior::Immediate)?;
             for Entry { event, head, earlier } in entries {
                 row::insert_event(&mut *transaction.prepare_cached(row::INSERT_EVENT)?, &event, earlier)?;
-                heads.insert(head.entity(), head);
+                heads.extend(head.map(|head| (head.entity(), head)));
             }
             for head in heads.values() {
                 put_head(&transaction, head)?;
@@ -278,14 +287,83 @@ impl View {
             .await
     }
 
+    /// Events after `after`, each with what a copy of the log has to know about it.
+    pub(in crate::kyc::log) async fn entries(&self, after: Position, limit: usize) -> Result<Vec<Entry>, LogError> {
+        self.readers
+            .run(move |connection| {
+                let transaction = connection.unchecked_transaction()?;
+                let mut entries = Vec::new();
+                for event in queries::page_of_all(&transaction, after, limit)? {
+                    let head = queries::head(&transaction, &event.observation.entity())?;
+                    let head = head.filter(|head| head.last_event == event.position);
+                    let earlier = queries::earlier(&transaction, event.position)?;
+                    entries.push(Entry { event, head, earlier });
+                }
+                Ok(entries)
+            })
+            .await
+    }
+
+    /// What is in quarantine, in the order of ids.
+    pub(in crate::kyc::log) async fn quarantined(
+        &self,
+        after: Option<&ObservationId>,
+        limit: usize,
+    ) -> Result<Vec<Quarantined>, LogError> {
+        let after = after.cloned();
+        self.readers.run(move |connection| queries::quarantined(connection, after.as_ref(), limit)).await
+    }
+
+    /// A remembered time.
+    pub(in crate::kyc::log) async fn bookmark(&self, bookmark: Bookmark) -> Result<Option<Timestamp>, LogError> {
+        self.readers.run(move |connection| queries::bookmark(connection, bookmark)).await
+    }
+
+    /// Puts here what is kept by name. Blocks.
+    pub(in crate::kyc::log) fn put_by_name(
+        &self,
+        quarantined: Vec<Quarantined>,
+        bookmarks: &[(Bookmark, Timestamp)],
+    ) -> Result<(), LogError> {
+        let connection = self.writer();
+        let write = || -> Result<(), ReadError> {
+            let transaction = Transaction::new_unchecked(&connection, TransactionBehavior::Immediate)?;
+            for webhook in quarantined {
+                row::insert_quarantined(&transaction, webhook)?;
+            }
+            for (bookmark, at) in bookmarks {
+                row::set_bookmark(&transaction, *bookmark, *at)?;
+            }
+            transaction.commit()?;
+            Ok(())
+        };
+        write().map_err(refused)
+    }
+
+    /// Why nothing may be written to the log in this file, if that is so. Blocks.
+    pub(in crate::kyc::log) fn sealed(&self) -> Result<Option<String>, OpenError> {
+        schema::sealed(&self.writer())
+    }
+
+    /// Says why nothing may be written to the log in this file from now on, or that it may again. Blocks.
+    pub(in crate::kyc::log) fn seal(&self, why: Option<&str>) -> Result<(), OpenError> {
+        let connection = self.writer();
+        connection.execute("DELETE FROM sealed", [])?;
+        if let Some(why) = why {
+            connection.execute("INSERT INTO sealed (only_row, reason) VALUES (1, ?1)", [why])?;
+        }
+        Ok(())
+    }
+
     /// Refuses new reads, waits for those under way, and closes the connections for reading.
     pub(in crate::kyc::log) async fn close(&self) {
         self.readers.close().await;
     }
 
-    /// The epoch that a file was made for.
-    pub(in crate::kyc::log) fn epoch(&self) -> Result<Option<Epoch>, OpenError> {
-        Ok(queries::lineage(&self.writer()).map_err(content)?.map(|lineage| lineage.epoch))
+    /// The lineage of the log in this file. Blocks.
+    pub(in crate::kyc::log) fn lineage(&self) -> Result<Lineage, OpenError> {
+        let lineage = queries::lineage(&self.writer()).map_err(content)?;
+        lineage.ok_or(OpenError::NotAnEventLog)
     }
 }
 
