@@ -142,8 +142,8 @@ fn nats(reader: &mut Reader, servers: Vec<String>) -> Option<NatsConfig> {
     let user = pair(reader, &settings::NATS_USER, &settings::NATS_PASSWORD);
     let certificate = pair(reader, &settings::NATS_CERTIFICATE_FILE, &settings::NATS_KEY_FILE);
     let user = user.then(|| reader.text(&settings::NATS_USER).zip(reader.secret(&settings::NATS_PASSWORD)));
-    let certificate = certificate
-        .then(|| file(reader, &settings::NATS_CERTIFICATE_FILE).zip(file(reader, &settings::NATS_KEY_FILE)));
+    let certificate =
+        certificate.then(|| file(reader, &settings::NATS_CERTIFICATE_FILE).zip(file(reader, &settings::NATS_KEY_FILE)));
     let has_token = reader.is_set(&settings::NATS_TOKEN);
     Some(NatsConfig {
         servers,

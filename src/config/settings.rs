@@ -14,11 +14,11 @@ pub use sandbox::{
     SANDBOX_WEBHOOK_REORDER,
 };
 
+use super::setting::{Kind, Setting};
 pub use nats::{
     NATS_CA_FILE, NATS_CERTIFICATE_FILE, NATS_CREDENTIALS_FILE, NATS_KEY_FILE, NATS_PASSWORD, NATS_PREFIX,
     NATS_REPLICAS, NATS_TOKEN, NATS_USER,
 };
-use super::setting::{Kind, Setting};
 
 /// Where the gRPC API listens.
 pub const GRPC_ADDR: Setting = Setting {

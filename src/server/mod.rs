@@ -15,8 +15,8 @@ mod readiness;
 mod run;
 mod services;
 
-pub(crate) use events::log_place;
 pub use error::{BindError, ListenError, RunError};
+pub(crate) use events::log_place;
 pub use own_sandbox::SandboxAccess;
 pub use ports::listen;
 pub use services::DescriptorError;

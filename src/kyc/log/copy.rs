@@ -248,7 +248,7 @@ async fn jetstream_to_file(
         let entries: Vec<Entry> = log.view().entries(at, AT_ONCE).await?;
         at = entries.last().map_or(contents.end, |entry| entry.event.position);
         let view = Arc::clone(&target.view);
-        blocking(move || Ok(view.apply(entries)?)).await?;
+        blocking(move || Ok(view.apply(entries).map(drop)?)).await?;
         progress(contents.progress(at));
     }
     let mut quarantined: Vec<Quarantined> = Vec::new();

@@ -30,9 +30,9 @@ use tokio::sync::mpsc;
 
 use self::checkpoint::Checkpointer;
 use self::heads::Heads;
-use self::readers::Readers;
 pub(super) use self::lock::LockFile;
 pub(super) use self::queries::Which;
+use self::readers::Readers;
 pub use self::retention::{IDS_KEPT, Retention};
 use self::schema::{Role, connect};
 use self::writer::{Command, Writer};

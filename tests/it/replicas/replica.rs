@@ -21,8 +21,11 @@ struct Replica {
 impl Replicas {
     /// Starts them, with these variables.
     pub async fn start(count: usize, env: &[(&str, &str)]) -> Self {
-        let ports =
-            [("GRIDGATE_GRPC_ADDR", "127.0.0.1:0"), ("GRIDGATE_WEBHOOK_ADDR", "127.0.0.1:0"), ("GRIDGATE_ADMIN_ADDR", "127.0.0.1:0")];
+        let ports = [
+            ("GRIDGATE_GRPC_ADDR", "127.0.0.1:0"),
+            ("GRIDGATE_WEBHOOK_ADDR", "127.0.0.1:0"),
+            ("GRIDGATE_ADMIN_ADDR", "127.0.0.1:0"),
+        ];
         // Nobody is asked: no webhook here leaves a doubt, and what no webhook said is not looked for.
         let grid = [
             ("GRID_CLIENT_ID", "id"),

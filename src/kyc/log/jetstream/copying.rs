@@ -113,14 +113,15 @@ impl Target {
     pub(in crate::kyc::log) async fn put_events(&self, entries: &[Entry], after: u64) -> Result<(), LogError> {
         let mut messages = Vec::with_capacity(entries.len());
         let mut next = after + 1;
-        for Entry { event, head, earlier } in entries {
+        for entry in entries {
+            let event = &entry.event;
             // Positions that the other log does not have are taken, so that the ones it has stay the same.
             while next < event.position.get() {
                 messages.push((next, format!("{}.gap.gap", self.names.prefix), None, Bytes::from_static(FILLER)));
                 next += 1;
             }
             let entity = subject::of_entity(&event.observation.entity());
-            let payload = message::encode(event, head.as_ref(), *earlier).map_err(unavailable)?;
+            let payload = message::encode(entry).map_err(unavailable)?;
             let id = subject::message_id(&event.observation.id);
             messages.push((next, format!("{}.{entity}", self.names.prefix), Some(id), Bytes::from(payload)));
             next += 1;

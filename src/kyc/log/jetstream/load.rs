@@ -64,8 +64,7 @@ impl JetStreamLog {
         if trimmed.mark.position.get() < first {
             return Err(OpenError::Gone { first, kept: trimmed.mark.position.get() });
         }
-        let directory =
-            tempfile::Builder::new().prefix("gridgate-view-").tempdir().map_err(OpenError::Directory)?;
+        let directory = tempfile::Builder::new().prefix("gridgate-view-").tempdir().map_err(OpenError::Directory)?;
         let path = directory.path().join("events.db");
         let heads = read_heads(&streams, &trimmed, options.patience).await?;
         let view = {

@@ -39,6 +39,9 @@ struct Wire {
     head: Option<HeadWire>,
     /// The event before it about the same entity; 0 for none.
     earlier: u64,
+    /// Nobody said whose the verification is: its customer's head says it, as of this event.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    inherits: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -115,13 +118,14 @@ struct LoneHead {
     head: HeadWire,
 }
 
-/// The message of an event that is about to be published, or of one that was recorded elsewhere. `event.position`, and the
-/// head's positions that are the same, are written as the message's own.
-pub(super) fn encode(event: &Event, head: Option<&Head>, earlier: Option<Position>) -> Result<Vec<u8>, Unreadable> {
-    let Event { position, observation, outcome, previous, cause, recorded_at } = event;
+/// The message of an event that is about to be published, or of one that was recorded elsewhere. Its position, and the head's
+/// positions that are the same, are written as the message's own.
+pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, Unreadable> {
+    let Entry { event, head, earlier, inherits } = entry;
+    let Event { position, observation, outcome, previous, cause, recorded_at } = event.as_ref();
     let Observation { id, customer, platform_customer, subject, updated_at, origin } = observation;
     let basis = origin.basis();
-    let head_wire = head.map(|head| {
+    let head_wire = head.as_ref().map(|head| {
         let wire = head_to_wire(head, *position);
         let subject = wire.subject.filter(|_| head.subject != *subject);
         let observation = wire.observation.filter(|_| head.observation != *id);
@@ -142,14 +146,15 @@ pub(super) fn encode(event: &Event, head: Option<&Head>, earlier: Option<Positio
         cause: cause.as_ref().map(|id| id.as_str().to_owned()),
         recorded_at: recorded_at.as_microsecond(),
     };
-    let wire = Wire { v: VERSION, event, head: head_wire, earlier: earlier.map_or(0, Position::get) };
+    let wire =
+        Wire { v: VERSION, event, head: head_wire, earlier: earlier.map_or(0, Position::get), inherits: *inherits };
     serde_json::to_vec(&wire).map_err(|error| Unreadable::Json(error.to_string()))
 }
 
 /// Reads the message at this position. `not_before`: what was recorded before it, by the clocks of other replicas perhaps;
 /// its own time does not go back behind that.
 pub(super) fn decode(payload: &[u8], here: Position, not_before: Timestamp) -> Result<Entry, Unreadable> {
-    let Wire { v, event, head, earlier } =
+    let Wire { v, event, head, earlier, inherits } =
         serde_json::from_slice(payload).map_err(|error| Unreadable::Json(error.to_string()))?;
     if v != VERSION {
         return Err(Unreadable::Version(v));
@@ -163,7 +168,8 @@ pub(super) fn decode(payload: &[u8], here: Position, not_before: Timestamp) -> R
         Head { recorded_at, ..head }
     });
     let event = event_from_wire(event, here, recorded_at)?;
-    Ok(Entry { event: Arc::new(event), head, earlier: Some(Position::new(earlier)).filter(|at| *at != HERE) })
+    let earlier = Some(Position::new(earlier)).filter(|at| *at != HERE);
+    Ok(Entry { event: Arc::new(event), head, earlier, inherits })
 }
 
 /// The message of a head by itself.
@@ -236,8 +242,7 @@ fn event_from_wire(wire: EventWire, position: Position, recorded_at: Timestamp) 
             Origin::Asked { by, basis: Basis { knowing: Position::new(knowing), at: time(at) } }
         }
     };
-    let outcome =
-        Outcome::ALL.into_iter().find(|known| known.word() == outcome).ok_or(Unreadable::Field("outcome"))?;
+    let outcome = Outcome::ALL.into_iter().find(|known| known.word() == outcome).ok_or(Unreadable::Field("outcome"))?;
     let observation = Observation {
         id: ObservationId::trusted(&id),
         customer: CustomerId::trusted(&customer),

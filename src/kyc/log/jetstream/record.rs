@@ -1,5 +1,6 @@
 //! Recording: decide by what is known here, publish on condition that it still holds, and begin again where it does not.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::{Shared, connect, message, subject};
 use crate::kyc::event::{Event, Observation};
 use crate::kyc::head::Head;
 use crate::kyc::id::Position;
-use crate::kyc::log::sqlite::view::Known;
+use crate::kyc::log::sqlite::view::{Entry, Known};
 use crate::kyc::log::{LogError, Recorded};
 use crate::kyc::record::{Verdict, advance, decide, is_redundant};
 
@@ -59,8 +60,7 @@ impl Shared {
         let place = timeout_at(deadline, self.publishing.acquire()).await.map_err(|_| crowded())?;
         let reason = "it takes too long".to_owned();
         let writer = format!("{}-{}", self.writer, self.records.fetch_add(1, Ordering::Relaxed));
-        let mut attempt =
-            Attempt { observation, deadline, writer, sent: false, gone: false, wait: FIRST_WAIT, reason };
+        let mut attempt = Attempt { observation, deadline, writer, sent: false, gone: false, wait: FIRST_WAIT, reason };
         let result = loop {
             if let Some(recorded) = self.attempt(&mut attempt).await? {
                 break recorded;
@@ -88,7 +88,9 @@ impl Shared {
             return self.copy(attempt, position).await.map(Some);
         }
         let head = head.as_deref();
-        if observation.platform_customer.is_none() && observation.subject.verification_id().is_some() {
+        // It may be another by the time this is recorded; then whoever follows the stream knows.
+        let inherits = observation.platform_customer.is_none() && observation.subject.verification_id().is_some();
+        if inherits {
             observation.platform_customer = platform_customer;
         }
         let verdict = decide(head, &observation);
@@ -103,7 +105,8 @@ impl Shared {
         // A stream that holds no message about the entity expects none.
         let expected = last_event.filter(|at| *at > gone && !attempt.gone).map_or(0, Position::get);
         let outcome = verdict.outcome;
-        let publish_this = self.message(attempt, observation, head, verdict, expected)?;
+        let entry = self.entry(observation, head, verdict, inherits);
+        let publish_this = self.message(attempt, &entry, expected)?;
         let left = attempt.deadline.saturating_duration_since(Instant::now());
         // A busy server may take long; and when the answer is lost, there has to be time for another try.
         let wait = (left / 2).max(connect::REQUEST).min(left);
@@ -139,32 +142,28 @@ impl Shared {
         }
     }
 
-    /// The message of what was decided.
-    fn message(
-        &self,
-        attempt: &Attempt,
-        observation: Observation,
-        head: Option<&Head>,
-        verdict: Verdict,
-        expected: u64,
-    ) -> Result<Publish, LogError> {
+    /// What was decided.
+    fn entry(&self, observation: Observation, head: Option<&Head>, verdict: Verdict, inherits: bool) -> Entry {
         let earliest = Timestamp::from_microsecond(self.recorded_at.load(Ordering::Relaxed));
         let recorded_at = self.clock.now().max(earliest.unwrap_or(Timestamp::MIN));
         let next = advance(head, &observation, &verdict, UNPUBLISHED, recorded_at);
         let Verdict { outcome, settles } = verdict;
         let previous = head.map(|head| head.subject.without_problems());
-        let entity = subject::of_entity(&observation.entity());
-        let message_id = Some(subject::message_id(&observation.id));
         let event = Event { position: UNPUBLISHED, observation, outcome, previous, cause: settles, recorded_at };
-        let earlier = head.map(|head| head.last_event);
-        let payload = Bytes::from(message::encode(&event, Some(&next), earlier).map_err(unavailable)?);
+        Entry { event: Arc::new(event), head: Some(next), earlier: head.map(|head| head.last_event), inherits }
+    }
+
+    /// The message of what was decided.
+    fn message(&self, attempt: &Attempt, entry: &Entry, expected: u64) -> Result<Publish, LogError> {
+        let Observation { id, .. } = &attempt.observation;
+        let entity = subject::of_entity(&attempt.observation.entity());
         Ok(Publish {
             stream: self.names.events(),
             subject: format!("{}.{entity}", self.names.prefix),
-            message_id,
+            message_id: Some(subject::message_id(id)),
             expected,
             writer: Some(attempt.writer.clone()),
-            payload,
+            payload: Bytes::from(message::encode(entry).map_err(unavailable)?),
         })
     }
 

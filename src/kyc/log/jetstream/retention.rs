@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::jetstream::kv::{Operation, Store};
 use async_nats::Client;
+use async_nats::jetstream::kv::{Operation, Store};
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -138,10 +138,12 @@ impl Shared {
             };
             let trimmed = Trimmed::of(last);
             let going = heads.into_iter().filter(|head| head.last_event <= trimmed.mark.position);
-            stream::iter(going.map(async |head| keep_head(&self.client, &self.names, &self.streams.heads, &head).await))
-                .buffer_unordered(HEADS_AT_ONCE)
-                .try_collect::<()>()
-                .await?;
+            stream::iter(
+                going.map(async |head| keep_head(&self.client, &self.names, &self.streams.heads, &head).await),
+            )
+            .buffer_unordered(HEADS_AT_ONCE)
+            .try_collect::<()>()
+            .await?;
             let trimmed = trimmed.remember(&self.streams.state).await?;
             let keep_from = trimmed.mark.position.get() + 1;
             self.streams.events.purge().sequence(keep_from).await.map_err(unavailable)?;
@@ -192,22 +194,10 @@ impl Shared {
 }
 
 /// Keeps a head whose last event is about to go, unless a later one is kept already.
-pub(super) async fn keep_head(
-    client: &Client,
-    names: &Names,
-    heads: &Stream,
-    head: &Head,
-) -> Result<(), LogError> {
+pub(super) async fn keep_head(client: &Client, names: &Names, heads: &Stream, head: &Head) -> Result<(), LogError> {
     let subject = format!("{}.head.{}", names.prefix, subject::of_entity(&head.entity()));
     let payload = Bytes::from(message::encode_head(head).map_err(unavailable)?);
-    let mut message = Publish {
-        stream: names.heads(),
-        subject,
-        message_id: None,
-        expected: 0,
-        writer: None,
-        payload,
-    };
+    let mut message = Publish { stream: names.heads(), subject, message_id: None, expected: 0, writer: None, payload };
     for _ in 0..5 {
         match publish(client, &message, connect::REQUEST).await {
             Published::There(_) | Published::Duplicate(_) => return Ok(()),

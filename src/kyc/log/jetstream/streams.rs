@@ -14,9 +14,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::kv::Store;
-use async_nats::jetstream::stream::{
-    Compression, Config, DiscardPolicy, Info, RetentionPolicy, StorageType, Stream,
-};
+use async_nats::jetstream::stream::{Compression, Config, DiscardPolicy, Info, RetentionPolicy, StorageType, Stream};
 use async_nats::jetstream::{Context, ErrorCode};
 use tokio::time::{Instant, sleep};
 
@@ -97,9 +95,7 @@ pub(super) async fn set_up(
     // The events come last: whoever finds them finds the others too.
     let heads = ensure(context, heads_config(names, options), options.patience).await?;
     let mut stores = Vec::new();
-    for (name, max_age) in
-        [("state", Duration::ZERO), ("leases", options.lease), ("quarantine", Duration::ZERO)]
-    {
+    for (name, max_age) in [("state", Duration::ZERO), ("leases", options.lease), ("quarantine", Duration::ZERO)] {
         let bucket = names.bucket(name);
         ensure(context, bucket_config(&bucket, max_age, options), options.patience).await?;
         stores.push(context.get_key_value(bucket).await.map_err(|error| OpenError::setup(&error))?);
@@ -112,8 +108,7 @@ pub(super) async fn set_up(
 
 fn events_config(names: &Names, options: &JetStreamOptions, origin: Origin) -> Config {
     let Origin { lineage, first, sealed } = origin;
-    let ancestors: Vec<_> =
-        lineage.ancestors.iter().map(|(epoch, up_to)| format!("{epoch}@{}", up_to.get())).collect();
+    let ancestors: Vec<_> = lineage.ancestors.iter().map(|(epoch, up_to)| format!("{epoch}@{}", up_to.get())).collect();
     let mut metadata = HashMap::from([
         (FORMAT_KEY.to_owned(), FORMAT.to_owned()),
         (EPOCH_KEY.to_owned(), lineage.epoch.to_string()),
@@ -243,11 +238,7 @@ fn compare(wanted: &Config, found: &Config) -> Result<(), OpenError> {
     same("max_age", age(wanted.max_age), age(found.max_age));
     same("max_bytes", limit(wanted.max_bytes), limit(found.max_bytes));
     same("max_msgs", limit(wanted.max_messages), limit(found.max_messages));
-    same(
-        "max_msgs_per_subject",
-        limit(wanted.max_messages_per_subject),
-        limit(found.max_messages_per_subject),
-    );
+    same("max_msgs_per_subject", limit(wanted.max_messages_per_subject), limit(found.max_messages_per_subject));
     same("no_ack", wanted.no_ack.to_string(), found.no_ack.to_string());
     same("sealed", wanted.sealed.to_string(), found.sealed.to_string());
     // What the server sets by itself where nothing is asked for is not compared.
@@ -278,9 +269,9 @@ pub(super) fn lineage(info: &Info) -> Result<Lineage, OpenError> {
     let mut ancestors = Vec::new();
     let listed = metadata.get(ANCESTORS_KEY).map_or("", String::as_str);
     for text in listed.split(',').filter(|text| !text.is_empty()) {
-        let ancestor = text.split_once('@').and_then(|(ancestor, up_to)| {
-            Some((epoch(ancestor)?, Position::new(up_to.parse().ok()?)))
-        });
+        let ancestor = text
+            .split_once('@')
+            .and_then(|(ancestor, up_to)| Some((epoch(ancestor)?, Position::new(up_to.parse().ok()?))));
         ancestors.push(ancestor.ok_or(unreadable(ANCESTORS_KEY))?);
     }
     Ok(Lineage { epoch: own, ancestors })

@@ -122,8 +122,8 @@ impl Shared {
     async fn take(&self, chunk: Vec<Result<Message, MessagesError>>) -> Result<(), Broken> {
         let mut entries: Vec<Entry> = Vec::with_capacity(chunk.len());
         let mut applied = *self.applied.borrow();
-        let mut recorded_at = Timestamp::from_microsecond(self.recorded_at.load(Ordering::Relaxed))
-            .unwrap_or(Timestamp::MIN);
+        let mut recorded_at =
+            Timestamp::from_microsecond(self.recorded_at.load(Ordering::Relaxed)).unwrap_or(Timestamp::MIN);
         let mut then = Ok(());
         for message in chunk {
             match self.next(message, applied, recorded_at) {
@@ -168,12 +168,13 @@ impl Shared {
     }
 
     async fn apply(&self, entries: Vec<Entry>, applied: u64, recorded_at: Timestamp) -> Result<(), Broken> {
-        let events: Vec<_> = entries.iter().map(|entry| Arc::clone(&entry.event)).collect();
-        if !entries.is_empty() {
+        let events = if entries.is_empty() {
+            Vec::new()
+        } else {
             let view = Arc::clone(&self.view);
             let written = tokio::task::spawn_blocking(move || view.apply(entries)).await;
-            written.map_err(passing)?.map_err(passing)?;
-        }
+            written.map_err(passing)?.map_err(passing)?
+        };
         self.recorded_at.fetch_max(recorded_at.as_microsecond(), Ordering::Relaxed);
         if let Some(last) = events.last() {
             let end = Mark { position: last.position, fingerprint: last.fingerprint() };

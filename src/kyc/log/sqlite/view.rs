@@ -33,6 +33,8 @@ pub(in crate::kyc::log) struct Entry {
     pub(in crate::kyc::log) head: Option<Head>,
     /// The event before it about the same entity.
     pub(in crate::kyc::log) earlier: Option<Position>,
+    /// It is about a verification, and nobody said whose: what its customer's head says at this place in the log.
+    pub(in crate::kyc::log) inherits: bool,
 }
 
 /// What is known about an observation before it is decided.
@@ -123,15 +125,21 @@ impl View {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds events, each after the last, in one commit. Blocks.
-    pub(in crate::kyc::log) fn apply(&self, entries: Vec<Entry>) -> Result<(), LogError> {
+    /// Adds events, each after the last, in one commit, and gives them as they are now in the tables. Blocks.
+    pub(in crate::kyc::log) fn apply(&self, entries: Vec<Entry>) -> Result<Vec<Arc<Event>>, LogError> {
         let mut heads: HashMap<EntityKey, Head> = HashMap::with_capacity(entries.len());
+        let mut events = Vec::with_capacity(entries.len());
         let connection = self.writer();
         let write = || -> Result<(), ReadError> {
             let transaction = Transaction::new_unchecked(&connection, TransactionBehavior::Immediate)?;
-            for Entry { event, head, earlier } in entries {
+            for mut entry in entries {
+                if entry.inherits {
+                    self.inherit(&transaction, &heads, &mut entry)?;
+                }
+                let Entry { event, head, earlier, inherits: _ } = entry;
                 row::insert_event(&mut *transaction.prepare_cached(row::INSERT_EVENT)?, &event, earlier)?;
                 heads.extend(head.map(|head| (head.entity(), head)));
+                events.push(event);
             }
             for head in heads.values() {
                 put_head(&transaction, head)?;
@@ -145,6 +153,27 @@ impl View {
                 keep_answer(before.head(), &head);
             }
             self.heads.commit(key, Cached::saved(Arc::new(head)));
+        }
+        Ok(events)
+    }
+
+    /// Says whose a verification is, as its customer's head has it; `heads` are those that are not written yet.
+    fn inherit(
+        &self,
+        connection: &Connection,
+        heads: &HashMap<EntityKey, Head>,
+        entry: &mut Entry,
+    ) -> Result<(), ReadError> {
+        let own = EntityKey::customer(entry.event.observation.customer.clone());
+        let said = match heads.get(&own) {
+            Some(head) => head.platform_customer.clone(),
+            None => cached_or_read(connection, &self.heads, &own)?.and_then(|head| head.platform_customer.clone()),
+        };
+        if said.is_some() && said != entry.event.observation.platform_customer {
+            Arc::make_mut(&mut entry.event).observation.platform_customer.clone_from(&said);
+            if let Some(head) = &mut entry.head {
+                head.platform_customer = said;
+            }
         }
         Ok(())
     }
@@ -271,7 +300,10 @@ impl View {
     }
 
     /// The oldest events, and of those the ones that no later event about the same entity follows.
-    pub(in crate::kyc::log) async fn oldest(&self, limit: usize) -> Result<(Vec<Arc<Event>>, Vec<Arc<Head>>), LogError> {
+    pub(in crate::kyc::log) async fn oldest(
+        &self,
+        limit: usize,
+    ) -> Result<(Vec<Arc<Event>>, Vec<Arc<Head>>), LogError> {
         self.readers
             .run(move |connection| {
                 let transaction = connection.unchecked_transaction()?;
@@ -297,7 +329,7 @@ impl View {
                     let head = queries::head(&transaction, &event.observation.entity())?;
                     let head = head.filter(|head| head.last_event == event.position);
                     let earlier = queries::earlier(&transaction, event.position)?;
-                    entries.push(Entry { event, head, earlier });
+                    entries.push(Entry { event, head, earlier, inherits: false });
                 }
                 Ok(entries)
             })
@@ -387,9 +419,8 @@ fn keep_answer(before: &Head, now: &Head) {
 }
 
 fn put_head(connection: &Connection, head: &Head) -> Result<(), ReadError> {
-    let mut statement = connection.prepare_cached(
-        "DELETE FROM heads WHERE customer_id = ?1 AND verification_id = ?2",
-    )?;
+    let mut statement =
+        connection.prepare_cached("DELETE FROM heads WHERE customer_id = ?1 AND verification_id = ?2")?;
     statement.execute((head.customer.as_str(), row::verification_text(head.subject.verification_id())))?;
     row::insert_head(&mut *connection.prepare_cached(row::INSERT_HEAD)?, head)?;
     if let Some(platform_customer) = &head.platform_customer {
