@@ -27,7 +27,7 @@ pub(super) struct HealthcheckArgs {
 
 /// The server is not ready.
 #[derive(Debug, thiserror::Error)]
-enum Unhealthy {
+pub(super) enum Unhealthy {
     #[error("{0} cannot be reached")]
     Unreachable(SocketAddr, #[source] tonic::transport::Error),
     #[error("{0} did not answer within {PATIENCE:?}")]
@@ -42,10 +42,12 @@ enum Unhealthy {
 pub(super) fn run(args: HealthcheckArgs, env: Environment) -> Result<(), Failure> {
     let HealthcheckArgs { service, common } = args;
     let CallerConfig { addr } = CallerConfig::load(common.sources(env))?;
-    super::block_on(async {
-        let asked = timeout(PATIENCE, ask(addr, service)).await.unwrap_or(Err(Unhealthy::Silent(addr)));
-        asked.map_err(|error| Failure::Other("not healthy", error.into()))
-    })
+    super::block_on(async { check(addr, service).await.map_err(|error| Failure::Other("not healthy", error.into())) })
+}
+
+/// Asks the gRPC port at `addr` about a service; the whole server if empty.
+pub(super) async fn check(addr: SocketAddr, service: String) -> Result<(), Unhealthy> {
+    timeout(PATIENCE, ask(addr, service)).await.unwrap_or(Err(Unhealthy::Silent(addr)))
 }
 
 async fn ask(addr: SocketAddr, service: String) -> Result<(), Unhealthy> {

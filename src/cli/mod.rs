@@ -5,6 +5,7 @@
 
 mod admin;
 mod demo;
+mod doctor;
 mod flags;
 mod healthcheck;
 mod hints;
@@ -61,6 +62,12 @@ enum Command {
     /// connects again by itself and goes on where it was. Exits with 0 after Ctrl-C, or with --until-decided once everyone
     /// is decided; with 1 where connecting again is no use.
     Watch(Box<watch::WatchArgs>),
+    /// Check that Grid, this gridgate and what lies between them are set up right
+    ///
+    /// Checks the credentials, the clock, the key for webhooks, the webhook endpoint registered with Grid, and the gridgate
+    /// that runs here if one does; and, in Grid's sandbox, that a test webhook arrives. Where none runs, the doctor takes
+    /// the test webhook in its place. Says of each what to do; exits with 1 if any of it does not work. Changes nothing.
+    Doctor(Box<doctor::DoctorArgs>),
     /// Look at the webhooks that could not be understood, and try again
     ///
     /// A webhook about KYC whose data cannot be understood is acknowledged, so that Grid does not send it for a week, and
@@ -124,6 +131,14 @@ impl SettingsOf for OfCallers {
     const SETTINGS: &'static [&'static Setting] = settings::OF_CALLERS;
 }
 
+/// What `gridgate doctor` takes: what tells it where Grid and gridgate are.
+#[derive(Debug)]
+struct OfDoctor;
+
+impl SettingsOf for OfDoctor {
+    const SETTINGS: &'static [&'static Setting] = settings::OF_DOCTOR;
+}
+
 /// What commands take that ask the admin port of a running gridgate.
 #[derive(Debug)]
 struct OfAdminCallers;
@@ -174,6 +189,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
         Command::Sandbox(args) => sandbox::run(args, env),
         Command::Healthcheck(args) => healthcheck::run(args, env),
         Command::Watch(args) => watch::run(*args, env),
+        Command::Doctor(args) => doctor::run(*args, env),
         Command::Quarantine(command) => quarantine::run(command, env),
         Command::Log(command) => log::run(command, env),
         Command::Demo(args) => demo::run(args, env),

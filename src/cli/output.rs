@@ -69,6 +69,14 @@ pub(super) fn to_stdout(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
+/// Not an error where whoever read has gone, as `head` does: there is nobody to tell, and what was done is done.
+pub(super) fn while_read(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
 /// Writes to standard error. Where that is closed, there is nobody to tell.
 pub(super) fn to_stderr(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());

@@ -56,7 +56,7 @@ pub(super) fn read(reader: &mut Reader, sandbox: bool) -> Option<EventsConfig> {
     let addr = reader.address(&settings::WEBHOOK_ADDR);
     let path = reader.text(&settings::WEBHOOK_PATH);
     let has_keys = reader.is_set(&settings::WEBHOOK_PUBLIC_KEYS) && !sandbox;
-    let public_keys = if has_keys { reader.pem(&settings::WEBHOOK_PUBLIC_KEYS).map(Some) } else { Some(None) };
+    let public_keys = if has_keys { reader.lines(&settings::WEBHOOK_PUBLIC_KEYS).map(Some) } else { Some(None) };
     let has_relay = reader.is_set(&settings::WEBHOOK_RELAY_URL);
     let relay_url = if has_relay { reader.base_url(&settings::WEBHOOK_RELAY_URL).map(Some) } else { Some(None) };
     let unnamed = sandbox && !reader.is_set(&settings::EVENT_LOG);

@@ -28,6 +28,7 @@ pub use sandbox::{SandboxAnswers, SandboxBehaviour, SandboxConfig, SandboxWebhoo
 pub use setting::{Kind, Setting};
 pub use source::Sources;
 pub use toml_file::ConfigFile;
+pub use value::is_loopback;
 
 use read::Reader;
 use secrecy::SecretString;

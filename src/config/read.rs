@@ -80,10 +80,6 @@ impl Reader {
         self.parsed(setting, value::long_duration)
     }
 
-    pub(super) fn pem(&mut self, setting: &Setting) -> Option<String> {
-        self.parsed(setting, value::pem)
-    }
-
     pub(super) fn duration(&mut self, setting: &Setting) -> Option<Duration> {
         self.parsed(setting, value::duration)
     }
@@ -98,6 +94,10 @@ impl Reader {
 
     pub(super) fn text(&mut self, setting: &Setting) -> Option<String> {
         self.parsed(setting, value::text)
+    }
+
+    pub(super) fn lines(&mut self, setting: &Setting) -> Option<String> {
+        self.parsed(setting, value::lines)
     }
 
     pub(super) fn base_url(&mut self, setting: &Setting) -> Option<reqwest::Url> {

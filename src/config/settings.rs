@@ -364,5 +364,18 @@ pub const OF_LOGS: &[&Setting] = &[
     &NATS_KEY_FILE,
 ];
 
+/// What `gridgate doctor` has flags for. It reads all that `gridgate serve` reads.
+pub const OF_DOCTOR: &[&Setting] = &[
+    &GRPC_ADDR,
+    &ADMIN_ADDR,
+    &GRID_BASE_URL,
+    &GRID_INSECURE_ALLOW_HTTP,
+    &GRID_CLIENT_ID,
+    &GRID_CLIENT_SECRET_FILE,
+    &GRID_CONNECT_TIMEOUT,
+    &WEBHOOK_ADDR,
+    &WEBHOOK_PATH,
+];
+
 /// The environment variable that names the TOML file, where `--config` does not.
 pub const CONFIG_FILE_ENV: &str = "GRIDGATE_CONFIG";

@@ -115,8 +115,8 @@ pub(super) fn text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// PEM: text that is not blank, of as many lines as it takes.
-pub(super) fn pem(text: &str) -> Result<String, String> {
+/// Text that is not blank, of any number of lines.
+pub(super) fn lines(text: &str) -> Result<String, String> {
     if text.trim().is_empty() || text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
         return Err("must not be empty, nor contain control characters other than line breaks".to_owned());
     }
@@ -154,7 +154,8 @@ pub(super) fn base_url(text: &str) -> Result<Url, String> {
 }
 
 /// Whether a URL's host is this machine for certain: `localhost`, or a loopback address.
-pub(super) fn is_loopback(url: &Url) -> bool {
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
     match url.host_str() {
         Some("localhost") => true,
         Some(host) => host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
@@ -210,21 +211,22 @@ mod tests {
     }
 
     #[test]
-    fn pem_may_have_line_breaks() {
-        assert!(pem("-----BEGIN PUBLIC KEY-----\r\nMF\n-----END PUBLIC KEY-----\n").is_ok());
-        assert!(pem("-----BEGIN PUBLIC KEY-----\\nMF\\n-----END PUBLIC KEY-----").is_ok());
-        for wrong in ["", " \n", "a\u{7}b"] {
-            assert!(pem(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
     fn addresses() {
         assert_eq!(address("127.0.0.1:0"), Ok(SocketAddr::from(([127, 0, 0, 1], 0))));
         assert!(address("[::1]:50051").is_ok());
         assert!(address(":9000").unwrap_err().contains("127.0.0.1:9000"));
         assert!(address("localhost:9000").unwrap_err().contains("127.0.0.1:9000"));
         assert!(address("127.0.0.1").is_err());
+    }
+
+    #[test]
+    fn texts() {
+        assert!(text("a b").is_ok() && lines("a b").is_ok());
+        assert!(text("a\nb").is_err() && lines("a\r\nb\n").is_ok());
+        for wrong in ["", "a\u{7}b"] {
+            assert!(text(wrong).is_err() && lines(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(lines(" \n").is_err());
     }
 
     #[test]

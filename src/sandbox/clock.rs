@@ -5,8 +5,24 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use axum::extract::{Request, State};
+use axum::http::header::{DATE, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
+
+use super::shared::App;
+
+/// Says the sandbox's time in the answer's `Date`, as Grid says its own.
+pub(super) async fn date(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let now = httpdate::fmt_http_date(app.clock.now().into());
+    if let Ok(now) = HeaderValue::try_from(now) {
+        response.headers_mut().insert(DATE, now);
+    }
+    response
+}
 
 /// Smallest step of the clock. Grid's times are RFC 3339; microseconds survive every parser in use.
 const TICK: SignedDuration = SignedDuration::from_micros(1);

@@ -188,6 +188,7 @@ fn grid_router(app: &App) -> Router<App> {
         .layer(from_fn_with_state(Arc::clone(app), auth::require_credentials))
         .layer(from_fn_with_state(Arc::clone(app), faults::disturb))
         .layer(from_fn_with_state(Arc::clone(app), journal::record))
+        .layer(from_fn_with_state(Arc::clone(app), clock::date))
 }
 
 impl std::fmt::Debug for Sandbox {

@@ -2,8 +2,11 @@
 //! becomes of the calls. Answers are where personal data belongs, and nowhere else.
 
 mod debug;
+mod events;
 mod plant;
 mod program;
+
+use std::path::Path;
 
 /// What every canary begins with, in whatever case it is repeated.
 const CANARY: &str = "canary";
@@ -16,6 +19,22 @@ fn sightings(text: &str) -> Vec<String> {
         folded[from..].chars().take(180).collect()
     };
     folded.match_indices(CANARY).map(|(at, _)| around(at)).collect()
+}
+
+/// Looks into every file below a directory, and says how many there are.
+fn search_files(directory: &Path) -> usize {
+    let mut files = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files += search_files(&path);
+        } else {
+            let content = std::fs::read(&path).unwrap();
+            assert_eq!(sightings(&String::from_utf8_lossy(&content)), Vec::<String>::new(), "in {}", path.display());
+            files += 1;
+        }
+    }
+    files
 }
 
 #[test]

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 const CREDENTIALS: [(&str, &str); 2] = [("GRID_CLIENT_ID", "id"), ("GRID_CLIENT_SECRET", "secret")];
 
-const TITLES: [&str; 13] = [
+const TITLES: [&str; 14] = [
     "The platform, and the End User Terms",
     "A regulated platform",
     "The hosted link",
@@ -29,6 +29,7 @@ const TITLES: [&str; 13] = [
     "Documents that are not good enough",
     "A business, its owners and its documents",
     "Every kind of decision",
+    "Decisions as they happen",
     "Many customers at once",
     "Changing a customer",
     "A change that the customer signs",
@@ -113,6 +114,7 @@ async fn it_plays_every_flow_and_succeeds() {
         assert!(printed.contains(&format!("✓ {number:>2} {title}")), "{title} is not in the summary:\n{printed}");
     }
     assert!(printed.contains("Everything came out as expected."));
+    assert!(printed.contains(" PENDING → APPROVED, decided\n"), "no decision was heard:\n{printed}");
     assert!(!printed.contains('\u{1b}'), "colour, although nobody sees it");
 }
 
@@ -130,6 +132,19 @@ async fn as_json_every_line_says_one_thing() {
     assert_eq!(create["call"]["to"], "gridgate");
     assert_eq!(create["came"]["body"]["customer"]["id"].as_str().unwrap().split_once(':').unwrap().0, "Customer");
     assert!(steps.iter().any(|step| step["call"]["to"] == "sandbox"));
+
+    // Decisions were heard as they happened, among the steps, and about customers of those.
+    let heard = those("heard");
+    assert_eq!(events.last().unwrap()["changes_heard"], heard.len());
+    let decided = |status: &str| {
+        heard.iter().filter(|change| change["status"] == status && change["is_decision"] == true).count()
+    };
+    assert!(decided("APPROVED") >= 3 && decided("REJECTED") >= 2, "{heard:#?}");
+    let at = |wanted: &Value| events.iter().position(|event| event == wanted).unwrap();
+    assert!(at(heard[0]) < at(steps[steps.len() / 2]), "nothing is heard before it is all over");
+    let is_olive = |change: &&&Value| change["platform_customer_id"].as_str().unwrap_or_default().starts_with("olive-");
+    let of_olive: Vec<_> = heard.iter().filter(is_olive).map(|change| change["status"].as_str().unwrap()).collect();
+    assert_eq!(of_olive, ["PENDING", "APPROVED"]);
 
     let left_out = those("left_out");
     assert!(!left_out.is_empty());
@@ -188,6 +203,16 @@ async fn a_flow_that_cannot_go_on_ends_and_the_next_one_begins() {
     let (_, summary) = printed.rsplit_once("── Summary").unwrap();
     assert!(summary.contains("not as expected: 1.2  ended early"), "{summary}");
     assert!(summary.contains("✓  2 The platform"), "{summary}");
+}
+
+#[tokio::test]
+async fn decisions_are_heard_from_a_sandbox_whose_webhooks_go_elsewhere() {
+    let mut servers = Servers::none();
+    let sandbox = servers.sandbox().await;
+    let Played { code, printed, complained } =
+        play(&["--sandbox-url", &sandbox, "--flow", "watching"], &CREDENTIALS).await;
+    assert_eq!(code, Some(0), "{printed}\n{complained}");
+    assert!(printed.contains(" PENDING → APPROVED, decided\n"), "{printed}");
 }
 
 #[tokio::test]

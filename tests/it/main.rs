@@ -8,6 +8,7 @@ mod canary;
 mod config;
 mod deadline;
 mod demo;
+mod doctor;
 mod event_log;
 mod faults;
 mod forward_compat;

@@ -208,7 +208,8 @@ words!(
     pb::VerificationStatus,
     pb::ContactVerificationStatus,
     pb::ImportJobStatus,
-    pb::DocumentSide
+    pb::DocumentSide,
+    pb::GoingAwayReason
 );
 
 #[cfg(test)]

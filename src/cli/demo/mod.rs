@@ -1,6 +1,8 @@
 //! `gridgate demo`: plays every onboarding flow over gRPC against a sandbox, tells what goes in and what comes back,
 //! and fails where something comes out otherwise than expected.
 //!
+//! While they are played, a stream of decisions is open ([`hearing`]), and what comes by it is told as it comes.
+//!
 //! A flow ([`flows`]) is a list of steps, and a step is data ([`step`]): what is called, with what, and what should come
 //! back. [`script`] plays them with the generated clients ([`rpc`]) and reports them ([`report`], [`terminal`]). What is
 //! in a message is found by reflection ([`reflect`], [`tree`], [`layout`]), so nothing here prints any single message.
@@ -9,6 +11,7 @@ mod cast;
 mod control;
 mod expect;
 mod flows;
+mod hearing;
 mod layout;
 mod reflect;
 mod report;
@@ -20,11 +23,12 @@ mod terminal;
 mod tree;
 
 use super::Environment;
-use super::output::Failure;
+use super::output::{Failure, while_read};
 use crate::config::{Config, Sources, settings};
 use crate::telemetry;
 use clap::{Args, ValueEnum as _};
 use flows::Flow;
+use hearing::Hearing;
 use layout::Palette;
 use reflect::Reflection;
 use report::{JsonLines, Report};
@@ -35,9 +39,6 @@ use std::io::{self, IsTerminal as _};
 use std::time::Instant;
 use step::{FlowSummary, Summary};
 use terminal::Terminal;
-
-/// Services of the package that are not played: decisions as they happen are watched, not called for.
-const NOT_PLAYED: &str = "KycEventService/";
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
@@ -89,6 +90,10 @@ pub(super) fn run(args: DemoArgs, env: Environment) -> Result<(), Failure> {
         args;
     let report = report(json, &env);
     let mut sources = sources(env);
+    if sandbox_url.is_some() {
+        // Its webhooks go elsewhere: what it decides is found by asking.
+        sources = sources.with(&settings::RECONCILE_INTERVAL, "1s");
+    }
     for (setting, value) in [
         (&settings::GRID_CLIENT_ID, grid_client_id),
         (&settings::GRID_CLIENT_SECRET_FILE, grid_client_secret_file),
@@ -128,23 +133,40 @@ impl Play {
         let Play { reflection, mut report, valid_only, flows } = self;
         let started = Instant::now();
         report.started(&stage.shown());
-        let mut script = Script::new(stage.channel(), stage.control(), reflection, report, valid_only);
+        let hearing = Hearing::begin(stage.channel()).await;
+        let hearing = hearing.map_err(|status| Failure::Other("cannot watch", status.into()))?;
+        let mut script = Script::new(stage.channel(), stage.control(), reflection, report, hearing, valid_only);
         let all = flows.is_empty();
         let flows = if all { Flow::value_variants() } else { &flows };
         for flow in flows {
             flow.play(&mut script).await;
         }
+        let (changes_heard, hearing_broken) = match script.hear_the_rest().await {
+            Ok(heard) => (heard, None),
+            Err(why) => (0, Some(why)),
+        };
 
         let methods = script.methods();
         let (flows, called, left_out, mut report) = script.finish();
         // Only a play of everything can be blamed for what it does not call.
-        let wanted = |method: &String| all && !method.starts_with(NOT_PLAYED) && !called.contains(method);
+        let wanted = |method: &String| all && !called.contains(method);
         let methods_missing: Vec<_> = methods.into_iter().filter(wanted).collect();
-        let held = methods_missing.is_empty() && flows.iter().all(FlowSummary::held);
+        let held = methods_missing.is_empty() && hearing_broken.is_none() && flows.iter().all(FlowSummary::held);
         let methods_called = called.into_iter().collect();
         let elapsed = started.elapsed();
-        report.summary(&Summary { flows, complete: all, methods_called, methods_missing, left_out, held, elapsed });
-        report.written().map_err(|error| Failure::Other("cannot write to standard output", error.into()))?;
+        report.summary(&Summary {
+            flows,
+            complete: all,
+            methods_called,
+            methods_missing,
+            left_out,
+            changes_heard,
+            hearing_broken,
+            held,
+            elapsed,
+        });
+        while_read(report.written())
+            .map_err(|error| Failure::Other("cannot write to standard output", error.into()))?;
         if held { Ok(()) } else { Err(Failure::Other("demo", NotAsExpected.into())) }
     }
 }

@@ -1,6 +1,6 @@
 //! Where the demo tells what happened: a terminal, or one JSON object a line.
 
-use super::step::{LeftOut, Step, Summary};
+use super::step::{Heard, LeftOut, Step, Summary};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -12,6 +12,8 @@ pub(super) trait Report {
     fn flow(&mut self, number: usize, flow: &'static str, title: &'static str, about: &'static str);
     /// A step was made.
     fn step(&mut self, step: &Step);
+    /// A status changed.
+    fn heard(&mut self, heard: &Heard);
     /// A step was left out.
     fn left_out(&mut self, left_out: &LeftOut);
     /// The flow could not go on.
@@ -45,6 +47,7 @@ enum Event<'a> {
     Started(&'a StageShown),
     Flow { number: usize, flow: &'static str, title: &'static str, about: &'static str },
     Step(&'a Step),
+    Heard(&'a Heard),
     LeftOut(&'a LeftOut),
     GivenUp { flow: &'static str },
     Summary(&'a Summary),
@@ -78,6 +81,10 @@ impl<W: Write> Report for JsonLines<W> {
 
     fn step(&mut self, step: &Step) {
         self.line(&Event::Step(step));
+    }
+
+    fn heard(&mut self, heard: &Heard) {
+        self.line(&Event::Heard(heard));
     }
 
     fn left_out(&mut self, left_out: &LeftOut) {

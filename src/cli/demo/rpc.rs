@@ -6,6 +6,7 @@ use crate::pb;
 use crate::pb::beneficial_owner_service_client::BeneficialOwnerServiceClient;
 use crate::pb::customer_service_client::CustomerServiceClient;
 use crate::pb::document_service_client::DocumentServiceClient;
+use crate::pb::kyc_event_service_client::KycEventServiceClient;
 use crate::pb::platform_service_client::PlatformServiceClient;
 use crate::pb::verification_service_client::VerificationServiceClient;
 use std::time::Duration;
@@ -122,4 +123,9 @@ unary! { VerificationService, VerificationServiceClient:
 
 unary! { PlatformService, PlatformServiceClient:
     GetPlatformConfig = get_platform_config(GetPlatformConfigRequest) -> GetPlatformConfigResponse;
+}
+
+unary! { KycEventService, KycEventServiceClient:
+    GetKycStatus = get_kyc_status(GetKycStatusRequest) -> GetKycStatusResponse;
+    ListKycEvents = list_kyc_events(ListKycEventsRequest) -> ListKycEventsResponse;
 }

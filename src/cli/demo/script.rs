@@ -2,14 +2,19 @@
 
 use super::control::{Act, Control};
 use super::expect::{Expectation, Verdict, is};
+use super::hearing::Hearing;
 use super::reflect::{Reflection, code_name, method_name};
 use super::report::Report;
 use super::rpc::Rpc;
-use super::step::{Call, FlowSummary, LeftOut, Outcome, Step};
+use super::step::{Call, FlowSummary, Heard, LeftOut, Outcome, Step};
 use super::tree::Tree;
 use crate::cli::output::chain;
+use crate::pb::kyc_event_service_client::KycEventServiceClient;
+use crate::pb::watch_kyc_status_response::Event;
+use crate::pb::{WatchKycStatusRequest, WatchKycStatusResponse};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
@@ -37,6 +42,15 @@ impl Answer {
     }
 }
 
+/// How far a stream is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Until {
+    /// Until a response comes that has this field.
+    Comes(&'static str),
+    /// To its end.
+    Ends,
+}
+
 /// A call, and what came of it.
 struct Exchange {
     call: Call,
@@ -54,6 +68,9 @@ pub(super) struct Script {
     control: Control,
     reflection: Reflection,
     report: Box<dyn Report>,
+    /// What happens meanwhile.
+    hearing: Hearing,
+    heard: usize,
     /// Whether requests that Grid's API description forbids are left out.
     valid_only: bool,
     /// Makes ids of this run unlike those of any other.
@@ -71,6 +88,7 @@ impl Script {
         control: Control,
         reflection: Reflection,
         report: Box<dyn Report>,
+        hearing: Hearing,
         valid_only: bool,
     ) -> Self {
         let run = uuid::Uuid::new_v4().simple().to_string();
@@ -80,6 +98,8 @@ impl Script {
             control,
             reflection,
             report,
+            hearing,
+            heard: 0,
             valid_only,
             run,
             flows: Vec::new(),
@@ -92,6 +112,33 @@ impl Script {
     pub(super) fn begin(&mut self, flow: &'static str, title: &'static str, about: &'static str) {
         self.report.flow(self.flows.len() + 1, flow, title, about);
         self.flows.push(FlowSummary { flow, title, steps: 0, failed: Vec::new(), given_up: false });
+    }
+
+    /// Ends a flow: tells what it set off.
+    pub(super) async fn end(&mut self) {
+        let heard = self.hearing.until_quiet().await;
+        self.tell(heard);
+    }
+
+    /// Tells the last of what was heard. How much that was, or why it may not have been all.
+    pub(super) async fn hear_the_rest(&mut self) -> Result<usize, String> {
+        let heard = self.hearing.until_caught_up().await;
+        self.tell(heard);
+        self.hearing.broken().map_or(Ok(self.heard), |why| Err(why.to_owned()))
+    }
+
+    /// Tells what has been heard since the last time.
+    fn hear(&mut self) {
+        let heard = self.hearing.so_far();
+        self.tell(heard);
+    }
+
+    fn tell(&mut self, heard: Vec<Heard>) {
+        let flow = self.flow_name();
+        self.heard += heard.len();
+        for change in heard {
+            self.report.heard(&Heard { flow, ..change });
+        }
     }
 
     /// Says that the flow ended early.
@@ -166,6 +213,48 @@ impl Script {
         }
     }
 
+    /// Watches, expecting that it comes to this.
+    ///
+    /// # Errors
+    /// It did not within a while, or the stream failed.
+    pub(super) async fn watch(
+        &mut self,
+        about: &str,
+        request: WatchKycStatusRequest,
+        until: Until,
+        expectations: impl IntoIterator<Item = Expectation>,
+    ) -> Result<Answer, Abandoned> {
+        const SERVICE: &str = "KycEventService";
+        const METHOD: &str = "WatchKycStatus";
+        self.hear();
+        let rpc = method_name(SERVICE, METHOD);
+        self.called.insert(rpc.clone());
+        let sent = self.reflection.request(SERVICE, METHOD, &request);
+        let started = Instant::now();
+        let mut responses = Vec::new();
+        let shown = |response: &WatchKycStatusResponse| self.reflection.response(SERVICE, METHOD, response);
+        let watched = timeout(PATIENCE, watched(self.channel.clone(), request, until, shown, &mut responses)).await;
+        let came = match watched {
+            Ok(Ok(())) => {
+                let last = responses.last().and_then(|response| response.at("resume_token"));
+                let token = last.map(|token| ("resume_token".to_owned(), token));
+                let body = Tree::Object(
+                    Some(("responses".to_owned(), Tree::List(responses))).into_iter().chain(token).collect(),
+                );
+                Outcome { code: answered(), ok: true, body }
+            }
+            Ok(Err(status)) => {
+                Outcome { code: code_name(status.code()), ok: false, body: self.reflection.status(&status) }
+            }
+            Err(_) => {
+                let body = Tree::field("responses", Tree::List(responses));
+                Outcome { code: "nothing more".to_owned(), ok: false, body }
+            }
+        };
+        let exchange = Exchange { call: Call::Gridgate { rpc }, sent, came, elapsed: started.elapsed(), calls: 1 };
+        self.judge(about, exchange, &answered(), expectations)
+    }
+
     /// Calls, expecting to be refused with this code.
     pub(super) async fn refused<R: Rpc>(
         &mut self,
@@ -207,6 +296,7 @@ impl Script {
     }
 
     async fn exchange<R: Rpc>(&mut self, request: R) -> Exchange {
+        self.hear();
         let sent = request.shown(&self.reflection);
         let rpc = method_name(R::SERVICE, R::METHOD);
         self.called.insert(rpc.clone());
@@ -216,7 +306,8 @@ impl Script {
         Exchange { call: Call::Gridgate { rpc }, sent, came: self.outcome::<R>(&result), elapsed, calls: 1 }
     }
 
-    async fn acted(&self, act: Act) -> Exchange {
+    async fn acted(&mut self, act: Act) -> Exchange {
+        self.hear();
         let started = Instant::now();
         let played = self.control.play(act).await;
         let elapsed = started.elapsed();
@@ -279,6 +370,32 @@ impl Script {
             flow.failed.push(flow.steps);
         }
         flow.steps
+    }
+}
+
+/// Reads a stream into `responses`, without its heartbeats.
+async fn watched(
+    channel: Channel,
+    request: WatchKycStatusRequest,
+    until: Until,
+    shown: impl Fn(&WatchKycStatusResponse) -> Tree,
+    responses: &mut Vec<Tree>,
+) -> Result<(), Status> {
+    let mut stream = KycEventServiceClient::new(channel).watch_kyc_status(request).await?.into_inner();
+    while let Some(response) = stream.message().await? {
+        if matches!(response.event, Some(Event::Heartbeat(_))) {
+            continue;
+        }
+        let response = shown(&response);
+        let is_it = matches!(until, Until::Comes(field) if response.at(field).is_some());
+        responses.push(response);
+        if is_it {
+            return Ok(());
+        }
+    }
+    match until {
+        Until::Ends => Ok(()),
+        Until::Comes(field) => Err(Status::unknown(format!("the stream ended before {field} came"))),
     }
 }
 

@@ -52,6 +52,28 @@ pub(super) struct Outcome {
     pub(super) body: Tree,
 }
 
+/// A change of a status that was heard while the flows were played.
+#[derive(Debug, Serialize)]
+pub(super) struct Heard {
+    /// The flow that was being played.
+    pub(super) flow: &'static str,
+    pub(super) customer_id: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) platform_customer_id: String,
+    /// Empty where it is the customer's own status.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) verification_id: String,
+    /// Grid's word for the status before; empty where there was none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) previous: String,
+    /// Grid's word for the status.
+    pub(super) status: String,
+    pub(super) is_decision: bool,
+    pub(super) is_deleted: bool,
+    /// How gridgate learned it.
+    pub(super) source: &'static str,
+}
+
 /// A step that was not made, and why.
 #[derive(Debug, Serialize)]
 pub(super) struct LeftOut {
@@ -71,6 +93,11 @@ pub(super) struct Summary {
     /// Methods that should have been and were not.
     pub(super) methods_missing: Vec<String>,
     pub(super) left_out: usize,
+    /// How many changes of a status were heard.
+    pub(super) changes_heard: usize,
+    /// Why some may not have been heard, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) hearing_broken: Option<String>,
     /// Whether everything was as expected.
     pub(super) held: bool,
     #[serde(rename = "milliseconds", serialize_with = "milliseconds")]

@@ -3,7 +3,7 @@
 use super::expect::Verdict;
 use super::layout::{self, Palette};
 use super::report::{Report, StageShown};
-use super::step::{Call, FlowSummary, LeftOut, Step, Summary};
+use super::step::{Call, FlowSummary, Heard, LeftOut, Step, Summary};
 use super::tree::Tree;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -114,6 +114,18 @@ impl<W: Write> Report for Terminal<W> {
         self.say(&text);
     }
 
+    fn heard(&mut self, heard: &Heard) {
+        let Heard { flow: _, customer_id, platform_customer_id, verification_id, previous, status, .. } = heard;
+        let Palette { strong, dim, .. } = self.palette;
+        let who = if platform_customer_id.is_empty() { customer_id } else { platform_customer_id };
+        let what = if verification_id.is_empty() { "" } else { "'s verification" };
+        let change =
+            if previous.is_empty() { status.clone() } else { format!("{previous} → {strong}{status}{strong:#}") };
+        let decided = if heard.is_decision { ", decided" } else { "" };
+        let deleted = if heard.is_deleted { ", deleted" } else { "" };
+        self.say(&format!("{dim}◆       heard: {who}{what}{dim:#} {change}{dim}{decided}{deleted}{dim:#}\n"));
+    }
+
     fn left_out(&mut self, left_out: &LeftOut) {
         let LeftOut { flow: _, about, why } = left_out;
         let dim = self.palette.dim;
@@ -126,7 +138,17 @@ impl<W: Write> Report for Terminal<W> {
     }
 
     fn summary(&mut self, summary: &Summary) {
-        let Summary { flows, complete, methods_called, methods_missing, left_out, held, elapsed: took } = summary;
+        let Summary {
+            flows,
+            complete,
+            methods_called,
+            methods_missing,
+            left_out,
+            changes_heard,
+            hearing_broken,
+            held,
+            elapsed: took,
+        } = summary;
         let Palette { heading, good, bad, dim, .. } = self.palette;
         let rule = "─".repeat(WIDTH.saturating_sub(11));
         let mut text = format!("\n{heading}── Summary {rule}{heading:#}\n\n");
@@ -147,6 +169,10 @@ impl<W: Write> Report for Terminal<W> {
         let all = if *complete && methods_missing.is_empty() { "all " } else { "" };
         let methods = methods_called.len();
         let _ = writeln!(text, "\n{steps} steps in {}; {all}{methods} methods were called", elapsed(*took));
+        let _ = writeln!(text, "{changes_heard} changes of a status were heard as they happened");
+        if let Some(why) = hearing_broken {
+            let _ = writeln!(text, "{bad}the stream of changes broke: {why}{bad:#}");
+        }
         if !methods_missing.is_empty() {
             let _ = writeln!(text, "{bad}never called: {}{bad:#}", methods_missing.join(", "));
         }

@@ -5,7 +5,7 @@
 mod table;
 
 use super::admin::{AdminClient, AdminError};
-use super::output::{Failure, json_line, to_stdout};
+use super::output::{Failure, json_line, to_stdout, while_read};
 use super::printable::printable;
 use super::{CommonArgs, Environment, OfAdminCallers};
 use crate::config::AdminCallerConfig;
@@ -20,7 +20,7 @@ pub(super) enum QuarantineCommand {
     List(ListArgs),
     /// Ask Grid about the customers instead, record what it answers, and take the webhooks out
     ///
-    /// Exits with 0 if all of them are out, and with 1 if one stays.
+    /// It is the customer's own status that is asked for, also where the webhook was about a verification. Exits with 0 if all of them are out, and with 1 if one stays.
     Retry(RetryArgs),
     /// Take webhooks out without asking anybody
     ///
@@ -163,8 +163,8 @@ fn asking(error: AdminError) -> Failure {
     Failure::Other("cannot ask gridgate", error.into())
 }
 
-fn writing(error: io::Error) -> Failure {
-    Failure::Other("cannot write to standard output", error.into())
+fn written(written: io::Result<()>) -> Result<(), Failure> {
+    while_read(written).map_err(|error| Failure::Other("cannot write to standard output", error.into()))
 }
 
 async fn page(admin: &AdminClient, after: Option<&str>) -> Result<Page, Failure> {
@@ -177,7 +177,7 @@ async fn list(admin: AdminClient, json: bool) -> Result<(), Failure> {
     loop {
         let Page { webhooks, next_after } = page(&admin, after.as_deref()).await?;
         if json {
-            webhooks.iter().try_for_each(json_line).map_err(writing)?;
+            written(webhooks.iter().try_for_each(json_line))?;
         } else {
             shown.extend(webhooks);
         }
@@ -186,7 +186,7 @@ async fn list(admin: AdminClient, json: bool) -> Result<(), Failure> {
             break;
         }
     }
-    if json { Ok(()) } else { to_stdout(&table::of(&shown)).map_err(writing) }
+    if json { Ok(()) } else { written(to_stdout(&table::of(&shown))) }
 }
 
 /// The ids of everything that is in quarantine now.
@@ -238,10 +238,10 @@ async fn each(admin: &AdminClient, doing: Doing, ids: &[String], json: bool) -> 
             }
             Err(error) => return Err(asking(error)),
         };
-        if json { json_line(&line) } else { to_stdout(&sentence(&line)) }.map_err(writing)?;
+        written(if json { json_line(&line) } else { to_stdout(&sentence(&line)) })?;
     }
     match failed {
-        0 if ids.is_empty() && !json => to_stdout("nothing is in quarantine\n").map_err(writing),
+        0 if ids.is_empty() && !json => written(to_stdout("nothing is in quarantine\n")),
         0 => Ok(()),
         _ => Err(Failure::Other("quarantine", Left { failed, count: ids.len() }.into())),
     }

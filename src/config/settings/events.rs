@@ -30,7 +30,7 @@ pub const WEBHOOK_PUBLIC_KEYS: Setting = Setting {
     flag: None,
     default: None,
     kind: Kind::Text,
-    doc: "Grid's public key for webhooks, from its dashboard: PEM, line breaks may be written `\\n`. Several, one after \
+    doc: "Grid's public key for webhooks, from its dashboard: PEM, with line breaks, or with `\\n` in their places. Several, one after \
           the other, while a key is being rotated. Without one no webhook is taken, and statuses are only learned by \
           asking Grid. With `--sandbox` it is the sandbox's own.",
 };

@@ -1,6 +1,5 @@
 //! The real program, logging everything there is to log, with all that can become of a call.
 
-use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,7 +9,7 @@ use prost_reflect::{DynamicMessage, Value as Field};
 use serde_json::{Value, json};
 
 use super::plant::{Aviary, birds};
-use super::{CANARY, sightings};
+use super::{CANARY, search_files, sightings};
 use crate::support::api::{RPCS, Rpc, Sends};
 use crate::support::details::Details;
 use crate::support::gateway::{DEADLINE, Gateway};
@@ -215,17 +214,4 @@ fn birds_in(encoded: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(encoded).to_lowercase();
     let number = |(at, _)| text[at..].chars().take(CANARY.len() + 4).collect();
     text.match_indices(CANARY).map(number).collect()
-}
-
-/// Whatever the program left behind.
-fn search_files(directory: &Path) {
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            search_files(&path);
-        } else {
-            let content = std::fs::read(&path).unwrap();
-            assert_eq!(sightings(&String::from_utf8_lossy(&content)), Vec::<String>::new(), "in {}", path.display());
-        }
-    }
 }

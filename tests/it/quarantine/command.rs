@@ -64,6 +64,19 @@ async fn says_in_json_what_became_of_each() {
 }
 
 #[tokio::test]
+async fn what_is_asked_for_is_done_although_nobody_reads() {
+    let rig = Rig::start().await;
+    for id in ["Webhook:1", "Webhook:2"] {
+        rig.quarantine(id, None).await;
+    }
+    let admin = format!("--admin-addr={}", rig.app.addresses.admin);
+    let program = Program::start(&["quarantine", "dismiss", "Webhook:1", "Webhook:2", &admin], &[]);
+    let Ended { status, stderr, .. } = program.ended_unread().await;
+    assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
+    assert_eq!(rig.ids().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn without_a_gridgate_it_says_what_to_look_at() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let ended = quarantine(nobody, &["list"]).await;

@@ -15,6 +15,7 @@ pub mod nats;
 pub mod program;
 pub mod raw_grpc;
 pub mod samples;
+pub mod signer;
 pub mod silent_upstream;
 pub mod stage;
 pub mod upstream;

@@ -85,6 +85,14 @@ impl Program {
         assert!(sent.success());
     }
 
+    /// Closes the other end of its standard output, and waits until it has ended.
+    pub async fn ended_unread(self) -> Ended {
+        let Program { mut child, stdout, stderr } = self;
+        drop(stdout);
+        let status = soon("the end of the process", child.wait()).await.unwrap();
+        Ended { status, stdout: String::new(), stderr: stderr.await.unwrap() }
+    }
+
     /// Waits until it has ended.
     pub async fn ended(mut self) -> Ended {
         let status = soon("the end of the process", self.child.wait()).await.unwrap();

@@ -13,6 +13,7 @@ mod poor_documents;
 mod regulated;
 mod updates;
 mod wallet;
+mod watching;
 
 use super::script::Script;
 use clap::ValueEnum;
@@ -28,6 +29,7 @@ pub(super) enum Flow {
     PoorDocuments,
     Business,
     Decisions,
+    Watching,
     Import,
     Updates,
     Wallet,
@@ -57,12 +59,14 @@ impl Flow {
             Flow::PoorDocuments => poor_documents::play(script).await,
             Flow::Business => business::play(script).await,
             Flow::Decisions => decisions::play(script).await,
+            Flow::Watching => watching::play(script).await,
             Flow::Import => import::play(script).await,
             Flow::Updates => updates::play(script).await,
             Flow::Wallet => wallet::play(script).await,
             Flow::Listings => listings::play(script).await,
             Flow::Errors => errors::play(script).await,
         };
+        script.end().await;
         if ended.is_err() {
             script.give_up();
         }
@@ -115,6 +119,12 @@ impl Flow {
                 "Every kind of decision",
                 "Grid's sandbox decides by the last three characters of a person's name and of a business's registration \
                  number.",
+            ),
+            Flow::Watching => (
+                "watching",
+                "Decisions as they happen",
+                "Grid decides minutes or days later, and tells one URL. gridgate makes a stream of that, which every \
+                 service can listen to, leave, and come back to.",
             ),
             Flow::Import => (
                 "import",

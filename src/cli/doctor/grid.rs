@@ -1,0 +1,125 @@
+//! What Grid says, with what an answer's head says beside its body.
+
+use crate::cli::output::chain;
+use crate::config::GridAccount;
+use crate::grid::model::{ErrorBody, PlatformConfig, TestWebhookResult};
+use jiff::Timestamp;
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, DATE, HeaderMap};
+use reqwest::{Client, Method, StatusCode, redirect};
+use secrecy::ExposeSecret as _;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// How long an answer may take. For a test webhook, Grid waits for the endpoint's own answer first.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// What an answer says of Grid's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ClockReading {
+    /// What it showed, to the second.
+    pub(super) theirs: Timestamp,
+    /// What ours showed in the middle of the request.
+    pub(super) ours: Timestamp,
+    /// How long the request took.
+    pub(super) took: Duration,
+}
+
+/// An answer, whatever it is.
+#[derive(Debug)]
+pub(super) struct Answered<T = PlatformConfig> {
+    pub(super) outcome: Result<T, Refusal>,
+    pub(super) clock: Option<ClockReading>,
+}
+
+/// Another answer than what was asked for.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    /// Grid's word, where it is Grid that answers.
+    pub(super) code: Option<String>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = self.status.as_u16();
+        match &self.code {
+            Some(code) => write!(f, "{status} {code}"),
+            None if self.status.is_success() => write!(f, "{status} with something else than Grid's JSON"),
+            None => write!(f, "{status}"),
+        }
+    }
+}
+
+/// No answer came.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NoAnswer(String);
+
+/// Grid, asked once each time.
+pub(super) struct Grid {
+    account: GridAccount,
+    http: Client,
+}
+
+impl Grid {
+    /// Grid with this account.
+    pub(super) fn of(account: &GridAccount, connect_timeout: Duration) -> Result<Self, reqwest::Error> {
+        let mut http = Client::builder().redirect(redirect::Policy::none()).connect_timeout(connect_timeout);
+        if crate::config::is_loopback(&account.base_url) {
+            // A proxy of the environment is for what lies outside this host.
+            http = http.no_proxy();
+        }
+        Ok(Self { account: account.clone(), http: http.timeout(ANSWER).build()? })
+    }
+
+    /// `GET /config`
+    pub(super) async fn config(&self) -> Result<Answered, NoAnswer> {
+        let answered: Answered<PlatformConfig> = self.ask(Method::GET, "/config").await?;
+        Ok(Answered {
+            // Any JSON object reads as a configuration; Grid's says whose it is.
+            outcome: answered.outcome.and_then(|platform| match platform.id.is_empty() {
+                true => Err(Refusal { status: StatusCode::OK, code: None }),
+                false => Ok(platform),
+            }),
+            clock: answered.clock,
+        })
+    }
+
+    /// `POST /sandbox/webhooks/test`
+    pub(super) async fn test_webhook(&self) -> Result<Answered<TestWebhookResult>, NoAnswer> {
+        self.ask(Method::POST, "/sandbox/webhooks/test").await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<Answered<T>, NoAnswer> {
+        let GridAccount { base_url, client_id, client_secret } = &self.account;
+        let url = format!("{}{path}", base_url.as_str().trim_end_matches('/'));
+        let mut request = self.http.request(method.clone(), url);
+        request = request.basic_auth(client_id, Some(client_secret.expose_secret())).header(ACCEPT, "application/json");
+        if method != Method::GET {
+            request = request.header(CONTENT_LENGTH, "0");
+        }
+        let no_answer = |error: reqwest::Error| NoAnswer(chain(&error.without_url()));
+        let (began, sent_at) = (Instant::now(), Timestamp::now());
+        let response = request.send().await.map_err(no_answer)?;
+        let took = began.elapsed();
+        let (status, clock) = (response.status(), clock(response.headers(), sent_at, took));
+        let body = response.bytes().await.map_err(no_answer)?;
+        let outcome = match serde_json::from_slice(&body) {
+            Ok(answer) if status.is_success() => Ok(answer),
+            _ => {
+                let error: Option<ErrorBody> = serde_json::from_slice(&body).ok();
+                let code = error.and_then(|error| error.code).filter(|_| !status.is_success());
+                Err(Refusal { status, code })
+            }
+        };
+        Ok(Answered { outcome, clock })
+    }
+}
+
+/// Reads `Date` (RFC 9110, section 6.6.1).
+fn clock(headers: &HeaderMap, sent_at: Timestamp, took: Duration) -> Option<ClockReading> {
+    let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    let ours = sent_at.checked_add(took / 2).ok()?;
+    Some(ClockReading { theirs: Timestamp::try_from(date).ok()?, ours, took })
+}

@@ -1,0 +1,131 @@
+//! `gridgate doctor`: whether everything between Grid and this gridgate is as it has to be.
+//!
+//! It reads the same settings as `gridgate serve`, asks Grid, asks the gridgate that runs here if one does, and says of
+//! each thing whether it is right and what to do where it is not. It changes nothing, neither here nor at Grid.
+
+mod arrival;
+mod clock;
+mod endpoint;
+mod finding;
+mod grid;
+mod key;
+mod listener;
+mod running;
+
+use super::admin::AdminClient;
+use super::output::{Failure, while_read};
+use super::{CommonArgs, Environment, OfDoctor};
+use crate::config::{Config, GridAccount, Upstream, connectable};
+use clap::Args;
+use finding::{Finding, Outcome, Report};
+use grid::{Answered, Grid};
+use reqwest::Url;
+use running::Running;
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// The URL that has to be registered with Grid, where something in front of gridgate rewrites paths
+    ///
+    /// Without it, the path of the registered URL has to be this gridgate's, and so do address and port where it names
+    /// this machine.
+    #[arg(long, value_name = "URL")]
+    webhook_url: Option<Url>,
+
+    /// Do not have Grid send a test webhook
+    ///
+    /// Grid sends one in its sandbox only, to whatever URL is registered.
+    #[arg(long)]
+    no_test_webhook: bool,
+
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    common: CommonArgs<OfDoctor>,
+}
+
+/// Something is not as it has to be. What, has been said.
+#[derive(Debug, thiserror::Error)]
+#[error("{failed} of {count} checks failed")]
+struct Unwell {
+    failed: usize,
+    count: usize,
+}
+
+/// Checks everything, and fails if anything did.
+pub(super) fn run(args: DoctorArgs, env: Environment) -> Result<(), Failure> {
+    let DoctorArgs { webhook_url, no_test_webhook, json, common } = args;
+    let report = Report::to_stdout(json, &env);
+    let config = Config::load(common.sources(env), false)?;
+    super::block_on(examine(config, webhook_url, no_test_webhook, report))
+}
+
+async fn examine(
+    config: Config,
+    webhook_url: Option<Url>,
+    no_test_webhook: bool,
+    mut report: Report,
+) -> Result<(), Failure> {
+    let Upstream::Grid(account) = &config.upstream else {
+        // Only `serve --sandbox` has one of its own.
+        return Ok(());
+    };
+    let webhook = &config.events.webhook;
+    let cannot = |error: Box<dyn std::error::Error + Send + Sync>| Failure::Other("cannot look", error);
+    let grid = Grid::of(account, config.grid.connect_timeout).map_err(|error| cannot(error.into()))?;
+
+    let answered = grid.config().await;
+    report.add(credentials(account, &answered));
+    report.add(clock::judge(answered.as_ref().ok().and_then(|answered| answered.clock)));
+    let platform = answered.ok().and_then(|answered| answered.outcome.ok());
+    let keys = key::read(webhook.public_keys.as_deref());
+    report.add(key::judge(&keys));
+    let registered = platform.as_ref().map(|platform| platform.webhook_endpoint.as_deref());
+    report.add(match registered {
+        Some(registered) => endpoint::judge(registered, webhook, webhook_url.as_ref()),
+        None => Finding::skipped(endpoint::CHECK, "Grid did not say what is registered"),
+    });
+
+    let admin = AdminClient::new(connectable(config.admin_addr)).map_err(|error| cannot(error.into()))?;
+    let running = Running::look(config.grpc.addr, admin).await;
+    for finding in running.judge() {
+        report.add(finding);
+    }
+    report.add(match (no_test_webhook, registered) {
+        (true, _) => Finding::skipped(arrival::CHECK, "not asked for (--no-test-webhook)"),
+        (false, None) => Finding::skipped(arrival::CHECK, "Grid does not answer as it has to"),
+        (false, Some(None)) => Finding::skipped(arrival::CHECK, "no endpoint is registered"),
+        (false, Some(Some(_))) => arrival::check(&grid, &running, webhook, keys.ok().flatten()).await,
+    });
+
+    let (failed, count) = (report.count(Outcome::Fail), report.len());
+    while_read(report.close()).map_err(|error| Failure::Other("cannot write to standard output", error.into()))?;
+    if failed == 0 { Ok(()) } else { Err(Failure::Other("doctor", Unwell { failed, count }.into())) }
+}
+
+/// Whether Grid takes our credentials.
+fn credentials(account: &GridAccount, answered: &Result<Answered, grid::NoAnswer>) -> Finding {
+    const CHECK: &str = "credentials";
+    let GridAccount { base_url, client_id, client_secret: _ } = account;
+    let answered = match answered {
+        Ok(answered) => answered,
+        Err(error) => {
+            let message = format!("{base_url} does not answer: {error}");
+            return Finding::fail(CHECK, message, "check LIGHTSPARK_GRID_BASE_URL, the network, DNS and any proxy");
+        }
+    };
+    match &answered.outcome {
+        Ok(platform) => Finding::ok(CHECK, format!("Grid knows {client_id} as {}", platform.id)),
+        Err(refusal) => {
+            let hint = match refusal.status.as_u16() {
+                401 => "check GRID_CLIENT_ID and GRID_CLIENT_SECRET: both are of one API token, of Grid's dashboard",
+                403 => "the API token lacks the permission to read the platform's configuration",
+                300..=399 | 404 => "check LIGHTSPARK_GRID_BASE_URL: it ends with the version, as in /grid/2025-10-13",
+                429 | 500..=599 => "Grid is busy or out of order; try again later",
+                _ => "check LIGHTSPARK_GRID_BASE_URL: what answers does not speak as Grid does",
+            };
+            Finding::fail(CHECK, format!("{base_url}/config answers {refusal}"), hint)
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The gridgate that runs here, if one does.
+
+use super::finding::Finding;
+use crate::cli::admin::{AdminClient, AdminError};
+use crate::cli::healthcheck::{self, Unhealthy};
+use crate::config::connectable;
+use reqwest::StatusCode;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+const GRPC: &str = "gRPC port";
+const ADMIN: &str = "admin port";
+
+/// What its ports said.
+pub(super) struct Running {
+    grpc_addr: SocketAddr,
+    grpc: Result<(), Unhealthy>,
+    pub(super) admin: AdminClient,
+    ready: Result<(StatusCode, String), AdminError>,
+}
+
+/// What became of the webhooks that came to it.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Webhooks {
+    outcomes: BTreeMap<String, u64>,
+}
+
+impl Webhooks {
+    pub(super) fn count(&self, outcome: &str) -> u64 {
+        self.outcomes.get(outcome).copied().unwrap_or_default()
+    }
+}
+
+impl Running {
+    /// Looks at both ports.
+    pub(super) async fn look(grpc: SocketAddr, admin: AdminClient) -> Self {
+        let grpc_addr = connectable(grpc);
+        let (grpc, ready) = tokio::join!(healthcheck::check(grpc_addr, String::new()), admin.probe("/readyz"));
+        Self { grpc_addr, grpc, admin, ready }
+    }
+
+    /// Whether there is one.
+    pub(super) fn is_there(&self) -> bool {
+        self.ready.is_ok()
+    }
+
+    /// What became of webhooks there; none where it takes none.
+    pub(super) async fn webhooks(&self) -> Result<Option<Webhooks>, AdminError> {
+        match self.admin.get("/webhooks", &()).await {
+            Ok(webhooks) => Ok(Some(webhooks)),
+            Err(AdminError::Refused { code, .. }) if code == "no_webhooks" => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Judges both ports.
+    pub(super) fn judge(&self) -> [Finding; 2] {
+        let grpc = &self.grpc_addr;
+        if let (Err(Unhealthy::Unreachable(..)), Err(AdminError::Unreachable { addr, .. })) = (&self.grpc, &self.ready)
+        {
+            return [
+                Finding::skipped(GRPC, format!("no gridgate runs here ({grpc})")),
+                Finding::skipped(ADMIN, format!("no gridgate runs here ({addr})")),
+            ];
+        }
+        let of_grpc = match &self.grpc {
+            Ok(()) => Finding::ok(GRPC, format!("{grpc} is serving")),
+            Err(error) => {
+                let hint = "check that GRIDGATE_GRPC_ADDR is that of the running gridgate, and what its log says";
+                Finding::fail(GRPC, super::super::output::chain(error), hint)
+            }
+        };
+        let of_admin = match &self.ready {
+            Ok((StatusCode::OK, _)) => Finding::ok(ADMIN, "the gridgate that runs here is ready"),
+            Ok((status, text)) => {
+                let hint = "it is starting or stopping; try again, and see what its log says";
+                Finding::fail(ADMIN, format!("/readyz answers {}: {text}", status.as_u16()), hint)
+            }
+            Err(error) => {
+                let hint = "check that GRIDGATE_ADMIN_ADDR is that of the running gridgate";
+                Finding::fail(ADMIN, error.to_string(), hint)
+            }
+        };
+        [of_grpc, of_admin]
+    }
+}
