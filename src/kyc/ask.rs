@@ -3,6 +3,7 @@
 //! What is known is noted before the question is sent, so that the record can tell an answer that was overtaken.
 
 use super::event::{Asker, Basis, Observation, Subject};
+use super::head::Head;
 use super::id::{CustomerId, EntityKey, VerificationId};
 use super::log::{EventLog, LogError, Recorded};
 use super::source::{CustomerAnswer, CustomerSource, SourceError, VerificationAnswer};
@@ -52,15 +53,21 @@ async fn customer(
             // It does not say the status any more. The last one known is good enough: if it moves meanwhile, the record
             // notices by the basis.
             let head = log.head(&EntityKey::customer(id.clone())).await?;
-            Ok(head.and_then(|head| match &head.subject {
-                Subject::Customer { status, deleted: _ } => {
-                    let gone = Subject::Customer { status: status.clone(), deleted: true };
-                    Some(Observation::asked(by, basis, id.clone(), head.platform_customer.clone(), gone, None))
-                }
-                Subject::Verification { .. } => None,
-            }))
+            Ok(head.and_then(|head| gone(by, basis, &head)))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// What it says of a customer that it is gone: the last status known, and deleted. None: that is not a customer's head.
+pub(super) fn gone(by: Asker, basis: Basis, head: &Head) -> Option<Observation> {
+    match &head.subject {
+        Subject::Customer { status, deleted: _ } => {
+            let subject = Subject::Customer { status: status.clone(), deleted: true };
+            let platform_customer = head.platform_customer.clone();
+            Some(Observation::asked(by, basis, head.customer.clone(), platform_customer, subject, None))
+        }
+        Subject::Verification { .. } => None,
     }
 }
 

@@ -25,3 +25,4 @@ pub mod resolve;
 pub mod source;
 pub mod status;
 pub mod token;
+pub mod witness;

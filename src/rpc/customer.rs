@@ -4,14 +4,17 @@ mod import;
 mod input;
 mod output;
 
+use std::sync::Arc;
+
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::error::required_id;
 use super::page::Listed;
-use super::{Error, Violations, call, page};
+use super::{Error, Violations, call, page, sighting};
 use crate::grid::model::{ContactVerificationConfirm, KycLinkRequest};
 use crate::grid::{Client, CreateKey, UpdateOutcome};
+use crate::kyc::witness::Witness;
 use crate::pb;
 use crate::pb::customer_service_server::CustomerService;
 
@@ -23,13 +26,14 @@ const IMPORT_JOB: &str = "gridgate.v1.ImportJob";
 #[derive(Debug, Clone)]
 pub struct Customers {
     grid: Client,
+    witness: Arc<Witness>,
 }
 
 impl Customers {
-    /// Answers calls by asking `grid`.
+    /// Answers calls by asking `grid`, and tells `witness` of the statuses in its answers.
     #[must_use]
-    pub fn new(grid: Client) -> Self {
-        Self { grid }
+    pub fn new(grid: Client, witness: Arc<Witness>) -> Self {
+        Self { grid, witness }
     }
 }
 
@@ -46,7 +50,9 @@ impl CustomerService for Customers {
         let input = input::create(request, &mut violations);
         let input = violations.finish(input)?;
         let key = request_id.map_or(CreateKey::Generated, CreateKey::RequestId);
+        let question = self.witness.question();
         let customer = self.grid.create_customer(&call, input, key).await.map_err(Error::from)?;
+        sighting::customer(question, &customer);
         Ok(Response::new(pb::CreateCustomerResponse { customer: Some(customer.into()) }))
     }
 
@@ -56,7 +62,11 @@ impl CustomerService for Customers {
     ) -> Result<Response<pb::GetCustomerResponse>, Status> {
         let call = call::of(&request);
         let id = required_id("customer_id", &request.into_inner().customer_id)?;
-        let customer = self.grid.get_customer(&call, &id).await.map_err(Error::about(CUSTOMER, &id))?;
+        let question = self.witness.question();
+        let answer = self.grid.get_customer(&call, &id).await;
+        let answer = answer.inspect_err(|error| sighting::gone(question, &id, error));
+        let customer = answer.map_err(Error::about(CUSTOMER, &id))?;
+        sighting::customer(question, &customer);
         Ok(Response::new(pb::GetCustomerResponse { customer: Some(customer.into()) }))
     }
 
@@ -70,7 +80,9 @@ impl CustomerService for Customers {
         let page = page::request(request.page_size, std::mem::take(&mut request.page_token), &mut violations);
         let filter = input::filter(request, &mut violations);
         violations.check()?;
+        let question = self.witness.question();
         let listed = self.grid.list_customers(&call, &filter, &page).await.map_err(Error::from)?;
+        listed.data.iter().for_each(|customer| sighting::customer(question, customer));
         let Listed { rows: customers, next_page_token, total_size } = listed.into();
         Ok(Response::new(pb::ListCustomersResponse { customers, next_page_token, total_size }))
     }
@@ -93,10 +105,14 @@ impl CustomerService for Customers {
         let changes = input::update(customer_type, customer, update_mask, &mut violations);
         let signed = input::signed_retry(challenge_id, wallet_signature, &mut violations);
         let (id, changes) = violations.finish(id.zip(changes))?;
+        let question = self.witness.question();
         let outcome =
             self.grid.update_customer(&call, &id, &changes, signed).await.map_err(Error::about(CUSTOMER, &id))?;
         let result = match outcome {
-            UpdateOutcome::Updated(customer) => pb::update_customer_response::Result::Customer((*customer).into()),
+            UpdateOutcome::Updated(customer) => {
+                sighting::customer(question, &customer);
+                pb::update_customer_response::Result::Customer((*customer).into())
+            }
             UpdateOutcome::Challenge(challenge) => pb::update_customer_response::Result::Challenge(challenge.into()),
         };
         Ok(Response::new(pb::UpdateCustomerResponse { result: Some(result) }))
@@ -108,7 +124,11 @@ impl CustomerService for Customers {
     ) -> Result<Response<pb::DeleteCustomerResponse>, Status> {
         let call = call::of(&request);
         let id = required_id("customer_id", &request.into_inner().customer_id)?;
-        let customer = self.grid.delete_customer(&call, &id).await.map_err(Error::about(CUSTOMER, &id))?;
+        let question = self.witness.question();
+        let answer = self.grid.delete_customer(&call, &id).await;
+        let answer = answer.inspect_err(|error| sighting::gone(question, &id, error));
+        let customer = answer.map_err(Error::about(CUSTOMER, &id))?;
+        sighting::deleted(question, &id, customer.as_deref());
         Ok(Response::new(pb::DeleteCustomerResponse { customer: customer.map(|customer| (*customer).into()) }))
     }
 
@@ -148,8 +168,10 @@ impl CustomerService for Customers {
         let pb::ConfirmEmailVerificationRequest { customer_id, code } = request.into_inner();
         let id = required_id("customer_id", &customer_id)?;
         let confirm = ContactVerificationConfirm { code };
+        let question = self.witness.question();
         let customer =
             self.grid.confirm_email_verification(&call, &id, &confirm).await.map_err(Error::about(CUSTOMER, &id))?;
+        sighting::customer(question, &customer);
         let customer = Some(output::base(customer));
         Ok(Response::new(pb::ConfirmEmailVerificationResponse { customer }))
     }
@@ -172,8 +194,10 @@ impl CustomerService for Customers {
         let pb::ConfirmPhoneVerificationRequest { customer_id, code } = request.into_inner();
         let id = required_id("customer_id", &customer_id)?;
         let confirm = ContactVerificationConfirm { code };
+        let question = self.witness.question();
         let customer =
             self.grid.confirm_phone_verification(&call, &id, &confirm).await.map_err(Error::about(CUSTOMER, &id))?;
+        sighting::customer(question, &customer);
         let customer = Some(output::base(customer));
         Ok(Response::new(pb::ConfirmPhoneVerificationResponse { customer }))
     }

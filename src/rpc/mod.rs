@@ -18,6 +18,7 @@ mod layer;
 mod open_enum;
 mod page;
 mod platform;
+mod sighting;
 pub mod status;
 mod timestamp;
 mod upload;
@@ -32,5 +33,6 @@ pub use layer::{
     Deadline, DeadlineLayer, DeadlineService, Deadlines, MethodKind, Methods, RequestEndLayer, StopLayer, StopService,
 };
 pub use platform::Platform;
+pub use sighting::{customer_answer, verification_answer};
 pub use upload::UploadMemory;
 pub use verification::Verifications;

@@ -1,13 +1,16 @@
 //! VerificationService: submitting a customer for review, and what stands in the way.
 
+use std::sync::Arc;
+
 use tonic::{Request, Response, Status};
 
 use super::customer::CUSTOMER;
 use super::error::required_id;
 use super::page::Listed;
-use super::{Error, Violations, call, open_enum, page, timestamp};
+use super::{Error, Violations, call, open_enum, page, sighting, timestamp};
 use crate::grid::model;
 use crate::grid::{Client, VerificationFilter};
+use crate::kyc::witness::Witness;
 use crate::pb;
 use crate::pb::verification_service_server::VerificationService;
 
@@ -17,13 +20,14 @@ const VERIFICATION: &str = "gridgate.v1.Verification";
 #[derive(Debug, Clone)]
 pub struct Verifications {
     grid: Client,
+    witness: Arc<Witness>,
 }
 
 impl Verifications {
-    /// Answers calls by asking `grid`.
+    /// Answers calls by asking `grid`, and tells `witness` of the statuses in its answers.
     #[must_use]
-    pub fn new(grid: Client) -> Self {
-        Self { grid }
+    pub fn new(grid: Client, witness: Arc<Witness>) -> Self {
+        Self { grid, witness }
     }
 }
 
@@ -36,8 +40,10 @@ impl VerificationService for Verifications {
         let call = call::of(&request);
         let id = required_id("customer_id", &request.into_inner().customer_id)?;
         let submission = model::VerificationRequest { customer_id: id.as_str().to_owned() };
+        let question = self.witness.question();
         let verification =
             self.grid.submit_verification(&call, &submission).await.map_err(Error::about(CUSTOMER, &id))?;
+        sighting::verification(question, &verification);
         Ok(Response::new(pb::SubmitVerificationResponse { verification: Some(verification.into()) }))
     }
 
@@ -47,7 +53,9 @@ impl VerificationService for Verifications {
     ) -> Result<Response<pb::GetVerificationResponse>, Status> {
         let call = call::of(&request);
         let id = required_id("verification_id", &request.into_inner().verification_id)?;
+        let question = self.witness.question();
         let verification = self.grid.get_verification(&call, &id).await.map_err(Error::about(VERIFICATION, &id))?;
+        sighting::verification(question, &verification);
         Ok(Response::new(pb::GetVerificationResponse { verification: Some(verification.into()) }))
     }
 
@@ -64,7 +72,9 @@ impl VerificationService for Verifications {
             open_enum::read::<pb::VerificationStatus>("verification_status", verification_status, &mut violations);
         violations.check()?;
         let filter = VerificationFilter { customer_id, verification_status: status.word() };
+        let question = self.witness.question();
         let listed = self.grid.list_verifications(&call, &filter, &page).await.map_err(Error::from)?;
+        listed.data.iter().for_each(|verification| sighting::verification(question, verification));
         let Listed { rows: verifications, next_page_token, total_size } = listed.into();
         Ok(Response::new(pb::ListVerificationsResponse { verifications, next_page_token, total_size }))
     }

@@ -20,6 +20,7 @@ use crate::kyc::lookup::Lookup;
 use crate::kyc::reconcile::{Reconciler, ReconcilerSettings};
 use crate::kyc::resolve::{Resolver, ResolverSettings};
 use crate::kyc::source::CustomerSource;
+use crate::kyc::witness::Witness;
 use crate::rpc::{KycEvents, WatchConfig};
 use crate::webhook::{DoorConfig, DoorPath, Limits, PublicKeys, Relay, RelayConfig, WebhookDoor};
 
@@ -31,6 +32,7 @@ pub(super) struct Events {
     log: Arc<dyn EventLog>,
     source: Arc<dyn CustomerSource>,
     lookup: Arc<Lookup>,
+    witness: Arc<Witness>,
     reconcile_interval: Option<Duration>,
     /// Keeps the directory of a temporary log, and removes it in the end.
     _directory: Option<TempDir>,
@@ -42,13 +44,19 @@ impl Events {
         let (log, directory) = open_log(config).await?;
         let source: Arc<dyn CustomerSource> = Arc::new(GridSource(grid.clone()));
         let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::clone(&source)));
-        Ok(Self { log, source, lookup, reconcile_interval: config.reconcile_interval, _directory: directory })
+        let witness = Arc::new(Witness::new(Arc::clone(&log)));
+        Ok(Self { log, source, lookup, witness, reconcile_interval: config.reconcile_interval, _directory: directory })
     }
 
     /// The service that answers from the log. Its streams say goodbye when `leaving` is cancelled.
     pub(super) fn service(&self, max_age: Duration, leaving: CancellationToken) -> KycEvents {
         let watch = WatchConfig { max_age, max_lag: MAX_LAG, leaving };
         KycEvents::new(Arc::clone(&self.log), Arc::clone(&self.lookup), watch)
+    }
+
+    /// What calls tell of the statuses in Grid's answers.
+    pub(super) fn witness(&self) -> &Arc<Witness> {
+        &self.witness
     }
 
     /// The door for webhooks that are signed with one of `keys`.
@@ -71,10 +79,11 @@ impl Events {
         Quarantine { log: Arc::clone(&self.log), source: Arc::clone(&self.source) }
     }
 
-    /// Keeps the log true, until `stop`: asks Grid about what is in doubt, and looks for what no webhook said.
+    /// Keeps the log true, until `stop`: records what Grid answered to calls, asks it about what is in doubt, and looks for
+    /// what no webhook said.
     pub(super) async fn keep_true(&self, stop: CancellationToken) {
         let (resolver, _) = Resolver::new(Arc::clone(&self.log), Arc::clone(&self.source), ResolverSettings::default());
-        tokio::join!(resolver.run(stop.clone()), self.reconcile(stop));
+        tokio::join!(self.witness.run(stop.clone()), resolver.run(stop.clone()), self.reconcile(stop));
     }
 
     async fn reconcile(&self, stop: CancellationToken) {

@@ -124,7 +124,8 @@ impl App {
             (Some(_) | None, _) => None,
         };
         let watch = log.service(events.watch_max_age, stops.leaving.clone());
-        let services = Services::of_the_api(&grpc, &client, UploadMemory::new(uploads_max_memory), watch);
+        let services =
+            Services::of_the_api(&grpc, &client, UploadMemory::new(uploads_max_memory), watch, log.witness());
         let readiness = Readiness::starting(reporter.clone(), services.names.clone()).await;
         let routes = services.with_health_and_reflection(&grpc, reporter, &stops)?;
         Ok(App {

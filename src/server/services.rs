@@ -2,6 +2,7 @@
 
 use super::grpc::Stops;
 use crate::config::GrpcConfig;
+use crate::kyc::witness::Witness;
 use crate::pb::beneficial_owner_service_server::BeneficialOwnerServiceServer;
 use crate::pb::customer_service_server::CustomerServiceServer;
 use crate::pb::document_service_server::DocumentServiceServer;
@@ -15,6 +16,7 @@ use crate::rpc::{
 use crate::{grid, pb};
 use std::convert::Infallible;
 use std::error::Error as StdError;
+use std::sync::Arc;
 use tonic::codec::CompressionEncoding::{Gzip, Zstd};
 use tonic::server::NamedService;
 use tonic::service::{LayerExt as _, Routes};
@@ -61,11 +63,17 @@ pub(super) struct Services {
 
 impl Services {
     /// Every service of `gridgate.v1`: the one place where a new one is added.
-    pub(super) fn of_the_api(grpc: &GrpcConfig, grid: &grid::Client, uploads: UploadMemory, events: KycEvents) -> Self {
-        let customers = CustomerServiceServer::new(Customers::new(grid.clone()));
+    pub(super) fn of_the_api(
+        grpc: &GrpcConfig,
+        grid: &grid::Client,
+        uploads: UploadMemory,
+        events: KycEvents,
+        witness: &Arc<Witness>,
+    ) -> Self {
+        let customers = CustomerServiceServer::new(Customers::new(grid.clone(), Arc::clone(witness)));
         let owners = BeneficialOwnerServiceServer::new(BeneficialOwners::new(grid.clone()));
         let documents = DocumentServiceServer::new(Documents::new(grid.clone(), uploads));
-        let verifications = VerificationServiceServer::new(Verifications::new(grid.clone()));
+        let verifications = VerificationServiceServer::new(Verifications::new(grid.clone(), Arc::clone(witness)));
         let platform = PlatformServiceServer::new(Platform::new(grid.clone()));
         Services::default()
             .with(with_limits!(grpc, customers))

@@ -3,7 +3,9 @@
 // Clippy's exemption for tests covers test functions, not what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod answers;
 mod asking;
+mod browser;
 mod canary;
 mod config;
 mod deadline;
@@ -13,6 +15,7 @@ mod event_log;
 mod faults;
 mod forward_compat;
 mod grid_client;
+mod kill;
 mod program;
 mod published;
 mod quarantine;

@@ -13,12 +13,13 @@ mod list;
 mod promises;
 mod property;
 mod proxy;
-mod requests;
+pub mod requests;
 mod rig;
 mod slow;
 mod snapshots;
 mod source;
-mod stream;
+mod stalled;
+pub mod stream;
 mod tokens;
 
 use crate::event_log::jetstream::JetStreamPlace;

@@ -1,13 +1,15 @@
 //! The webhook door from outside: real sockets, a real key, and an event log that does what a test tells it.
 
+mod abuse;
 mod answers;
 mod connections;
 mod hostile;
 mod log;
 mod privacy;
 mod relay;
-mod sender;
+pub mod sender;
 mod sqlite;
+mod storms;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use self::log::ScriptedLog;
 use self::sender::{Grid, Request, Response};
 use crate::support::soon;
 
-const PATH: &str = "/webhooks/grid";
+pub const PATH: &str = "/webhooks/grid";
 
 /// A door that is open. Dropped, it is gone.
 struct Door {

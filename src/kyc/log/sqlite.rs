@@ -129,6 +129,8 @@ struct Shared {
     full: AtomicBool,
     /// When the log was closed, in microseconds; `i64::MAX` while it is open.
     closed_at: AtomicI64,
+    /// Since when the writer has had a batch that is not published yet, in microseconds; `i64::MAX` while it has none.
+    committing_since: AtomicI64,
 }
 
 impl Shared {
@@ -149,9 +151,13 @@ impl Shared {
         self.hub.close();
     }
 
-    fn now_or_closed_at(&self) -> Timestamp {
-        let closed_at = Timestamp::from_microsecond(self.closed_at.load(Ordering::Relaxed));
-        closed_at.map_or_else(|_| self.clock.now(), |closed_at| closed_at.min(self.clock.now()))
+    /// Until when everything that was recorded has been published: until now, unless a batch is on its way or the log is
+    /// closed. Whoever reads the hub's end after this finds it there.
+    fn known_until(&self) -> Timestamp {
+        // In this order. A batch that is not seen here yet is recorded later than this.
+        let now = self.clock.now();
+        let limit = self.committing_since.load(Ordering::SeqCst).min(self.closed_at.load(Ordering::SeqCst));
+        Timestamp::from_microsecond(limit).map_or(now, |limit| limit.min(now))
     }
 }
 
@@ -228,6 +234,7 @@ impl SqliteLog {
             hub: Hub::new(bounds.end, ring_events),
             full: AtomicBool::new(false),
             closed_at: AtomicI64::new(i64::MAX),
+            committing_since: AtomicI64::new(i64::MAX),
         });
         let (commands, receiver) = mpsc::channel(queue.max(1));
         let recorded_at = last.map_or(Timestamp::MIN, row::time);

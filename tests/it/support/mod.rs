@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod app;
+pub mod browser;
 pub mod control;
 pub mod details;
 pub mod diff;
@@ -15,6 +16,8 @@ pub mod nats;
 pub mod program;
 pub mod raw_grpc;
 pub mod samples;
+pub mod scene;
+pub mod serving;
 pub mod signer;
 pub mod silent_upstream;
 pub mod stage;

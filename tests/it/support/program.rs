@@ -78,6 +78,11 @@ impl Program {
         serde_json::from_str(&self.line().await).unwrap()
     }
 
+    /// How much memory it holds, in bytes (`ps` knows it on every Unix).
+    pub async fn memory(&self) -> u64 {
+        memory_of(self.child.id().expect("it runs")).await
+    }
+
     /// Sends a signal: `TERM`, `INT`.
     pub async fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs").to_string();
@@ -104,4 +109,15 @@ impl Program {
         let stderr = self.stderr.await.unwrap();
         Ended { status, stdout, stderr }
     }
+}
+
+/// How much memory a process holds, in bytes.
+pub async fn memory_of(process: u32) -> u64 {
+    // Where there is /proc, `ps` need not be.
+    if let Ok(status) = tokio::fs::read_to_string(format!("/proc/{process}/status")).await {
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its resident set");
+        return line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024;
+    }
+    let output = Command::new("ps").args(["-o", "rss=", "-p", &process.to_string()]).output().await.unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse::<u64>().unwrap() * 1024
 }

@@ -4,6 +4,9 @@
 use serde_json::{Map, Value, json};
 
 pub const CUSTOMER: &str = "Customer:0197aaaa-0000-7000-8000-00000000c001";
+/// Another two, for pages: Grid does not say two statuses of one customer at once.
+const A_BUSINESS: &str = "Customer:0197aaaa-0000-7000-8000-00000000c002";
+const SOMEBODY: &str = "Customer:0197aaaa-0000-7000-8000-00000000c003";
 pub const OWNER: &str = "BeneficialOwner:0197aaaa-0000-7000-8000-00000000b001";
 pub const DOCUMENT: &str = "Document:0197aaaa-0000-7000-8000-00000000d001";
 pub const VERIFICATION: &str = "Verification:0197aaaa-0000-7000-8000-00000000e001";
@@ -179,15 +182,16 @@ pub fn business() -> Value {
 
 fn small_individual() -> Value {
     json!({
-        "id": CUSTOMER, "platformCustomerId": "p-3", "customerType": "INDIVIDUAL", "umaAddress": "$ida@uma.example",
+        "id": SOMEBODY, "platformCustomerId": "p-3", "customerType": "INDIVIDUAL", "umaAddress": "$ida@uma.example",
         "kycStatus": "UNVERIFIED", "fullName": "Ida Falk",
     })
 }
 
 /// What the confirm calls answer: nothing that depends on the type.
 fn base_customer(customer_type: &str) -> Value {
+    let id = if customer_type == "BUSINESS" { A_BUSINESS } else { CUSTOMER };
     json!({
-        "id": CUSTOMER, "platformCustomerId": "platform/4711", "customerType": customer_type, "region": "FI",
+        "id": id, "platformCustomerId": "platform/4711", "customerType": customer_type, "region": "FI",
         "currencies": ["EUR", "USDC"], "email": "post@kontor.example", "phoneNumber": "+358401234567",
         "umaAddress": "$kontor@uma.example", "endUserTermsConsent": consent(),
         "createdAt": "2026-01-02T03:04:05.678901Z", "updatedAt": "2026-02-03T04:05:06Z", "isDeleted": true,

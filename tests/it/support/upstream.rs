@@ -22,7 +22,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 pub use wire::Received;
@@ -51,6 +51,8 @@ enum Act {
     Raw(Vec<u8>),
     Sequence(Arc<Mutex<Vec<Reply>>>),
     With(Arc<dyn Fn(&Received) -> Reply + Send + Sync>),
+    /// Another reply, once there is a permit.
+    Held(Arc<Semaphore>, Box<Reply>),
 }
 
 /// A well-formed HTTP response, unless it is cut.
@@ -125,6 +127,11 @@ impl Reply {
     pub fn after(mut self, delay: Duration) -> Self {
         self.after = delay;
         self
+    }
+
+    /// Is decided on at once, and said when there is a permit.
+    pub fn once_let(self, gate: Arc<Semaphore>) -> Self {
+        Self::act(Act::Held(gate, Box::new(self)))
     }
 
     /// Adds a header.
@@ -398,6 +405,13 @@ async fn act(stream: &mut TcpStream, reply: Reply, request: &Received) -> Next {
                 if replies.len() > 1 { replies.pop() } else { replies.last().cloned() }
             };
             Box::pin(act(stream, next.expect("never empty"), request)).await
+        }
+        Act::Held(gate, reply) => {
+            tokio::select! {
+                permit = gate.acquire() => permit.expect("never closed").forget(),
+                () = gone(stream) => return Next::Gone,
+            }
+            Box::pin(act(stream, *reply, request)).await
         }
         Act::With(decide) => Box::pin(act(stream, decide(request), request)).await,
     }

@@ -7,18 +7,16 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use gridgate::webhook::{Limits, Outcome};
 use serde_json::json;
 
-use super::sender::{Request, kyc, webhook};
+use super::sender::{Grid, Request, kyc, webhook};
 use super::{Door, Opening};
 
-#[tokio::test]
-async fn signatures_that_are_malformed_in_every_way_are_401() {
-    let door = Door::open().await;
-    let body = kyc("W:1", "Customer:1", "APPROVED").into_bytes();
-    let der = door.grid.sign(&body);
+/// Values of the signature's header that are wrong in every way, with their names.
+pub fn malformed_signatures(grid: &Grid, body: &[u8]) -> Vec<(&'static str, String)> {
+    let der = grid.sign(body);
     let good = STANDARD.encode(&der);
     let p384 = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_ASN1_SIGNING).unwrap();
-    let p384 = STANDARD.encode(p384.sign(&SystemRandom::new(), &body).unwrap());
-    let cases = [
+    let p384 = STANDARD.encode(p384.sign(&SystemRandom::new(), body).unwrap());
+    vec![
         ("empty", String::new()),
         ("no base64", "*".repeat(96)),
         ("half of it", good[..good.len() / 2].to_owned()),
@@ -27,7 +25,7 @@ async fn signatures_that_are_malformed_in_every_way_are_401() {
         ("zeros", STANDARD.encode([0; 70])),
         ("another alphabet", URL_SAFE.encode([0xff; 70])),
         ("another curve", p384),
-        ("another body's", door.grid.signature(b"another body")),
+        ("another body's", grid.signature(b"another body")),
         ("unknown version", format!(r#"{{"v":"2","s":"{good}"}}"#)),
         ("a number as version", format!(r#"{{"v":1,"s":"{good}"}}"#)),
         ("no version", format!(r#"{{"s":"{good}"}}"#)),
@@ -36,7 +34,15 @@ async fn signatures_that_are_malformed_in_every_way_are_401() {
         ("a list", format!(r#"["1","{good}"]"#)),
         ("deep JSON", format!(r#"{{"v":{}"#, "[".repeat(900))),
         ("8 KB", "A".repeat(8 * 1024)),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn signatures_that_are_malformed_in_every_way_are_401() {
+    let door = Door::open().await;
+    let body = kyc("W:1", "Customer:1", "APPROVED").into_bytes();
+    let good = STANDARD.encode(door.grid.sign(&body));
+    let cases = malformed_signatures(&door.grid, &body);
     let count = u64::try_from(cases.len()).unwrap();
     for (name, signature) in cases {
         let answer = door.send(Request::post(&body).header("X-Grid-Signature", signature)).await;

@@ -12,38 +12,38 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// Grid, as far as it signs.
-pub(super) struct Grid(EcdsaKeyPair);
+pub struct Grid(EcdsaKeyPair);
 
 impl Grid {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap())
     }
 
     /// As the dashboard shows it: SPKI, PEM.
-    pub(super) fn public_key(&self) -> String {
+    pub fn public_key(&self) -> String {
         let spki = STANDARD.encode(self.0.public_key().as_der().unwrap().as_ref());
         let lines: Vec<_> = spki.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
         format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
     }
 
     /// DER.
-    pub(super) fn sign(&self, body: &[u8]) -> Vec<u8> {
+    pub fn sign(&self, body: &[u8]) -> Vec<u8> {
         self.0.sign(&SystemRandom::new(), body).unwrap().as_ref().to_vec()
     }
 
     /// The header's value.
-    pub(super) fn signature(&self, body: &[u8]) -> String {
+    pub fn signature(&self, body: &[u8]) -> String {
         format!(r#"{{"v": "1", "s": "{}"}}"#, STANDARD.encode(self.sign(body)))
     }
 
-    pub(super) fn webhook(&self, body: impl AsRef<[u8]>) -> Request {
+    pub fn webhook(&self, body: impl AsRef<[u8]>) -> Request {
         let body = body.as_ref();
         Request::post(body).header("X-Grid-Signature", self.signature(body))
     }
 }
 
 /// A `CUSTOMER.KYC_…` of this id about this customer, as Grid writes it.
-pub(super) fn kyc(id: &str, customer: &str, status: &str) -> String {
+pub fn kyc(id: &str, customer: &str, status: &str) -> String {
     json!({
         "id": id, "type": format!("CUSTOMER.KYC_{status}"), "timestamp": "2025-08-15T14:32:00Z",
         "data": {
@@ -57,13 +57,13 @@ pub(super) fn kyc(id: &str, customer: &str, status: &str) -> String {
 }
 
 /// A webhook of any type.
-pub(super) fn webhook(id: &str, webhook_type: &str, data: Value) -> String {
+pub fn webhook(id: &str, webhook_type: &str, data: Value) -> String {
     json!({ "id": id, "type": webhook_type, "timestamp": "2025-08-15T14:32:00Z", "data": data }).to_string()
 }
 
 /// One request, byte for byte.
 #[derive(Clone)]
-pub(super) struct Request {
+pub struct Request {
     method: String,
     path: String,
     headers: Vec<(String, Vec<u8>)>,
@@ -71,7 +71,7 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) fn post(body: impl AsRef<[u8]>) -> Self {
+    pub fn post(body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref().to_vec();
         let headers = vec![
             ("Host".to_owned(), b"gridgate.test".to_vec()),
@@ -81,26 +81,26 @@ impl Request {
         Self { method: "POST".to_owned(), path: super::PATH.to_owned(), headers, body }
     }
 
-    pub(super) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().to_vec()));
         self
     }
 
-    pub(super) fn without(mut self, name: &str) -> Self {
+    pub fn without(mut self, name: &str) -> Self {
         self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self
     }
 
-    pub(super) fn method(self, method: &str) -> Self {
+    pub fn method(self, method: &str) -> Self {
         Self { method: method.to_owned(), ..self }
     }
 
-    pub(super) fn path(self, path: &str) -> Self {
+    pub fn path(self, path: &str) -> Self {
         Self { path: path.to_owned(), ..self }
     }
 
     /// The body in chunks of this size, so that its length is not announced.
-    pub(super) fn chunked(self, size: usize) -> Self {
+    pub fn chunked(self, size: usize) -> Self {
         let mut request = self.without("Content-Length").header("Transfer-Encoding", "chunked");
         let mut body = Vec::new();
         for chunk in request.body.chunks(size) {
@@ -114,7 +114,7 @@ impl Request {
     }
 
     /// What goes over the wire.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = format!("{} {} HTTP/1.1\r\n", self.method, self.path).into_bytes();
         for (name, value) in &self.headers {
             bytes.extend_from_slice(name.as_bytes());
@@ -128,7 +128,7 @@ impl Request {
     }
 
     /// Sends it on a connection of its own. Goes on sending while it reads, and reads although it could not send all.
-    pub(super) async fn send(&self, to: SocketAddr) -> Response {
+    pub async fn send(&self, to: SocketAddr) -> Response {
         let stream = TcpStream::connect(to).await.unwrap();
         let (mut reading, mut writing) = stream.into_split();
         let bytes = self.bytes();
@@ -144,16 +144,16 @@ impl Request {
 
 /// One response.
 #[derive(Debug, Clone)]
-pub(super) struct Response {
-    pub(super) status: u16,
+pub struct Response {
+    pub status: u16,
     /// Names in lower case.
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
 }
 
 impl Response {
     /// The next response on a connection; none when it is closed before it is complete.
-    pub(super) async fn read(from: &mut (impl tokio::io::AsyncRead + Unpin)) -> Option<Self> {
+    pub async fn read(from: &mut (impl tokio::io::AsyncRead + Unpin)) -> Option<Self> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(from.read_u8().await.ok()?);
@@ -171,12 +171,12 @@ impl Response {
         Some(Self { status, headers, body })
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The word for what became of the webhook.
-    pub(super) fn code(&self) -> String {
+    pub fn code(&self) -> String {
         let body: Value = serde_json::from_slice(&self.body).expect("JSON");
         assert_eq!(body["status"], self.status);
         body["code"].as_str().unwrap().to_owned()

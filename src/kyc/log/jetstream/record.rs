@@ -47,10 +47,7 @@ impl Shared {
     /// Records what was seen. See [`EventLog::record`](crate::kyc::log::EventLog::record).
     pub(super) async fn record(&self, observation: Observation) -> Result<Recorded, LogError> {
         self.check_open()?;
-        if let Some(head) = self.view.cached_head(&observation.entity())
-            && is_redundant(&observation, &decide(Some(&head), &observation))
-        {
-            note_answer(&head, &observation);
+        if self.is_noted(&observation) {
             return Ok(Recorded::Redundant);
         }
         let deadline = Instant::now() + self.record_wait;
@@ -77,6 +74,17 @@ impl Shared {
         };
         drop((place, turn));
         Ok(result)
+    }
+
+    /// Takes note of an answer that says nothing new. False where that is not known yet, or may be decided otherwise at this
+    /// moment.
+    fn is_noted(&self, observation: &Observation) -> bool {
+        let entity = observation.entity();
+        let noted = self.turns.unless_taken(&entity, || {
+            let head = self.view.cached_head(&entity)?;
+            is_redundant(observation, &decide(Some(&head), observation)).then(|| note_answer(&head, observation))
+        });
+        noted.flatten().is_some()
     }
 
     /// Tries once. None: begin again.

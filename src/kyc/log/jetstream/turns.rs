@@ -23,6 +23,12 @@ pub(super) struct Turn<'a> {
 }
 
 impl Turns {
+    /// Does something short with an entity, unless somebody has its turn or waits for it.
+    pub(super) fn unless_taken<T>(&self, entity: &EntityKey, work: impl FnOnce() -> T) -> Option<T> {
+        let entities = self.entities.lock().unwrap_or_else(PoisonError::into_inner);
+        if entities.contains_key(entity) { None } else { Some(work()) }
+    }
+
     /// Waits for a turn.
     pub(super) async fn take(&self, entity: EntityKey) -> Turn<'_> {
         let lock = {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use super::Shared;
 use super::heads::{Cached, Heads};
 use super::queries::{self, ReadError};
 use super::row;
@@ -33,10 +34,22 @@ impl Entry {
     }
 }
 
+/// The heads that a batch has decided about; let go of when this is dropped.
+pub(super) struct Taken {
+    shared: Arc<Shared>,
+    entities: Vec<EntityKey>,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.entities.iter().for_each(|entity| self.shared.heads.let_go(entity));
+    }
+}
+
 /// A batch in the making.
 pub(super) struct Batch<'a> {
     connection: &'a Connection,
-    heads: &'a Heads,
+    taken: Taken,
     entities: HashMap<EntityKey, Entry>,
     events: Vec<Arc<Event>>,
     end: Mark,
@@ -52,6 +65,8 @@ pub(super) struct Committed {
     pub(super) heads: Vec<(EntityKey, Arc<Cached>)>,
     /// The end of the log.
     pub(super) end: Mark,
+    /// To be dropped when the heads are where everyone finds them.
+    pub(super) taken: Taken,
 }
 
 impl<'a> Batch<'a> {
@@ -59,12 +74,13 @@ impl<'a> Batch<'a> {
     /// be added.
     pub(super) fn new(
         connection: &'a Connection,
-        heads: &'a Heads,
+        shared: &Arc<Shared>,
         end: Mark,
         recorded_at: Timestamp,
         full: bool,
     ) -> Self {
-        Self { connection, heads, entities: HashMap::new(), events: Vec::new(), end, recorded_at, full }
+        let taken = Taken { shared: Arc::clone(shared), entities: Vec::new() };
+        Self { connection, taken, entities: HashMap::new(), events: Vec::new(), end, recorded_at, full }
     }
 
     /// Decides what an observation means, and inserts it.
@@ -116,18 +132,23 @@ impl<'a> Batch<'a> {
         Ok(Recorded::New { position, outcome })
     }
 
+    fn heads(&self) -> &Heads {
+        &self.taken.shared.heads
+    }
+
     /// The head as the batch has left it so far.
     fn head(&mut self, key: &EntityKey) -> Result<Option<Arc<Head>>, ReadError> {
         if let Some(entry) = self.entities.get(key) {
             return Ok(entry.head().cloned());
         }
-        let before = match self.heads.get(key) {
+        self.taken.entities.push(key.clone());
+        let before = match self.heads().take(key) {
             Ok(cached) => Some(cached),
             // Only this thread changes heads, so that nothing can happen between here and `commit`.
             Err(missed) => {
                 let found = queries::head(self.connection, key)?.map(|head| Cached::saved(Arc::new(head)));
                 if let Some(cached) = &found {
-                    self.heads.fill(key, cached, missed);
+                    self.heads().fill(key, cached, missed);
                 }
                 found
             }
@@ -142,7 +163,7 @@ impl<'a> Batch<'a> {
         if let Some(head) = self.entities.get(&key).and_then(Entry::head) {
             return Ok(head.platform_customer.clone());
         }
-        match self.heads.get(&key) {
+        match self.heads().get(&key) {
             Ok(cached) => Ok(cached.head().platform_customer.clone()),
             Err(_) => queries::platform_customer(self.connection, &observation.customer),
         }
@@ -156,7 +177,7 @@ impl<'a> Batch<'a> {
             self.write_head(before.as_ref().map(|cached| cached.head().as_ref()), &now)?;
             heads.push((key, Cached::saved(now)));
         }
-        Ok(Committed { events: self.events, heads, end: self.end })
+        Ok(Committed { events: self.events, heads, end: self.end, taken: self.taken })
     }
 
     fn write_head(&self, before: Option<&Head>, now: &Head) -> Result<(), ReadError> {

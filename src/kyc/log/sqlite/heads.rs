@@ -3,6 +3,7 @@
 //! Bounded; the table has all of them. Never ahead of what is committed, and never behind it for longer than it takes the
 //! writer to get from its commit to here.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,6 +49,14 @@ struct Shard {
     heads: LruCache<EntityKey, Arc<Cached>>,
     /// Counts what the writer put here, so that a reader notices when what it read has aged meanwhile.
     version: u64,
+    /// Those that the writer has decided about in a batch that is not committed yet.
+    taken: HashSet<EntityKey>,
+}
+
+impl Shard {
+    fn new(capacity: usize) -> Self {
+        Self { heads: LruCache::new(capacity), version: 0, taken: HashSet::new() }
+    }
 }
 
 /// The heads in memory.
@@ -66,7 +75,7 @@ impl Heads {
     /// Room for about `capacity` heads.
     pub(super) fn new(capacity: usize) -> Self {
         let per_shard = capacity.div_ceil(SHARDS).max(1);
-        let shards = std::array::from_fn(|_| Mutex::new(Shard { heads: LruCache::new(per_shard), version: 0 }));
+        let shards = std::array::from_fn(|_| Mutex::new(Shard::new(per_shard)));
         Self { shards, hasher: RandomState::new() }
     }
 
@@ -75,6 +84,29 @@ impl Heads {
         let mut shard = self.shard(entity);
         let version = shard.version;
         shard.heads.get(entity).cloned().ok_or(Missed(version))
+    }
+
+    /// The head for the writer to decide by, if it is here. Nothing is noted on it from now on, until it is let go of: what
+    /// the writer made of it is not known to anyone else yet.
+    pub(super) fn take(&self, entity: &EntityKey) -> Result<Arc<Cached>, Missed> {
+        let mut shard = self.shard(entity);
+        shard.taken.insert(entity.clone());
+        let version = shard.version;
+        shard.heads.get(entity).cloned().ok_or(Missed(version))
+    }
+
+    /// Lets go of what was taken.
+    pub(super) fn let_go(&self, entity: &EntityKey) {
+        self.shard(entity).taken.remove(entity);
+    }
+
+    /// Notes something on a head that is here and that the writer has not taken, in one step with looking at it.
+    pub(super) fn note<T>(&self, entity: &EntityKey, note: impl FnOnce(&Cached) -> Option<T>) -> Option<T> {
+        let mut shard = self.shard(entity);
+        if shard.taken.contains(entity) {
+            return None;
+        }
+        shard.heads.get(entity).and_then(|cached| note(cached))
     }
 
     /// Puts a head here that the writer committed.

@@ -68,21 +68,24 @@ impl SqliteLog {
         self.wait(receiver).await
     }
 
-    /// Takes note of an answer that says nothing new, without troubling the writer. False: that is for the writer to say.
+    /// Takes note of an answer that says nothing new, without troubling the writer. False: that is for the writer to say,
+    /// who may have decided otherwise about the head already.
     fn note_if_redundant(&self, observation: &Observation) -> bool {
         let Some(basis) = observation.origin.basis() else { return false };
         let key = observation.entity();
-        let Ok(cached) = self.shared.heads.get(&key) else { return false };
-        let head = cached.head();
-        if !is_redundant(observation, &decide(Some(head), observation)) {
-            return false;
-        }
-        head.confirmed.answered(basis.at.as_microsecond(), observation.updated_at.map(Timestamp::as_microsecond));
-        if cached.needs_saving(ANSWER_LAG) {
+        let noted = self.shared.heads.note(&key, |cached| {
+            let head = cached.head();
+            is_redundant(observation, &decide(Some(head), observation)).then(|| {
+                let updated_at = observation.updated_at.map(Timestamp::as_microsecond);
+                head.confirmed.answered(basis.at.as_microsecond(), updated_at);
+                cached.needs_saving(ANSWER_LAG)
+            })
+        });
+        if noted == Some(true) {
             // Only saves a question after a restart: it may be lost when the queue is full.
             let _ = self.commands.try_send(Command::SaveAnswer(key));
         }
-        true
+        noted.is_some()
     }
 
     async fn list(&self, which: Which, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError> {
@@ -216,7 +219,7 @@ impl EventLog for SqliteLog {
     }
 
     fn as_of(&self) -> Timestamp {
-        self.shared.now_or_closed_at()
+        self.shared.known_until()
     }
 
     fn basis(&self) -> Basis {
@@ -233,3 +236,6 @@ impl EventLog for SqliteLog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! Nothing is told to anyone before the commit: not the outcome, not a head, not the hub.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -181,8 +182,19 @@ impl Writer {
         }
     }
 
-    /// Commits one batch, and tells everyone.
+    /// Commits one batch, and tells everyone. Until it is published, nobody may say that he knows of all that was recorded.
     fn commit(&mut self, writes: Vec<Command>) -> Result<(), rusqlite::Error> {
+        let shared = Arc::clone(&self.shared);
+        shared.committing_since.store(shared.clock.now().as_microsecond(), Ordering::SeqCst);
+        let result = self.commit_batch(writes);
+        // After an error that closes the log, what it knew then is all that it will know.
+        if result.is_ok() {
+            shared.committing_since.store(i64::MAX, Ordering::SeqCst);
+        }
+        result
+    }
+
+    fn commit_batch(&mut self, writes: Vec<Command>) -> Result<(), rusqlite::Error> {
         let now = self.shared.clock.now().max(self.recorded_at);
         let (mut replies, mut finishes) = (Vec::with_capacity(writes.len()), Vec::new());
         let result = self.run_batch(writes, now, &mut replies, &mut finishes);
@@ -191,7 +203,7 @@ impl Writer {
             Err(error) => Err(failure::log_error(error)),
         };
         let wakes = match result {
-            Ok(Committed { events, heads, end }) => {
+            Ok(Committed { events, heads, end, taken: _taken }) => {
                 for (key, head) in heads {
                     self.shared.heads.commit(key, head);
                 }
@@ -238,7 +250,7 @@ impl Writer {
             }
         };
         let full = self.due == Due::Full;
-        let mut batch = Batch::new(&self.connection, &self.shared.heads, self.end, now, full);
+        let mut batch = Batch::new(&self.connection, &self.shared, self.end, now, full);
         for write in writes {
             match write {
                 Command::Record(_, reply) if lost.is_some() => replies.push((reply, Err(LogError::Closed))),
