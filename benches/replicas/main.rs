@@ -5,7 +5,14 @@
 //! and the load share the machine, so more replicas cannot mean more throughput here; what counts is the distance to
 //! JetStream itself.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::indexing_slicing)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 #[path = "../../tests/it/support/nats.rs"]
 #[allow(dead_code)]

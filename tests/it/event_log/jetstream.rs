@@ -177,10 +177,6 @@ impl JetStreamPlace {
         options
     }
 
-    pub fn nats(&self) -> &Arc<Nats> {
-        &self.nats
-    }
-
     pub fn shared_clock(&self) -> Arc<ManualClock> {
         Arc::clone(&self.clock)
     }

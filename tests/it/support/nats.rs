@@ -31,11 +31,6 @@ struct Node {
 }
 
 impl Nats {
-    /// One server that writes everything through to the disk.
-    pub async fn single() -> Nats {
-        Nats::start(1, "always").await
-    }
-
     /// Three servers that write everything through to the disk.
     pub async fn cluster() -> Nats {
         Nats::start(3, "always").await
