@@ -64,7 +64,8 @@ async fn options(servers: &[String], access: &Access) -> Result<ConnectOptions, 
         .name("gridgate")
         .connection_timeout(Duration::from_secs(3))
         .request_timeout(Some(REQUEST))
-        .ping_interval(Duration::from_secs(10))
+        // A server that hangs is given up after three of these.
+        .ping_interval(Duration::from_secs(2))
         .reconnect_delay_callback(|attempts| {
             // One server of several may be the only one that is away.
             Duration::from_millis(u64::try_from(attempts).unwrap_or(10).min(10) * 50)

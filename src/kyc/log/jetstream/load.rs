@@ -19,6 +19,7 @@ use super::{JetStreamLog, JetStreamOptions, OpenError, Shared, connect, message}
 use crate::kyc::clock::Clock;
 use crate::kyc::head::Head;
 use crate::kyc::hub::Hub;
+use crate::kyc::log::LogError;
 use crate::kyc::log::jetstream::retention::Trimmed;
 use crate::kyc::log::sqlite::view::{Durability, View};
 
@@ -49,6 +50,23 @@ impl JetStreamLog {
         clock: Arc<dyn Clock>,
         what_for: Use,
     ) -> Result<Self, OpenError> {
+        let deadline = Instant::now() + options.patience;
+        loop {
+            match Self::try_open(options.clone(), Arc::clone(&clock), what_for).await {
+                // Servers that are just finding each other refuse for a while.
+                Err(error @ (OpenError::Setup { .. } | OpenError::Content(LogError::Unavailable { .. }))) => {
+                    if Instant::now() >= deadline {
+                        return Err(error);
+                    }
+                    tracing::debug!(%error, "opening the event log begins again");
+                    sleep(Duration::from_millis(250)).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_open(options: JetStreamOptions, clock: Arc<dyn Clock>, what_for: Use) -> Result<Self, OpenError> {
         let names = Names::new(&options.prefix)?;
         let client = connect::connect(&options.servers, &options.access, options.patience).await?;
         let context = connect::jetstream(&client);
