@@ -10,6 +10,7 @@ mod doctor;
 mod flags;
 mod healthcheck;
 mod hints;
+mod log;
 mod output;
 mod policy;
 mod printable;
@@ -87,6 +88,9 @@ enum Command {
     /// Reads it as `gridgate serve` would, and says every mistake by its line. Exits with 0 if there is none, with 2
     /// otherwise.
     Policy(policy::PolicyArgs),
+    /// Move the event log between a file and NATS
+    #[command(subcommand)]
+    Log(log::LogCommand),
     /// Play every onboarding flow against a sandbox, and show what happens
     ///
     /// Starts gridgate with a sandbox of its own on free ports, plays the flows over gRPC, and prints for each step what
@@ -156,6 +160,14 @@ impl SettingsOf for OfAdminCallers {
     const SETTINGS: &'static [&'static Setting] = settings::OF_ADMIN_CALLERS;
 }
 
+/// What commands take that open event logs themselves.
+#[derive(Debug)]
+struct OfLogs;
+
+impl SettingsOf for OfLogs {
+    const SETTINGS: &'static [&'static Setting] = settings::OF_LOGS;
+}
+
 /// The environment, by name.
 type Environment = BTreeMap<String, OsString>;
 
@@ -194,6 +206,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
         Command::Quarantine(command) => quarantine::run(command, env),
         Command::Token => token::run(),
         Command::Policy(args) => policy::run(args),
+        Command::Log(command) => log::run(command, env),
         Command::Demo(args) => demo::run(args, env),
     };
     match outcome {

@@ -1,9 +1,9 @@
 //! What is configured of webhooks, the event log and the streams that read it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
+use super::nats::EventLogConfig;
 use super::read::Reader;
 use super::settings;
 use super::tls::{self, TlsConfig};
@@ -13,8 +13,8 @@ use super::tls::{self, TlsConfig};
 pub struct EventsConfig {
     /// How webhooks are taken.
     pub webhook: WebhookConfig,
-    /// The file of the event log; none is a temporary one.
-    pub log: Option<PathBuf>,
+    /// Where the event log is.
+    pub log: EventLogConfig,
     /// How long the event log keeps what.
     pub retention: RetentionConfig,
     /// How old a stream becomes, more or less.
@@ -69,7 +69,8 @@ pub(super) fn read(reader: &mut Reader, sandbox: bool) -> Option<EventsConfig> {
             "cannot be used with --sandbox, whose webhooks are plain http",
         );
     }
-    let log = if sandbox && !reader.is_set(&settings::EVENT_LOG) { Some(None) } else { log(reader) };
+    let unnamed = sandbox && !reader.is_set(&settings::EVENT_LOG);
+    let log = if unnamed { Some(EventLogConfig::Temporary) } else { EventLogConfig::read(reader) };
     let retention = retention(reader);
     let watch_max_age = reader.duration(&settings::WATCH_MAX_AGE);
     let reconcile_interval = reader.duration_or_zero(&settings::RECONCILE_INTERVAL);
@@ -103,21 +104,4 @@ fn retention(reader: &mut Reader) -> Option<RetentionConfig> {
         );
     }
     Some(RetentionConfig { max_age: max_age?, max_bytes: max_bytes? })
-}
-
-fn log(reader: &mut Reader) -> Option<Option<PathBuf>> {
-    let text = reader.text(&settings::EVENT_LOG)?;
-    if text == "temporary" {
-        return Some(None);
-    }
-    match text.strip_prefix("sqlite:") {
-        Some(path) if !path.is_empty() => Some(Some(PathBuf::from(path))),
-        _ => {
-            reader.mistake(
-                &settings::EVENT_LOG,
-                "must be sqlite: and the path of a file, such as sqlite:/var/lib/gridgate/events.db",
-            );
-            None
-        }
-    }
 }

@@ -4,6 +4,7 @@ mod client;
 mod connections;
 mod events;
 mod identity;
+mod nats;
 mod ready;
 mod sandbox;
 mod tls;
@@ -36,6 +37,10 @@ pub use tls::{
 pub use traces::{OTLP_ENDPOINT, OTLP_PROTOCOL};
 
 use super::setting::{Kind, Setting};
+pub use nats::{
+    NATS_CA_FILE, NATS_CERTIFICATE_FILE, NATS_CREDENTIALS_FILE, NATS_KEY_FILE, NATS_PASSWORD, NATS_PREFIX,
+    NATS_REPLICAS, NATS_TOKEN, NATS_USER,
+};
 
 /// Where the gRPC API listens.
 pub const GRPC_ADDR: Setting = Setting {
@@ -338,6 +343,15 @@ pub const ALL: &[&Setting] = &[
     &EVENT_LOG,
     &EVENT_MAX_AGE,
     &EVENT_MAX_SIZE,
+    &NATS_PREFIX,
+    &NATS_REPLICAS,
+    &NATS_CREDENTIALS_FILE,
+    &NATS_USER,
+    &NATS_PASSWORD,
+    &NATS_TOKEN,
+    &NATS_CA_FILE,
+    &NATS_CERTIFICATE_FILE,
+    &NATS_KEY_FILE,
     &WATCH_MAX_AGE,
     &RECONCILE_INTERVAL,
     &SANDBOX_ADDR,
@@ -404,6 +418,20 @@ pub const OF_CALLERS: &[&Setting] = &[
 
 /// What `gridgate quarantine` reads of them.
 pub const OF_ADMIN_CALLERS: &[&Setting] = &[&ADMIN_ADDR];
+
+/// What `gridgate log` reads of them.
+pub const OF_LOGS: &[&Setting] = &[
+    &EVENT_MAX_SIZE,
+    &NATS_PREFIX,
+    &NATS_REPLICAS,
+    &NATS_CREDENTIALS_FILE,
+    &NATS_USER,
+    &NATS_PASSWORD,
+    &NATS_TOKEN,
+    &NATS_CA_FILE,
+    &NATS_CERTIFICATE_FILE,
+    &NATS_KEY_FILE,
+];
 
 /// What `gridgate doctor` has flags for. It reads all that `gridgate serve` reads.
 pub const OF_DOCTOR: &[&Setting] = &[

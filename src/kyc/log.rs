@@ -1,8 +1,10 @@
 //! The event log: the one door that everything which learns a status goes through, and the truth that streams read.
 //!
-//! The trait is made for two: SQLite in the process ([`sqlite`]), and a JetStream shared by many replicas. What both
+//! The trait is made for two: SQLite in the process ([`sqlite`]), and a JetStream shared by many replicas ([`jetstream`]). What both
 //! promise is tested by one suite, `tests/it/event_log`.
 
+pub mod copy;
+pub mod jetstream;
 pub mod sqlite;
 
 use std::sync::Arc;

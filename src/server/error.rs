@@ -4,6 +4,7 @@ use super::services::DescriptorError;
 use crate::config::{Setting, settings};
 use crate::grid;
 use crate::identity::PolicyError;
+use crate::kyc::log::jetstream;
 use crate::kyc::log::sqlite::OpenError;
 use crate::transport::TlsError;
 use crate::webhook::InvalidDoorPath;
@@ -40,6 +41,9 @@ pub enum BindError {
     /// The event log cannot be opened.
     #[error("the event log cannot be opened ({}, {})", settings::EVENT_LOG.key, settings::EVENT_LOG.env)]
     EventLog(#[from] OpenError),
+    /// The event log in NATS cannot be opened.
+    #[error("the event log cannot be opened ({}, {})", settings::EVENT_LOG.key, settings::EVENT_LOG.env)]
+    JetStream(#[from] jetstream::OpenError),
     /// There is no place for a temporary event log.
     #[error("there is no place for a temporary event log")]
     TemporaryLog(#[source] io::Error),

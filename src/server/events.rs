@@ -11,10 +11,12 @@ use super::BindError;
 use super::admin::Quarantine;
 use super::customer_source::GridSource;
 use super::observe::{Asking, Observed, Observing};
-use crate::config::{EventsConfig, RetentionConfig, WebhookConfig};
+use crate::config::{EventLogConfig, EventsConfig, NatsConfig, RetentionConfig, WebhookConfig};
 use crate::grid;
 use crate::kyc::clock::{Clock, SystemClock};
 use crate::kyc::log::EventLog;
+use crate::kyc::log::copy::Place;
+use crate::kyc::log::jetstream::{Access, JetStreamLog, JetStreamOptions};
 use crate::kyc::log::sqlite::{Retention, SqliteLog, SqliteOptions};
 use crate::kyc::lookup::Lookup;
 use crate::kyc::reconcile::{Reconciler, ReconcilerSettings};
@@ -48,22 +50,7 @@ impl Events {
         grid: &grid::Client,
         observing: &Observing,
     ) -> Result<Self, BindError> {
-        let (path, directory) = match config.log.clone() {
-            Some(path) => (path, None),
-            None => {
-                let directory =
-                    tempfile::Builder::new().prefix("gridgate-").tempdir().map_err(BindError::TemporaryLog)?;
-                (directory.path().join("events.db"), Some(directory))
-            }
-        };
-        let files = ["", "-wal"].map(|suffix| with_suffix(&path, suffix)).to_vec();
-        let RetentionConfig { max_age, max_bytes } = config.retention;
-        let options = SqliteOptions { retention: Retention { max_age, max_bytes }, ..SqliteOptions::at(path) };
-        let open = move || SqliteLog::open(options, Arc::new(SystemClock));
-        let log: Arc<dyn EventLog> = match tokio::task::spawn_blocking(open).await {
-            Ok(opened) => Arc::new(opened?),
-            Err(_) => return Err(BindError::EventLogPanicked),
-        };
+        let Opened { log, files, directory } = open_log(config).await?;
         let log = observing.log(log);
         let source: Arc<dyn CustomerSource> = Arc::new(GridSource(grid.clone()));
         let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::clone(&source)));
@@ -130,6 +117,56 @@ impl Events {
     pub(super) async fn close(&self) {
         self.log.close().await;
     }
+}
+
+/// A log that was opened.
+struct Opened {
+    log: Arc<dyn EventLog>,
+    /// What it is stored in on this machine, besides what is temporary anyway.
+    files: Vec<PathBuf>,
+    /// The directory of a temporary log.
+    directory: Option<TempDir>,
+}
+
+async fn open_log(config: &EventsConfig) -> Result<Opened, BindError> {
+    let RetentionConfig { max_age, max_bytes } = config.retention;
+    let retention = Retention { max_age, max_bytes };
+    let (path, directory) = match &config.log {
+        EventLogConfig::Nats(nats) => {
+            let log = JetStreamLog::open(jetstream_options(nats, retention), Arc::new(SystemClock)).await?;
+            return Ok(Opened { log: Arc::new(log), files: Vec::new(), directory: None });
+        }
+        EventLogConfig::Sqlite(path) => (path.clone(), None),
+        EventLogConfig::Temporary => {
+            let directory = tempfile::Builder::new().prefix("gridgate-").tempdir().map_err(BindError::TemporaryLog)?;
+            (directory.path().join("events.db"), Some(directory))
+        }
+    };
+    let files = ["", "-wal"].map(|suffix| with_suffix(&path, suffix)).to_vec();
+    let options = SqliteOptions { retention, ..SqliteOptions::at(path) };
+    let open = move || SqliteLog::open(options, Arc::new(SystemClock));
+    match tokio::task::spawn_blocking(open).await {
+        Ok(opened) => Ok(Opened { log: Arc::new(opened?), files, directory }),
+        Err(_) => Err(BindError::EventLogPanicked),
+    }
+}
+
+/// Where a log is that a command names, and how many bytes its events may take.
+pub(crate) fn log_place((config, max_bytes): (EventLogConfig, u64)) -> Place {
+    let retention = Retention { max_bytes, ..Retention::default() };
+    match config {
+        EventLogConfig::Sqlite(path) => Place::File(path),
+        EventLogConfig::Nats(nats) => Place::JetStream(Box::new(jetstream_options(&nats, retention))),
+        // No command takes it for a place.
+        EventLogConfig::Temporary => Place::File(std::path::PathBuf::new()),
+    }
+}
+
+/// How a log in NATS is reached.
+fn jetstream_options(nats: &NatsConfig, retention: Retention) -> JetStreamOptions {
+    let NatsConfig { servers, prefix, replicas, credentials_file, user, token, ca_file, certificate } = nats.clone();
+    let access = Access { credentials_file, user, token, ca_file, certificate };
+    JetStreamOptions { access, prefix, replicas, retention, ..JetStreamOptions::at(servers) }
 }
 
 /// A file that SQLite keeps beside another.

@@ -18,6 +18,7 @@ mod run;
 mod services;
 
 pub use error::{BindError, ListenError, RunError};
+pub(crate) use events::log_place;
 pub use grpc::methods;
 pub use identity::Reload;
 pub use own_sandbox::SandboxAccess;

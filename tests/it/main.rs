@@ -22,6 +22,7 @@ mod program;
 mod published;
 mod quarantine;
 mod readme;
+mod replicas;
 mod retention;
 mod sandbox;
 mod server;

@@ -22,22 +22,38 @@ mod stalled;
 pub mod stream;
 mod tokens;
 
+use crate::event_log::jetstream::JetStreamPlace;
 use crate::event_log::place::SqlitePlace;
 use crate::support::memory_log::MemoryPlace;
 
-/// Tests over each kind of log; each is a function of a place that holds one.
+/// Tests over each kind of log; each is a function of a place that holds one. Those behind the semicolon record so much that
+/// a log which waits for other processes would take minutes.
 macro_rules! over_each_log {
-    ($($test:path as $name:ident),+ $(,)?) => {
+    ($($test:path as $name:ident),+; $($heavy:path as $heavy_name:ident),+ $(,)?) => {
         mod in_memory {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 $test(&super::MemoryPlace::new()).await;
+            })+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $heavy_name() {
+                $heavy(&super::MemoryPlace::new()).await;
             })+
         }
         mod in_sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 $test(&super::SqlitePlace::new()).await;
+            })+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $heavy_name() {
+                $heavy(&super::SqlitePlace::new()).await;
+            })+
+        }
+        mod in_jetstream {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                $test(&super::JetStreamPlace::single().await).await;
             })+
         }
     };
@@ -60,12 +76,12 @@ over_each_log! {
     super::ends::a_heartbeat_passes_what_concerns_others as a_heartbeat_passes_what_concerns_others,
     super::ends::streams_say_goodbye as streams_say_goodbye,
     super::ends::a_stream_ends_when_all_are_decided as a_stream_ends_when_all_are_decided,
-    super::slow::a_reader_that_stops_delays_nobody_and_then_has_all as a_reader_that_stops_delays_nobody,
-    super::slow::a_reader_that_retention_overtakes_is_told as a_reader_that_retention_overtakes_is_told,
     super::list::pages_are_the_log as pages_are_the_log,
     super::list::lists_obey_their_filters as lists_obey_their_filters,
     super::get::what_is_known_is_said_without_asking as what_is_known_is_said_without_asking,
-    super::get::a_position_holds_on_any_replica as a_position_holds_on_any_replica,
+    super::get::a_position_holds_on_any_replica as a_position_holds_on_any_replica;
+    super::slow::a_reader_that_stops_delays_nobody_and_then_has_all as a_reader_that_stops_delays_nobody,
+    super::slow::a_reader_that_retention_overtakes_is_told as a_reader_that_retention_overtakes_is_told,
 }
 
 mod the_log_in_memory {

@@ -53,7 +53,8 @@ pub const EVENT_LOG: Setting = Setting {
     flag: Some("event-log"),
     default: Some("sqlite:gridgate-data/events.db"),
     kind: Kind::Text,
-    doc: "The event log: `sqlite:` and the path of a file, on a local disk, for one process; or `temporary`, which is gone \
+    doc: "The event log: `sqlite:` and the path of a file, on a local disk, for one process; `nats://` (or `tls://`) and the \
+          addresses of NATS servers, separated by commas, for many processes that share it; or `temporary`, which is gone \
           when the process ends. With `--sandbox` it is `temporary` unless this is set.",
 };
 

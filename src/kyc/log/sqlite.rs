@@ -15,6 +15,7 @@ mod retention;
 mod row;
 mod schema;
 mod store;
+pub(super) mod view;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +30,8 @@ use tokio::sync::mpsc;
 
 use self::checkpoint::Checkpointer;
 use self::heads::Heads;
-use self::lock::LockFile;
+pub(super) use self::lock::LockFile;
+pub(super) use self::queries::Which;
 use self::readers::Readers;
 pub use self::retention::{IDS_KEPT, Retention};
 use self::schema::{Role, connect};
@@ -102,6 +104,9 @@ pub enum OpenError {
     /// It is another program's database.
     #[error("the file is an SQLite database, but no event log of gridgate")]
     NotAnEventLog,
+    /// Nothing may be written to it.
+    #[error("the event log is sealed: {0}")]
+    Sealed(String),
     /// The file system does not support what a write-ahead log needs.
     #[error("the file system of the event log does not support a write-ahead log; a local disk is needed")]
     NoWriteAheadLog,
@@ -213,6 +218,9 @@ impl SqliteLog {
         let lock = LockFile::take(&path)?;
         let mut connection = connect(&path, Role::Writer)?;
         schema::migrate(&mut connection)?;
+        if let Some(why) = schema::sealed(&connection)? {
+            return Err(OpenError::Sealed(why));
+        }
         let lineage = lineage(&connection, clock.now())?;
         let (bounds, trimmed_at) = queries::bounds(&connection).map_err(content)?;
         let last: Option<i64> = connection.query_row(

@@ -1,5 +1,5 @@
 //! The resolver and the reconciler, with a Grid that is scripted.
 
-mod grid;
+pub mod grid;
 mod reconciler;
 mod resolver;

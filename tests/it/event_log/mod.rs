@@ -1,6 +1,8 @@
 //! The event log: one suite that every kind of log passes, and what is particular to each.
 
-mod client;
+pub mod client;
+mod copying;
+pub mod jetstream;
 mod model;
 pub mod place;
 #[cfg(target_os = "linux")]

@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod log;
 pub mod memory_log;
 pub mod multipart;
+pub mod nats;
 pub mod program;
 pub mod raw_grpc;
 pub mod samples;

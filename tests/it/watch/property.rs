@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use self::model::{Filter, Model};
 use self::session::{Begin, Session, Token};
 use super::rig::Rig;
+use crate::event_log::jetstream::JetStreamPlace;
 use crate::event_log::place::{Place, SqlitePlace};
 use crate::event_log::seen::{answer_based_on, at, customer, deleted, id, platform, status, verification};
 use crate::support::memory_log::MemoryPlace;
@@ -251,5 +252,16 @@ proptest! {
     #[test]
     fn random_histories_come_out_as_the_model_says_in_sqlite(history in history()) {
         runs(&SqlitePlace::with(|options| options.ring_events = RING), None, &history);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_histories_come_out_as_the_model_says_in_jetstream(history in history()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let place = runtime.block_on(JetStreamPlace::forgetful(|options| options.ring_events = RING));
+        runs(&place, None, &history);
     }
 }

@@ -7,13 +7,13 @@ use super::OpenError;
 
 /// Held while it lives; the file stays behind.
 #[derive(Debug)]
-pub(super) struct LockFile {
+pub(in crate::kyc::log) struct LockFile {
     _file: File,
 }
 
 impl LockFile {
     /// Takes the lock of the log at `path`: `path` with `.lock` after it.
-    pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
+    pub(in crate::kyc::log) fn take(path: &Path) -> Result<Self, OpenError> {
         let lock_path = beside(path);
         let file = File::options()
             .create(true)

@@ -115,6 +115,18 @@ pub(super) fn page(connection: &Connection, after: Position, scope: &Scope, limi
     }
 }
 
+/// The first events after `after`, in the order of the log.
+pub(super) fn page_of_all(connection: &Connection, after: Position, limit: usize) -> Result<Vec<Arc<Event>>> {
+    Ok(read_through(connection, after, &Scope::ALL, limit, limit, Mark::START)?.events)
+}
+
+/// The event before one about the same entity.
+pub(super) fn earlier(connection: &Connection, at: Position) -> Result<Option<Position>> {
+    let mut statement = connection.prepare_cached("SELECT earlier FROM events WHERE position = ?1")?;
+    let earlier: Option<Option<i64>> = statement.query_row([number(at)], |row| row.get(0)).optional()?;
+    Ok(earlier.flatten().map(position))
+}
+
 /// Reads at most `scan` events, and gives at most `limit` of those in `scope`.
 fn read_through(
     connection: &Connection,
@@ -218,7 +230,7 @@ pub(super) fn head(connection: &Connection, entity: &EntityKey) -> Result<Option
 
 /// Which heads to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Which {
+pub(in crate::kyc::log) enum Which {
     All,
     InDoubt,
     Unsettled,

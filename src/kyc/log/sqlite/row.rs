@@ -1,11 +1,12 @@
 //! Rows of the tables, to and from the types of this module.
 
 use jiff::Timestamp;
-use rusqlite::{Row, Statement};
+use rusqlite::{Connection, Row, Statement};
 
 use crate::kyc::event::{Asker, Basis, Event, Observation, Origin, Outcome, Problem, Subject};
 use crate::kyc::head::{Confirmed, Doubt, Head, Seen, Span};
 use crate::kyc::id::{CustomerId, ObservationId, PlatformCustomerId, Position, VerificationId};
+use crate::kyc::log::{Bookmark, Quarantined};
 use crate::kyc::status::{KycStatus, VerificationStatus};
 
 /// The columns of an event, in the order in which [`event`] reads them.
@@ -275,4 +276,32 @@ fn bind_head(statement: &mut Statement<'_>, head: &Head) -> rusqlite::Result<()>
     statement.raw_bind_parameter(18, confirmed.by_answer())?;
     statement.raw_bind_parameter(19, confirmed.answered_updated_at())?;
     statement.raw_bind_parameter(20, number(*last_event))
+}
+
+/// Puts a webhook in quarantine. False: it is there already.
+pub(super) fn insert_quarantined(connection: &Connection, webhook: Quarantined) -> rusqlite::Result<bool> {
+    let Quarantined { id, kind, timestamp, quarantined_at, reason, field_names, customer } = webhook;
+    let inserted = connection.execute(
+        "INSERT INTO quarantine (id, kind, sent_at, quarantined_at, reason, field_names, customer_id) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+        (
+            id.as_str(),
+            kind,
+            timestamp.map(Timestamp::as_microsecond),
+            quarantined_at.as_microsecond(),
+            reason,
+            serde_json::to_string(&field_names).unwrap_or_else(|_| "[]".to_owned()),
+            customer.as_ref().map(CustomerId::as_str),
+        ),
+    )?;
+    Ok(inserted > 0)
+}
+
+/// Remembers a time.
+pub(super) fn set_bookmark(connection: &Connection, bookmark: Bookmark, at: Timestamp) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT INTO bookmarks (name, at) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET at = excluded.at",
+        (bookmark.name(), at.as_microsecond()),
+    )?;
+    Ok(())
 }

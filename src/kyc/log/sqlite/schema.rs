@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
 use super::OpenError;
 use super::checkpoint::GROWTH;
@@ -12,7 +12,7 @@ use super::checkpoint::GROWTH;
 const APPLICATION_ID: i32 = 0x6767_6576;
 
 /// What makes each version of the schema out of the one before; the first makes it out of nothing.
-const MIGRATIONS: [&str; 1] = [include_str!("schema_v1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema_v1.sql"), include_str!("schema_v2.sql")];
 
 /// How long a statement waits for somebody who has the file locked, such as a person with `sqlite3`.
 const BUSY: Duration = Duration::from_secs(2);
@@ -84,4 +84,9 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// Why nothing may be written to the log, if that is so.
+pub(super) fn sealed(connection: &Connection) -> Result<Option<String>, OpenError> {
+    Ok(connection.query_row("SELECT reason FROM sealed", [], |row| row.get(0)).optional()?)
 }

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::heads::Cached;
 use super::queries::{self, Which};
 use super::writer::{Command, Finish};
-use super::{SqliteLog, failure};
+use super::{SqliteLog, failure, row};
 use crate::kyc::event::{Basis, Observation};
 use crate::kyc::head::Head;
 use crate::kyc::hub::Hub;
@@ -172,24 +172,7 @@ impl EventLog for SqliteLog {
         if self.is_full() {
             return Err(LogError::Full);
         }
-        self.write(move |connection| {
-            let Quarantined { id, kind, timestamp, quarantined_at, reason, field_names, customer } = webhook;
-            let inserted = connection.execute(
-                "INSERT INTO quarantine (id, kind, sent_at, quarantined_at, reason, field_names, customer_id) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-                (
-                    id.as_str(),
-                    kind,
-                    timestamp.map(Timestamp::as_microsecond),
-                    quarantined_at.as_microsecond(),
-                    reason,
-                    serde_json::to_string(&field_names).unwrap_or_else(|_| "[]".to_owned()),
-                    customer.as_ref().map(|id| id.as_str()),
-                ),
-            )?;
-            Ok(inserted > 0)
-        })
-        .await
+        self.write(move |connection| row::insert_quarantined(connection, webhook)).await
     }
 
     async fn quarantined(&self, after: Option<&ObservationId>, limit: usize) -> Result<Vec<Quarantined>, LogError> {
@@ -224,14 +207,7 @@ impl EventLog for SqliteLog {
     }
 
     async fn set_bookmark(&self, bookmark: Bookmark, at: Timestamp) -> Result<(), LogError> {
-        self.write(move |connection| {
-            connection.execute(
-                "INSERT INTO bookmarks (name, at) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET at = excluded.at",
-                (bookmark.name(), at.as_microsecond()),
-            )?;
-            Ok(())
-        })
-        .await
+        self.write(move |connection| row::set_bookmark(connection, bookmark, at)).await
     }
 
     fn hub(&self) -> &Arc<Hub> {

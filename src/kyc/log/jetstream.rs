@@ -1,0 +1,281 @@
+//! The event log on NATS JetStream, for many replicas.
+//!
+//! One stream holds the truth. A replica decides what an observation means by what it knows, and publishes the event
+//! together with the head it leaves behind, on condition that nothing was recorded about that entity meanwhile: what it
+//! knows is a hint, and only that comparison decides. Every replica follows the stream into tables of its own, from which
+//! it reads, and into its own hub. `docs/adr/0004-the-log-on-jetstream.md` says why.
+
+mod admission;
+mod buckets;
+mod connect;
+mod copying;
+mod load;
+mod message;
+mod probe;
+mod publish;
+mod record;
+mod retention;
+mod store;
+mod streams;
+mod subject;
+mod tail;
+mod turns;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_nats::Client;
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use self::connect::Access;
+pub(super) use self::copying::{Target, seal, unseal};
+pub(super) use self::load::Use;
+use self::streams::{Names, Streams};
+use self::turns::Turns;
+use super::LogError;
+use super::sqlite::view::View;
+use super::sqlite::{IDS_KEPT, OpenError as FileError, Retention};
+use crate::kyc::clock::Clock;
+use crate::kyc::hub::{DEFAULT_RING_EVENTS, Hub};
+use crate::kyc::id::Lineage;
+
+/// How a log on JetStream is reached and kept. Made with [`JetStreamOptions::at`], and then changed where the defaults do
+/// not suit.
+#[derive(Debug, Clone)]
+pub struct JetStreamOptions {
+    /// The servers: `nats://` or `tls://`, and an address.
+    pub servers: Vec<String>,
+    /// As whom to connect.
+    pub access: Access,
+    /// What the names of its streams begin with: letters, digits, `-` and `_`.
+    pub prefix: String,
+    /// On how many servers everything is kept.
+    pub replicas: usize,
+    /// How long events are kept.
+    pub retention: Retention,
+    /// How long the stream remembers ids; at least [`IDS_KEPT`] outside tests.
+    pub duplicate_window: Duration,
+    /// After how long without renewal a duty is somebody else's.
+    pub lease: Duration,
+    /// How long one observation may take, all tries together.
+    pub record_wait: Duration,
+    /// How long opening may go without progress.
+    pub patience: Duration,
+    /// About how many heads are kept in memory (roughly 600 bytes each).
+    pub cached_heads: usize,
+    /// How many recent events streams find in memory.
+    pub ring_events: usize,
+}
+
+impl JetStreamOptions {
+    /// The defaults, for these servers.
+    #[must_use]
+    pub fn at(servers: Vec<String>) -> Self {
+        Self {
+            servers,
+            access: Access::default(),
+            prefix: "gridgate".to_owned(),
+            replicas: 3,
+            retention: Retention::default(),
+            duplicate_window: IDS_KEPT,
+            lease: Duration::from_secs(15),
+            record_wait: Duration::from_secs(8),
+            patience: Duration::from_secs(30),
+            cached_heads: 100_000,
+            ring_events: DEFAULT_RING_EVENTS,
+        }
+    }
+}
+
+/// Why a log could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The prefix cannot be part of a stream's name.
+    #[error("the prefix of the streams has to be 1 to 32 letters, digits, '-' and '_'")]
+    Prefix,
+    /// A server's address cannot be read.
+    #[error("the address of a NATS server cannot be read")]
+    Address(#[source] std::io::Error),
+    /// A file with credentials cannot be read.
+    #[error("{path} cannot be read", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no connection.
+    #[error("NATS cannot be reached")]
+    Connect(#[source] async_nats::ConnectError),
+    /// A stream is there, and configured otherwise.
+    #[error("the stream {stream} is configured otherwise: {differences}")]
+    Differs {
+        /// Its name.
+        stream: String,
+        /// Everything that differs.
+        differences: String,
+    },
+    /// A stream cannot be made or read.
+    #[error("JetStream refuses: {reason}")]
+    Setup {
+        /// What it said.
+        reason: String,
+    },
+    /// Nothing may be written to it.
+    #[error("the log is sealed: {0}")]
+    Sealed(String),
+    /// Something is to be copied to where there is a log.
+    #[error("there is another event log already, or a complete copy")]
+    Occupied,
+    /// Events are gone whose heads were not kept.
+    #[error("events up to {first} are gone from the stream, and what they said was kept only up to {kept}")]
+    Gone {
+        /// The position before the first event that is left.
+        first: u64,
+        /// The position up to which gridgate let go of events.
+        kept: u64,
+    },
+    /// It takes too long.
+    #[error("JetStream does not answer: {0}")]
+    Slow(&'static str),
+    /// The tables this replica reads from cannot be made.
+    #[error("there is no place for this replica's tables")]
+    Tables(#[from] FileError),
+    /// The directory for them cannot be made.
+    #[error("there is no place for this replica's tables")]
+    Directory(#[source] std::io::Error),
+    /// What the log holds cannot be understood.
+    #[error(transparent)]
+    Content(#[from] LogError),
+}
+
+impl OpenError {
+    fn setup(error: &dyn std::error::Error) -> Self {
+        Self::Setup { reason: error.to_string() }
+    }
+}
+
+/// What the parts share.
+struct Shared {
+    clock: Arc<dyn Clock>,
+    client: Client,
+    names: Names,
+    streams: Streams,
+    retention: Retention,
+    lease: Duration,
+    record_wait: Duration,
+    lineage: Lineage,
+    hub: Arc<Hub>,
+    view: Arc<View>,
+    turns: Turns,
+    /// Tells this process from others.
+    writer: String,
+    /// As many as there may be publishes under way.
+    publishing: Semaphore,
+    /// How many observations were handed in.
+    records: AtomicU64,
+    /// The sequence of the last message that was taken from the stream.
+    applied: watch::Sender<u64>,
+    /// The latest time of recording, in microseconds.
+    recorded_at: AtomicI64,
+    /// When the end of the stream was last known, in microseconds.
+    as_of: AtomicI64,
+    /// The stream is at its size limit.
+    full: AtomicBool,
+    /// How many bytes it holds, as of the last look.
+    bytes: AtomicI64,
+    /// Somebody has to look whether old events are to be let go.
+    look: Notify,
+    /// The stream has more than arrives here: ask anew.
+    stalled: Notify,
+    /// Cancelled when the log closes, or is closed because something is wrong.
+    closing: CancellationToken,
+}
+
+impl Shared {
+    fn check_open(&self) -> Result<(), LogError> {
+        if self.closing.is_cancelled() { Err(LogError::Closed) } else { Ok(()) }
+    }
+
+    /// Closes the log because it cannot be trusted any more.
+    fn fail(&self, why: &str) {
+        tracing::error!("{why}; the log is closed, and this process has to be started again");
+        self.closing.cancel();
+        self.hub.close();
+    }
+
+    fn set_full(&self, full: bool) {
+        if self.full.swap(full, Ordering::Relaxed) != full {
+            if full {
+                tracing::error!(
+                    "the event log is full and nothing in it is old enough to be let go; nothing is recorded"
+                );
+            } else {
+                tracing::info!("the event log has room again");
+            }
+        }
+    }
+
+    /// The end of the stream was known at this time.
+    fn knew_the_end(&self, at: Timestamp) {
+        self.as_of.fetch_max(at.as_microsecond(), Ordering::Relaxed);
+    }
+
+    /// Waits until the message at this sequence was taken from the stream. False: not by then.
+    async fn wait_applied(&self, sequence: u64, deadline: tokio::time::Instant) -> bool {
+        let mut applied = self.applied.subscribe();
+        let reached = async { applied.wait_for(|applied| *applied >= sequence).await.is_ok() };
+        tokio::select! {
+            reached = tokio::time::timeout_at(deadline, reached) => reached.unwrap_or(false),
+            () = self.closing.cancelled() => false,
+        }
+    }
+}
+
+/// An event log on JetStream. Dropping it ends its tasks; [`close`](crate::kyc::log::EventLog::close) also waits for them.
+pub struct JetStreamLog {
+    shared: Arc<Shared>,
+    tasks: TaskTracker,
+    /// Where this replica's tables are; removed in the end.
+    _directory: TempDir,
+}
+
+impl std::fmt::Debug for JetStreamLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JetStreamLog").field("lineage", &self.shared.lineage).finish_non_exhaustive()
+    }
+}
+
+impl JetStreamLog {
+    /// Whether the size limit is reached and nothing new is taken.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.shared.full.load(Ordering::Relaxed)
+    }
+
+    /// The tables that this replica reads from.
+    pub(super) fn view(&self) -> &View {
+        &self.shared.view
+    }
+
+    /// Lets go of everything that retention lets go of now, and returns when that is done. It is also done by itself.
+    ///
+    /// # Errors
+    /// When NATS is away, or the log is closed.
+    pub async fn maintain(&self) -> Result<(), LogError> {
+        self.shared.maintain().await
+    }
+}
+
+impl Drop for JetStreamLog {
+    fn drop(&mut self) {
+        self.shared.closing.cancel();
+        self.shared.hub.close();
+    }
+}

@@ -1,0 +1,62 @@
+//! Knowing how current this replica is: by asking the stream's leader for its end, again and again.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Shared, streams};
+
+/// How often the leader is asked.
+const EVERY: Duration = Duration::from_secs(1);
+/// After how many looks without a new event, while the stream has more, following begins again.
+const LOOKS_WITHOUT_PROGRESS: u32 = 3;
+
+impl Shared {
+    /// Looks until the log closes.
+    pub(super) async fn probe(self: Arc<Self>) {
+        let mut ticks = interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut without_progress = 0;
+        let mut applied_before = 0;
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.closing.cancelled() => return,
+            }
+            let asked_at = self.clock.now();
+            let Ok(info) = self.streams.events.get_info().await else { continue };
+            if !streams::is_certain(&info) {
+                continue;
+            }
+            self.bytes.store(i64::try_from(info.state.bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
+            let (applied, last) = (*self.applied.borrow(), info.state.last_sequence);
+            // What arrived since the leader was asked does not count: a stream that has it says so when it is asked again.
+            if last < applied && self.still_ends_before(applied).await {
+                return self.fail("the stream has lost events that it had");
+            }
+            if applied >= last {
+                without_progress = 0;
+                self.knew_the_end(asked_at);
+            } else {
+                // Under way: it is known as soon as it is here.
+                let soon = tokio::time::Instant::now() + EVERY;
+                if self.wait_applied(last, soon).await {
+                    self.knew_the_end(asked_at);
+                }
+                without_progress = if applied == applied_before { without_progress + 1 } else { 0 };
+                if without_progress >= LOOKS_WITHOUT_PROGRESS {
+                    without_progress = 0;
+                    self.stalled.notify_waiters();
+                }
+            }
+            applied_before = applied;
+        }
+    }
+
+    async fn still_ends_before(&self, applied: u64) -> bool {
+        let Ok(info) = self.streams.events.get_info().await else { return false };
+        streams::is_certain(&info) && info.state.last_sequence < applied
+    }
+}

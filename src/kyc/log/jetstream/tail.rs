@@ -1,0 +1,189 @@
+//! Following the stream: every message, in its order, into this replica's tables and its hub.
+//!
+//! A consumer that is asked for a sequence which is gone begins elsewhere in silence, and one asked for a sequence that is
+//! not there yet waits, even where the stream has lost its end. So each sequence is checked against the one before.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use async_nats::jetstream::Message;
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::consumer::pull::MessagesError;
+use futures_util::StreamExt as _;
+use jiff::Timestamp;
+use tokio::time::{Duration, sleep};
+
+use super::load::passing_consumer;
+use super::{Shared, message, streams};
+use crate::kyc::id::Position;
+use crate::kyc::log::sqlite::view::Entry;
+use crate::kyc::token::Mark;
+
+/// How many messages are asked for at once.
+const ASKED_AT_ONCE: usize = 2000;
+/// How many are taken in one commit, when that many are there.
+const TAKEN_AT_ONCE: usize = 500;
+/// A consumer that says nothing for twice as long is gone.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// The payload of a message that stands where another log had no event.
+pub(super) const FILLER: &[u8] = b"{}";
+
+/// Why following has to begin again, or cannot.
+enum Broken {
+    /// It may work the next time.
+    Passing(String),
+    /// The log is not what it was.
+    For(String),
+}
+
+fn passing(error: impl std::fmt::Display) -> Broken {
+    Broken::Passing(error.to_string())
+}
+
+impl Shared {
+    /// Follows until the log closes.
+    pub(super) async fn follow(self: Arc<Self>) {
+        let mut wait = Duration::from_millis(20);
+        while !self.closing.is_cancelled() {
+            let before = *self.applied.borrow();
+            let broken = tokio::select! {
+                () = self.closing.cancelled() => return,
+                broken = self.follow_once() => broken,
+            };
+            match broken {
+                Broken::For(why) => return self.fail(&why),
+                Broken::Passing(why) => tracing::debug!(why, "following the event log begins again"),
+            }
+            wait = if *self.applied.borrow() > before {
+                Duration::from_millis(20)
+            } else {
+                (wait * 2).min(Duration::from_millis(500))
+            };
+            tokio::select! {
+                () = self.closing.cancelled() => return,
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
+    async fn follow_once(&self) -> Broken {
+        match self.try_follow().await {
+            Ok(()) => Broken::Passing("the consumer ended".to_owned()),
+            Err(broken) => broken,
+        }
+    }
+
+    async fn try_follow(&self) -> Result<(), Broken> {
+        self.check_end().await?;
+        let next = *self.applied.borrow() + 1;
+        let start = DeliverPolicy::ByStartSequence { start_sequence: next };
+        let consumer = self.streams.events.create_consumer(passing_consumer(start)).await.map_err(passing)?;
+        let messages = consumer.stream().max_messages_per_batch(ASKED_AT_ONCE).heartbeat(HEARTBEAT);
+        let mut messages = messages.messages().await.map_err(passing)?.ready_chunks(TAKEN_AT_ONCE);
+        loop {
+            let chunk = tokio::select! {
+                chunk = messages.next() => chunk,
+                () = self.stalled.notified() => return Err(passing("it fell silent")),
+            };
+            let Some(chunk) = chunk else { return Ok(()) };
+            self.take(chunk).await?;
+        }
+    }
+
+    /// Whether the stream still has the last message that was taken from it.
+    async fn check_end(&self) -> Result<(), Broken> {
+        let end = self.hub.end();
+        let info = self.streams.events.get_info().await.map_err(passing)?;
+        if !streams::is_certain(&info) {
+            return Err(passing("the stream has no leader with a quorum"));
+        }
+        let applied = *self.applied.borrow();
+        if info.state.last_sequence < applied {
+            let last = info.state.last_sequence;
+            return Err(Broken::For(format!("the stream ends at {last}, and had events up to {applied}")));
+        }
+        if info.state.first_sequence > applied + 1 {
+            let first = info.state.first_sequence;
+            return Err(Broken::For(format!("events after {applied} are gone from the stream, up to {first}")));
+        }
+        let position = end.position.get();
+        if position < info.state.first_sequence {
+            return Ok(());
+        }
+        let found = self.streams.events.get_raw_message(position).await.map_err(passing)?;
+        let entry = message::decode(&found.payload, end.position, Timestamp::MIN);
+        match entry {
+            Ok(entry) if entry.event.fingerprint() == end.fingerprint => Ok(()),
+            Ok(_) | Err(_) => Err(Broken::For(format!("the stream has another event at {position} than it had"))),
+        }
+    }
+
+    /// Takes messages: into the tables, then to whoever watches.
+    async fn take(&self, chunk: Vec<Result<Message, MessagesError>>) -> Result<(), Broken> {
+        let mut entries: Vec<Entry> = Vec::with_capacity(chunk.len());
+        let mut applied = *self.applied.borrow();
+        let mut recorded_at =
+            Timestamp::from_microsecond(self.recorded_at.load(Ordering::Relaxed)).unwrap_or(Timestamp::MIN);
+        let mut then = Ok(());
+        for message in chunk {
+            match self.next(message, applied, recorded_at) {
+                Ok((sequence, entry)) => {
+                    applied = sequence;
+                    if let Some(entry) = entry {
+                        recorded_at = entry.event.recorded_at;
+                        entries.push(entry);
+                    }
+                }
+                // What came before it is taken first.
+                Err(broken) => {
+                    then = Err(broken);
+                    break;
+                }
+            }
+        }
+        self.apply(entries, applied, recorded_at).await?;
+        then
+    }
+
+    /// The entry that a message holds, if it follows the last one.
+    fn next(
+        &self,
+        message: Result<Message, MessagesError>,
+        applied: u64,
+        recorded_at: Timestamp,
+    ) -> Result<(u64, Option<Entry>), Broken> {
+        let message = message.map_err(passing)?;
+        let sequence = message.info().map_err(passing)?.stream_sequence;
+        if sequence != applied + 1 {
+            // Whether what is between is gone, or was lost on the way, shows when it is asked for again.
+            return Err(passing(format!("{sequence} came after {applied}")));
+        }
+        if message.payload.as_ref() == FILLER {
+            return Ok((sequence, None));
+        }
+        match message::decode(&message.payload, Position::new(sequence), recorded_at) {
+            Ok(entry) => Ok((sequence, Some(entry))),
+            Err(error) => Err(Broken::For(format!("the event at {sequence} cannot be read: {error}"))),
+        }
+    }
+
+    async fn apply(&self, entries: Vec<Entry>, applied: u64, recorded_at: Timestamp) -> Result<(), Broken> {
+        let events = if entries.is_empty() {
+            Vec::new()
+        } else {
+            let view = Arc::clone(&self.view);
+            let written = tokio::task::spawn_blocking(move || view.apply(entries)).await;
+            written.map_err(passing)?.map_err(passing)?
+        };
+        self.recorded_at.fetch_max(recorded_at.as_microsecond(), Ordering::Relaxed);
+        if let Some(last) = events.last() {
+            let end = Mark { position: last.position, fingerprint: last.fingerprint() };
+            let wakes = self.hub.publish(events, end);
+            self.applied.send_replace(applied);
+            wakes.wake();
+        } else {
+            self.applied.send_replace(applied);
+        }
+        Ok(())
+    }
+}

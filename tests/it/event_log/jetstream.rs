@@ -1,0 +1,220 @@
+//! The log on JetStream: the suite over one server and over a cluster of three, which answer differently, and what only
+//! such a log has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::stream;
+use async_trait::async_trait;
+use gridgate::kyc::event::Outcome;
+use gridgate::kyc::id::Position;
+use gridgate::kyc::log::jetstream::{JetStreamLog, JetStreamOptions, OpenError};
+use gridgate::kyc::log::sqlite::{IDS_KEPT, Retention};
+use gridgate::kyc::log::{EventLog, LogError, Recorded, Scope};
+use proptest::prelude::*;
+
+use super::model;
+use super::place::{ManualClock, Place};
+use super::seen::{status, webhook};
+use super::suite::{self, all_heads, read_all, record};
+use crate::support::nats::Nats;
+
+/// The shortest time for which a server can remember ids.
+const FORGETS: Duration = Duration::from_millis(100);
+
+mod single {
+    use super::JetStreamPlace;
+
+    super::suite::conforms!(JetStreamPlace::single().await);
+}
+
+mod cluster {
+    use super::JetStreamPlace;
+
+    super::suite::conforms!(JetStreamPlace::cluster().await);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_histories_come_out_as_the_model_says(history in model::history()) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let place = JetStreamPlace::forgetful(|options| options.ring_events = 6).await;
+            model::play(&place, &history).await;
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_configured_otherwise_is_left_alone_and_named() {
+    let nats = Nats::shared_single().await;
+    let place = JetStreamPlace::on(Arc::clone(&nats), |_| {});
+    let context = nats.jetstream().await;
+    let taken = place.stream("x").trim_end_matches("-x").to_owned();
+    let config = stream::Config {
+        name: place.stream("events"),
+        subjects: vec![format!("{taken}.*.*")],
+        max_age: Duration::from_secs(3600),
+        discard: stream::DiscardPolicy::Old,
+        ..stream::Config::default()
+    };
+    context.create_stream(config).await.unwrap();
+    let error = place.replica().await.unwrap_err();
+    let OpenError::Differs { stream, differences } = &error else { panic!("{error}") };
+    assert_eq!(*stream, place.stream("events"));
+    for what in ["max_age", "discard", "max_bytes", "duplicate_window", "gridgate.format"] {
+        assert!(differences.contains(what), "{what} is not in: {differences}");
+    }
+    let found = context.get_stream(place.stream("events")).await.unwrap();
+    assert_eq!(found.cached_info().config.max_age, Duration::from_secs(3600));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_that_start_together_agree_on_one_log() {
+    let place = JetStreamPlace::cluster().await;
+    let all = futures_util::future::try_join_all((0..4).map(|_| place.replica())).await.unwrap();
+    let epoch = all[0].lineage().epoch;
+    assert!(all.iter().all(|log| log.lineage().epoch == epoch));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_at_its_size_limit_refuses_new_events_until_some_are_old_enough() {
+    let place = JetStreamPlace::on(Nats::shared_single().await, |options| {
+        options.retention = Retention { max_bytes: 300_000, max_age: IDS_KEPT * 10 };
+        options.duplicate_window = Duration::from_millis(100);
+    });
+    let log = place.replica().await.unwrap();
+    let shared: Arc<dyn EventLog> = Arc::clone(&log) as _;
+    let seen = |number: usize| webhook(&format!("{number:050}"), &format!("c{}", number % 20), status("PENDING"), 1);
+    let mut taken = 0;
+    loop {
+        match log.record(seen(taken)).await {
+            Ok(_) => taken += 1,
+            Err(error) => {
+                assert_eq!(error, LogError::Full);
+                break;
+            }
+        }
+        assert!(taken < 2_000, "the limit has no effect");
+    }
+    assert!(log.is_full());
+    assert!(matches!(log.record(seen(5)).await, Ok(Recorded::Duplicate { .. })));
+    assert_eq!(read_all(&shared, Position::START, &Scope::ALL, 1000).await.len(), taken);
+    place.clock().advance(IDS_KEPT + Duration::from_secs(1));
+    log.maintain().await.unwrap();
+    assert!(!log.is_full());
+    assert!(matches!(log.record(seen(taken)).await, Ok(Recorded::New { .. })));
+    assert_eq!(all_heads(&shared, &Scope::ALL, 100).await.len(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_replica_lets_go_of_another_that_comes_later_still_knows() {
+    let place = JetStreamPlace::cluster().await;
+    let old: Arc<dyn EventLog> = place.replica().await.unwrap();
+    for number in 0..30 {
+        let word = ["PENDING", "UNVERIFIED"][number / 10 % 2];
+        record(&old, webhook(&number.to_string(), &(number % 10).to_string(), status(word), number as i64)).await;
+    }
+    let heads = all_heads(&old, &Scope::ALL, 100).await;
+    let trimming = place.replica().await.unwrap();
+    place.clock().advance(IDS_KEPT + Duration::from_secs(1));
+    trimming.maintain().await.unwrap();
+    let end = old.hub().end();
+    let new: Arc<dyn EventLog> = place.replica().await.unwrap();
+    assert_eq!(all_heads(&new, &Scope::ALL, 100).await, heads);
+    let bounds = new.bounds().await.unwrap();
+    assert_eq!((bounds.oldest, bounds.end), (end, end));
+    // Neither one that still has the events, nor one that does not, mistakes what comes next for the first.
+    let next = webhook("next", "3", status("UNVERIFIED"), 1);
+    let (position, outcome) = record(&old, next).await;
+    assert_eq!((position > end.position, outcome), (true, Outcome::Superseded));
+    let (_, outcome) = record(&new, webhook("another", "4", status("UNVERIFIED"), 2)).await;
+    assert_eq!(outcome, Outcome::Superseded);
+}
+
+/// A log with streams of its own in servers that others may share.
+pub struct JetStreamPlace {
+    nats: Arc<Nats>,
+    prefix: String,
+    clock: Arc<ManualClock>,
+    options: fn(&mut JetStreamOptions),
+    /// For how long servers remember ids, where that is so short that a test can wait for it.
+    forgets: Option<Duration>,
+    open: tokio::sync::Mutex<Option<Arc<JetStreamLog>>>,
+}
+
+impl JetStreamPlace {
+    /// On the server that tests share.
+    pub async fn single() -> Self {
+        Self::on(Nats::shared_single().await, |_| {})
+    }
+
+    /// On the cluster that tests share.
+    pub async fn cluster() -> Self {
+        Self::on(Nats::shared_cluster().await, |_| {})
+    }
+
+    /// On the server that tests share; what retention has let go of, the server has soon forgotten too.
+    pub async fn forgetful(options: fn(&mut JetStreamOptions)) -> Self {
+        let place = Self::on(Nats::shared_single().await, options);
+        Self { forgets: Some(FORGETS), ..place }
+    }
+
+    pub fn on(nats: Arc<Nats>, options: fn(&mut JetStreamOptions)) -> Self {
+        let prefix = format!("t{:x}", fastrand::u64(..));
+        Self { nats, prefix, clock: ManualClock::new(), options, forgets: None, open: tokio::sync::Mutex::default() }
+    }
+
+    pub fn options(&self) -> JetStreamOptions {
+        let mut options = JetStreamOptions::at(self.nats.servers());
+        options.prefix.clone_from(&self.prefix);
+        options.replicas = self.nats.size();
+        options.retention = Retention { max_age: IDS_KEPT, max_bytes: 256 << 20 };
+        options.duplicate_window = self.forgets.unwrap_or(options.duplicate_window);
+        (self.options)(&mut options);
+        options
+    }
+
+    pub fn shared_clock(&self) -> Arc<ManualClock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// The name of one of its streams.
+    pub fn stream(&self, name: &str) -> String {
+        format!("{}-{name}", self.prefix)
+    }
+
+    /// One more replica of the same log.
+    pub async fn replica(&self) -> Result<Arc<JetStreamLog>, OpenError> {
+        JetStreamLog::open(self.options(), Arc::clone(&self.clock) as _).await.map(Arc::new)
+    }
+}
+
+#[async_trait]
+impl Place for JetStreamPlace {
+    async fn open(&self) -> Arc<dyn EventLog> {
+        let mut open = self.open.lock().await;
+        if let Some(before) = open.take() {
+            before.close().await;
+        }
+        let log = self.replica().await.unwrap();
+        *open = Some(Arc::clone(&log));
+        log
+    }
+
+    fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    async fn expire(&self) {
+        self.clock.advance(IDS_KEPT + Duration::from_secs(1));
+        let log = self.open.lock().await.clone().unwrap();
+        log.maintain().await.unwrap();
+        if let Some(forgets) = self.forgets {
+            // The server's clock cannot be moved. It looks once per window what it may forget.
+            tokio::time::sleep(forgets * 4).await;
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Many replicas over one NATS: every change once and in order everywhere, whatever dies meanwhile.
+
+mod chaos;
+mod command;
+mod grid;
+mod lost_answers;
+mod races;
+mod replica;
+mod watcher;
