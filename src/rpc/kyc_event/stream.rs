@@ -36,6 +36,7 @@ use crate::transport::ConnectionEnd;
 
 /// Events taken from the ring at once: shared with every other stream, so this costs a stream a pointer each.
 const BATCH: usize = 256;
+
 static EVERYONE: Scope = Scope::ALL;
 
 /// Finds the place where the stream starts, so that a start that can't be is the call's error.
@@ -257,6 +258,10 @@ impl Watching {
             Phase::Snapshot(_) | Phase::Live | Phase::Leaving(_) | Phase::Done => Some(self.wait(None).await),
         };
         self.timetable.look_now();
+        if !matches!(waited, Some(Waited::Step(Step::Behind))) {
+            // The ring has what follows: a page that was read ahead would be kept for as long as the stream lives.
+            self.read_ahead = None;
+        }
         match waited {
             None | Some(Waited::Clock | Waited::Announced | Waited::Step(Step::Events)) => Ok(None),
             Some(Waited::Step(Step::Behind)) => self.read_log().await.map(|()| None),
