@@ -9,7 +9,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::response::Response;
 use http::Request;
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -17,7 +16,7 @@ use tower::{ServiceExt as _, service_fn};
 
 use super::faults::HangUp;
 use super::shared::App;
-use crate::transport::{Counters, Http1, Limits, Overflow, Port, Protocol};
+use crate::transport::{Counters, Http1, Limits, Overflow, Port, Protocol, RequestBody};
 
 /// Connections that may be open at once; others wait to be accepted.
 const MAX_CONNECTIONS: u32 = 1_024;
@@ -78,7 +77,7 @@ pub(super) async fn serve(app: App, router: Router, listener: TcpListener, shutd
 struct Broken;
 
 /// Answers a request. An error instead of a response makes hyper close the connection without a word.
-async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, Broken> {
+async fn answer(router: Router, request: Request<RequestBody>) -> Result<Response, Broken> {
     match router.oneshot(request).await {
         Ok(response) if response.extensions().get::<HangUp>().is_some() => Err(Broken),
         Ok(response) => Ok(response),

@@ -5,10 +5,10 @@ use super::counters::Counters;
 use super::linger::linger;
 use super::port::{Overflow, Port, Protocol};
 use super::tls::Tls;
+use super::unread::RequestBody;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 use std::error::Error as StdError;
 use std::io;
 use std::net::SocketAddr;
@@ -46,7 +46,7 @@ impl Port {
     /// A service that fails instead of answering closes the connection.
     pub async fn serve<S, B>(self, service: S, leaving: CancellationToken)
     where
-        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
         S::Error: Into<Box<dyn StdError + Send + Sync>>,
         S::Future: Send,
         B: Body<Data = Bytes> + Send + 'static,

@@ -6,6 +6,7 @@ use super::linger::linger;
 use super::peer::{ConnectionEnd, Peer};
 use super::port::{Http1, Http2, Limits, Protocol};
 use super::tls::Tls;
+use super::unread::RequestBody;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -68,7 +69,7 @@ impl Connection {
     /// Serves one connection, to its end.
     pub(super) async fn serve<S, B>(self, stream: TcpStream, addr: SocketAddr, service: S)
     where
-        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
         S::Error: Into<Box<dyn StdError + Send + Sync>>,
         S::Future: Send,
         B: Body<Data = Bytes> + Send + 'static,
@@ -81,9 +82,12 @@ impl Connection {
         let end = self.leaving.child_token();
         // Where tonic and its interceptors look for the caller's address.
         let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(addr) };
-        let with_peer = |certificates, end| {
+        let requests = self.requests.clone();
+        let with_peer = |certificates, end, http2: bool| {
+            let unread = http2.then_some(requests);
             let (peer, end) = (Peer { addr, certificates }, ConnectionEnd(end));
-            service.map_request(move |mut request: Request<Incoming>| {
+            service.map_request(move |request: Request<Incoming>| {
+                let mut request = request.map(|body| RequestBody::new(body, unread.clone()));
                 let extensions = request.extensions_mut();
                 extensions.insert(info.clone());
                 extensions.insert(peer.clone());
@@ -97,12 +101,12 @@ impl Connection {
                     Protocol::Http2(http2) => Some(http2),
                     Protocol::Http1 { .. } => None,
                 };
-                self.speak(stream, http2, with_peer(None, end.clone()), end).await;
+                self.speak(stream, http2, with_peer(None, end.clone(), http2.is_some()), end).await;
             }
             Some(tls) => {
                 let Some(stream) = self.handshake(tls, stream, addr).await else { return };
                 let (certificates, http2) = self.negotiated(&stream);
-                self.speak(stream, http2, with_peer(certificates, end.clone()), end).await;
+                self.speak(stream, http2, with_peer(certificates, end.clone(), http2.is_some()), end).await;
             }
         }
     }

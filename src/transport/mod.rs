@@ -14,8 +14,10 @@ mod linger;
 mod peer;
 mod port;
 mod tls;
+mod unread;
 
 pub use counters::{Counters, Snapshot};
 pub use peer::{ConnectionEnd, Peer};
 pub use port::{Http1, Http2, Limits, Overflow, Port, Protocol};
 pub use tls::{ClientCertificates, ReloadCounts, Reloader, Tls, TlsError, TlsFiles};
+pub use unread::RequestBody;

@@ -98,3 +98,33 @@ async fn streams_over_the_limit_are_refused_until_one_ends() {
     .await;
     app.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn many_refusals_do_not_end_the_connection_that_they_came_over() {
+    let mut upstream = SilentUpstream::start().await;
+    let sources = free_ports().with(&settings::GRPC_MAX_CALLS, "1").with(&settings::GRPC_MAX_CALL_WAIT, "0s");
+    let app = TestApp::in_front_of(&upstream.base_url(), sources).await;
+    let channel = app.channel().await;
+    let under_way = {
+        let mut client = PlatformServiceClient::new(channel.clone());
+        tokio::spawn(async move { client.get_platform_config(pb::GetPlatformConfigRequest {}).await })
+    };
+    upstream.request().await;
+    let callers: Vec<_> = (0..20)
+        .map(|_| {
+            let mut client = PlatformServiceClient::new(channel.clone());
+            tokio::spawn(async move {
+                for _ in 0..150 {
+                    let refused = client.get_platform_config(pb::GetPlatformConfigRequest {}).await.unwrap_err();
+                    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        soon("refusals", caller).await.unwrap();
+    }
+    upstream.answer("{}");
+    soon("an answer", under_way).await.unwrap().unwrap();
+    app.stop().await.unwrap();
+}
