@@ -74,7 +74,9 @@ pub(super) async fn finish(
         let text = "Choose one of the buttons of the page: submit, approve, reject or hold.";
         return hosted_page::message(StatusCode::BAD_REQUEST, "That was no answer", text);
     };
-    if let Err(error) = store.finish_hosted(&applicant.customer_id, decision, now) {
+    // The review begins before it ends, by Grid's times too: who hears of both can tell which is the later.
+    let decided_at = app.clock.tick();
+    if let Err(error) = store.finish_hosted(&applicant.customer_id, decision, now, decided_at) {
         return hosted_page::message(error.status, "The verification could not be finished", error.message());
     }
     let redirect_uri = store.links.get_mut(&token).and_then(|link| {
@@ -124,7 +126,13 @@ fn refuse(closed: &Closed) -> Response {
 
 impl Store {
     /// Ends the hosted flow of a customer.
-    fn finish_hosted(&mut self, id: &str, decision: Decision, now: Timestamp) -> Result<(), GridError> {
+    fn finish_hosted(
+        &mut self,
+        id: &str,
+        decision: Decision,
+        now: Timestamp,
+        decided_at: Timestamp,
+    ) -> Result<(), GridError> {
         let customer = &self.active_customer(id)?.customer;
         let status = customer.status().cloned();
         let business = customer.customer_type == CustomerType::Business;
@@ -146,6 +154,6 @@ impl Store {
             Decision::Reject => KycStatus::Rejected,
             Decision::Hold => KycStatus::Hold,
         };
-        self.decide_customer(id, status, Vec::new(), now)
+        self.decide_customer(id, status, Vec::new(), decided_at)
     }
 }
