@@ -70,7 +70,8 @@ pub const NATS_CA_FILE: Setting = Setting {
     flag: Some("nats-ca-file"),
     default: None,
     kind: Kind::File,
-    doc: "Certificates (PEM) that NATS servers are trusted by, instead of the system's.",
+    doc: "Certificates (PEM) that NATS servers are trusted by, instead of the system's. Where it is set, NATS is spoken to \
+          over TLS only, even at `nats://`.",
 };
 
 /// The certificate to show.
@@ -80,7 +81,8 @@ pub const NATS_CERTIFICATE_FILE: Setting = Setting {
     flag: Some("nats-certificate-file"),
     default: None,
     kind: Kind::File,
-    doc: "The certificate (PEM) to show to NATS servers that ask for one, with `nats.key_file`.",
+    doc: "The certificate (PEM) to show to NATS servers that ask for one, with `nats.key_file`. Where it is set, NATS is \
+          spoken to over TLS only, even at `nats://`.",
 };
 
 /// Its key.

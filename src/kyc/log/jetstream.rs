@@ -102,8 +102,8 @@ pub enum OpenError {
     /// A server's address cannot be read.
     #[error("the address of a NATS server cannot be read")]
     Address(#[source] std::io::Error),
-    /// A file with credentials cannot be read.
-    #[error("{path} cannot be read", path = path.display())]
+    /// A file with credentials, certificates or a key cannot be used.
+    #[error("{path} cannot be used", path = path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -113,6 +113,12 @@ pub enum OpenError {
     /// There is no connection.
     #[error("NATS cannot be reached")]
     Connect(#[source] async_nats::ConnectError),
+    /// The servers do not accept as whom gridgate connects.
+    #[error("NATS refuses the user, token or credentials")]
+    Denied(#[source] async_nats::ConnectError),
+    /// One side does not trust the other, or there is no TLS where there has to be.
+    #[error("there is no TLS with NATS that both sides trust")]
+    Tls(#[source] async_nats::ConnectError),
     /// A stream is there, and configured otherwise.
     #[error("the stream {stream} is configured otherwise: {differences}")]
     Differs {

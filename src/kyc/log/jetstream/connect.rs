@@ -1,10 +1,14 @@
 //! The connection to NATS: where, and as whom.
 
-use std::path::PathBuf;
+use std::error::Error as _;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
-use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ConnectError, ConnectErrorKind as Kind, ConnectOptions, Event, ServerAddr};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::OpenError;
@@ -27,28 +31,46 @@ pub struct Access {
     pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
-/// Connects, trying again until `patience` is over.
+/// Connects, trying again until `patience` is over, unless the servers refuse who asks, or either side does not trust the
+/// other: nothing of that changes by waiting.
 pub(super) async fn connect(servers: &[String], access: &Access, patience: Duration) -> Result<Client, OpenError> {
     let addresses: Vec<ServerAddr> =
         servers.iter().map(|server| server.parse()).collect::<Result<_, _>>().map_err(OpenError::Address)?;
     let deadline = tokio::time::Instant::now() + patience;
     loop {
         let options = options(servers, access).await?;
-        match options.connect(addresses.clone()).await {
+        let error = match options.connect(addresses.clone()).await {
             Ok(client) => return Ok(client),
-            Err(error) if tokio::time::Instant::now() >= deadline => return Err(OpenError::Connect(error)),
-            Err(error) => {
-                use async_nats::ConnectErrorKind as Kind;
-                match error.kind() {
-                    Kind::Authentication | Kind::AuthorizationViolation | Kind::ServerParse | Kind::Tls => {
-                        return Err(OpenError::Connect(error));
-                    }
-                    Kind::Dns | Kind::TimedOut | Kind::Io | Kind::MaxReconnects => {}
-                }
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
+            Err(error) => error,
+        };
+        match error.kind() {
+            Kind::Authentication | Kind::AuthorizationViolation => return Err(OpenError::Denied(error)),
+            Kind::Tls => return Err(OpenError::Tls(error)),
+            Kind::Io if is_of_tls(&error) => return Err(OpenError::Tls(error)),
+            Kind::ServerParse => return Err(OpenError::Connect(error)),
+            Kind::Dns | Kind::TimedOut | Kind::Io | Kind::MaxReconnects => {}
         }
+        if tokio::time::Instant::now() >= deadline {
+            return Err(OpenError::Connect(error));
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// Whether TLS went wrong; the client says only that input or output did.
+fn is_of_tls(error: &ConnectError) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<rustls::Error>() {
+            return true;
+        }
+        // What is inside such an error is not its source.
+        cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    false
 }
 
 /// JetStream over a connection.
@@ -91,13 +113,45 @@ async fn options(servers: &[String], access: &Access) -> Result<ConnectOptions, 
         options = options.token(token.expose_secret().to_owned());
     }
     if let Some(path) = ca_file {
+        check_certificates(path).await?;
         options = options.add_root_certificates(path.clone());
     }
     if let Some((certificate, key)) = certificate {
+        check_certificates(certificate).await?;
+        check_key(key).await?;
         options = options.add_client_certificate(certificate.clone(), key.clone());
     }
-    if servers.iter().any(|server| server.starts_with("tls://")) {
+    // Who says whom to trust does not want to talk, and give a password, to anybody who says that there is no TLS.
+    let with_tls = ca_file.is_some() || certificate.is_some();
+    if with_tls || servers.iter().any(|server| server.starts_with("tls://")) {
         options = options.require_tls(true);
     }
     Ok(options)
+}
+
+/// The client reads files anew for every connection, so that they may be replaced; but it takes an empty one for good, and
+/// does not say which one it cannot read.
+async fn check_certificates(path: &Path) -> Result<(), OpenError> {
+    let pem = read(path).await?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(()),
+        Ok(_) | Err(_) => Err(unusable(path, "there is no certificate in PEM in it")),
+    }
+}
+
+async fn check_key(path: &Path) -> Result<(), OpenError> {
+    let pem = read(path).await?;
+    match PrivateKeyDer::from_pem_slice(&pem) {
+        Ok(_key) => Ok(()),
+        Err(_) => Err(unusable(path, "there is no private key in PEM in it that is not encrypted")),
+    }
+}
+
+async fn read(path: &Path) -> Result<Vec<u8>, OpenError> {
+    tokio::fs::read(path).await.map_err(|source| OpenError::File { path: path.to_owned(), source })
+}
+
+fn unusable(path: &Path, problem: &str) -> OpenError {
+    OpenError::File { path: path.to_owned(), source: io::Error::new(io::ErrorKind::InvalidData, problem) }
 }
