@@ -3,6 +3,7 @@
 
 mod mesh;
 mod restarts;
+mod shared_log;
 mod silence;
 
 use crate::support::soon;

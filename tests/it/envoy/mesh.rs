@@ -36,11 +36,20 @@ pub struct Mesh {
     base_url: String,
     replicas: Mutex<[Option<Program>; 2]>,
     addrs: [SocketAddr; 2],
+    /// Where each takes webhooks, or took them last.
+    webhooks: Mutex<[Option<SocketAddr>; 2]>,
+    /// Settings of both beside those of every mesh.
+    more: Vec<(&'static str, String)>,
 }
 
 impl Mesh {
     /// Replicas that are ready. Each has a log of its own, which outlives it.
     pub async fn start() -> Mesh {
+        Mesh::with(Vec::new()).await
+    }
+
+    /// The same, with settings that are added, or put in place of what they would have.
+    pub async fn with(more: Vec<(&'static str, String)>) -> Mesh {
         let (files, services, gateway) = (Files::new(), Authority::new("services"), Authority::new("gateway"));
         let write = |name: &str, Identity { certificate, key }: Identity| {
             files.write(&format!("{name}.crt"), &certificate);
@@ -64,6 +73,8 @@ impl Mesh {
             base_url,
             replicas: Mutex::new([None, None]),
             addrs: [SocketAddr::from(([127, 0, 0, 1], 0)); 2],
+            webhooks: Mutex::default(),
+            more,
         };
         mesh.addrs = [mesh.start_replica(0).await, mesh.start_replica(1).await];
         mesh
@@ -72,6 +83,11 @@ impl Mesh {
     /// Where the replicas listen.
     pub fn addrs(&self) -> [SocketAddr; 2] {
         self.addrs
+    }
+
+    /// Where a replica takes webhooks, or did when it last ran: from outside nobody sees that it is stopping.
+    pub fn webhook(&self, number: usize) -> Option<SocketAddr> {
+        self.webhooks.lock().unwrap()[number]
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -95,9 +111,11 @@ impl Mesh {
             // Several of Envoy's health checks.
             ("GRIDGATE_SHUTDOWN_DRAIN_DELAY", "1s".to_owned()),
         ];
-        let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let settings: Vec<_> = settings.iter().chain(&self.more).map(|(name, value)| (*name, value.as_str())).collect();
         let mut program = Program::start(&["serve"], &settings);
-        let addr = program.json_line().await["grpc"].parse().unwrap();
+        let addresses = program.json_line().await;
+        let addr = addresses["grpc"].parse().unwrap();
+        self.webhooks.lock().unwrap()[number] = addresses.get("webhook").map(|addr| addr.parse().unwrap());
         self.replicas.lock().unwrap()[number] = Some(program);
         addr
     }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-fn new_customer(platform_id: String) -> pb::CreateCustomerRequest {
+pub fn new_customer(platform_id: String) -> pb::CreateCustomerRequest {
     pb::CreateCustomerRequest {
         customer_type: pb::CustomerType::Individual.into(),
         platform_customer_id: Some(platform_id),
@@ -37,7 +37,7 @@ fn new_customer(platform_id: String) -> pb::CreateCustomerRequest {
 }
 
 /// Calls until told to stop, and says how often. Every call has to succeed.
-fn calls(channel: Channel, stop: CancellationToken) -> JoinHandle<Result<u32, Status>> {
+pub fn calls(channel: Channel, stop: CancellationToken) -> JoinHandle<Result<u32, Status>> {
     let mut client = PlatformServiceClient::new(channel);
     tokio::spawn(async move {
         let mut calls = 0;

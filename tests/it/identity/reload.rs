@@ -59,6 +59,35 @@ async fn a_policy_with_mistakes_is_refused_as_a_whole_and_the_one_before_stays()
     assert_eq!(rig.gate.counters().of(Counted::PolicyRefused), refused);
 }
 
+/// What the metrics say: when the policy that holds was read, and since when the file is not what holds.
+async fn told(rig: &Rig) -> (Option<f64>, Option<f64>) {
+    let (status, metrics) = rig.app.admin("/metrics").await;
+    assert_eq!(status, 200, "{metrics}");
+    let value = |name: &str| {
+        let name = format!("gridgate_identity_policy_{name}_timestamp_seconds ");
+        metrics.lines().find_map(|line| line.strip_prefix(&name)).map(|value| value.parse().unwrap())
+    };
+    (value("loaded"), value("refused_since"))
+}
+
+#[tokio::test]
+async fn the_metrics_say_since_when_the_file_is_not_what_holds() {
+    let good = caller("a", &token(), "methods = [\"*/*\"]");
+    let rig = Rig::with(&good).await;
+    let loaded = Some(rig.gate.state().loaded_at.as_duration().as_secs_f64());
+    assert_eq!(told(&rig).await, (loaded, None));
+    rig.rewrite_wrongly("[callers").await;
+    let since = rig.gate.state().refused_since.unwrap().as_duration().as_secs_f64();
+    assert_eq!(told(&rig).await, (loaded, Some(since)));
+    // Other mistakes later: the time is that of the first.
+    rig.rewrite("");
+    soon("the second refusal", until(|| rig.gate.counters().of(Counted::PolicyRefused) == 2)).await;
+    assert_eq!(told(&rig).await, (loaded, Some(since)));
+    rig.rewrite(&good);
+    soon("the old one again", until(|| rig.gate.state().refused_since.is_none())).await;
+    assert_eq!(told(&rig).await, (loaded, None));
+}
+
 async fn watch(rig: &Rig, token: &NewToken) -> Streaming<pb::WatchKycStatusResponse> {
     try_watch(rig, token, pb::WatchKycStatusRequest::default()).await.unwrap()
 }

@@ -2,7 +2,7 @@
 
 mod chaos;
 mod command;
-mod grid;
+pub mod grid;
 mod lost_answers;
 mod races;
 mod replica;
