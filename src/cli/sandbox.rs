@@ -44,7 +44,7 @@ pub(super) fn run(args: CommonArgs<OfSandbox>, env: Environment) -> Result<(), F
 async fn serve(config: SandboxConfig) -> Result<(), Failure> {
     let SandboxConfig { addr, behaviour, credentials, log: _ } = config;
     let mut signals = Signals::new().map_err(|error| Failure::Other("cannot listen for signals", error.into()))?;
-    let bound = server::listen(&settings::SANDBOX_ADDR, addr).await;
+    let bound = server::listen(&settings::SANDBOX_ADDR, addr);
     let (listener, addr) = bound.map_err(|error| Failure::Other("cannot start", error.into()))?;
     let access = match credentials {
         Some((client_id, client_secret)) => SandboxAccess { client_id, client_secret, ..SandboxAccess::made_up(addr) },

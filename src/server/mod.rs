@@ -110,12 +110,12 @@ impl App {
             traces: _,
         } = config;
         let mut ports = Ports::default();
-        let grpc_port = ports.bind(&settings::GRPC_ADDR, grpc.addr).await;
-        let admin_port = ports.bind(&settings::ADMIN_ADDR, admin_addr).await;
+        let grpc_port = ports.bind(&settings::GRPC_ADDR, grpc.addr);
+        let admin_port = ports.bind(&settings::ADMIN_ADDR, admin_addr);
         // Without a key nothing could be believed, so nothing listens. A sandbox has one of its own.
         let takes_webhooks = events.webhook.public_keys.is_some() || matches!(upstream, Upstream::Sandbox { .. });
         let webhook_port = if takes_webhooks {
-            ports.bind(&settings::WEBHOOK_ADDR, events.webhook.addr).await
+            ports.bind(&settings::WEBHOOK_ADDR, events.webhook.addr)
         } else {
             tracing::warn!("no {} is set: webhooks are not taken", settings::WEBHOOK_PUBLIC_KEYS.env);
             None
@@ -128,7 +128,7 @@ impl App {
             }
             Upstream::Sandbox { addr, behaviour } => {
                 let endpoint = webhook_addr.map(|addr| format!("http://{}{}", connectable(addr), events.webhook.path));
-                let port = ports.bind(&settings::SANDBOX_ADDR, addr).await;
+                let port = ports.bind(&settings::SANDBOX_ADDR, addr);
                 let sandbox = port.map(|(listener, addr)| OwnSandbox::new(listener, addr, &behaviour, endpoint));
                 (sandbox.as_ref().map(OwnSandbox::client_config), sandbox)
             }
