@@ -1,5 +1,6 @@
 //! The event log: one suite that every kind of log passes, and what is particular to each.
 
+mod access;
 pub mod client;
 mod copying;
 pub mod jetstream;

@@ -16,6 +16,7 @@ pub mod log;
 pub mod memory_log;
 pub mod multipart;
 pub mod nats;
+pub mod nats_operator;
 pub mod program;
 pub mod raw_grpc;
 pub mod samples;

@@ -48,6 +48,22 @@ impl Nats {
         Nats::shared(&SHARED, 3).await
     }
 
+    /// One server whose configuration says more than usual: who may come in, and how. It leaves when to write to the disk
+    /// to the system.
+    pub async fn guarded(settings: &str) -> Nats {
+        let program = program();
+        for _ in 0..5 {
+            let stores = TempDir::with_prefix("gridgate-nats-").unwrap();
+            let node = Node::write(stores.path(), 0, free_ports(1)[0], None, "2m", settings);
+            let nats = Nats { nodes: Mutex::new(vec![node]), _stores: stores };
+            nats.start_node(&program, 0);
+            if nats.says_ready().await {
+                return nats;
+            }
+        }
+        panic!("nats-server does not get ready");
+    }
+
     /// It ends with the last test that uses it.
     async fn shared(place: &tokio::sync::Mutex<Weak<Nats>>, size: usize) -> Arc<Nats> {
         let mut place = place.lock().await;
@@ -69,7 +85,7 @@ impl Nats {
             let nodes = clients.iter().zip(routes).enumerate();
             let nodes = nodes.map(|(at, (&port, &route))| {
                 let routes = if size > 1 { Some((route, routes)) } else { None };
-                Node::write(stores.path(), at, port, routes, sync_interval)
+                Node::write(stores.path(), at, port, routes, sync_interval, "")
             });
             let nats = Nats { nodes: Mutex::new(nodes.collect()), _stores: stores };
             for at in 0..size {
@@ -178,17 +194,38 @@ impl Nats {
             {
                 return true;
             }
-            for node in self.lock().iter_mut() {
-                if let Some((server, _)) = &mut node.running
-                    && server.try_wait().unwrap().is_some()
-                {
-                    return false;
-                }
+            if self.has_ended() {
+                return false;
             }
-            let logs = || self.lock().iter().map(|node| fs::read_to_string(&node.log).unwrap()).collect::<String>();
-            assert!(Instant::now() < deadline, "nats-server is not ready within {STARTING:?}:\n{}", logs());
+            assert!(Instant::now() < deadline, "nats-server is not ready within {STARTING:?}:\n{}", self.logs());
             sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Waits until a server says that it is ready, which a single one is then. False: it ended.
+    async fn says_ready(&self) -> bool {
+        let deadline = Instant::now() + STARTING;
+        while !self.logs().contains("Server is ready") {
+            if self.has_ended() {
+                let logs = self.logs();
+                assert!(logs.contains("address already in use"), "nats-server does not start:\n{logs}");
+                return false;
+            }
+            assert!(Instant::now() < deadline, "nats-server is not ready within {STARTING:?}:\n{}", self.logs());
+            sleep(Duration::from_millis(20)).await;
+        }
+        true
+    }
+
+    /// Whether one of them ended by itself.
+    fn has_ended(&self) -> bool {
+        let ended =
+            |node: &mut Node| node.running.as_mut().is_some_and(|(server, _)| server.try_wait().unwrap().is_some());
+        self.lock().iter_mut().any(ended)
+    }
+
+    fn logs(&self) -> String {
+        self.lock().iter().map(|node| fs::read_to_string(&node.log).unwrap()).collect()
     }
 
     fn start_node(&self, program: &Path, at: usize) {
@@ -239,11 +276,19 @@ fn end(mut watch: Child) {
 }
 
 impl Node {
-    fn write(stores: &Path, at: usize, port: u16, routes: Option<(u16, &[u16])>, sync_interval: &str) -> Node {
+    fn write(
+        stores: &Path,
+        at: usize,
+        port: u16,
+        routes: Option<(u16, &[u16])>,
+        sync_interval: &str,
+        more: &str,
+    ) -> Node {
         let store = stores.join(format!("n{at}"));
         let mut text = format!(
             "server_name: n{at}\nlisten: \"127.0.0.1:{port}\"\n\
-             jetstream {{ store_dir: {store:?}, sync_interval: {sync_interval}, max_memory_store: 64MB, max_file_store: 1TB }}\n"
+             jetstream {{ store_dir: {store:?}, sync_interval: {sync_interval}, max_memory_store: 64MB, max_file_store: 1TB }}\n\
+             {more}\n"
         );
         if let Some((own, all)) = routes {
             let all: Vec<_> = all.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
