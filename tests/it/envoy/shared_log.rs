@@ -4,7 +4,7 @@ use super::mesh::{Mesh, PAYMENTS};
 use super::restarts::{calls, new_customer};
 use crate::replicas::grid::{Grid, webhook};
 use crate::support::nats::Nats;
-use crate::support::soon;
+use crate::support::{PATIENCE, soon};
 use gridgate::pb;
 use gridgate::pb::customer_service_client::CustomerServiceClient;
 use gridgate::pb::kyc_event_service_client::KycEventServiceClient;
@@ -79,6 +79,12 @@ struct Heard {
     streams: u32,
 }
 
+/// Ends when nothing was said for long although everything has happened.
+async fn silence(mut all: watch::Receiver<Option<usize>>) {
+    all.wait_for(Option::is_some).await.expect("the test waits");
+    sleep(PATIENCE / 2).await;
+}
+
 /// Watches from the beginning, on stream after stream, until as many changes were heard as there are, once that is known,
 /// and no more are to come. No stream may fail to open, and every one has to say goodbye.
 fn hears(channel: Channel, all: watch::Receiver<Option<usize>>) -> JoinHandle<Result<Heard, Status>> {
@@ -96,6 +102,8 @@ fn hears(channel: Channel, all: watch::Receiver<Option<usize>>) -> JoinHandle<Re
             loop {
                 let message = tokio::select! {
                     message = stream.message() => message?,
+                    // What is missing then, the comparison says.
+                    () = silence(all.clone()) => return Ok(heard),
                     known = all.wait_for(|all| all.is_some_and(|all| heard.changes.len() >= all)), if !complete => {
                         known.expect("the test waits");
                         break;
