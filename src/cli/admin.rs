@@ -1,10 +1,18 @@
 //! A client of the admin port of a running gridgate.
+//!
+//! It speaks HTTP/1.1, and TLS where that port does. It says `localhost` in `Host` whatever the certificate's name is: the port lets no
+//! other name in.
 
 use super::output::chain;
-use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
+use crate::config::{AdminCallerConfig, CallerTls};
+use reqwest::header::{HOST, HeaderMap, HeaderValue};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder, Response, StatusCode, Url, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::error::Error;
+use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How long connecting may take.
@@ -20,14 +28,18 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 pub(super) enum AdminError {
     /// Nobody answers there.
     #[error(
-        "the admin port {addr} cannot be reached ({why}); is gridgate running here, and is this its --admin-addr \
-         (GRIDGATE_ADMIN_ADDR)?"
+        "the admin port {base} cannot be reached ({why}); is gridgate running here, is this its --admin-addr \
+         (GRIDGATE_ADMIN_ADDR), and {tls}"
     )]
     Unreachable {
-        /// Where.
-        addr: SocketAddr,
+        /// Where, and with TLS or not.
+        base: String,
+        /// What to look at of TLS.
+        tls: &'static str,
         /// What went wrong.
         why: String,
+        /// Whether nothing listens there at all.
+        is_nobody: bool,
     },
     /// It refuses.
     #[error("{error}")]
@@ -38,15 +50,21 @@ pub(super) enum AdminError {
         error: String,
     },
     /// What answers is something else.
-    #[error("what answers at {addr} is no admin port of this gridgate's version (HTTP {status} at {path})")]
+    #[error("what answers at {base} is no admin port of this gridgate's version (HTTP {status} at {path})")]
     Foreign {
         /// Where.
-        addr: SocketAddr,
+        base: String,
         /// What was asked for.
         path: &'static str,
         /// What it answered.
         status: StatusCode,
     },
+    /// A certificate or a key cannot be used.
+    #[error("{0} cannot be used")]
+    Certificate(&'static str, #[source] reqwest::Error),
+    /// It is not a name, or not of the address that is asked.
+    #[error("client.tls_server_name, {0:?}, is not a host name")]
+    ServerName(String),
     /// No request can be made.
     #[error("no request can be made")]
     Client(#[source] reqwest::Error),
@@ -61,16 +79,35 @@ struct Refusal {
 /// Asks one admin port.
 #[derive(Debug, Clone)]
 pub(super) struct AdminClient {
-    addr: SocketAddr,
+    /// The address for people, with the scheme.
+    base: String,
+    /// What requests go to. Its host is the name that the certificate has to have; the connection is made to the address in any case.
+    url: Url,
     http: Client,
 }
 
 impl AdminClient {
     /// Of the gridgate whose admin port this is.
-    pub(super) fn new(addr: SocketAddr) -> Result<Self, AdminError> {
-        let http = Client::builder().redirect(redirect::Policy::none()).no_proxy();
-        let http = http.connect_timeout(CONNECT).timeout(ANSWER).build().map_err(AdminError::Client)?;
-        Ok(Self { addr, http })
+    pub(super) fn new(config: AdminCallerConfig) -> Result<Self, AdminError> {
+        let AdminCallerConfig { addr, tls } = config;
+        let host = HeaderMap::from_iter([(HOST, HeaderValue::from_static("localhost"))]);
+        let http = Client::builder().redirect(redirect::Policy::none()).no_proxy().http1_only().default_headers(host);
+        let mut http = http.connect_timeout(CONNECT).timeout(ANSWER);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let base = format!("{scheme}://{addr}");
+        let name = tls.as_ref().and_then(|tls| tls.server_name.clone()).unwrap_or_else(|| "localhost".to_owned());
+        let url = match name.parse::<IpAddr>() {
+            Ok(ip) if ip == addr.ip() => Url::parse(&base),
+            Ok(_) => return Err(AdminError::ServerName(name)),
+            Err(_) => Url::parse(&format!("{scheme}://{name}:{}", addr.port())),
+        };
+        let url =
+            url.ok().filter(|url| matches!(url.path(), "/")).ok_or_else(|| AdminError::ServerName(name.clone()))?;
+        if let Some(tls) = tls {
+            http = with_tls(http, tls)?;
+        }
+        let http = http.resolve(url.host_str().unwrap_or(&name), addr).build().map_err(AdminError::Client)?;
+        Ok(Self { base, url, http })
     }
 
     /// What a path says.
@@ -101,12 +138,14 @@ impl AdminClient {
         serde_json::from_slice(body).map_err(|_| self.foreign(path, answer.status))
     }
 
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.addr)
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(path);
+        url
     }
 
     fn foreign(&self, path: &'static str, status: StatusCode) -> AdminError {
-        AdminError::Foreign { addr: self.addr, path, status }
+        AdminError::Foreign { base: self.base.clone(), path, status }
     }
 
     async fn send(&self, path: &'static str, request: RequestBuilder) -> Result<Answer, AdminError> {
@@ -123,14 +162,48 @@ impl AdminClient {
     async fn exchange(&self, request: RequestBuilder) -> Result<Answer, AdminError> {
         let unreachable = |error: reqwest::Error| {
             // The address is named once.
-            let why = chain(&error.without_url());
-            AdminError::Unreachable { addr: self.addr, why }
+            let error = error.without_url();
+            let (why, is_nobody) = (chain(&error), is_refused(&error));
+            let tls = match self.url.scheme() {
+                "https" => {
+                    "is its certificate for localhost (or GRIDGATE_CLIENT_TLS_SERVER_NAME) and from GRIDGATE_CLIENT_TLS_CA?"
+                }
+                _ => "does it speak plain HTTP (or is GRIDGATE_ADMIN_TLS_CERTIFICATE missing here)?",
+            };
+            AdminError::Unreachable { base: self.base.clone(), tls, why, is_nobody }
         };
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         let body = read(response).await.map_err(unreachable)?;
         Ok(Answer { status, body })
     }
+}
+
+/// Whether the system said that nothing listens there.
+fn is_refused(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// The CA, and the certificate to show.
+fn with_tls(mut http: ClientBuilder, tls: CallerTls) -> Result<ClientBuilder, AdminError> {
+    let CallerTls { ca, identity, server_name: _ } = tls;
+    if let Some(ca) = ca {
+        let unusable = |error| AdminError::Certificate("the file of client.tls_ca", error);
+        http = http.tls_certs_only(Certificate::from_pem_bundle(ca.as_bytes()).map_err(unusable)?);
+    }
+    if let Some((certificate, key)) = identity {
+        let unusable = |error| AdminError::Certificate("the file of client.tls_certificate or client.tls_key", error);
+        let pem = SecretString::from(format!("{certificate}\n{}", key.expose_secret()));
+        http = http.identity(Identity::from_pem(pem.expose_secret().as_bytes()).map_err(unusable)?);
+    }
+    Ok(http)
 }
 
 /// The body of an answer, as far as a command is ready to read it. One that is cut is not what it has to be.

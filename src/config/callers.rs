@@ -92,22 +92,26 @@ fn tls(reader: &mut Reader) -> Option<CallerTls> {
     Some(CallerTls { ca: given(ca)?, identity, server_name: given(server_name)? })
 }
 
-/// What a command that asks the admin port needs to know: `quarantine`.
-#[derive(Debug, Clone, Copy)]
+/// What a command that asks the admin port needs to know: `quarantine`, `doctor`.
+#[derive(Debug, Clone)]
 pub struct AdminCallerConfig {
     /// The admin port to ask: one that can be connected to.
     pub addr: SocketAddr,
+    /// How TLS is spoken there. `None`: it is not.
+    pub tls: Option<CallerTls>,
 }
 
 impl AdminCallerConfig {
-    /// Reads the admin address.
+    /// Reads the admin address, and how TLS is spoken where that port has a certificate.
     ///
     /// # Errors
     /// As for [`CallerConfig::load`].
     pub fn load(sources: Sources) -> Result<AdminCallerConfig, ConfigError> {
         let mut reader = reader(sources);
         let addr = address(&mut reader, &settings::ADMIN_ADDR);
-        reader.finish(addr.map(|addr| AdminCallerConfig { addr }))
+        let is_secured = reader.is_set(&settings::ADMIN_TLS_CERTIFICATE);
+        let tls = if is_secured { tls(&mut reader).map(Some) } else { Some(None) };
+        reader.finish(addr.zip(tls).map(|(addr, tls)| AdminCallerConfig { addr, tls }))
     }
 }
 

@@ -417,7 +417,14 @@ pub const OF_CALLERS: &[&Setting] = &[
 ];
 
 /// What `gridgate quarantine` reads of them.
-pub const OF_ADMIN_CALLERS: &[&Setting] = &[&ADMIN_ADDR];
+pub const OF_ADMIN_CALLERS: &[&Setting] = &[
+    &ADMIN_ADDR,
+    &ADMIN_TLS_CERTIFICATE,
+    &CLIENT_TLS_CA,
+    &CLIENT_TLS_CERTIFICATE,
+    &CLIENT_TLS_KEY,
+    &CLIENT_TLS_SERVER_NAME,
+];
 
 /// What `gridgate log` reads of them.
 pub const OF_LOGS: &[&Setting] = &[
@@ -442,6 +449,7 @@ pub const OF_DOCTOR: &[&Setting] = &[
     &CLIENT_TLS_KEY,
     &CLIENT_TLS_SERVER_NAME,
     &ADMIN_ADDR,
+    &ADMIN_TLS_CERTIFICATE,
     &GRID_BASE_URL,
     &GRID_INSECURE_ALLOW_HTTP,
     &GRID_CLIENT_ID,

@@ -298,15 +298,26 @@ async fn a_gridgate_that_speaks_tls_is_spoken_to_in_tls() {
     let sources = free_ports()
         .with(&settings::GRPC_TLS_CERTIFICATE, &certificate)
         .with(&settings::GRPC_TLS_KEY, &key)
+        .with(&settings::ADMIN_TLS_CERTIFICATE, &certificate)
+        .with(&settings::ADMIN_TLS_KEY, &key)
         .with(&settings::WEBHOOK_PUBLIC_KEYS, &patient.key);
     let app = TestApp::in_front_of(&patient.base_url, sources).await;
     (patient.grpc, patient.admin) = (app.addresses.grpc, app.addresses.admin);
-    let env = [("GRIDGATE_GRPC_TLS_CERTIFICATE", certificate.as_str()), ("GRIDGATE_GRPC_TLS_KEY", &key)];
+    let env = [
+        ("GRIDGATE_GRPC_TLS_CERTIFICATE", certificate.as_str()),
+        ("GRIDGATE_GRPC_TLS_KEY", &key),
+        ("GRIDGATE_ADMIN_TLS_CERTIFICATE", &certificate),
+        ("GRIDGATE_ADMIN_TLS_KEY", &key),
+    ];
     let trusting = [&env[..], &[("GRIDGATE_CLIENT_TLS_CA", ca.as_str())]].concat();
     let found = patient.examine_with(&["--no-test-webhook"], &trusting).await;
-    assert_eq!(found.one("gRPC port")["outcome"], "ok", "{}", found.one("gRPC port"));
+    for check in ["gRPC port", "admin port"] {
+        assert_eq!(found.one(check)["outcome"], "ok", "{}", found.one(check));
+    }
     let found = patient.examine_with(&["--no-test-webhook"], &env).await;
-    found.failed("gRPC port", "cannot be reached", "GRIDGATE_CLIENT_TLS_CA");
+    for check in ["gRPC port", "admin port"] {
+        found.failed(check, "UnknownIssuer", "GRIDGATE_CLIENT_TLS_CA");
+    }
 }
 
 #[tokio::test]

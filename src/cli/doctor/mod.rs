@@ -16,7 +16,7 @@ use super::admin::AdminClient;
 use super::calling::Target;
 use super::output::{Failure, while_read};
 use super::{CommonArgs, Environment, OfDoctor};
-use crate::config::{CallerConfig, Config, GridAccount, Upstream, connectable};
+use crate::config::{AdminCallerConfig, CallerConfig, Config, GridAccount, Upstream};
 use clap::Args;
 use finding::{Finding, Outcome, Report};
 use grid::{Answered, Grid};
@@ -60,14 +60,14 @@ pub(super) fn run(args: DoctorArgs, env: Environment) -> Result<(), Failure> {
     let report = Report::to_stdout(json, &env);
     let sources = common.sources(env);
     let config = Config::load(sources.clone(), false)?;
-    let gridgate =
-        Target::of(CallerConfig::load(sources)?).map_err(|error| Failure::Other("cannot look", error.into()))?;
-    super::block_on(examine(config, gridgate, webhook_url, no_test_webhook, report))
+    let gridgate = Target::of(CallerConfig::load(sources.clone())?).map_err(cannot)?;
+    let admin = AdminClient::new(AdminCallerConfig::load(sources)?).map_err(cannot)?;
+    super::block_on(examine(config, (gridgate, admin), webhook_url, no_test_webhook, report))
 }
 
 async fn examine(
     config: Config,
-    gridgate: Target,
+    (gridgate, admin): (Target, AdminClient),
     webhook_url: Option<Url>,
     no_test_webhook: bool,
     mut report: Report,
@@ -77,8 +77,7 @@ async fn examine(
         return Ok(());
     };
     let webhook = &config.events.webhook;
-    let cannot = |error: Box<dyn std::error::Error + Send + Sync>| Failure::Other("cannot look", error);
-    let grid = Grid::of(account, config.grid.connect_timeout).map_err(|error| cannot(error.into()))?;
+    let grid = Grid::of(account, config.grid.connect_timeout).map_err(cannot)?;
 
     let answered = grid.config().await;
     report.add(credentials(account, &answered));
@@ -92,7 +91,6 @@ async fn examine(
         None => Finding::skipped(endpoint::CHECK, "Grid did not say what is registered"),
     });
 
-    let admin = AdminClient::new(connectable(config.admin_addr)).map_err(|error| cannot(error.into()))?;
     let running = Running::look(gridgate, admin).await;
     for finding in running.judge() {
         report.add(finding);
@@ -107,6 +105,10 @@ async fn examine(
     let (failed, count) = (report.count(Outcome::Fail), report.len());
     while_read(report.close()).map_err(|error| Failure::Other("cannot write to standard output", error.into()))?;
     if failed == 0 { Ok(()) } else { Err(Failure::Other("doctor", Unwell { failed, count }.into())) }
+}
+
+fn cannot(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+    Failure::Other("cannot look", error.into())
 }
 
 /// Whether Grid takes our credentials.

@@ -55,11 +55,12 @@ impl Running {
     /// Judges both ports.
     pub(super) fn judge(&self) -> [Finding; 2] {
         let grpc = &self.gridgate.name;
-        if let (Err(Unhealthy::Unreachable(..)), Err(AdminError::Unreachable { addr, .. })) = (&self.grpc, &self.ready)
+        if let (Err(Unhealthy::Unreachable(..)), Err(AdminError::Unreachable { base, is_nobody: true, .. })) =
+            (&self.grpc, &self.ready)
         {
             return [
                 Finding::skipped(GRPC, format!("no gridgate runs here ({grpc})")),
-                Finding::skipped(ADMIN, format!("no gridgate runs here ({addr})")),
+                Finding::skipped(ADMIN, format!("no gridgate runs here ({base})")),
             ];
         }
         let of_grpc = match &self.grpc {
@@ -77,7 +78,8 @@ impl Running {
                 Finding::fail(ADMIN, format!("/readyz answers {}: {text}", status.as_u16()), hint)
             }
             Err(error) => {
-                let hint = "check that GRIDGATE_ADMIN_ADDR is that of the running gridgate";
+                let hint = "check that GRIDGATE_ADMIN_ADDR and GRIDGATE_ADMIN_TLS_CERTIFICATE are those of the running gridgate, \
+                            and GRIDGATE_CLIENT_TLS_CA where it speaks TLS";
                 Finding::fail(ADMIN, error.to_string(), hint)
             }
         };

@@ -155,8 +155,7 @@ pub(super) fn run(command: QuarantineCommand, env: Environment) -> Result<(), Fa
 }
 
 fn admin(common: CommonArgs<OfAdminCallers>, env: Environment) -> Result<AdminClient, Failure> {
-    let AdminCallerConfig { addr } = AdminCallerConfig::load(common.sources(env))?;
-    AdminClient::new(addr).map_err(asking)
+    AdminClient::new(AdminCallerConfig::load(common.sources(env))?).map_err(asking)
 }
 
 fn asking(error: AdminError) -> Failure {

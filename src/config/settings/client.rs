@@ -1,4 +1,4 @@
-//! The settings of commands that call a running gridgate: `gridgate watch` and `gridgate healthcheck`.
+//! The settings of commands that call a running gridgate.
 
 use super::super::setting::{Kind, Setting};
 
@@ -30,8 +30,8 @@ pub const CLIENT_TLS_CA: Setting = Setting {
     flag: Some("client-tls-ca"),
     default: None,
     kind: Kind::File,
-    doc: "A file with the certificates of CAs, in PEM, that the other end's certificate is verified against. Without it, \
-          those of the system.",
+    doc: "A file with the certificates of CAs, in PEM, that the other end's certificate is verified against, the \
+          admin port's too. Without it, those of the system.",
 };
 
 /// Who is calling.

@@ -17,23 +17,31 @@ use std::net::IpAddr;
 /// Lets a request through, or refuses it.
 pub(super) async fn tools_on_this_machine(request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.addr.ip());
-    match judge(peer, request.headers()) {
+    match judge(peer, request.uri().authority(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(why) => Refusal::new(StatusCode::FORBIDDEN, "forbidden", why).into_response(),
     }
 }
 
-fn judge(peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), &'static str> {
+/// `authority` is the one of the request's target: HTTP/2 has it there, often with no `Host` beside it (RFC 9113, section 8.3.1).
+fn judge(peer: Option<IpAddr>, authority: Option<&Authority>, headers: &HeaderMap) -> Result<(), &'static str> {
     if !peer.is_some_and(|peer| peer.to_canonical().is_loopback()) {
         return Err("this is answered to the machine that gridgate runs on only");
     }
     if headers.contains_key(ORIGIN) {
         return Err("this is not for web pages");
     }
-    let mut hosts = headers.get_all(HOST).iter();
-    match (hosts.next().and_then(|host| host.to_str().ok()), hosts.next()) {
-        (Some(host), None) if is_no_name(host) => Ok(()),
-        _ => Err("the Host header has to be an IP address or localhost"),
+    let hosts: Vec<_> = headers.get_all(HOST).iter().collect();
+    let in_header = match hosts.as_slice() {
+        [] => None,
+        [host] => Some(host.to_str().is_ok_and(is_no_name)),
+        [..] => Some(false),
+    };
+    let in_target = authority.map(|authority| is_no_name(authority.as_str()));
+    // Each that is there has to be right, and one has to be there.
+    match (in_header, in_target) {
+        (Some(true), Some(true) | None) | (None, Some(true)) => Ok(()),
+        (Some(false) | None, _) | (_, Some(false)) => Err("the Host header has to be an IP address or localhost"),
     }
 }
 
@@ -56,7 +64,21 @@ mod tests {
         headers.for_each(|(name, value)| {
             map.append(name, value);
         });
-        judge(Some(peer.parse().unwrap()), &map).is_ok()
+        judge(Some(peer.parse().unwrap()), None, &map).is_ok()
+    }
+
+    #[test]
+    fn the_target_of_a_request_counts_as_its_host() {
+        let judged = |target: &str, host: Option<&'static str>| {
+            let headers = host.map(|host| (HOST, HeaderValue::from_static(host)));
+            let target: Authority = target.parse().unwrap();
+            judge(Some("127.0.0.1".parse().unwrap()), Some(&target), &HeaderMap::from_iter(headers)).is_ok()
+        };
+        assert!(judged("localhost:9090", None));
+        assert!(judged("[::1]:9090", Some("127.0.0.1:9090")));
+        assert!(!judged("evil.example:9090", None));
+        assert!(!judged("evil.example:9090", Some("localhost:9090")));
+        assert!(!judged("localhost:9090", Some("evil.example")));
     }
 
     #[test]
@@ -83,6 +105,6 @@ mod tests {
         assert!(!judged("127.0.0.1", &[(HOST, "127.0.0.1"), (ORIGIN, "http://127.0.0.1:9090")]));
         assert!(!judged("127.0.0.1", &[(HOST, "127.0.0.1"), (ORIGIN, "null")]));
         assert!(!judged("10.0.0.1", &[(HOST, "127.0.0.1")]));
-        assert!(judge(None, &HeaderMap::from_iter([(HOST, HeaderValue::from_static("127.0.0.1"))])).is_err());
+        assert!(judge(None, None, &HeaderMap::from_iter([(HOST, HeaderValue::from_static("127.0.0.1"))])).is_err());
     }
 }

@@ -4,3 +4,4 @@ mod command;
 mod guard;
 mod retry;
 mod rig;
+mod secured;

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Code;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tonic_types::StatusExt as _;
 
 /// A Grid that takes its time, and notices how much is asked of it at once.
@@ -56,19 +56,26 @@ struct Seen {
     refused: Vec<Duration>,
 }
 
-/// `callers` begin a call every `pace` for `time`, more or less, unless their last one takes longer. A `pace` that is Grid's service time
-/// makes as many callers as there are places the load that can be served, and ten times as many ten times that load, since
-/// whoever is refused comes back as if it had been answered. Whatever is neither an answer nor a right refusal is a panic.
-async fn load(addr: SocketAddr, callers: u32, pace: Duration, time: Duration) -> Seen {
+type Caller = PlatformServiceClient<Channel>;
+
+/// Callers with a connection each, made all at once, as they are when another replica has gone.
+async fn callers(addr: SocketAddr, count: u32) -> Vec<Caller> {
+    let endpoint = Endpoint::from_shared(format!("http://{addr}")).unwrap();
+    let connecting = (0..count).map(|_| async { Caller::new(endpoint.connect().await.unwrap()) });
+    futures_util::future::join_all(connecting).await
+}
+
+/// Each caller begins a call every `pace` for `time`, more or less, unless its last one takes longer. A `pace` that is Grid's service
+/// time makes as many callers as there are places the load that can be served, and ten times as many ten times that load,
+/// since whoever is refused comes back as if it had been answered. Whatever is neither an answer nor a right refusal is a panic.
+async fn load(callers: &[Caller], pace: Duration, time: Duration) -> Seen {
     let end = Instant::now() + time;
     let mut tasks = JoinSet::new();
-    for number in 0..callers {
-        let endpoint = Endpoint::from_shared(format!("http://{addr}")).unwrap();
+    for (number, caller) in callers.iter().enumerate() {
+        let (mut client, share) = (caller.clone(), number as f64 / callers.len() as f64);
         tasks.spawn(async move {
-            // All at once, as they do when another replica has gone.
-            let mut client = PlatformServiceClient::new(endpoint.connect().await.unwrap());
             let mut seen = Seen::default();
-            sleep(pace * number / callers).await;
+            sleep(pace.mul_f64(share)).await;
             while Instant::now() < end {
                 let began = Instant::now();
                 match client.get_platform_config(pb::GetPlatformConfigRequest {}).await {
@@ -102,12 +109,13 @@ async fn ten_times_the_load_is_answered_or_refused_and_grid_hears_no_more_than_i
     let slow = Slow::start(SERVICE_TIME).await;
     let sources = free_ports().with(&settings::GRPC_MAX_CALLS, PLACES.to_string());
     let app = TestApp::in_front_of(&slow.base_url, sources).await;
-    let calls = load(app.addresses.grpc, 10 * PLACES, SERVICE_TIME, Duration::from_secs(2));
+    let many = callers(app.addresses.grpc, 10 * PLACES).await;
+    let calls = load(&many, SERVICE_TIME, Duration::from_secs(2));
     let Seen { accepted, refused } = soon("the load", calls).await;
     assert!(!accepted.is_empty() && !refused.is_empty(), "{} accepted, {} refused", accepted.len(), refused.len());
     assert!(slow.at_once.load(SeqCst) <= PLACES);
     // It serves on as before.
-    let calls = load(app.addresses.grpc, PLACES, SERVICE_TIME, Duration::from_millis(200));
+    let calls = load(&many[..PLACES as usize], SERVICE_TIME, Duration::from_millis(200));
     let after = soon("the load", calls).await;
     assert!(after.refused.is_empty() && !after.accepted.is_empty());
     app.stop().await.unwrap();
@@ -147,9 +155,11 @@ async fn measure() {
     ];
     let mut program = Program::start_in(directory.path(), &["serve"], &environment);
     let grpc = program.json_line().await["grpc"].parse().unwrap();
-    for times in [1, 2, 5, 10] {
+    let many = callers(grpc, 10 * PLACES).await;
+    let mut first_of_ten = None;
+    for times in [1, 2, 5, 10, 10, 10, 10] {
         let before = program.memory().await / 1024;
-        let mut calls = pin!(load(grpc, times * PLACES, SERVICE_TIME, TIME));
+        let mut calls = pin!(load(&many, SERVICE_TIME * 10 / times, TIME));
         let mut most = before;
         let Seen { mut accepted, mut refused } = loop {
             tokio::select! {
@@ -159,6 +169,10 @@ async fn measure() {
         };
         let (accepted, refused) = (Summary::of(&mut accepted), Summary::of(&mut refused));
         print(&format!("{times:>2} x  accepted {accepted}  refused {refused}  memory {before} KiB, at most {most}"));
+        if times == 10 {
+            let first = *first_of_ten.get_or_insert(most);
+            assert!(most <= first + 2048, "memory grows: {most} KiB, and {first} KiB in the first round");
+        }
     }
     assert!(slow.at_once.load(SeqCst) <= PLACES);
     program.signal("TERM").await;
