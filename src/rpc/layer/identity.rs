@@ -99,7 +99,7 @@ impl IdentityLayer {
             Ok(admitted) => admitted,
             Err(denial) => {
                 let status = status::denied(&denial);
-                report(gate, &presented, method.unwrap_or("unknown"), trace_id.as_deref(), &denial, &status);
+                report(gate, &presented, method, trace_id.as_deref(), &denial, &status);
                 return Judged::Denied(status);
             }
         };
@@ -114,17 +114,17 @@ impl IdentityLayer {
     }
 }
 
-/// Writes the audit line of a refusal, unless there were too many from there.
+/// Writes the audit line of a refusal, where it has one; `method` is `None` for one that does not exist.
 pub(super) fn report(
     gate: &Gate,
     presented: &Presented,
-    method: &str,
+    method: Option<&str>,
     trace_id: Option<&str>,
     denial: &Denial,
     status: &Status,
 ) {
-    if let Some(held_back) = gate.may_log(presented) {
-        let code = super::audited::code_name(status.code());
+    if let Some(held_back) = gate.has_line(denial, presented, method.is_some_and(Methods::is_mutation)) {
+        let (method, code) = (method.unwrap_or("unknown"), super::audited::code_name(status.code()));
         audit::denied(Audited { method, peer: presented.addr(), trace_id, code }, denial, held_back);
     }
 }
