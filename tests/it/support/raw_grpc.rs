@@ -7,6 +7,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message;
 use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -79,13 +80,22 @@ impl RawClient {
         path: &str,
         headers: &[(&str, &str)],
     ) -> impl Future<Output = hyper::Result<Response<Incoming>>> + use<> {
+        self.send_bytes(path, headers, Bytes::from_static(&[0; 5]))
+    }
+
+    fn send_bytes(
+        &mut self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> impl Future<Output = hyper::Result<Response<Incoming>>> + use<> {
         let mut request = Request::post(format!("http://test{path}"))
             .header("content-type", "application/grpc")
             .header("te", "trailers");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.send.send_request(request.body(Full::new(Bytes::from_static(&[0; 5]))).unwrap())
+        self.send.send_request(request.body(Full::new(body)).unwrap())
     }
 
     /// Waits until the connection has ended.
@@ -96,6 +106,20 @@ impl RawClient {
     /// Makes a call, to its end.
     pub async fn call(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let response = soon("response", self.send(path, headers)).await.unwrap();
+        soon("end of the response", answer(response)).await
+    }
+}
+
+impl RawClient {
+    /// Makes a call with this message, to its end, and tells nobody but the server how long it may take.
+    pub async fn call_within(&mut self, path: &str, message: &impl Message, timeout: &str) -> Answer {
+        let message = message.encode_to_vec();
+        // Not compressed, and its length (gRPC over HTTP2, "Length-Prefixed-Message").
+        let mut body = vec![0];
+        body.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
+        body.extend(message);
+        let sent = self.send_bytes(path, &[("grpc-timeout", timeout)], body.into());
+        let response = soon("response", sent).await.unwrap();
         soon("end of the response", answer(response)).await
     }
 }
