@@ -2,15 +2,21 @@
 
 use super::soon;
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use http::{HeaderMap, Request, Response};
-use http_body_util::{BodyExt as _, Full};
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
 
 /// More than a test looks at.
@@ -18,7 +24,7 @@ const MUCH: usize = 1024;
 
 /// An HTTP/2 connection. Dropped, it closes.
 pub struct RawClient {
-    send: SendRequest<Full<Bytes>>,
+    send: SendRequest<UnsyncBoxBody<Bytes, Infallible>>,
     connection: AbortOnDropHandle<()>,
 }
 
@@ -95,7 +101,22 @@ impl RawClient {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.send.send_request(request.body(Full::new(body)).unwrap())
+        self.send.send_request(request.body(Full::new(body).boxed_unsync()).unwrap())
+    }
+
+    /// Begins a call, whose body is sent piece by piece and ends when the sender is dropped.
+    pub fn begin(
+        &mut self,
+        path: &str,
+    ) -> (mpsc::Sender<Bytes>, impl Future<Output = hyper::Result<Response<Incoming>>> + use<>) {
+        let (pieces, coming) = mpsc::channel(16);
+        let frames = ReceiverStream::new(coming).map(|piece| Ok(Frame::data(piece)));
+        let request = Request::post(format!("http://test{path}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .body(StreamBody::new(frames).boxed_unsync())
+            .unwrap();
+        (pieces, self.send.send_request(request))
     }
 
     /// Waits until the connection has ended.
