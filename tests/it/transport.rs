@@ -2,6 +2,7 @@
 //! gone.
 
 mod age;
+mod arrival;
 mod hostile;
 mod load;
 mod overload;
