@@ -12,15 +12,12 @@ use super::revoked::UntilRevoked;
 use crate::identity::audit::{self, Audited};
 use crate::identity::{Admitted, Denial, Gate, Presented};
 use crate::rpc::status;
-use crate::transport::Peer;
+use crate::transport::{Peer, Standing};
 use http::{Request, Response, header};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tonic::Status;
 use tower::{Layer, Service};
-
-/// What begins the paths of health checks.
-const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// Lets in whom the policy lets in.
 #[derive(Debug, Clone)]
@@ -68,6 +65,15 @@ where
         let judged = self.layer.judge(&request);
         // From here on nobody needs it, and nobody can log it.
         request.headers_mut().remove(header::AUTHORIZATION);
+        // What strangers may do as well does not earn their connection a place.
+        let earns = match &judged {
+            Judged::Exempt => !Methods::is_health(request.uri().path()),
+            Judged::Denied(_) => false,
+            Judged::Admitted { .. } => true,
+        };
+        if let (true, Some(standing)) = (earns, request.extensions().get::<Standing>()) {
+            standing.earn();
+        }
         match judged {
             Judged::Exempt => {
                 AuditedFuture::new(EndingFuture::new(self.inner.call(request), UntilRevoked::never()), None)
@@ -91,7 +97,7 @@ enum Judged {
 impl IdentityLayer {
     fn judge<B>(&self, request: &Request<B>) -> Judged {
         let path = request.uri().path();
-        let Some(gate) = self.gate.as_ref().filter(|_| !path.starts_with(HEALTH)) else { return Judged::Exempt };
+        let Some(gate) = self.gate.as_ref().filter(|_| !Methods::is_health(path)) else { return Judged::Exempt };
         let presented = Presented::of(request.headers(), request.extensions().get::<Peer>());
         let method = self.methods.name(path);
         let trace_id = trace_id(request.headers());
