@@ -91,7 +91,7 @@ pub enum RunError {
     /// A part that runs as long as the process ended by itself.
     #[error("{0} ended although nobody asked it to")]
     Ended(&'static str),
-    /// The grace period was over before all calls were done; they were cut.
-    #[error("calls were still open after the grace period of {0:?}, and were cut")]
+    /// The grace period was over before all calls and webhooks were done; they were cut.
+    #[error("calls or webhooks were still under way after the grace period of {0:?}, and were cut")]
     Cut(Duration),
 }
