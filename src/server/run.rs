@@ -30,7 +30,7 @@ impl App {
     /// Dropping this future ends everything at once.
     ///
     /// # Errors
-    /// Calls or webhooks had to be cut, or a part ended by itself. It stops in the same way then.
+    /// A part ended by itself, or the event log did: it stops as if it had been told to then. Calls or webhooks had to be cut.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
         let App {
             addresses,
@@ -87,6 +87,7 @@ impl App {
             () = shutdown => Ok(()),
             () = living => Ok(()),
             name = parts.one_ends() => Err(RunError::Ended(name)),
+            () = events.closed() => Err(RunError::LogClosed),
         };
         if let Err(error) = &why {
             tracing::error!(%error, "stopping");

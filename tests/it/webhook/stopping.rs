@@ -1,6 +1,5 @@
 //! A whole server that is told to stop while webhooks are under way.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +13,6 @@ use tokio::time::timeout;
 
 use super::sender::{Grid, Request, Response, kyc, webhook};
 use crate::support::app::{TestApp, free_ports};
-use crate::support::lossy_disk::{self, PRELOAD, lossy_disk};
-use crate::support::program::Program;
 use crate::support::soon;
 use crate::support::upstream::{Reply, Upstream};
 
@@ -54,10 +51,6 @@ impl Scene {
     }
 }
 
-fn log_in(directory: &Path) -> String {
-    directory.join("events.db").display().to_string()
-}
-
 /// None when the connection ends without an answer.
 async fn exchange(request: &Request, to: std::net::SocketAddr) -> Option<Response> {
     use tokio::io::AsyncWriteExt as _;
@@ -87,12 +80,16 @@ async fn what_the_relay_takes_its_time_for_is_answered() {
     scene.app.stopped().await.unwrap();
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn what_the_log_takes_its_time_for_is_recorded_and_answered() {
+    use crate::support::lossy_disk::{self, PRELOAD, lossy_disk};
+    use crate::support::program::Program;
     let (grid, directory) = (Grid::new(), tempfile::tempdir().unwrap());
     let disk = directory.path().join("disk");
     std::fs::create_dir(&disk).unwrap();
     let (library, public_key) = (lossy_disk(directory.path()), grid.public_key());
+    let log = format!("sqlite:{}", disk.join("events.db").display());
     let env = [
         (PRELOAD, library.to_str().unwrap()),
         (lossy_disk::DIRECTORY, disk.to_str().unwrap()),
@@ -102,7 +99,7 @@ async fn what_the_log_takes_its_time_for_is_recorded_and_answered() {
         ("GRIDGATE_GRPC_ADDR", "127.0.0.1:0"),
         ("GRIDGATE_ADMIN_ADDR", "127.0.0.1:0"),
         ("GRIDGATE_WEBHOOK_ADDR", "127.0.0.1:0"),
-        ("GRIDGATE_EVENT_LOG", &format!("sqlite:{}", log_in(&disk))),
+        ("GRIDGATE_EVENT_LOG", log.as_str()),
         ("GRIDGATE_RECONCILE_INTERVAL", "0s"),
     ];
     let mut program = Program::start(&["serve"], &env);
@@ -124,7 +121,7 @@ async fn what_the_log_takes_its_time_for_is_recorded_and_answered() {
     assert_eq!(soon("an answer", answer).await.unwrap().expect("it was cut").status, 200);
     let ended = program.ended().await;
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
-    let log = rusqlite::Connection::open(log_in(&disk)).unwrap();
+    let log = rusqlite::Connection::open(disk.join("events.db")).unwrap();
     let recorded: i64 = log.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap();
     assert_eq!(recorded, 1);
 }
