@@ -2,6 +2,7 @@
 //! gone.
 
 mod age;
+mod clients;
 mod hostile;
 mod load;
 mod overload;
