@@ -23,7 +23,7 @@ use crate::pb;
 pub use details::MAX_DETAILS;
 use details::{BadField, Details};
 pub use identity::{denied, policy_changed};
-pub use load::{overloaded, too_many_streams};
+pub use load::{not_arrived, overloaded, too_many_streams};
 pub use table::code;
 
 /// `ErrorInfo.domain` of an error whose reason is Grid's own code.
@@ -77,6 +77,12 @@ pub mod reason {
     pub const TOO_MANY_STREAMS: &str = "TOO_MANY_STREAMS";
     /// The caller's deadline passed.
     pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
+    /// The request's message, or the next part of it, did not come in time.
+    pub const REQUEST_TOO_SLOW: &str = "REQUEST_TOO_SLOW";
+    /// The request's message is larger than one may be.
+    pub const MESSAGE_TOO_LARGE: &str = "MESSAGE_TOO_LARGE";
+    /// The caller broke its request off.
+    pub const REQUEST_BROKEN_OFF: &str = "REQUEST_BROKEN_OFF";
     /// The caller's `grpc-timeout` is not what gRPC allows.
     pub const MALFORMED_TIMEOUT: &str = "MALFORMED_TIMEOUT";
     /// gridgate is being shut down, and was not going to end this call otherwise.

@@ -2,6 +2,7 @@
 //! gone.
 
 mod age;
+mod arrival;
 mod clients;
 mod hostile;
 mod load;

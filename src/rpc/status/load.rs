@@ -4,7 +4,7 @@ use tonic::{Code, Status};
 
 use super::details::Details;
 use super::{GRIDGATE_DOMAIN, reason};
-use crate::rpc::layer::Shed;
+use crate::rpc::layer::{NotArrived, Shed};
 
 /// The status of a call that is refused because as many as can be are served. Nothing was begun.
 #[must_use]
@@ -16,6 +16,20 @@ pub fn overloaded(shed: Shed) -> Status {
 #[must_use]
 pub fn too_many_streams(shed: Shed) -> Status {
     refused(reason::TOO_MANY_STREAMS, shed, "too many streams are open")
+}
+
+/// The status of a call whose message did not come. Nothing was begun.
+#[must_use]
+pub fn not_arrived(why: NotArrived) -> Status {
+    let (reason, code, message) = match why {
+        NotArrived::TooLarge => (reason::MESSAGE_TOO_LARGE, Code::OutOfRange, "the message is larger than one may be"),
+        NotArrived::TooSlow => {
+            (reason::REQUEST_TOO_SLOW, Code::DeadlineExceeded, "the request's next bytes did not come in time")
+        }
+        NotArrived::BrokenOff => (reason::REQUEST_BROKEN_OFF, Code::Cancelled, "the request was broken off"),
+        NotArrived::NoMemory => return overloaded(Shed::now()),
+    };
+    Details::new(GRIDGATE_DOMAIN, reason).status(code, message)
 }
 
 fn refused(reason: &str, shed: Shed, message: &str) -> Status {

@@ -23,7 +23,8 @@ pub struct Shed {
 }
 
 impl Shed {
-    fn now() -> Self {
+    /// One that is refused now.
+    pub(in crate::rpc) fn now() -> Self {
         Shed { retry_after: COME_BACK.mul_f64(0.5 + fastrand::f64()) }
     }
 }
