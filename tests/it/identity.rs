@@ -8,6 +8,7 @@ mod rate;
 mod reload;
 mod rig;
 mod shares;
+pub mod rig;
 mod start;
 mod table;
 mod watch_limits;
