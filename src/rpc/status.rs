@@ -88,6 +88,8 @@ pub mod reason {
     pub const MALFORMED_TIMEOUT: &str = "MALFORMED_TIMEOUT";
     /// gridgate is being shut down, and was not going to end this call otherwise.
     pub const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
+    /// Its connection has had its time.
+    pub const CONNECTION_AGED: &str = "CONNECTION_AGED";
     /// The call brings nothing that says who makes it.
     pub const CREDENTIALS_MISSING: &str = "CREDENTIALS_MISSING";
     /// What the call brings to say who makes it is wrong.
@@ -159,6 +161,13 @@ pub fn malformed_timeout(malformed: &MalformedTimeout) -> Status {
 #[must_use]
 pub fn shutting_down() -> Status {
     Details::new(GRIDGATE_DOMAIN, reason::SHUTTING_DOWN).status(Code::Unavailable, "gridgate is shutting down")
+}
+
+/// The status of a call without an end of its own, when its connection has had its time.
+#[must_use]
+pub fn connection_aged() -> Status {
+    Details::new(GRIDGATE_DOMAIN, reason::CONNECTION_AGED)
+        .status(Code::Unavailable, "the connection is as old as it may get; the next call goes over a new one")
 }
 
 /// The status of a call that was not done when the grace period of a shutdown was over. Nobody knows any more what

@@ -6,6 +6,8 @@ mod document;
 mod pki;
 mod rate;
 mod reload;
+mod rig;
+mod shares;
 pub mod rig;
 mod start;
 mod table;

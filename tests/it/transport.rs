@@ -3,6 +3,7 @@
 
 mod age;
 mod arrival;
+mod clients;
 mod hostile;
 mod load;
 mod overload;

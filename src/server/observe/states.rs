@@ -9,6 +9,7 @@ use crate::kyc::id::{EntityKey, ObservationId, Position};
 use crate::kyc::log::{Bookmark, EventLog, LogError, Quarantined, Scope};
 use crate::telemetry::Metrics;
 use crate::telemetry::process::to_f64;
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -77,9 +78,11 @@ impl States {
             let this = Arc::clone(self);
             metrics.read_one(Gauge, name, help, move || value(*this.state()));
         };
-        state("gridgate_event_log_up", "Whether the event log could be read just now: 1 or 0", |state| {
-            Some(f64::from(u8::from(state.up)))
-        });
+        state(
+            "gridgate_event_log_up",
+            "Whether the event log could be read just now, and takes events: 1 or 0",
+            |state| Some(f64::from(u8::from(state.up))),
+        );
         state("gridgate_event_oldest_position", "Everything after this position is kept in the event log", |state| {
             state.oldest.map(|position| count(position.get()))
         });
@@ -159,6 +162,9 @@ impl States {
 
 /// Everything that has to be read.
 async fn read(log: &dyn EventLog, before: State) -> Result<State, LogError> {
+    if log.closed().now_or_never().is_some() {
+        return Err(LogError::Closed);
+    }
     let end = log.hub().end().position;
     Ok(State {
         read_at: None,
