@@ -9,8 +9,10 @@ mod admission;
 mod buckets;
 mod connect;
 mod copying;
+mod gone;
 mod load;
 mod message;
+mod patience;
 mod probe;
 mod publish;
 mod record;
@@ -22,8 +24,8 @@ mod tail;
 mod turns;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_nats::Client;
@@ -32,9 +34,11 @@ use tempfile::TempDir;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 pub use self::connect::Access;
 pub(super) use self::copying::{Target, seal, unseal};
+use self::load::Found;
 pub(super) use self::load::Use;
 use self::streams::{Names, Streams};
 use self::turns::Turns;
@@ -147,6 +151,9 @@ pub enum OpenError {
         /// The position up to which gridgate let go of events.
         kept: u64,
     },
+    /// Another replica let go of events that were about to be read.
+    #[error("another replica let go of events while they were being read")]
+    Overtaken,
     /// It takes too long.
     #[error("JetStream does not answer: {0}")]
     Slow(&'static str),
@@ -166,6 +173,9 @@ impl OpenError {
         Self::Setup { reason: error.to_string() }
     }
 }
+
+/// How many publishes may be under way; more would only wait in the server, and be taken for lost there.
+const PUBLISHING: usize = 1024;
 
 /// What the parts share.
 struct Shared {
@@ -202,18 +212,62 @@ struct Shared {
     stalled: Notify,
     /// Cancelled when the log closes, or is closed because something is wrong.
     closing: CancellationToken,
+    /// All of it was read. Until then whoever opens it tells what is wrong.
+    is_open: AtomicBool,
+    /// What is wrong, if the log was closed for that.
+    wrong: OnceLock<String>,
 }
 
 impl Shared {
+    /// Nothing is read yet but what is left of events that are gone.
+    fn new(options: &JetStreamOptions, clock: Arc<dyn Clock>, found: Found) -> Self {
+        let Found { client, names, streams, lineage, view, trimmed } = found;
+        Self {
+            clock,
+            client,
+            names,
+            streams,
+            retention: options.retention,
+            lease: options.lease,
+            record_wait: options.record_wait,
+            lineage,
+            hub: Hub::new(trimmed.mark, options.ring_events),
+            view,
+            turns: Turns::default(),
+            writer: Uuid::new_v4().simple().to_string(),
+            publishing: Semaphore::new(PUBLISHING),
+            records: AtomicU64::new(0),
+            applied: watch::Sender::new(trimmed.mark.position.get()),
+            recorded_at: AtomicI64::new(trimmed.recorded_at.as_microsecond()),
+            as_of: AtomicI64::new(Timestamp::MIN.as_microsecond()),
+            full: AtomicBool::new(false),
+            bytes: AtomicI64::new(0),
+            look: Notify::new(),
+            stalled: Notify::new(),
+            closing: CancellationToken::new(),
+            is_open: AtomicBool::new(false),
+            wrong: OnceLock::new(),
+        }
+    }
+
     fn check_open(&self) -> Result<(), LogError> {
         if self.closing.is_cancelled() { Err(LogError::Closed) } else { Ok(()) }
     }
 
     /// Closes the log because it cannot be trusted any more.
     fn fail(&self, why: &str) {
-        tracing::error!("{why}; the log is closed, and this process has to be started again");
+        if self.is_open.load(Ordering::Relaxed) {
+            tracing::error!("{why}; the log is closed, and this process has to be started again");
+        }
+        // The first reason stays.
+        let _ = self.wrong.set(why.to_owned());
         self.closing.cancel();
         self.hub.close();
+    }
+
+    /// Why the log was closed.
+    fn wrong(&self) -> String {
+        self.wrong.get().cloned().unwrap_or_else(|| "it was closed".to_owned())
     }
 
     fn set_full(&self, full: bool) {
