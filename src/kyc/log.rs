@@ -4,6 +4,7 @@
 //! promise is tested by one suite, `tests/it/event_log`.
 
 pub mod copy;
+mod fullness;
 pub mod jetstream;
 pub mod sqlite;
 

@@ -17,6 +17,7 @@ mod probe;
 mod publish;
 mod record;
 mod retention;
+mod room;
 mod store;
 mod streams;
 mod subject;
@@ -40,6 +41,7 @@ pub use self::connect::Access;
 pub(super) use self::copying::{Target, seal, unseal};
 use self::load::Found;
 pub(super) use self::load::Use;
+use self::room::Room;
 use self::streams::{Names, Streams};
 use self::turns::Turns;
 use super::LogError;
@@ -202,10 +204,8 @@ struct Shared {
     recorded_at: AtomicI64,
     /// When the end of the stream was last known, in microseconds.
     as_of: AtomicI64,
-    /// The stream is at its size limit.
-    full: AtomicBool,
-    /// How many bytes it holds, as of the last look.
-    bytes: AtomicI64,
+    /// How much room the stream has.
+    room: Room,
     /// Somebody has to look whether old events are to be let go.
     look: Notify,
     /// The stream has more than arrives here: ask anew.
@@ -221,7 +221,7 @@ struct Shared {
 impl Shared {
     /// Nothing is read yet but what is left of events that are gone.
     fn new(options: &JetStreamOptions, clock: Arc<dyn Clock>, found: Found) -> Self {
-        let Found { client, names, streams, lineage, view, trimmed } = found;
+        let Found { client, names, streams, lineage, view, trimmed, room } = found;
         Self {
             clock,
             client,
@@ -240,8 +240,7 @@ impl Shared {
             applied: watch::Sender::new(trimmed.mark.position.get()),
             recorded_at: AtomicI64::new(trimmed.recorded_at.as_microsecond()),
             as_of: AtomicI64::new(Timestamp::MIN.as_microsecond()),
-            full: AtomicBool::new(false),
-            bytes: AtomicI64::new(0),
+            room,
             look: Notify::new(),
             stalled: Notify::new(),
             closing: CancellationToken::new(),
@@ -268,18 +267,6 @@ impl Shared {
     /// Why the log was closed.
     fn wrong(&self) -> String {
         self.wrong.get().cloned().unwrap_or_else(|| "it was closed".to_owned())
-    }
-
-    fn set_full(&self, full: bool) {
-        if self.full.swap(full, Ordering::Relaxed) != full {
-            if full {
-                tracing::error!(
-                    "the event log is full and nothing in it is old enough to be let go; nothing is recorded"
-                );
-            } else {
-                tracing::info!("the event log has room again");
-            }
-        }
     }
 
     /// The end of the stream was known at this time.
@@ -316,7 +303,7 @@ impl JetStreamLog {
     /// Whether the size limit is reached and nothing new is taken.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.shared.full.load(Ordering::Relaxed)
+        self.shared.room.is_full()
     }
 
     /// The tables that this replica reads from.

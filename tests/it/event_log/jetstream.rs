@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream;
 use async_trait::async_trait;
+use gridgate::kyc::clock::Clock as _;
 use gridgate::kyc::event::Outcome;
 use gridgate::kyc::id::Position;
 use gridgate::kyc::log::jetstream::{JetStreamLog, JetStreamOptions, OpenError};
 use gridgate::kyc::log::sqlite::{IDS_KEPT, Retention};
-use gridgate::kyc::log::{EventLog, LogError, Recorded, Scope};
+use gridgate::kyc::log::{EventLog, LogError, Quarantined, Recorded, Scope};
 use proptest::prelude::*;
 
 use super::model;
 use super::place::{ManualClock, Place};
-use super::seen::{status, webhook};
+use super::seen::{id, status, webhook};
 use super::suite::{self, all_heads, read_all, record};
 use crate::support::nats::Nats;
 use crate::support::nats_relay::NatsRelay;
@@ -109,6 +110,44 @@ async fn a_log_at_its_size_limit_refuses_new_events_until_some_are_old_enough() 
     assert!(!log.is_full());
     assert!(matches!(log.record(seen(taken)).await, Ok(Recorded::New { .. })));
     assert_eq!(all_heads(&shared, &Scope::ALL, 100).await.len(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_was_full_takes_webhooks_again_when_another_replica_has_made_room() {
+    let place = JetStreamPlace::on(Nats::shared_single().await, |options| {
+        options.retention = Retention { max_bytes: 100_000, max_age: IDS_KEPT };
+    });
+    let (log, other) = (place.replica().await.unwrap(), place.replica().await.unwrap());
+    let seen = |number: usize| webhook(&format!("{number:050}"), "c", status("PENDING"), 1);
+    let mut taken = 0;
+    while log.record(seen(taken)).await.is_ok() {
+        taken += 1;
+        assert!(taken < 1_000, "the limit has no effect");
+    }
+    assert!(log.is_full());
+    let odd = Quarantined {
+        id: id("odd"),
+        kind: "CUSTOMER.KYC_ODD".to_owned(),
+        timestamp: None,
+        quarantined_at: place.clock().now(),
+        reason: "no status".to_owned(),
+        field_names: vec![],
+        customer: None,
+    };
+    assert_eq!(log.quarantine(odd.clone()).await, Err(LogError::Full));
+    place.clock().advance(IDS_KEPT + Duration::from_secs(1));
+    other.maintain().await.unwrap();
+    // Nothing is recorded here meanwhile that would tell.
+    let taken = async {
+        loop {
+            match log.quarantine(odd.clone()).await {
+                Err(LogError::Full) => tokio::time::sleep(Duration::from_millis(50)).await,
+                taken => return taken,
+            }
+        }
+    };
+    assert_eq!(soon("there is room", taken).await, Ok(true));
+    assert!(!log.is_full());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

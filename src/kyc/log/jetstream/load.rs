@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::patience::Patience;
 use super::retention::Trimmed;
+use super::room::Room;
 use super::streams::{self, Names, Origin, SEALED_KEY, Streams};
 use super::{JetStreamLog, JetStreamOptions, OpenError, Shared, connect, gone};
 use crate::kyc::clock::Clock;
@@ -30,6 +31,7 @@ pub(super) struct Found {
     pub(super) lineage: Lineage,
     pub(super) view: Arc<View>,
     pub(super) trimmed: Trimmed,
+    pub(super) room: Room,
 }
 
 /// What a log is opened for.
@@ -98,7 +100,7 @@ impl JetStreamLog {
         let open = move || Ok(View::open(&path, &tables.0, Durability::Disposable, tables.1)?);
         let view = Arc::new(blocking(open).await?);
         let trimmed = gone::read(&streams, &view, &info, patience).await?;
-        let found = Found { client, names, streams, lineage, view, trimmed };
+        let found = Found { client, names, streams, lineage, view, trimmed, room: Room::of(&info) };
         let log = Self::start(Arc::new(Shared::new(&options, clock, found)), directory);
         let caught_up = log.catch_up(info.state.last_sequence, patience).await;
         log.shared.is_open.store(true, Ordering::Relaxed);
