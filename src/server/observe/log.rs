@@ -80,7 +80,7 @@ fn span(observation: &Observation) -> Span {
     tracing::info_span!(
         "record",
         gridgate.event.id = observation.id.as_str(),
-        gridgate.event.source = observation.origin.word(),
+        gridgate.event.source = observation.origin.source().word(),
         gridgate.event.position = tracing::field::Empty,
         gridgate.event.outcome = tracing::field::Empty,
         otel.status_code = tracing::field::Empty,
@@ -111,7 +111,7 @@ fn is_heard_of(recorded: &Result<Recorded, LogError>) -> bool {
 impl EventLog for ObservedLog {
     async fn record(&self, observation: Observation) -> Result<Recorded, LogError> {
         self.count_unknown_word(&observation);
-        let (id, source) = (observation.id.clone(), observation.origin.word());
+        let (id, source) = (observation.id.clone(), observation.origin.source().word());
         let span = span(&observation);
         let began = Instant::now();
         let recorded = async {
