@@ -183,6 +183,14 @@ impl EventLog for ObservedLog {
         self.log.quarantined(after, limit).await
     }
 
+    async fn find_quarantined(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError> {
+        self.log.find_quarantined(id).await
+    }
+
+    async fn count_quarantined(&self, most: usize) -> Result<usize, LogError> {
+        self.log.count_quarantined(most).await
+    }
+
     async fn release(&self, id: &ObservationId) -> Result<bool, LogError> {
         self.log.release(id).await
     }

@@ -287,6 +287,20 @@ fn bind_head(statement: &mut Statement<'_>, head: &Head) -> rusqlite::Result<()>
     statement.raw_bind_parameter(20, number(*last_event))
 }
 
+/// Reads a webhook in quarantine from a row of its columns, in the order in which [`insert_quarantined`] names them.
+pub(super) fn quarantined(row: &Row<'_>) -> rusqlite::Result<Quarantined> {
+    let (field_names, customer): (String, Option<String>) = (row.get(5)?, row.get(6)?);
+    Ok(Quarantined {
+        id: ObservationId::trusted(str_at(row, 0)?),
+        kind: row.get(1)?,
+        timestamp: row.get::<_, Option<i64>>(2)?.map(time),
+        quarantined_at: time(row.get(3)?),
+        reason: row.get(4)?,
+        field_names: serde_json::from_str(&field_names).unwrap_or_default(),
+        customer: customer.as_deref().map(CustomerId::trusted),
+    })
+}
+
 /// Puts a webhook in quarantine. False: it is there already.
 pub(super) fn insert_quarantined(connection: &Connection, webhook: Quarantined) -> rusqlite::Result<bool> {
     let Quarantined { id, kind, timestamp, quarantined_at, reason, field_names, customer } = webhook;
