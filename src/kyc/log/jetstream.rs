@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-pub use self::connect::Access;
+pub use self::connect::{Access, Login};
 pub(super) use self::copying::{Target, seal, unseal};
 use self::load::Found;
 pub(super) use self::load::Use;
