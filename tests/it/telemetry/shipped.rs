@@ -1,11 +1,10 @@
 //! What `deploy/` has: a dashboard and alert rules that ask for metrics which exist, as promtool understands them; a service
-//! config for clients and routes for meshes that repeat what reads, and nothing else; settings that there are.
+//! config for clients and routes for meshes that repeat what reads, and nothing else; policies without mistakes. What Kubernetes gets is in `deployment`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use gridgate::config::settings;
 use gridgate::identity::PolicyFile;
 use gridgate::pb;
 use prost::Message as _;
@@ -209,25 +208,6 @@ fn meshes_repeat_what_reads_and_nothing_else() {
         let expected = if route.contains("retry.linkerd.io") { reads.clone() } else { BTreeSet::new() };
         assert_eq!(methods_in(route), expected, "{route}");
     }
-}
-
-#[test]
-fn what_kubernetes_sets_are_settings() {
-    let known: BTreeSet<_> = settings::ALL.iter().map(|setting| setting.env).collect();
-    let mut set = BTreeSet::new();
-    let base = text("kubernetes/base/settings.env");
-    set.extend(base.lines().filter_map(|line| Some(line.split_once('=')?.0.to_owned())));
-    let more =
-        [text("kubernetes/base/deployment.yaml"), text("kubernetes/overlays/jetstream/kustomization.yaml")].join("\n");
-    for line in more.lines().map(|line| line.trim_start_matches([' ', '-'])) {
-        let named = line.strip_prefix("name: ").unwrap_or(line);
-        if named.starts_with("GRID") {
-            set.insert(named.split('=').next().unwrap().to_owned());
-        }
-    }
-    assert!(set.len() > 8, "{set:?}");
-    let unknown: Vec<_> = set.iter().filter(|name| !known.contains(name.as_str())).collect();
-    assert_eq!(unknown, Vec::<&String>::new());
 }
 
 #[tokio::test]
