@@ -6,7 +6,7 @@ mod document;
 mod pki;
 mod rate;
 mod reload;
-mod rig;
+pub mod rig;
 mod start;
 mod table;
 mod watch_limits;
