@@ -4,6 +4,7 @@
 //! promise is tested by one suite, `tests/it/event_log`.
 
 pub mod copy;
+mod fullness;
 pub mod jetstream;
 pub mod sqlite;
 
@@ -181,6 +182,9 @@ pub enum Bookmark {
 }
 
 impl Bookmark {
+    /// Every one of them.
+    pub const ALL: [Self; 2] = [Self::RecentSeenTo, Self::SweptAt];
+
     /// Its name in the store.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -253,6 +257,12 @@ pub trait EventLog: Send + Sync + 'static {
     /// What is in quarantine, in the order of ids, after `after`, at most `limit`.
     async fn quarantined(&self, after: Option<&ObservationId>, limit: usize) -> Result<Vec<Quarantined>, LogError>;
 
+    /// The webhook with this id, if it is in quarantine.
+    async fn find_quarantined(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError>;
+
+    /// How many webhooks are in quarantine; counting ends at `most`.
+    async fn count_quarantined(&self, most: usize) -> Result<usize, LogError>;
+
     /// Takes a webhook out of quarantine. False: it was not there.
     async fn release(&self, id: &ObservationId) -> Result<bool, LogError>;
 
@@ -282,6 +292,10 @@ pub trait EventLog: Send + Sync + 'static {
 
     /// What is known now, to be read before Grid is asked.
     fn basis(&self) -> Basis;
+
+    /// Waits until it takes nothing any more: it was closed, or closed itself because its store failed in a way that leaves
+    /// what is durable uncertain. Opening it anew is all that helps then, and finds out.
+    async fn closed(&self);
 
     /// Stops taking observations, finishes what was taken, and lets go of the store. Idempotent.
     async fn close(&self);

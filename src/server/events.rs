@@ -11,12 +11,12 @@ use super::BindError;
 use super::admin::Quarantine;
 use super::customer_source::GridSource;
 use super::observe::{Asking, Observed, Observing};
-use crate::config::{EventLogConfig, EventsConfig, NatsConfig, RetentionConfig, WebhookConfig};
+use crate::config::{EventLogConfig, EventsConfig, NatsConfig, NatsLogin, RetentionConfig, WebhookConfig};
 use crate::grid;
 use crate::kyc::clock::{Clock, SystemClock};
 use crate::kyc::log::EventLog;
 use crate::kyc::log::copy::Place;
-use crate::kyc::log::jetstream::{Access, JetStreamLog, JetStreamOptions};
+use crate::kyc::log::jetstream::{Access, JetStreamLog, JetStreamOptions, Login};
 use crate::kyc::log::sqlite::{Retention, SqliteLog, SqliteOptions};
 use crate::kyc::lookup::Lookup;
 use crate::kyc::reconcile::{Reconciler, ReconcilerSettings};
@@ -113,6 +113,11 @@ impl Events {
         reconciler.run(stop).await;
     }
 
+    /// Waits until the log takes nothing any more.
+    pub(super) async fn closed(&self) {
+        self.log.closed().await;
+    }
+
     /// Finishes what was taken, and lets go of the store.
     pub(super) async fn close(&self) {
         self.log.close().await;
@@ -164,8 +169,14 @@ pub(crate) fn log_place((config, max_bytes): (EventLogConfig, u64)) -> Place {
 
 /// How a log in NATS is reached.
 fn jetstream_options(nats: &NatsConfig, retention: Retention) -> JetStreamOptions {
-    let NatsConfig { servers, prefix, replicas, credentials_file, user, token, ca_file, certificate } = nats.clone();
-    let access = Access { credentials_file, user, token, ca_file, certificate };
+    let NatsConfig { servers, prefix, replicas, login, ca_file, certificate } = nats.clone();
+    let login = match login {
+        NatsLogin::Nobody => Login::Nobody,
+        NatsLogin::Credentials(path) => Login::Credentials(path),
+        NatsLogin::User { name, password } => Login::User { name, password },
+        NatsLogin::Token(token) => Login::Token(token),
+    };
+    let access = Access { login, ca_file, certificate };
     JetStreamOptions { access, prefix, replicas, retention, ..JetStreamOptions::at(servers) }
 }
 

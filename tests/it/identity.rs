@@ -7,6 +7,7 @@ mod pki;
 mod rate;
 mod reload;
 pub mod rig;
+mod shares;
 mod start;
 mod table;
 mod watch_limits;

@@ -306,6 +306,20 @@ async fn a_handshake_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn handshakes_that_do_not_come_keep_nobody_waiting() {
+    let setup = Setup::new().with(&settings::TLS_HANDSHAKE_TIMEOUT, "10m");
+    let app = setup.start().await;
+    let mut silent = Vec::new();
+    for _ in 0..400 {
+        silent.push(soon("connected", TcpStream::connect(app.addresses.grpc)).await.unwrap());
+    }
+    let stream = connect(app.addresses.grpc, setup.client(None)).await.unwrap();
+    assert_eq!(RawClient::over(stream).await.call(METHOD, &[]).await.code(), Code::Ok);
+    drop(silent);
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn certificates_that_cannot_be_used_are_named_with_their_setting() {
     let setup = Setup::new();
     let other = setup.files.write("other.key", &setup.authority.server("other").key);

@@ -80,7 +80,7 @@ fn span(observation: &Observation) -> Span {
     tracing::info_span!(
         "record",
         gridgate.event.id = observation.id.as_str(),
-        gridgate.event.source = observation.origin.word(),
+        gridgate.event.source = observation.origin.source().word(),
         gridgate.event.position = tracing::field::Empty,
         gridgate.event.outcome = tracing::field::Empty,
         otel.status_code = tracing::field::Empty,
@@ -111,7 +111,7 @@ fn is_heard_of(recorded: &Result<Recorded, LogError>) -> bool {
 impl EventLog for ObservedLog {
     async fn record(&self, observation: Observation) -> Result<Recorded, LogError> {
         self.count_unknown_word(&observation);
-        let (id, source) = (observation.id.clone(), observation.origin.word());
+        let (id, source) = (observation.id.clone(), observation.origin.source().word());
         let span = span(&observation);
         let began = Instant::now();
         let recorded = async {
@@ -183,6 +183,14 @@ impl EventLog for ObservedLog {
         self.log.quarantined(after, limit).await
     }
 
+    async fn find_quarantined(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError> {
+        self.log.find_quarantined(id).await
+    }
+
+    async fn count_quarantined(&self, most: usize) -> Result<usize, LogError> {
+        self.log.count_quarantined(most).await
+    }
+
     async fn release(&self, id: &ObservationId) -> Result<bool, LogError> {
         self.log.release(id).await
     }
@@ -221,6 +229,10 @@ impl EventLog for ObservedLog {
 
     fn basis(&self) -> Basis {
         self.log.basis()
+    }
+
+    async fn closed(&self) {
+        self.log.closed().await;
     }
 
     async fn close(&self) {

@@ -55,14 +55,15 @@ fn of(name: &'static str) -> Labels {
     vec![("port", name.into())]
 }
 
-fn refused(name: &'static str, seen: Snapshot) -> [(Labels, f64); 5] {
-    let Snapshot { accepted: _, open: _, turned_away, handshakes_failed, silent, aged, cut } = seen;
+fn refused(name: &'static str, seen: Snapshot) -> [(Labels, f64); 6] {
+    let Snapshot { accepted: _, open: _, turned_away, handshakes_failed, silent, aged, cut, gave_way } = seen;
     [
         ("turned_away", turned_away),
         ("handshake_failed", handshakes_failed),
         ("silent", silent),
         ("aged", aged),
         ("cut", cut),
+        ("gave_way", gave_way),
     ]
     .map(|(reason, n)| (vec![("port", name.into()), ("reason", reason.into())], count(n)))
 }

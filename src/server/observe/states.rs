@@ -1,21 +1,22 @@
 //! What the event log, its watchers and those who ask Grid are at, read when metrics are asked for.
 //!
-//! Reading the log takes time and may fail. It is given a moment; what could not be read has no value then, and
-//! `gridgate_event_log_up` says so.
+//! Reading the log takes time and may fail. Each state is given a moment by itself; one that could not be read has no value
+//! then, and takes no other along. `gridgate_event_log_up` says whether the log is there, not whether counting ends in time.
 
 use super::{Asking, Gauge, count};
 use crate::kyc::head::Head;
-use crate::kyc::id::{EntityKey, ObservationId, Position};
-use crate::kyc::log::{Bookmark, EventLog, LogError, Quarantined, Scope};
+use crate::kyc::id::{EntityKey, Position};
+use crate::kyc::log::{Bookmark, EventLog, LogError, Scope};
 use crate::telemetry::Metrics;
 use crate::telemetry::process::to_f64;
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// How long reading the log may take.
+/// How long reading one state of the log may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long what was read is good enough for whoever asks next.
 const FRESH: Duration = Duration::from_millis(500);
@@ -58,12 +59,8 @@ impl States {
         if before.read_at.is_some_and(|at| at.elapsed() < FRESH) {
             return;
         }
-        let read = timeout(PATIENCE, read(self.log.as_ref(), before)).await;
-        let state = match read {
-            Ok(Ok(state)) => state,
-            Ok(Err(_)) | Err(_) => State { newest_at: before.newest_at, ..State::default() },
-        };
-        *self.state() = State { read_at: Some(Instant::now()), ..state };
+        let state = read(self.log.as_ref(), before).await;
+        *self.state() = state;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -77,9 +74,11 @@ impl States {
             let this = Arc::clone(self);
             metrics.read_one(Gauge, name, help, move || value(*this.state()));
         };
-        state("gridgate_event_log_up", "Whether the event log could be read just now: 1 or 0", |state| {
-            Some(f64::from(u8::from(state.up)))
-        });
+        state(
+            "gridgate_event_log_up",
+            "Whether the event log could be read just now, and takes events: 1 or 0",
+            |state| Some(f64::from(u8::from(state.up))),
+        );
         state("gridgate_event_oldest_position", "Everything after this position is kept in the event log", |state| {
             state.oldest.map(|position| count(position.get()))
         });
@@ -162,19 +161,36 @@ impl States {
     }
 }
 
-/// Everything that has to be read.
-async fn read(log: &dyn EventLog, before: State) -> Result<State, LogError> {
+/// Everything that has to be read, all at once.
+async fn read(log: &dyn EventLog, before: State) -> State {
     let end = log.hub().end().position;
-    Ok(State {
-        read_at: None,
-        oldest: Some(log.bounds().await?.oldest.position),
-        newest_at: newest(log, end, before.newest_at).await?,
-        unresolved: Some(unresolved(log).await?),
-        quarantined: Some(quarantined(log).await?),
-        recent_to: log.bookmark(Bookmark::RecentSeenTo).await?,
-        swept_at: log.bookmark(Bookmark::SweptAt).await?,
-        up: true,
-    })
+    let (bounds, newest_at, recent_to, swept_at, unresolved, quarantined) = tokio::join!(
+        in_time(log.bounds()),
+        in_time(newest(log, end, before.newest_at)),
+        in_time(log.bookmark(Bookmark::RecentSeenTo)),
+        in_time(log.bookmark(Bookmark::SweptAt)),
+        in_time(unresolved(log)),
+        in_time(log.count_quarantined(MOST)),
+    );
+    // What it reads it may read from memory, or from a disk that takes no more.
+    let is_closed = log.closed().now_or_never().is_some();
+    // Those that are counted may be many, and say nothing about whether the log is there.
+    let up = !is_closed && bounds.is_some() && newest_at.is_some() && recent_to.is_some() && swept_at.is_some();
+    State {
+        read_at: Some(Instant::now()),
+        oldest: bounds.map(|bounds| bounds.oldest.position),
+        newest_at: newest_at.unwrap_or(before.newest_at),
+        unresolved,
+        quarantined,
+        recent_to: recent_to.flatten(),
+        swept_at: swept_at.flatten(),
+        up,
+    }
+}
+
+/// What was read, if that did not fail and did not take too long.
+async fn in_time<T>(reading: impl Future<Output = Result<T, LogError>>) -> Option<T> {
+    timeout(PATIENCE, reading).await.ok()?.ok()
 }
 
 /// The newest event's place, and when it was recorded.
@@ -204,18 +220,6 @@ async fn unresolved(log: &dyn EventLog) -> Result<usize, LogError> {
         let page = log.unresolved(after.as_ref(), PAGE).await?;
         counted += page.len();
         after = page.last().map(|head: &Arc<Head>| head.entity());
-        if page.len() < PAGE || counted >= MOST {
-            return Ok(counted);
-        }
-    }
-}
-
-async fn quarantined(log: &dyn EventLog) -> Result<usize, LogError> {
-    let (mut counted, mut after): (usize, Option<ObservationId>) = (0, None);
-    loop {
-        let page = log.quarantined(after.as_ref(), PAGE).await?;
-        counted += page.len();
-        after = page.last().map(|webhook: &Quarantined| webhook.id.clone());
         if page.len() < PAGE || counted >= MOST {
             return Ok(counted);
         }

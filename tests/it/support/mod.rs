@@ -13,10 +13,13 @@ pub mod errors_doc;
 pub mod frames;
 pub mod gateway;
 pub mod log;
+#[cfg(target_os = "linux")]
+pub mod lossy_disk;
 pub mod memory_log;
 pub mod multipart;
 pub mod nats;
 pub mod nats_operator;
+pub mod nats_relay;
 pub mod program;
 pub mod raw_grpc;
 pub mod samples;

@@ -7,6 +7,8 @@ use gridgate::pb::watch_kyc_status_response::Event;
 use serde_json::json;
 
 use super::scene::{Scene, kyc};
+use crate::support::nats::Nats;
+use crate::support::nats_relay::NatsRelay;
 use crate::support::raw_grpc::RawClient;
 use crate::support::samples;
 use crate::support::soon;
@@ -106,6 +108,40 @@ async fn they_answer_an_operator_s_questions() {
     assert_eq!(value(&format!("rpc_server_call_duration_seconds_count{created}")), 1.0);
     assert_eq!(value(r#"gridgate_rpc_open_calls{rpc_method="gridgate.v1.KycEventService/WatchKycStatus"}"#), 1.0);
     assert_eq!(value(r#"gridgate_rpc_open_calls{rpc_method="gridgate.v1.CustomerService/GetCustomer"}"#), 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_that_takes_too_long_takes_no_other_along() {
+    let nats = Nats::shared_single().await;
+    let relay = NatsRelay::to(&nats.servers()[0]).await;
+    let prefix = format!("t{:x}", fastrand::u64(..));
+    let variables = [
+        ("GRIDGATE_EVENT_LOG", relay.server.as_str()),
+        ("GRIDGATE_EVENT_MAX_SIZE", "64MiB"),
+        ("GRIDGATE_NATS_PREFIX", prefix.as_str()),
+        ("GRIDGATE_NATS_REPLICAS", "1"),
+    ];
+    let scene = Scene::with(&["--reconcile-interval=0s"], &variables).await;
+    assert_eq!(scene.deliver(&kyc("Webhook:a1", "Customer:one", "APPROVED")).await, 200);
+    assert_eq!(scene.deliver(&json!({ "id": "Webhook:a2", "type": "CUSTOMER.KYC_HOLD", "data": 7 })).await, 200);
+    assert_eq!(value(&scene.metrics().await, "gridgate_event_quarantined"), 1.0);
+    for (slow, up) in [("quarantine", 1.0), ("state", 0.0)] {
+        relay.hold(&format!("{prefix}-{slow}"));
+        // What was read a moment ago is good enough at first.
+        let metrics = async {
+            loop {
+                let metrics = scene.metrics().await;
+                if metrics.contains("\ngridgate_event_quarantined ") == (slow != "quarantine") {
+                    return metrics;
+                }
+            }
+        };
+        let metrics = soon("they are read again", metrics).await;
+        relay.release();
+        assert_eq!(value(&metrics, "gridgate_event_log_up"), up, "without {slow}");
+        assert_eq!(value(&metrics, "gridgate_event_unresolved"), 0.0);
+        assert_eq!(value(&metrics, "gridgate_event_oldest_position"), 0.0);
+    }
 }
 
 #[tokio::test]

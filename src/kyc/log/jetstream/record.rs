@@ -120,6 +120,7 @@ impl Shared {
         let wait = (left / 2).max(connect::REQUEST).min(left);
         match publish(&self.client, &publish_this, wait).await {
             Published::There(sequence) => {
+                self.room.taken();
                 self.wait_applied(sequence, Instant::now() + ARRIVAL).await;
                 Ok(Some(Recorded::New { position: Position::new(sequence), outcome }))
             }
@@ -133,7 +134,7 @@ impl Shared {
                 Ok(None)
             }
             Published::Full => {
-                self.set_full(true);
+                self.room.refused();
                 self.look.notify_one();
                 Err(LogError::Full)
             }

@@ -11,11 +11,12 @@ use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::MessagesError;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, Instant, sleep};
 
 use super::load::passing_consumer;
 use super::{Shared, message, streams};
 use crate::kyc::id::Position;
+use crate::kyc::log::LogError;
 use crate::kyc::log::sqlite::view::Entry;
 use crate::kyc::token::Mark;
 
@@ -25,6 +26,8 @@ const ASKED_AT_ONCE: usize = 2000;
 const TAKEN_AT_ONCE: usize = 500;
 /// A consumer that says nothing for twice as long is gone.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long this replica's tables may take nothing until the log closes.
+const HOPELESS: Duration = Duration::from_secs(10);
 /// The payload of a message that stands where another log had no event.
 pub(super) const FILLER: &[u8] = b"{}";
 
@@ -34,6 +37,8 @@ enum Broken {
     Passing(String),
     /// The log is not what it was.
     For(String),
+    /// This replica's own tables take nothing.
+    Here(LogError),
 }
 
 fn passing(error: impl std::fmt::Display) -> Broken {
@@ -44,21 +49,36 @@ impl Shared {
     /// Follows until the log closes.
     pub(super) async fn follow(self: Arc<Self>) {
         let mut wait = Duration::from_millis(20);
+        let mut failing_here = None;
         while !self.closing.is_cancelled() {
             let before = *self.applied.borrow();
             let broken = tokio::select! {
                 () = self.closing.cancelled() => return,
                 broken = self.follow_once() => broken,
             };
-            match broken {
-                Broken::For(why) => return self.fail(&why),
-                Broken::Passing(why) => tracing::debug!(why, "following the event log begins again"),
-            }
             wait = if *self.applied.borrow() > before {
+                if failing_here.take().is_some() {
+                    tracing::info!("this replica's tables can be written to again");
+                }
                 Duration::from_millis(20)
             } else {
                 (wait * 2).min(Duration::from_millis(500))
             };
+            match broken {
+                Broken::For(why) => return self.fail(&why),
+                Broken::Passing(why) => tracing::debug!(why, "following the event log begins again"),
+                Broken::Here(error) => match failing_here {
+                    None => {
+                        failing_here = Some(Instant::now());
+                        tracing::error!(%error, "this replica's tables cannot be written to; it hears of no events");
+                    }
+                    // Started again, the replica makes them anew, somewhere else perhaps.
+                    Some(since) if since.elapsed() >= HOPELESS => {
+                        return self.fail(&format!("this replica's tables cannot be written to: {error}"));
+                    }
+                    Some(_) => {}
+                },
+            }
             tokio::select! {
                 () = self.closing.cancelled() => return,
                 () = sleep(wait) => {}
@@ -173,7 +193,7 @@ impl Shared {
         } else {
             let view = Arc::clone(&self.view);
             let written = tokio::task::spawn_blocking(move || view.apply(entries)).await;
-            written.map_err(passing)?.map_err(passing)?
+            written.map_err(passing)?.map_err(Broken::Here)?
         };
         self.recorded_at.fetch_max(recorded_at.as_microsecond(), Ordering::Relaxed);
         if let Some(last) = events.last() {
