@@ -293,6 +293,10 @@ pub trait EventLog: Send + Sync + 'static {
     /// What is known now, to be read before Grid is asked.
     fn basis(&self) -> Basis;
 
+    /// Waits until it takes nothing any more: it was closed, or closed itself because its store failed in a way that leaves
+    /// what is durable uncertain. Opening it anew is all that helps then, and finds out.
+    async fn closed(&self);
+
     /// Stops taking observations, finishes what was taken, and lets go of the store. Idempotent.
     async fn close(&self);
 }

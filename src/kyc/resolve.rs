@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -99,7 +99,9 @@ struct Tracked {
 struct Round<'a> {
     resolver: &'a Resolver,
     tracked: HashMap<EntityKey, Tracked>,
-    asking: JoinSet<(EntityKey, Result<Option<Recorded>, AskError>)>,
+    asking: JoinSet<Result<Option<Recorded>, AskError>>,
+    /// What each question is about.
+    questions: HashMap<Id, EntityKey>,
     /// While Grid is to be left alone.
     paused_until: Option<Instant>,
     /// Grows while Grid fails.
@@ -110,7 +112,8 @@ impl<'a> Round<'a> {
     fn new(resolver: &'a Resolver) -> Self {
         let ResolverSettings { first_wait, longest_wait, .. } = resolver.settings;
         let outage = Backoff::new(first_wait, longest_wait);
-        Self { resolver, tracked: HashMap::new(), asking: JoinSet::new(), paused_until: None, outage }
+        let (tracked, asking, questions) = (HashMap::new(), JoinSet::new(), HashMap::new());
+        Self { resolver, tracked, asking, questions, paused_until: None, outage }
     }
 
     async fn run(mut self, token: CancellationToken) {
@@ -130,10 +133,8 @@ impl<'a> Round<'a> {
             let wake_at = self.next_due().map_or(look_at, |due| due.min(look_at));
             tokio::select! {
                 () = token.cancelled() => break,
-                Some(answered) = self.asking.join_next() => {
-                    if let Ok((entity, result)) = answered
-                        && self.answered(entity, result).await == Err(LogError::Closed)
-                    {
+                Some(ended) = self.asking.join_next_with_id() => {
+                    if self.ended(ended).await == Err(LogError::Closed) {
                         break;
                     }
                 }
@@ -190,11 +191,10 @@ impl<'a> Round<'a> {
         for (entity, tracked) in due.into_iter().take(most.saturating_sub(self.asking.len())) {
             tracked.asking = true;
             let (log, source) = (Arc::clone(&self.resolver.log), Arc::clone(&self.resolver.source));
-            let entity = entity.clone();
-            self.asking.spawn(async move {
-                let result = ask(log.as_ref(), source.as_ref(), Asker::Resolver, &entity).await;
-                (entity, result)
-            });
+            let asked = entity.clone();
+            let question =
+                self.asking.spawn(async move { ask(log.as_ref(), source.as_ref(), Asker::Resolver, &asked).await });
+            self.questions.insert(question.id(), entity.clone());
         }
     }
 
@@ -207,6 +207,26 @@ impl<'a> Round<'a> {
         }
         let due = self.tracked.values().filter(|tracked| !tracked.asking).map(|tracked| tracked.due).min()?;
         Some(self.paused_until.map_or(due, |until| until.max(due)))
+    }
+
+    /// Takes what came of a question. One that panicked is asked again, like one that failed.
+    async fn ended(
+        &mut self,
+        ended: Result<(Id, Result<Option<Recorded>, AskError>), JoinError>,
+    ) -> Result<(), LogError> {
+        match ended {
+            Ok((id, result)) => match self.questions.remove(&id) {
+                Some(entity) => self.answered(entity, result).await,
+                None => Ok(()),
+            },
+            Err(error) => {
+                if let Some(entity) = self.questions.remove(&error.id()) {
+                    tracing::error!(%entity, "asking about what is in doubt panicked; asking again later");
+                    self.again(&entity);
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Draws the conclusions from one answer.

@@ -30,8 +30,9 @@ pub use document::Documents;
 pub use error::{Error, Resource, Violations};
 pub use kyc_event::{Deliveries, KycEvents, WatchConfig};
 pub use layer::{
-    Deadline, DeadlineLayer, DeadlineService, Deadlines, IdentityLayer, IdentityService, LoadLayer, LoadLimits,
-    LoadService, MethodKind, Methods, PlacesSnapshot, RequestEndLayer, Shed, StopLayer, StopService,
+    ArrivalLayer, ArrivalLimits, ArrivalService, Deadline, DeadlineLayer, DeadlineService, Deadlines, IdentityLayer,
+    IdentityService, LoadLayer, LoadLimits, LoadService, MethodKind, Methods, NotArrived, PlacesSnapshot,
+    RequestEndLayer, Shed, StopLayer, StopService,
 };
 pub use platform::Platform;
 pub use sighting::{customer_answer, verification_answer};

@@ -12,6 +12,7 @@ mod table;
 
 use std::time::Duration;
 
+use http::Response;
 use jiff::Timestamp;
 use tonic::{Code, Status};
 
@@ -23,7 +24,7 @@ use crate::pb;
 pub use details::MAX_DETAILS;
 use details::{BadField, Details};
 pub use identity::{denied, policy_changed};
-pub use load::{overloaded, too_many_streams};
+pub use load::{not_arrived, overloaded, too_many_streams};
 pub use table::code;
 
 /// `ErrorInfo.domain` of an error whose reason is Grid's own code.
@@ -77,10 +78,18 @@ pub mod reason {
     pub const TOO_MANY_STREAMS: &str = "TOO_MANY_STREAMS";
     /// The caller's deadline passed.
     pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
+    /// The request's message, or the next part of it, did not come in time.
+    pub const REQUEST_TOO_SLOW: &str = "REQUEST_TOO_SLOW";
+    /// The request's message is larger than one may be.
+    pub const MESSAGE_TOO_LARGE: &str = "MESSAGE_TOO_LARGE";
+    /// The caller broke its request off.
+    pub const REQUEST_BROKEN_OFF: &str = "REQUEST_BROKEN_OFF";
     /// The caller's `grpc-timeout` is not what gRPC allows.
     pub const MALFORMED_TIMEOUT: &str = "MALFORMED_TIMEOUT";
     /// gridgate is being shut down, and was not going to end this call otherwise.
     pub const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
+    /// Its connection has had its time.
+    pub const CONNECTION_AGED: &str = "CONNECTION_AGED";
     /// The call brings nothing that says who makes it.
     pub const CREDENTIALS_MISSING: &str = "CREDENTIALS_MISSING";
     /// What the call brings to say who makes it is wrong.
@@ -130,6 +139,18 @@ pub fn deadline_exceeded() -> Status {
         .status(Code::DeadlineExceeded, "the deadline passed before the call was answered")
 }
 
+/// The status of a call that is asked for its answer after it gave it, which nobody does.
+#[must_use]
+pub fn answered_already() -> Status {
+    Status::internal("the call was answered already")
+}
+
+/// A response that is a status and nothing else (gRPC's Trailers-Only); `body` has nothing in it.
+#[must_use]
+pub fn refusal<B>(status: Status, body: B) -> Response<B> {
+    status.into_http::<()>().map(|()| body)
+}
+
 /// The status of a call that is refused for its `grpc-timeout`.
 #[must_use]
 pub fn malformed_timeout(malformed: &MalformedTimeout) -> Status {
@@ -140,6 +161,13 @@ pub fn malformed_timeout(malformed: &MalformedTimeout) -> Status {
 #[must_use]
 pub fn shutting_down() -> Status {
     Details::new(GRIDGATE_DOMAIN, reason::SHUTTING_DOWN).status(Code::Unavailable, "gridgate is shutting down")
+}
+
+/// The status of a call without an end of its own, when its connection has had its time.
+#[must_use]
+pub fn connection_aged() -> Status {
+    Details::new(GRIDGATE_DOMAIN, reason::CONNECTION_AGED)
+        .status(Code::Unavailable, "the connection is as old as it may get; the next call goes over a new one")
 }
 
 /// The status of a call that was not done when the grace period of a shutdown was over. Nobody knows any more what

@@ -5,6 +5,8 @@ use crate::config::{ClientTlsConfig, GrpcConfig, Setting, TlsConfig, TlsTimes};
 use crate::transport::{
     ClientCertificates, Counters, Http1, Http2, Limits, Overflow, Port, Protocol, ReloadCounts, Reloader, Tls, TlsFiles,
 };
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -59,11 +61,12 @@ impl Certificates {
         self.reloaders.iter().map(Reloader::counts).collect()
     }
 
-    /// Looks for changes, until `stop`.
-    pub(super) async fn keep_current(self, stop: CancellationToken) {
+    /// Looks for changes, until `stop`; `None` where there are none.
+    pub(super) fn keep_current(self, stop: CancellationToken) -> Option<impl Future<Output = ()> + Send + 'static> {
         let Certificates { reloaders, times } = self;
-        let watched = reloaders.into_iter().map(|reloader| reloader.run(times.reload_interval, stop.clone()));
-        futures_util::future::join_all(watched).await;
+        let watched = reloaders.into_iter().map(move |reloader| reloader.run(times.reload_interval, stop.clone()));
+        let watched: Vec<_> = watched.collect();
+        (!watched.is_empty()).then(|| join_all(watched).map(drop))
     }
 }
 

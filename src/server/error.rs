@@ -91,7 +91,10 @@ pub enum RunError {
     /// A part that runs as long as the process ended by itself.
     #[error("{0} ended although nobody asked it to")]
     Ended(&'static str),
-    /// The grace period was over before all calls were done; they were cut.
-    #[error("calls were still open after the grace period of {0:?}, and were cut")]
+    /// The event log's store failed in a way that leaves what is durable uncertain. Starting again opens it anew.
+    #[error("the event log closed itself, as the log lines before this one say why; start again to open it anew")]
+    LogClosed,
+    /// The grace period was over before all calls and webhooks were done; they were cut.
+    #[error("calls or webhooks were still under way after the grace period of {0:?}, and were cut")]
     Cut(Duration),
 }

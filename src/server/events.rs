@@ -113,6 +113,11 @@ impl Events {
         reconciler.run(stop).await;
     }
 
+    /// Waits until the log takes nothing any more.
+    pub(super) async fn closed(&self) {
+        self.log.closed().await;
+    }
+
     /// Finishes what was taken, and lets go of the store.
     pub(super) async fn close(&self) {
         self.log.close().await;

@@ -5,11 +5,12 @@ use super::services::{DESCRIPTORS, DescriptorError};
 use crate::config::{DeadlineConfig, GrpcConfig, LoadConfig};
 use crate::identity::Gate;
 use crate::rpc::{
-    DeadlineLayer, DeadlineService, Deadlines, IdentityLayer, IdentityService, LoadLayer, LoadLimits, LoadService,
-    Methods, StopLayer, StopService,
+    ArrivalLayer, ArrivalLimits, ArrivalService, DeadlineLayer, DeadlineService, Deadlines, IdentityLayer,
+    IdentityService, LoadLayer, LoadLimits, LoadService, Methods, StopLayer, StopService,
 };
 use crate::telemetry::{CallsLayer, CallsService};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::Layer as _;
@@ -24,7 +25,8 @@ pub(super) struct Stops {
 }
 
 /// All services with all layers around them; the outermost, that a call passes first, is written first.
-pub(super) type GrpcService = CallsService<IdentityService<StopService<DeadlineService<LoadService<Routes>>>>>;
+pub(super) type GrpcService =
+    CallsService<IdentityService<StopService<DeadlineService<ArrivalService<LoadService<Routes>>>>>>;
 
 /// Every method that is served.
 ///
@@ -32,6 +34,17 @@ pub(super) type GrpcService = CallsService<IdentityService<StopService<DeadlineS
 /// The descriptors that were compiled in cannot be read.
 pub fn methods() -> Result<Methods, DescriptorError> {
     Methods::from_descriptors(DESCRIPTORS).map_err(|error| DescriptorError(error.into()))
+}
+
+/// What messages may take up. A mesh's network takes milliseconds for the largest; these are for a peer that is in trouble, and against one
+/// that wants us to be.
+fn arrival_limits(grpc: &GrpcConfig) -> ArrivalLimits {
+    ArrivalLimits {
+        max_message: grpc.max_request_size,
+        max_memory: grpc.max_request_size.max(64 * 1024 * 1024),
+        message: Duration::from_secs(10),
+        part: Duration::from_secs(30),
+    }
 }
 
 /// Puts the layers around the services.
@@ -47,9 +60,10 @@ pub(super) fn with_layers(
     let LoadConfig { max_calls, max_call_wait, max_streams } = grpc.load;
     let load = LoadLayer::new(LoadLimits { max_calls, max_wait: max_call_wait, max_streams }, methods.clone());
     observing.load(&load);
+    let arrival = ArrivalLayer::new(arrival_limits(grpc), methods.clone());
     let deadline = DeadlineLayer::new(Deadlines { default, upload, max }, methods.clone());
     let stop = StopLayer::for_all_calls(stops.cut.clone());
     let calls = CallsLayer::new(observing.calls(), methods.names());
     let identity = IdentityLayer::new(gate, methods);
-    calls.layer(identity.layer(stop.layer(deadline.layer(load.layer(routes.prepare())))))
+    calls.layer(identity.layer(stop.layer(deadline.layer(arrival.layer(load.layer(routes.prepare()))))))
 }

@@ -12,6 +12,7 @@ mod grpc;
 mod identity;
 mod observe;
 mod own_sandbox;
+mod parts;
 mod ports;
 mod readiness;
 mod run;

@@ -1,34 +1,36 @@
 //! From ready to stopped.
 //!
-//! Stopping: not ready, for health checks and `/readyz`; then, after the drain delay, no new calls; then the calls
-//! that are open finish, until the grace period is over and the rest is cut. The admin port and an own sandbox stay
-//! to the end: probes ask the one, open calls the other.
+//! Stopping: not ready, for health checks and `/readyz`; then, after the drain delay, no new calls and no new webhooks;
+//! then those that are under way finish, until the grace period is over and the rest is cut. The admin port and an own
+//! sandbox stay to the end: probes ask the one, open calls the other. The event log closes last.
 
 use super::admin::Asked;
 use super::grpc::Stops;
 use super::own_sandbox::OwnSandbox;
+use super::parts::{Part, Parts};
 use super::readiness::{Phase, Readiness, until_grid_answers};
 use super::{App, RunError, admin};
 use crate::config::ShutdownConfig;
+use crate::webhook;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio_util::task::TaskTracker;
 
 /// How long the last words of calls that are cut may take, and the ports that close last.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// A part that runs until the end. Dropping it ends it.
-type Part = AbortOnDropHandle<()>;
+/// How long the event log may take to close, at least: until the end of the grace period, where that is longer.
+const CLOSING: Duration = Duration::from_secs(2);
 
 impl App {
-    /// Serves until `shutdown` resolves, and then until calls have finished, or the grace period is over.
+    /// Serves until `shutdown` resolves, and then until calls and webhooks have finished, or the grace period is over.
     ///
     /// Dropping this future ends everything at once.
     ///
     /// # Errors
-    /// Calls had to be cut, or a part ended by itself.
+    /// A part ended by itself, or the event log did: it stops as if it had been told to then. Calls or webhooks had to be cut.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
         let App {
             addresses,
@@ -51,19 +53,26 @@ impl App {
         } = self;
         let requests = grpc.requests.clone();
         let closing = CancellationToken::new();
-        let mut grpc = spawn(grpc.serve(service, stops.leaving.clone()));
         let webhooks = door.as_ref().map(|(door, _)| door.counters());
-        let asked = Asked { quarantine: events.quarantine(), webhooks, observed, log_levels };
-        let mut admin = spawn(admin.serve(admin::router(readiness.phase(), asked), closing.clone()));
-        let mut door = door.map(|(door, listener)| spawn(door.serve(listener, stops.leaving.clone())));
+        let asked = Asked { quarantine: events.quarantine(), webhooks: webhooks.clone(), observed, log_levels };
         let events = Arc::new(events);
         let keeper = {
             let (events, closing) = (Arc::clone(&events), closing.clone());
-            spawn(async move { events.keep_true(closing).await })
+            async move { events.keep_true(closing).await }
         };
-        let mut guard = guard.map(|guard| spawn(guard.follow(closing.clone())));
-        let current = spawn(certificates.keep_current(closing.clone()));
-        let mut sandbox = sandbox.map(|own| spawn(serve_sandbox(own, closing.clone())));
+        let door = door.map(|(door, listener)| door.serve(listener, stops.leaving.clone()));
+        let mut parts = Parts {
+            grpc: Part::start("the gRPC port", grpc.serve(service, stops.leaving.clone())),
+            door: Part::start_if_any("the webhook port", door),
+            admin: Part::start("the admin port", admin.serve(admin::router(readiness.phase(), asked), closing.clone())),
+            sandbox: Part::start_if_any("the sandbox", sandbox.map(|own| serve_sandbox(own, closing.clone()))),
+            keeper: Part::start("what keeps the event log true", keeper),
+            follower: Part::start_if_any(
+                "what follows the policy file",
+                guard.map(|guard| guard.follow(closing.clone())),
+            ),
+            reloader: Part::start_if_any("what reloads certificates", certificates.keep_current(closing.clone())),
+        };
 
         let living = async {
             if let Some(grid) = needed {
@@ -74,74 +83,86 @@ impl App {
             tracing::info!(grpc = %addresses.grpc, admin = %addresses.admin, "ready");
             std::future::pending::<()>().await;
         };
-        tokio::select! {
-            () = shutdown => {}
-            () = living => {}
-            _ = &mut grpc => return Err(RunError::Ended("the gRPC port")),
-            _ = &mut admin => return Err(RunError::Ended("the admin port")),
-            () = ended(door.as_mut()), if door.is_some() => return Err(RunError::Ended("the webhook port")),
-            () = ended(sandbox.as_mut()), if sandbox.is_some() => return Err(RunError::Ended("the sandbox")),
-        }
-
-        let drained = drain(limits, &readiness, &stops, grpc, &requests).await;
-        closing.cancel();
-        let last = async {
-            let _ = admin.await;
-            ended(door.as_mut()).await;
-            ended(sandbox.as_mut()).await;
-            ended(guard.as_mut()).await;
-            let _ = keeper.await;
-            let _ = current.await;
-            // Last, so that whatever was taken is recorded.
-            events.close().await;
+        let why = tokio::select! {
+            () = shutdown => Ok(()),
+            () = living => Ok(()),
+            name = parts.one_ends() => Err(RunError::Ended(name)),
+            () = events.closed() => Err(RunError::LogClosed),
         };
-        // Whatever they still do then ends with them.
-        let _ = timeout(LAST_WORDS, last).await;
+        if let Err(error) = &why {
+            tracing::error!(%error, "stopping");
+        }
+        let under_way = UnderWay { calls: requests, webhooks };
+        let end = Instant::now() + limits.grace_period;
+        let drained = drain(limits, end, &readiness, &stops, &mut parts, &under_way).await;
+        closing.cancel();
+        close(parts, end).await;
+        // Last, so that whatever was taken is recorded.
+        if timeout_at(end.max(Instant::now() + CLOSING), events.close()).await.is_err() {
+            tracing::warn!("the event log did not close in time");
+        }
         tracing::info!("stopped");
-        drained
+        why.and(drained)
     }
 }
 
-/// Lets open calls finish, and cuts them when the grace period is over.
+/// What a stop waits for.
+struct UnderWay {
+    calls: TaskTracker,
+    /// None where no webhooks are taken.
+    webhooks: Option<Arc<webhook::Counters>>,
+}
+
+impl UnderWay {
+    fn webhooks(&self) -> u64 {
+        self.webhooks.as_ref().map_or(0, |counters| counters.under_way())
+    }
+}
+
+/// Lets what is under way finish, and cuts it at `end`, when the grace period is over.
 async fn drain(
     limits: ShutdownConfig,
+    end: Instant,
     readiness: &Readiness,
     stops: &Stops,
-    mut grpc: Part,
-    requests: &TaskTracker,
+    parts: &mut Parts,
+    under_way: &UnderWay,
 ) -> Result<(), RunError> {
     let ShutdownConfig { grace_period, drain_delay } = limits;
-    let end = Instant::now() + grace_period;
     readiness.enter(Phase::Draining).await;
-    tracing::info!(?drain_delay, ?grace_period, open_calls = requests.len(), "stopping: not ready any more");
+    let open_calls = under_way.calls.len();
+    tracing::info!(?drain_delay, ?grace_period, open_calls, "stopping: not ready any more");
     sleep(drain_delay).await;
     stops.leaving.cancel();
-    if timeout_at(end, &mut grpc).await.is_ok() {
+    let Parts { grpc, door, .. } = parts;
+    let finished = async { tokio::join!(grpc.ended(), door.ended()) };
+    if timeout_at(end, finished).await.is_ok() {
         return Ok(());
     }
-    let open_calls = requests.len();
-    tracing::warn!(open_calls, "the grace period is over: cutting what is open");
+    let (open_calls, open_webhooks) = (under_way.calls.len(), under_way.webhooks());
+    tracing::warn!(open_calls, open_webhooks, "the grace period is over: cutting what is open");
+    door.cut();
     stops.cut.cancel();
-    if timeout(LAST_WORDS, &mut grpc).await.is_err() {
-        drop(grpc);
-        requests.close();
-        let _ = timeout(LAST_WORDS, requests.wait()).await;
+    if timeout(LAST_WORDS, grpc.ended()).await.is_err() {
+        grpc.cut();
+        under_way.calls.close();
+        let _ = timeout(LAST_WORDS, under_way.calls.wait()).await;
     }
-    if open_calls == 0 {
-        // Only connections were left, with nothing on them.
+    if open_calls == 0 && open_webhooks == 0 {
+        // Only connections were left, with nothing on them, or with what nobody had signed.
         return Ok(());
     }
     Err(RunError::Cut(grace_period))
 }
 
-fn spawn(part: impl Future<Output = ()> + Send + 'static) -> Part {
-    AbortOnDropHandle::new(tokio::spawn(part))
-}
-
-/// Waits for a part, if there is one. How it ended was logged where it ended.
-async fn ended(part: Option<&mut Part>) {
-    if let Some(part) = part {
-        let _ = part.await;
+/// Waits for the parts that were told to end, each in its own time. Whatever they still do then ends with them.
+async fn close(parts: Parts, end: Instant) {
+    let Parts { grpc: _, door: _, mut admin, mut sandbox, mut keeper, mut follower, mut reloader } = parts;
+    let others = async { tokio::join!(admin.ended(), sandbox.ended(), follower.ended(), reloader.ended()) };
+    let last = Instant::now() + LAST_WORDS;
+    let (_, kept) = tokio::join!(timeout_at(last, others), timeout_at(end.max(last), keeper.ended()));
+    if kept.is_err() {
+        tracing::warn!("what Grid had answered could not all be recorded in time");
     }
 }
 

@@ -107,7 +107,8 @@ impl Services {
         let v1alpha = reflection().build_v1alpha().map_err(unreadable)?;
         Ok(self
             .routes
-            .add_service(endless.named_layer(with_limits!(grpc, health)))
+            // Never compressed: clients that check health by themselves (grpc-core) cannot read it otherwise.
+            .add_service(endless.named_layer(health.max_decoding_message_size(grpc.max_request_size)))
             .add_service(endless.named_layer(with_limits!(grpc, v1)))
             .add_service(endless.named_layer(with_limits!(grpc, v1alpha))))
     }

@@ -118,6 +118,15 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
     #[tokio::test(start_paused = true)]
+    async fn ages_are_up_to_a_tenth_apart() {
+        let (began, age) = (Instant::now(), Duration::from_secs(1000));
+        let ages: Vec<_> = (0..1000).map(|_| jittered(age).unwrap() - began).collect();
+        let (least, most) = (*ages.iter().min().unwrap(), *ages.iter().max().unwrap());
+        assert!(least >= age.mul_f64(0.9) && most <= age, "{least:?} to {most:?}");
+        assert!(most - least > age.mul_f64(0.05), "{least:?} to {most:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_write_that_waits_too_long_fails() {
         let (ours, _theirs) = duplex(4);
         let (mut guarded, _) = Guarded::new(ours, Some(Duration::from_secs(3)));

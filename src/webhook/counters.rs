@@ -16,7 +16,17 @@ pub struct Counters {
     /// By the first digit of the relay's status, from 1 to 5.
     relayed: [AtomicU64; 5],
     type_disagreed: AtomicU64,
+    under_way: AtomicU64,
     connections: Arc<transport::Counters>,
+}
+
+/// A webhook of Grid's that is being recorded or passed on, counted until this is dropped.
+pub(super) struct UnderWay<'a>(&'a AtomicU64);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 /// The counts at one moment.
@@ -50,6 +60,7 @@ impl Default for Counters {
             outcomes: std::array::from_fn(|_| AtomicU64::new(0)),
             relayed: std::array::from_fn(|_| AtomicU64::new(0)),
             type_disagreed: AtomicU64::new(0),
+            under_way: AtomicU64::new(0),
             connections: Arc::default(),
         }
     }
@@ -59,7 +70,7 @@ impl Counters {
     /// The counts now. They are read one by one, so a request under way may be in one and not in another.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let Self { outcomes, relayed, type_disagreed, connections } = self;
+        let Self { outcomes, relayed, type_disagreed, under_way: _, connections } = self;
         let transport::Snapshot { accepted, open, silent, .. } = connections.snapshot();
         Snapshot {
             outcomes: Outcome::ALL.iter().copied().zip(outcomes.iter().map(|count| count.load(Relaxed))).collect(),
@@ -69,6 +80,17 @@ impl Counters {
             connections_accepted: accepted,
             connections_open: open,
         }
+    }
+
+    /// Webhooks that are known to be Grid's, and are being recorded or passed on.
+    #[must_use]
+    pub fn under_way(&self) -> u64 {
+        self.under_way.load(Relaxed)
+    }
+
+    pub(super) fn begin(&self) -> UnderWay<'_> {
+        self.under_way.fetch_add(1, Relaxed);
+        UnderWay(&self.under_way)
     }
 
     /// What its port has seen.

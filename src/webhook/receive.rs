@@ -129,6 +129,7 @@ impl Receiver {
         };
         match parse(&webhook) {
             Ok(delivery) => {
+                let _under_way = self.counters.begin();
                 let span = self.span(&delivery);
                 let answer = self.act_on(&webhook, delivery).instrument(span.clone()).await;
                 answer.tell(&span);

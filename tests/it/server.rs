@@ -1,6 +1,7 @@
 //! The running server: health, readiness, reflection, limits, and how it stops.
 
 use crate::support::app::{TestApp, free_ports};
+use crate::support::frames::{Overheard, SETTINGS, parse};
 use crate::support::raw_grpc::RawClient;
 use crate::support::silent_upstream::SilentUpstream;
 use crate::support::soon;
@@ -151,6 +152,37 @@ async fn a_message_over_the_limit_is_refused() {
     let refused = health(&channel, &"x".repeat(2000)).await.unwrap_err();
     assert_eq!(refused.code(), Code::OutOfRange, "{refused:?}");
     assert_eq!(health(&channel, "").await.unwrap(), ServingStatus::Serving);
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_over_the_limit_is_not_sent() {
+    let mut upstream = SilentUpstream::start().await;
+    let sources = free_ports().with(&settings::GRPC_MAX_RESPONSE_SIZE, "1KiB");
+    let app = TestApp::in_front_of(&upstream.base_url(), sources).await;
+    let mut client = PlatformServiceClient::new(app.channel().await);
+    let call = tokio::spawn(async move { client.get_platform_config(pb::GetPlatformConfigRequest {}).await });
+    upstream.request().await;
+    upstream.answer(&format!(r#"{{"id": "PlatformConfig:{}"}}"#, "x".repeat(2000)));
+    let refused = soon("an answer", call).await.unwrap().unwrap_err();
+    assert_eq!(refused.code(), Code::OutOfRange, "{refused:?}");
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_is_told_how_many_calls_it_may_have_open() {
+    let sources = free_ports().with(&settings::GRPC_MAX_CONCURRENT_STREAMS, "7");
+    let app = TestApp::start(Config::load(sources, true).unwrap()).await;
+    let (stream, heard) = Overheard::connect(app.addresses.grpc).await;
+    let answer = RawClient::over(stream).await.call("/grpc.health.v1.Health/Check", &[]).await;
+    assert_eq!(answer.code(), Code::Ok);
+    let frames = parse(&heard.lock().unwrap());
+    // SETTINGS_MAX_CONCURRENT_STREAMS (RFC 9113, section 6.5.2).
+    let told = frames.iter().find(|frame| frame.kind == SETTINGS).unwrap().payload.chunks(6).any(|setting| {
+        let (name, value) = setting.split_at(2);
+        name == [0, 3] && value == [0, 0, 0, 7]
+    });
+    assert!(told, "{frames:?}");
     app.stop().await.unwrap();
 }
 

@@ -2,6 +2,8 @@
 //! gone.
 
 mod age;
+mod arrival;
+mod clients;
 mod hostile;
 mod load;
 mod overload;

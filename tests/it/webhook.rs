@@ -9,6 +9,7 @@ mod privacy;
 mod relay;
 pub mod sender;
 mod sqlite;
+mod stopping;
 mod storms;
 
 use std::net::SocketAddr;

@@ -2,29 +2,34 @@
 //! latency, and the refused know at once.
 //!
 //! A place is held by a call until its answer begins, and by a stream for as long as it is open. There are places of
-//! four kinds, so that one cannot take those of another: calls that need Grid, uploads, calls answered from the event
-//! log, and streams. Health checks need none: a process that is busy is not ill.
+//! five kinds, so that one cannot take those of another: calls that need Grid, uploads, calls answered from the event
+//! log, streams, and watches of health, which anyone may open. A health check needs none: a process that is busy is not ill.
+//! One caller cannot take all of a kind from the others ([`shares`]).
 
 mod places;
+mod shares;
 
 pub use places::{PlacesSnapshot, Shed};
 
 use super::methods::{MethodKind, Methods};
+use crate::identity::Caller;
 use crate::rpc::status;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use places::{Places, Turn};
+use places::{Place, Places, Turn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use tonic::Status;
 use tower::{Layer, Service};
 
-/// What is never refused.
+/// What needs no credentials, and is never refused where it is over at once.
 const HEALTH: &str = "/grpc.health.v1.Health/";
+/// Watches of health that may be open at once: several for each connection that there may be by default. One takes a few
+/// kilobytes.
+const MAX_HEALTH_WATCHES: u32 = 4096;
 /// What is answered from the event log.
 const EVENTS: &str = "/gridgate.v1.KycEventService/";
 
@@ -49,6 +54,7 @@ struct Kinds {
     uploads: Places,
     events: Places,
     streams: Places,
+    health: Places,
 }
 
 /// Gives every call its place, or refuses it.
@@ -68,25 +74,25 @@ impl LoadLayer {
             uploads: Places::new(max_calls, max_wait),
             events: Places::new(max_calls, max_wait),
             streams: Places::new(max_streams, Duration::ZERO),
+            health: Places::new(MAX_HEALTH_WATCHES, Duration::ZERO),
         };
         LoadLayer { kinds: Arc::new(kinds), methods: Arc::new(methods) }
     }
 
     /// How busy it is now, by kind.
     #[must_use]
-    pub fn snapshot(&self) -> [(&'static str, PlacesSnapshot); 4] {
-        let Kinds { grid, uploads, events, streams } = self.kinds.as_ref();
-        [("grid", grid), ("upload", uploads), ("events", events), ("stream", streams)]
+    pub fn snapshot(&self) -> [(&'static str, PlacesSnapshot); 5] {
+        let Kinds { grid, uploads, events, streams, health } = self.kinds.as_ref();
+        [("grid", grid), ("upload", uploads), ("events", events), ("stream", streams), ("health", health)]
             .map(|(kind, places)| (kind, places.snapshot()))
     }
 
     /// The places that a method needs one of.
     fn places(&self, path: &str) -> Option<(&Places, Refusal)> {
-        let Kinds { grid, uploads, events, streams } = self.kinds.as_ref();
-        if path.starts_with(HEALTH) {
-            return None;
-        }
+        let Kinds { grid, uploads, events, streams, health } = self.kinds.as_ref();
         Some(match self.methods.kind(path) {
+            MethodKind::Stream if path.starts_with(HEALTH) => (health, status::too_many_streams),
+            MethodKind::Unary | MethodKind::Upload if path.starts_with(HEALTH) => return None,
             MethodKind::Stream => (streams, status::too_many_streams),
             MethodKind::Upload => (uploads, status::overloaded),
             MethodKind::Unary if path.starts_with(EVENTS) => (events, status::overloaded),
@@ -128,7 +134,8 @@ where
         let Some((places, refusal)) = self.layer.places(path) else {
             return PlacedCall { state: State::Running { call: self.inner.call(request), place: None }, keeps };
         };
-        let state = match places.turn() {
+        let caller = request.extensions().get::<Caller>().map(Caller::shared_name);
+        let state = match places.turn(caller.as_ref()) {
             Turn::Now(place) => State::Running { call: self.inner.call(request), place: Some(place) },
             Turn::Never(shed) => State::Refused { status: Some(refusal(shed)) },
             Turn::Later(turn) => {
@@ -162,7 +169,7 @@ pin_project! {
         S: Service<Q>,
     {
         Waiting { turn: places::Waiting, waiting: Option<(S, Q)>, refusal: Refusal },
-        Running { #[pin] call: S::Future, place: Option<OwnedSemaphorePermit> },
+        Running { #[pin] call: S::Future, place: Option<Place> },
         Refused { status: Option<Status> },
     }
 }
@@ -208,7 +215,7 @@ pin_project! {
     pub struct PlacedBody<R> {
         #[pin]
         body: Option<R>,
-        _place: Option<OwnedSemaphorePermit>,
+        _place: Option<Place>,
     }
 }
 

@@ -4,6 +4,9 @@ use prost::Message as _;
 use prost_types::FileDescriptorSet;
 use std::collections::HashMap;
 
+/// What begins the paths of health checks (`grpc.health.v1`), which are open to everyone.
+const HEALTH: &str = "/grpc.health.v1.Health/";
+
 /// How the messages of a call flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MethodKind {
@@ -15,10 +18,17 @@ pub enum MethodKind {
     Stream,
 }
 
-/// The kind of every method that is served, by its path (`/package.Service/Method`).
+/// A method that is served.
+#[derive(Debug, Clone, Copy)]
+struct Method {
+    kind: MethodKind,
+    takes_one_message: bool,
+}
+
+/// What there is to know of every method that is served, by its path (`/package.Service/Method`).
 #[derive(Debug, Clone, Default)]
 pub struct Methods {
-    kinds: HashMap<String, MethodKind>,
+    methods: HashMap<String, Method>,
 }
 
 impl Methods {
@@ -27,7 +37,7 @@ impl Methods {
     /// # Errors
     /// One of them cannot be decoded.
     pub fn from_descriptors<'d>(sets: impl IntoIterator<Item = &'d [u8]>) -> Result<Methods, prost::DecodeError> {
-        let mut kinds = HashMap::new();
+        let mut methods = HashMap::new();
         for set in sets {
             for file in FileDescriptorSet::decode(set)?.file {
                 for service in &file.service {
@@ -38,23 +48,23 @@ impl Methods {
                             (true, false) => MethodKind::Upload,
                             (false, false) => MethodKind::Unary,
                         };
-                        kinds.insert(path, kind);
+                        methods.insert(path, Method { kind, takes_one_message: !method.client_streaming() });
                     }
                 }
             }
         }
-        Ok(Methods { kinds })
+        Ok(Methods { methods })
     }
 
     /// Every method, as `package.Service/Method`, in no order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.kinds.keys().map(|path| path.trim_start_matches('/'))
+        self.methods.keys().map(|path| path.trim_start_matches('/'))
     }
 
     /// The method at `path`, as `package.Service/Method`, if there is one.
     #[must_use]
     pub fn name<'m>(&'m self, path: &str) -> Option<&'m str> {
-        self.kinds.get_key_value(path).map(|(path, _)| path.trim_start_matches('/'))
+        self.methods.get_key_value(path).map(|(path, _)| path.trim_start_matches('/'))
     }
 
     /// Whether a method, written `package.Service/Method`, may change something: all do but those that are called after
@@ -66,10 +76,22 @@ impl Methods {
         !reads && !service.starts_with("grpc.")
     }
 
+    /// Whether `path` is that of a health check.
+    #[must_use]
+    pub fn is_health(path: &str) -> bool {
+        path.starts_with(HEALTH)
+    }
+
     /// The kind of the method at `path`. One that does not exist is answered like a unary one.
     #[must_use]
     pub fn kind(&self, path: &str) -> MethodKind {
-        self.kinds.get(path).copied().unwrap_or(MethodKind::Unary)
+        self.methods.get(path).map_or(MethodKind::Unary, |method| method.kind)
+    }
+
+    /// Whether the caller says all it has to say in one message. So with a method that does not exist.
+    #[must_use]
+    pub fn takes_one_message(&self, path: &str) -> bool {
+        self.methods.get(path).is_none_or(|method| method.takes_one_message)
     }
 }
 
@@ -87,6 +109,14 @@ mod tests {
         assert_eq!(methods.kind("/gridgate.v1.DocumentService/ReplaceDocument"), MethodKind::Upload);
         assert_eq!(methods.kind("/grpc.health.v1.Health/Watch"), MethodKind::Stream);
         assert_eq!(methods.kind("/no.such.Service/Method"), MethodKind::Unary);
+        for (path, one) in [
+            ("/gridgate.v1.CustomerService/GetCustomer", true),
+            ("/gridgate.v1.KycEventService/WatchKycStatus", true),
+            ("/no.such.Service/Method", true),
+            ("/gridgate.v1.CustomerService/ImportCustomers", false),
+        ] {
+            assert_eq!(methods.takes_one_message(path), one, "{path}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What calls pass on their way to a service.
 
+mod arrival;
 mod audited;
 mod deadline;
 mod ending;
@@ -11,6 +12,7 @@ mod request_end;
 mod revoked;
 mod stop;
 
+pub use arrival::{ArrivalLayer, ArrivalLimits, ArrivalService, NotArrived};
 pub use deadline::{Deadline, DeadlineLayer, DeadlineService, Deadlines};
 pub use grpc_timeout::MalformedTimeout;
 pub use identity::{IdentityLayer, IdentityService};

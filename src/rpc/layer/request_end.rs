@@ -1,8 +1,9 @@
-//! Requests that end when the server leaves.
+//! Requests that end when the server leaves, or their connection has had its time.
 //!
 //! A handler may read the stream of requests in a task of its own, which outlives the call and keeps its HTTP/2 stream
 //! open for as long as the caller does: tonic's reflection does so. Such a task ends when its requests do.
 
+use crate::transport::ConnectionEnd;
 use http::Request;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -18,7 +19,7 @@ pub struct RequestEndLayer {
 }
 
 impl RequestEndLayer {
-    /// Requests end when `leaving` is cancelled.
+    /// Requests end when `leaving` is cancelled, or the end of their connection has come.
     #[must_use]
     pub fn new(leaving: CancellationToken) -> Self {
         RequestEndLayer { leaving }
@@ -53,8 +54,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> S::Future {
-        let leaving = &self.leaving;
-        self.inner.call(request.map(|body| EndingRequestBody { body, leaving: leaving.clone().cancelled_owned() }))
+        let connection = request.extensions().get::<ConnectionEnd>();
+        let leaving = connection.map_or(&self.leaving, |ConnectionEnd(end)| end).clone().cancelled_owned();
+        self.inner.call(request.map(|body| EndingRequestBody { body, leaving }))
     }
 }
 

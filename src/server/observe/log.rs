@@ -251,6 +251,10 @@ impl EventLog for ObservedLog {
         self.log.basis()
     }
 
+    async fn closed(&self) {
+        self.log.closed().await;
+    }
+
     async fn close(&self) {
         self.log.close().await;
     }

@@ -127,6 +127,7 @@ impl Observing {
 
     /// The client's state.
     pub(super) fn client(&mut self, client: &Client) {
+        self.grid.go_to(client.server());
         let of = client.clone();
         self.metrics.read(
             Gauge,
@@ -173,7 +174,7 @@ fn label(name: &'static str, value: &'static str) -> Labels {
     vec![(name, value.into())]
 }
 
-/// The counters of the webhook door, and of any port.
+/// A count, as metrics write numbers.
 fn count(number: u64) -> f64 {
     #[allow(clippy::cast_precision_loss)]
     {

@@ -9,6 +9,7 @@ use crate::kyc::id::{EntityKey, Position};
 use crate::kyc::log::{Bookmark, EventLog, LogError, Scope};
 use crate::telemetry::Metrics;
 use crate::telemetry::process::to_f64;
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -73,9 +74,11 @@ impl States {
             let this = Arc::clone(self);
             metrics.read_one(Gauge, name, help, move || value(*this.state()));
         };
-        state("gridgate_event_log_up", "Whether the event log could be read just now: 1 or 0", |state| {
-            Some(f64::from(u8::from(state.up)))
-        });
+        state(
+            "gridgate_event_log_up",
+            "Whether the event log could be read just now, and takes events: 1 or 0",
+            |state| Some(f64::from(u8::from(state.up))),
+        );
         state("gridgate_event_oldest_position", "Everything after this position is kept in the event log", |state| {
             state.oldest.map(|position| count(position.get()))
         });
@@ -92,14 +95,19 @@ impl States {
             "Webhooks about KYC that could not be understood; at most 10000 are counted",
             |state| state.quarantined.map(to_f64),
         );
-        state(
+        let mut compared = |name, help, value: fn(State) -> Option<f64>| {
+            let (this, reconciler) = (Arc::clone(self), Arc::clone(&asking.reconciler));
+            // A log remembers times from before comparing was turned off, which would only be growing old.
+            metrics.read_one(Gauge, name, help, move || reconciler.get().and_then(|_| value(*this.state())));
+        };
+        compared(
             "gridgate_reconcile_seen_to_timestamp_seconds",
-            "Every customer that Grid updated before this was seen, as Unix time",
+            "Every customer that Grid updated before this was seen, as Unix time; no value where comparing is off",
             |state| state.recent_to.map(unix),
         );
-        state(
+        compared(
             "gridgate_reconcile_swept_timestamp_seconds",
-            "When the last complete comparison with Grid began, as Unix time",
+            "When the last complete comparison with Grid began, as Unix time; no value where comparing is off",
             |state| state.swept_at.map(unix),
         );
         self.register_live(metrics, asking);
@@ -164,8 +172,10 @@ async fn read(log: &dyn EventLog, before: State) -> State {
         in_time(unresolved(log)),
         in_time(log.count_quarantined(MOST)),
     );
+    // What it reads it may read from memory, or from a disk that takes no more.
+    let is_closed = log.closed().now_or_never().is_some();
     // Those that are counted may be many, and say nothing about whether the log is there.
-    let up = bounds.is_some() && newest_at.is_some() && recent_to.is_some() && swept_at.is_some();
+    let up = !is_closed && bounds.is_some() && newest_at.is_some() && recent_to.is_some() && swept_at.is_some();
     State {
         read_at: Some(Instant::now()),
         oldest: bounds.map(|bounds| bounds.oldest.position),

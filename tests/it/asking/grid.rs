@@ -28,6 +28,8 @@ struct State {
     failing: Option<SourceError>,
     /// What questions about one customer fail with.
     failing_for: BTreeMap<CustomerId, SourceError>,
+    /// How many questions will panic.
+    panics: usize,
     questions: Vec<Question>,
     under_way: usize,
     most_under_way: usize,
@@ -79,6 +81,11 @@ impl Grid {
         self.state.lock().unwrap().failing_for.insert(customer(name), with);
     }
 
+    /// Panics at the next questions.
+    pub fn panic_at_next(&self, questions: usize) {
+        self.state.lock().unwrap().panics = questions;
+    }
+
     /// Makes answers, and keeps them.
     pub fn hold_answers(&self) {
         self.gate.forget_permits(Semaphore::MAX_PERMITS);
@@ -105,7 +112,7 @@ impl Grid {
 
     /// Answers from what is so when the question arrives; then waits at the gate.
     async fn answer<T>(&self, question: Question, answer: impl FnOnce(&State) -> T) -> Result<T, SourceError> {
-        let result = {
+        let (panics, result) = {
             let mut state = self.state.lock().unwrap();
             state.questions.push(question.clone());
             state.under_way += 1;
@@ -114,13 +121,16 @@ impl Grid {
                 Question::Entity(entity) => state.failing_for.get(&entity.customer).cloned(),
                 Question::List { .. } => None,
             };
+            let panics = state.panics > 0;
+            state.panics = state.panics.saturating_sub(1);
             match state.failing.clone().or(failing_for) {
-                Some(error) => Err(error),
-                None => Ok(answer(&state)),
+                Some(error) => (panics, Err(error)),
+                None => (panics, Ok(answer(&state))),
             }
         };
         self.asked.send_modify(|asked| *asked += 1);
         let _under_way = UnderWay(self);
+        assert!(!panics, "as the test has it");
         drop(self.gate.acquire().await.unwrap());
         result
     }

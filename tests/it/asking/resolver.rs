@@ -91,6 +91,21 @@ async fn a_doubt_ends_as_grid_has_it_and_says_what_raised_it() {
 }
 
 #[tokio::test]
+async fn a_question_that_panics_is_asked_again() {
+    let place = SqlitePlace::new();
+    let log = place.open().await;
+    let grid = Grid::new();
+    grid.set("a", "PENDING", at(6));
+    grid.panic_at_next(2);
+    let mut resolver = start(&log, &grid);
+    doubt(&log, "a").await;
+    resolver.until_settled(&log).await;
+    assert_eq!(status_of(&log, "a").await, "PENDING");
+    assert_eq!(grid.questions().len(), 3);
+    resolver.stop().await;
+}
+
+#[tokio::test]
 async fn doubts_wait_while_grid_is_away_and_are_asked_about_when_it_is_back() {
     let place = SqlitePlace::new();
     let log = place.open().await;

@@ -2,6 +2,7 @@
 
 mod access;
 pub mod client;
+mod closing;
 mod copying;
 pub mod jetstream;
 mod model;

@@ -1,8 +1,7 @@
 //! Disks that fail: the process is killed at a random moment, and the disk forgets what was not synced, wholly or in part;
 //! the disk is full; an fsync fails.
 //!
-//! The disk is played by a small library in C (`lossy_disk.c`) that is loaded before libc into a child process; the child is
-//! this test binary, running [`child`].
+//! The disk is played by [`lossy_disk`] in a child process, which is this test binary, running [`child`].
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
@@ -20,9 +19,9 @@ use gridgate::kyc::log::{EventLog, LogError, Recorded, Scope};
 
 use super::seen::{entity, id, status, webhook};
 use super::suite::{all_heads, assert_same_heads, heads_of, read_all};
+use crate::support::lossy_disk::{DIRECTORY, PRELOAD, lossy_disk};
 
 const ROUNDS: usize = 8;
-const DIRECTORY: &str = "LOSSY_DISK_DIRECTORY";
 const PART: &str = "LOSSY_DISK_PART";
 const SEED: &str = "LOSSY_DISK_SEED";
 
@@ -122,25 +121,10 @@ fn path_in(directory: &Path) -> PathBuf {
     directory.join("events.db")
 }
 
-/// Builds the library; once per test.
-fn lossy_disk(directory: &Path) -> PathBuf {
-    let (source, library) = (directory.join("lossy_disk.c"), directory.join("lossy_disk.so"));
-    std::fs::write(&source, include_str!("lossy_disk.c")).unwrap();
-    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-    let built = Command::new(compiler)
-        .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
-        .args([&library, &source])
-        .args(["-ldl", "-lpthread"])
-        .status()
-        .unwrap();
-    assert!(built.success());
-    library
-}
-
 fn start(library: &Path, directory: &Path, part: &str, seed: u64) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "event_log::power_loss::child", "--ignored", "--nocapture"])
-        .env("LD_PRELOAD", library)
+        .env(PRELOAD, library)
         .env(DIRECTORY, directory)
         .env(PART, part)
         .env(SEED, seed.to_string())

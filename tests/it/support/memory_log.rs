@@ -15,6 +15,7 @@ use gridgate::kyc::id::{EntityKey, Epoch, Lineage, ObservationId, Position};
 use gridgate::kyc::log::{Bookmark, Bounds, Duty, EventLog, Lease, LogError, Page, Quarantined, Recorded, Scope};
 use gridgate::kyc::token::Mark;
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 pub use self::faults::{Faults, Gate};
 use self::state::State;
@@ -53,13 +54,15 @@ pub struct MemoryLog {
     hub: Arc<Hub>,
     clock: Arc<dyn Clock>,
     closed_at: Mutex<Option<Timestamp>>,
+    closed: CancellationToken,
     pub faults: Faults,
 }
 
 impl MemoryLog {
     pub fn open(store: Arc<Store>, clock: Arc<dyn Clock>, ring_events: usize) -> Arc<Self> {
         let hub = Hub::new(store.lock().bounds().end, ring_events);
-        Arc::new(Self { store, hub, clock, closed_at: Mutex::default(), faults: Faults::default() })
+        let (closed_at, closed, faults) = (Mutex::default(), CancellationToken::new(), Faults::default());
+        Arc::new(Self { store, hub, clock, closed_at, closed, faults })
     }
 
     /// Publishes what was recorded while [`Faults::hold_back`] was set.
@@ -210,7 +213,12 @@ impl EventLog for MemoryLog {
         Basis { knowing: self.hub.end().position, at: self.clock.now() }
     }
 
+    async fn closed(&self) {
+        self.closed.cancelled().await;
+    }
+
     async fn close(&self) {
+        self.closed.cancel();
         let now = self.clock.now();
         self.closed_at.lock().unwrap().get_or_insert(now);
         self.hub.close();

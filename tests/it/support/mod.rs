@@ -13,6 +13,8 @@ pub mod errors_doc;
 pub mod frames;
 pub mod gateway;
 pub mod log;
+#[cfg(target_os = "linux")]
+pub mod lossy_disk;
 pub mod memory_log;
 pub mod multipart;
 pub mod nats;

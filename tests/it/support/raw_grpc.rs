@@ -2,14 +2,21 @@
 
 use super::soon;
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use http::{HeaderMap, Request, Response};
-use http_body_util::{BodyExt as _, Full};
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
 
 /// More than a test looks at.
@@ -17,7 +24,7 @@ const MUCH: usize = 1024;
 
 /// An HTTP/2 connection. Dropped, it closes.
 pub struct RawClient {
-    send: SendRequest<Full<Bytes>>,
+    send: SendRequest<UnsyncBoxBody<Bytes, Infallible>>,
     connection: AbortOnDropHandle<()>,
 }
 
@@ -79,13 +86,37 @@ impl RawClient {
         path: &str,
         headers: &[(&str, &str)],
     ) -> impl Future<Output = hyper::Result<Response<Incoming>>> + use<> {
+        self.send_bytes(path, headers, Bytes::from_static(&[0; 5]))
+    }
+
+    fn send_bytes(
+        &mut self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> impl Future<Output = hyper::Result<Response<Incoming>>> + use<> {
         let mut request = Request::post(format!("http://test{path}"))
             .header("content-type", "application/grpc")
             .header("te", "trailers");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.send.send_request(request.body(Full::new(Bytes::from_static(&[0; 5]))).unwrap())
+        self.send.send_request(request.body(Full::new(body).boxed_unsync()).unwrap())
+    }
+
+    /// Begins a call, whose body is sent piece by piece and ends when the sender is dropped.
+    pub fn begin(
+        &mut self,
+        path: &str,
+    ) -> (mpsc::Sender<Bytes>, impl Future<Output = hyper::Result<Response<Incoming>>> + use<>) {
+        let (pieces, coming) = mpsc::channel(16);
+        let frames = ReceiverStream::new(coming).map(|piece| Ok(Frame::data(piece)));
+        let request = Request::post(format!("http://test{path}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .body(StreamBody::new(frames).boxed_unsync())
+            .unwrap();
+        (pieces, self.send.send_request(request))
     }
 
     /// Waits until the connection has ended.
@@ -96,6 +127,20 @@ impl RawClient {
     /// Makes a call, to its end.
     pub async fn call(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let response = soon("response", self.send(path, headers)).await.unwrap();
+        soon("end of the response", answer(response)).await
+    }
+}
+
+impl RawClient {
+    /// Makes a call with this message, to its end, and tells nobody but the server how long it may take.
+    pub async fn call_within(&mut self, path: &str, message: &impl Message, timeout: &str) -> Answer {
+        let message = message.encode_to_vec();
+        // Not compressed, and its length (gRPC over HTTP2, "Length-Prefixed-Message").
+        let mut body = vec![0];
+        body.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
+        body.extend(message);
+        let sent = self.send_bytes(path, &[("grpc-timeout", timeout)], body.into());
+        let response = soon("response", sent).await.unwrap();
         soon("end of the response", answer(response)).await
     }
 }

@@ -18,6 +18,8 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tonic::Code;
 use tonic::transport::{Endpoint, Uri};
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_types::StatusExt as _;
 
 const METHOD: &str = "/gridgate.v1.PlatformService/GetPlatformConfig";
 
@@ -100,6 +102,32 @@ async fn a_call_that_outlasts_the_grace_is_cut_with_its_connection() {
     assert!(soon("the end of the call", call).await.unwrap().is_err());
     assert!(began.elapsed() >= Duration::from_millis(150));
     upstream.request_dropped().await;
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_has_no_end_of_its_own_ends_with_its_connection_and_says_so() {
+    let sources = free_ports().with(&settings::GRPC_MAX_CONNECTION_AGE, "100ms");
+    let app = TestApp::start(Config::load(sources, true).unwrap()).await;
+    let mut client = RawClient::connect(app.addresses.grpc).await;
+    let watch = client.call("/grpc.health.v1.Health/Watch", &[]).await;
+    assert!(!watch.data.is_empty(), "the status came first");
+    let status = watch.status();
+    let reason = status.get_details_error_info().unwrap().reason;
+    assert_eq!((status.code(), reason.as_str()), (Code::Unavailable, "CONNECTION_AGED"));
+    soon("the end of the connection", client.closed()).await;
+
+    let mut reflection = ServerReflectionClient::new(app.channel().await);
+    let (_held_open, requests) = tokio::sync::mpsc::channel(1);
+    let requests = tokio_stream::wrappers::ReceiverStream::new(requests);
+    let mut answers = soon("session", reflection.server_reflection_info(requests)).await.unwrap().into_inner();
+    let status = soon("the end", answers.message()).await.unwrap_err();
+    assert_eq!(status.get_details_error_info().unwrap().reason, "CONNECTION_AGED");
+    let closed =
+        async { while !app.admin("/metrics").await.1.contains("gridgate_connections_open{port=\"grpc\"} 0") {} };
+    soon("no connection is left", closed).await;
+    let (_, metrics) = app.admin("/metrics").await;
+    assert!(metrics.contains(r#"gridgate_connections_refused_total{port="grpc",reason="cut"} 0"#), "{metrics}");
     app.stop().await.unwrap();
 }
 

@@ -56,6 +56,34 @@ async fn calls_over_the_limit_are_refused_and_those_under_way_are_answered() {
 }
 
 #[tokio::test]
+async fn watches_of_health_are_bounded_and_checks_are_not_refused() {
+    let app = TestApp::with_sandbox().await;
+    let mut watches = Vec::new();
+    let refused = 'refused: loop {
+        // As many as one connection may have.
+        let mut client = HealthClient::new(app.channel().await);
+        for _ in 0..1000 {
+            match soon("a watch", client.watch(HealthCheckRequest::default())).await {
+                Ok(watch) => watches.push(watch),
+                Err(refused) => break 'refused refused,
+            }
+        }
+        assert!(watches.len() < 10_000, "there is no limit");
+    };
+    is_refusal(&refused, "TOO_MANY_STREAMS");
+    assert!(watches.len() >= 1024, "{}", watches.len());
+    let mut client = HealthClient::new(app.channel().await);
+    soon("health", client.check(HealthCheckRequest::default())).await.unwrap();
+    // Other streams have places of their own.
+    let mut events = KycEventServiceClient::new(app.channel().await);
+    soon("a stream", events.watch_kyc_status(pb::WatchKycStatusRequest::default())).await.unwrap();
+    drop(watches);
+    let again = async { while client.watch(HealthCheckRequest::default()).await.is_err() {} };
+    soon("places are given back", again).await;
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_call_waits_for_its_turn_and_no_longer_than_it_may() {
     let mut upstream = SilentUpstream::start().await;
     let sources = free_ports().with(&settings::GRPC_MAX_CALLS, "1").with(&settings::GRPC_MAX_CALL_WAIT, "5s");

@@ -19,6 +19,7 @@ use super::requests::{Asking, Request, from_earliest, from_now, from_token, snap
 use super::rig::{Rig, for_ever};
 use crate::event_log::seen::{status, webhook};
 use crate::support::memory_log::{MemoryLog, Store};
+use crate::support::raw_grpc::RawClient;
 
 /// The code and reason of a refusal in gridgate's own domain.
 pub fn reason(status: &Status) -> (Code, String) {
@@ -172,11 +173,9 @@ async fn a_token_from_ahead_waits_for_a_replica_that_is_behind() {
     assert_eq!(metadata(&status, "resume_token"), token);
     // Answers wait as long as their caller does.
     let get = pb::GetKycStatusRequest { customer_id: "Customer:a".to_owned(), at_least: token, ..Default::default() };
-    let mut hasty = tonic::Request::new(get.clone());
-    hasty.set_timeout(Duration::from_millis(100));
-    // (tonic's client calls its own timeout CANCELLED.)
-    let code = rig.client().await.get_kyc_status(hasty).await.unwrap_err().code();
-    assert!(matches!(code, Code::DeadlineExceeded | Code::Cancelled), "{code:?}");
+    let mut client = RawClient::connect(rig.addr()).await;
+    let hasty = client.call_within("/gridgate.v1.KycEventService/GetKycStatus", &get, "100m").await;
+    assert_eq!(hasty.code(), Code::DeadlineExceeded);
     let waiting = rig.get(get);
     let catching_up = async { log.record(news).await.unwrap() };
     let (found, _) = tokio::join!(waiting, catching_up);
@@ -244,4 +243,14 @@ async fn a_page_that_does_not_get_on_is_no_endless_loop() {
     let at = |number| Arc::new(Event { position: Position::new(number), ..page.events[0].as_ref().clone() });
     memory.hub().publish(vec![at(2), at(3)], Mark { position: Position::new(3), ..page.considered }).wake();
     assert_eq!(reason(&stream.next().await.unwrap_err()), (Code::Unavailable, "LOG_UNAVAILABLE".to_owned()));
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_callers_deadline() {
+    let log = MemoryLog::open(Store::new(), Arc::new(SystemClock), 64) as Arc<dyn EventLog>;
+    let rig = Rig::of(&log).await;
+    let mut client = RawClient::connect(rig.addr()).await;
+    let answer = client.call_within("/gridgate.v1.KycEventService/WatchKycStatus", &from_now(), "100m").await;
+    assert!(!answer.data.is_empty(), "it had begun");
+    assert_eq!(answer.code(), Code::DeadlineExceeded);
 }

@@ -174,6 +174,10 @@ impl EventLog for ScriptedLog {
     fn basis(&self) -> Basis {
         not_for_the_door()
     }
+    async fn closed(&self) {
+        not_for_the_door()
+    }
+
     async fn close(&self) {}
 }
 

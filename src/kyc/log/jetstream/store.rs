@@ -121,6 +121,10 @@ impl EventLog for JetStreamLog {
         Basis { knowing: self.shared.hub.end().position, at: self.shared.clock.now() }
     }
 
+    async fn closed(&self) {
+        self.shared.closing.cancelled().await;
+    }
+
     async fn close(&self) {
         self.shared.closing.cancel();
         // What does not end by then is waiting for NATS, and ends with its connection.

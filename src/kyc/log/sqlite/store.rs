@@ -235,6 +235,10 @@ impl EventLog for SqliteLog {
         Basis { knowing: self.shared.hub.end().position, at: self.shared.clock.now() }
     }
 
+    async fn closed(&self) {
+        self.commands.closed().await;
+    }
+
     async fn close(&self) {
         // Waits for its place behind what is queued; a writer that is gone already needs no telling.
         let _ = self.commands.send(Command::Close).await;

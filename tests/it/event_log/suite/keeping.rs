@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use gridgate::kyc::clock::Clock;
 use gridgate::kyc::event::Asker;
 use gridgate::kyc::hub::Step;
@@ -53,8 +54,10 @@ pub async fn refuses_what_comes_after_closing(place: &dyn Place) {
     let log = place.open().await;
     record(&log, webhook("1", "a", status("PENDING"), 5)).await;
     let mut cursor = log.hub().watch(&Scope::ALL, log.hub().end());
+    assert_eq!(log.closed().now_or_never(), None);
     log.close().await;
     log.close().await;
+    assert_eq!(log.closed().now_or_never(), Some(()));
     assert_eq!(log.record(webhook("2", "a", status("PENDING"), 6)).await, Err(LogError::Closed));
     let asked = answer(log.as_ref(), Asker::Call, "a", status("PENDING"));
     assert_eq!(log.record(asked).await, Err(LogError::Closed));

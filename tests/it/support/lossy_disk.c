@@ -6,7 +6,8 @@
  * the journal, and does nothing else. Once the process is dead, whoever killed it undoes what the journals hold, wholly or
  * in part, as a power failure would.
  *
- * While there is a file "full" in the directory, nothing can be appended; while there is a file "broken", every fsync fails.
+ * While there is a file "full" in the directory, nothing can be appended; while there is a file "broken", every fsync fails;
+ * while there is a file "slow", every fsync waits, and makes a file "waiting".
  *
  * A journal is FILE.unsynced: records of {kind, offset, length, size of the file before, length of the old bytes}, all u64,
  * followed by the old and the new bytes. Kind 1 is a write, kind 2 a truncation to `offset`.
@@ -142,6 +143,12 @@ static int sync_to(int fd, const char *name) {
     if (journal < 0) {
         int (*sync_)(int) = real(name);
         return sync_(fd);
+    }
+    while (trouble("slow")) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/waiting", getenv("LOSSY_DISK_DIRECTORY"));
+        close(open_real(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        usleep(1000);
     }
     if (trouble("broken")) {
         errno = EIO;

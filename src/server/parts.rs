@@ -1,0 +1,73 @@
+//! The parts of a running server: tasks that end when they are told to, and not before.
+
+use std::future::{Future, pending};
+use tokio_util::task::AbortOnDropHandle;
+
+/// A part. Dropping it ends it.
+pub(super) struct Part {
+    /// What it is called where it ended although nobody asked it to.
+    name: &'static str,
+    /// None where there is no such part, and once it is known to have ended.
+    task: Option<AbortOnDropHandle<()>>,
+}
+
+impl Part {
+    /// Starts one. To be called on the runtime.
+    pub(super) fn start(name: &'static str, part: impl Future<Output = ()> + Send + 'static) -> Self {
+        Part { name, task: Some(AbortOnDropHandle::new(tokio::spawn(part))) }
+    }
+
+    /// Starts one that not every server has.
+    pub(super) fn start_if_any(name: &'static str, part: Option<impl Future<Output = ()> + Send + 'static>) -> Self {
+        part.map_or(Part { name, task: None }, |part| Part::start(name, part))
+    }
+
+    /// Waits until it has ended. How it ended was logged where it ended, a panic by the runtime.
+    pub(super) async fn ended(&mut self) {
+        if let Some(task) = &mut self.task {
+            let _ = task.await;
+            self.task = None;
+        }
+    }
+
+    /// Waits until it ends, and says its name. Where there is none, that is never.
+    pub(super) async fn ends_by_itself(&mut self) -> &'static str {
+        if self.task.is_none() {
+            return pending().await;
+        }
+        self.ended().await;
+        self.name
+    }
+
+    /// Ends it where it stands.
+    pub(super) fn cut(&mut self) {
+        self.task = None;
+    }
+}
+
+/// All of them.
+pub(super) struct Parts {
+    pub(super) grpc: Part,
+    pub(super) door: Part,
+    pub(super) admin: Part,
+    pub(super) sandbox: Part,
+    pub(super) keeper: Part,
+    pub(super) follower: Part,
+    pub(super) reloader: Part,
+}
+
+impl Parts {
+    /// Waits until one of them ends, and says which. What ends while it is not told to is broken, most likely by a panic.
+    pub(super) async fn one_ends(&mut self) -> &'static str {
+        let Parts { grpc, door, admin, sandbox, keeper, follower, reloader } = self;
+        tokio::select! {
+            name = grpc.ends_by_itself() => name,
+            name = door.ends_by_itself() => name,
+            name = admin.ends_by_itself() => name,
+            name = sandbox.ends_by_itself() => name,
+            name = keeper.ends_by_itself() => name,
+            name = follower.ends_by_itself() => name,
+            name = reloader.ends_by_itself() => name,
+        }
+    }
+}
