@@ -25,4 +25,5 @@ pub mod resolve;
 pub mod source;
 pub mod status;
 pub mod token;
+pub mod trace;
 pub mod witness;

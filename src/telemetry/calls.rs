@@ -32,6 +32,7 @@ struct CallLabels {
     rpc_system_name: &'static str,
     rpc_method: Arc<str>,
     rpc_response_status_code: &'static str,
+    error_type: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -190,12 +191,17 @@ impl Drop for OpenCall {
         let code = code.unwrap_or(Code::Cancelled);
         let name = code_name(code);
         metrics.open.get_or_create(&MethodLabels { rpc_method: Arc::clone(method) }).dec();
-        let labels =
-            CallLabels { rpc_system_name: "grpc", rpc_method: Arc::clone(method), rpc_response_status_code: name };
+        let error_type = is_server_error(code).then_some(name);
+        let labels = CallLabels {
+            rpc_system_name: "grpc",
+            rpc_method: Arc::clone(method),
+            rpc_response_status_code: name,
+            error_type,
+        };
         metrics.duration.get_or_create(&labels).observe(began.elapsed().as_secs_f64());
         span.set_attribute("rpc.response.status_code", name);
-        if is_server_error(code) {
-            span.set_attribute("error.type", name);
+        if let Some(error_type) = error_type {
+            span.set_attribute("error.type", error_type);
             span.set_status(SpanStatus::error(""));
         }
     }

@@ -248,6 +248,21 @@ fn client_certificates_are_asked_for_against_a_ca_or_not_at_all() {
 }
 
 #[test]
+fn one_says_in_one_way_as_whom_to_connect_to_nats() {
+    let log = ("GRIDGATE_EVENT_LOG", "nats://127.0.0.1:4222");
+    let user = [("GRIDGATE_NATS_USER", "gridgate"), ("GRIDGATE_NATS_PASSWORD", "hush")];
+    let (token, file) = (("GRIDGATE_NATS_TOKEN", "hush"), ("GRIDGATE_NATS_CREDENTIALS_FILE", "a.creds"));
+    let load = |env: &[(&str, &str)]| Config::load(with_account("", &[&[log], env].concat()), false);
+    for one in [&user[..], &[token], &[file], &[]] {
+        load(one).unwrap();
+    }
+    one_mistake(load(&[user[0], user[1], token]), &["nats.token", "beside GRIDGATE_NATS_USER"]);
+    one_mistake(load(&[user[0], user[1], file]), &["nats.user", "beside GRIDGATE_NATS_CREDENTIALS_FILE"]);
+    one_mistake(load(&[token, file]), &["nats.token", "beside GRIDGATE_NATS_CREDENTIALS_FILE"]);
+    one_mistake(load(&user[..1]), &["nats.password", "GRIDGATE_NATS_PASSWORD"]);
+}
+
+#[test]
 fn keepalive_can_be_switched_off() {
     let config = Config::load(with_account("", &[("GRIDGATE_GRPC_KEEPALIVE_INTERVAL", "0s")]), false).unwrap();
     assert_eq!(config.grpc.keepalive_interval, None);

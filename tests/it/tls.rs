@@ -6,6 +6,7 @@ use crate::support::program::Program;
 use crate::support::raw_grpc::RawClient;
 use crate::support::silent_upstream::SilentUpstream;
 use crate::support::soon;
+use crate::telemetry::metrics::sample;
 use gridgate::config::{Config, Setting, Sources, settings};
 use gridgate::server::{App, BindError};
 use rcgen::KeyPair;
@@ -219,8 +220,16 @@ async fn a_new_certificate_is_shown_to_new_connections_while_old_ones_go_on() {
     setup.files.write("tls.crt", &third.certificate);
     let stream = connect(app.addresses.grpc, setup.client(None)).await.unwrap();
     assert!(shows(&stream, "second"));
+    // And whoever asks is told since when.
+    let since = || async {
+        let metrics =
+            reqwest::get(format!("http://{}/metrics", app.addresses.admin)).await.unwrap().text().await.unwrap();
+        sample(&metrics, "gridgate_tls_refused_since_timestamp_seconds")
+    };
+    soon("told", async { while since().await.is_none() {} }).await;
     setup.files.write("tls.key", &third.key);
     until_it_shows(app.addresses.grpc, &setup, "third").await;
+    assert_eq!(since().await, None);
     app.stop().await.unwrap();
 }
 

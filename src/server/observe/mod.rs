@@ -15,7 +15,7 @@ mod webhooks;
 pub(super) use admin::{log_level_router, metrics_router};
 
 use self::grid::GridMetrics;
-use self::log::{LogMetrics, ObservedLog};
+use self::log::{LogMetrics, LogTraces, ObservedLog};
 use self::ports::CountedPorts;
 use self::states::States;
 use self::watching::Watching;
@@ -25,6 +25,7 @@ use crate::identity::Gate;
 use crate::kyc::log::EventLog;
 use crate::kyc::reconcile::Freshness;
 use crate::kyc::resolve::ResolverState;
+use crate::kyc::trace::Traces;
 use crate::rpc::{Deliveries, LoadLayer};
 use crate::telemetry::deliveries::Recordings;
 use crate::telemetry::metrics::Kind::{Counter, Gauge};
@@ -81,6 +82,11 @@ impl Observing {
         Arc::new(ObservedLog::new(log, self.log.clone(), Arc::clone(&self.recordings)))
     }
 
+    /// Who knows the traces of what is recorded.
+    pub(super) fn traces(&self) -> Arc<dyn Traces> {
+        Arc::new(LogTraces(Arc::clone(&self.recordings)))
+    }
+
     /// Who is told of what streams say.
     pub(super) fn deliveries(&mut self) -> Arc<dyn Deliveries> {
         Arc::new(Watching::new(&mut self.metrics, Arc::clone(&self.recordings)))
@@ -121,6 +127,7 @@ impl Observing {
 
     /// The client's state.
     pub(super) fn client(&mut self, client: &Client) {
+        self.grid.go_to(client.server());
         let of = client.clone();
         self.metrics.read(
             Gauge,

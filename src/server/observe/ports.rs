@@ -30,14 +30,23 @@ pub(super) fn register(metrics: &mut Metrics, ports: CountedPorts, reloads: Vec<
         "Connections that were turned away or cut, by port and reason",
         move || of_port.iter().flat_map(|(name, counters)| refused(name, counters.snapshot())).collect(),
     );
+    let of_files = reloads.clone();
     metrics.read(
         Counter,
         "gridgate_tls_reloads",
         "Certificates that were read again because their files changed, by what became of it",
         move || {
-            let sum = |value: fn(&ReloadCounts) -> u64| reloads.iter().map(|counts| count(value(counts))).sum();
+            let sum = |value: fn(&ReloadCounts) -> u64| count(of_files.iter().map(|counts| value(counts)).sum());
             let outcomes = [("reloaded", sum(ReloadCounts::reloaded)), ("refused", sum(ReloadCounts::refused))];
             outcomes.into_iter().map(|(outcome, n)| (vec![("outcome", outcome.into())], n)).collect()
+        },
+    );
+    metrics.read_one(
+        Gauge,
+        "gridgate_tls_refused_since_timestamp_seconds",
+        "Since when a port's certificate files hold what cannot be used, as Unix time; no value while they are fine",
+        move || {
+            reloads.iter().filter_map(|counts| counts.refused_since()).min().map(|at| at.as_duration().as_secs_f64())
         },
     );
 }

@@ -95,14 +95,19 @@ impl States {
             "Webhooks about KYC that could not be understood; at most 10000 are counted",
             |state| state.quarantined.map(to_f64),
         );
-        state(
+        let mut compared = |name, help, value: fn(State) -> Option<f64>| {
+            let (this, reconciler) = (Arc::clone(self), Arc::clone(&asking.reconciler));
+            // A log remembers times from before comparing was turned off, which would only be growing old.
+            metrics.read_one(Gauge, name, help, move || reconciler.get().and_then(|_| value(*this.state())));
+        };
+        compared(
             "gridgate_reconcile_seen_to_timestamp_seconds",
-            "Every customer that Grid updated before this was seen, as Unix time",
+            "Every customer that Grid updated before this was seen, as Unix time; no value where comparing is off",
             |state| state.recent_to.map(unix),
         );
-        state(
+        compared(
             "gridgate_reconcile_swept_timestamp_seconds",
-            "When the last complete comparison with Grid began, as Unix time",
+            "When the last complete comparison with Grid began, as Unix time; no value where comparing is off",
             |state| state.swept_at.map(unix),
         );
         self.register_live(metrics, asking);
