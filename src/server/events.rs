@@ -50,7 +50,7 @@ impl Events {
         grid: &grid::Client,
         observing: &Observing,
     ) -> Result<Self, BindError> {
-        let Opened { log, files, directory } = open_log(config).await?;
+        let Opened { log, files, directory } = open_log(config, observing).await?;
         let log = observing.log(log);
         let source: Arc<dyn CustomerSource> = Arc::new(GridSource(grid.clone()));
         let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::clone(&source)));
@@ -133,12 +133,13 @@ struct Opened {
     directory: Option<TempDir>,
 }
 
-async fn open_log(config: &EventsConfig) -> Result<Opened, BindError> {
+async fn open_log(config: &EventsConfig, observing: &Observing) -> Result<Opened, BindError> {
     let RetentionConfig { max_age, max_bytes } = config.retention;
     let retention = Retention { max_age, max_bytes };
     let (path, directory) = match &config.log {
         EventLogConfig::Nats(nats) => {
-            let log = JetStreamLog::open(jetstream_options(nats, retention), Arc::new(SystemClock)).await?;
+            let options = JetStreamOptions { traces: Some(observing.traces()), ..jetstream_options(nats, retention) };
+            let log = JetStreamLog::open(options, Arc::new(SystemClock)).await?;
             return Ok(Opened { log: Arc::new(log), files: Vec::new(), directory: None });
         }
         EventLogConfig::Sqlite(path) => (path.clone(), None),

@@ -85,11 +85,12 @@ impl Connection {
         let end = self.leaving.child_token();
         // Where tonic and its interceptors look for the caller's address.
         let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(addr) };
+        let connected_to = info.local_addr;
         let requests = self.requests.clone();
         let (of_requests, earns_by_itself) = (standing.clone(), self.limits.overflow == Overflow::Wait);
         let with_peer = |certificates, end, http2: bool| {
             let unread = http2.then_some(requests);
-            let (peer, end) = (Peer { addr, certificates }, ConnectionEnd(end));
+            let (peer, end) = (Peer { addr, connected_to, certificates }, ConnectionEnd(end));
             service.map_request(move |request: Request<Incoming>| {
                 let mut request = request.map(|body| RequestBody::new(body, unread.clone()));
                 let extensions = request.extensions_mut();

@@ -50,6 +50,7 @@ use super::sqlite::{IDS_KEPT, OpenError as FileError, Retention};
 use crate::kyc::clock::Clock;
 use crate::kyc::hub::{DEFAULT_RING_EVENTS, Hub};
 use crate::kyc::id::Lineage;
+use crate::kyc::trace::Traces;
 
 /// How a log on JetStream is reached and kept. Made with [`JetStreamOptions::at`], and then changed where the defaults do
 /// not suit.
@@ -77,6 +78,8 @@ pub struct JetStreamOptions {
     pub cached_heads: usize,
     /// How many recent events streams find in memory.
     pub ring_events: usize,
+    /// Who makes and reads the trace contexts that events carry from one replica to the others, if anyone does.
+    pub traces: Option<Arc<dyn Traces>>,
 }
 
 impl JetStreamOptions {
@@ -95,6 +98,7 @@ impl JetStreamOptions {
             patience: Duration::from_secs(30),
             cached_heads: 100_000,
             ring_events: DEFAULT_RING_EVENTS,
+            traces: None,
         }
     }
 }
@@ -206,6 +210,8 @@ struct Shared {
     as_of: AtomicI64,
     /// How much room the stream has.
     room: Room,
+    /// Who knows of the traces that events were recorded in.
+    traces: Option<Arc<dyn Traces>>,
     /// Somebody has to look whether old events are to be let go.
     look: Notify,
     /// The stream has more than arrives here: ask anew.
@@ -241,6 +247,7 @@ impl Shared {
             recorded_at: AtomicI64::new(trimmed.recorded_at.as_microsecond()),
             as_of: AtomicI64::new(Timestamp::MIN.as_microsecond()),
             room,
+            traces: options.traces.clone(),
             look: Notify::new(),
             stalled: Notify::new(),
             closing: CancellationToken::new(),

@@ -8,6 +8,7 @@ use crate::kyc::id::{EntityKey, Epoch, Lineage, ObservationId, Position};
 use crate::kyc::log::{Bookmark, Bounds, Duty, EventLog, Lease, LogError, Page, Quarantined, Recorded, Scope};
 use crate::kyc::status::{KycStatus, VerificationStatus};
 use crate::kyc::token::Mark;
+use crate::kyc::trace::Traces;
 use crate::telemetry::Metrics;
 use crate::telemetry::deliveries::Recordings;
 use crate::telemetry::metrics::{Durations, durations};
@@ -85,6 +86,25 @@ fn span(observation: &Observation) -> Span {
         gridgate.event.outcome = tracing::field::Empty,
         otel.status_code = tracing::field::Empty,
     )
+}
+
+/// The traces of what is recorded, between replicas.
+pub(super) struct LogTraces(pub(super) Arc<Recordings>);
+
+impl std::fmt::Debug for LogTraces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("LogTraces").finish_non_exhaustive()
+    }
+}
+
+impl Traces for LogTraces {
+    fn current(&self) -> Option<String> {
+        Recordings::current()
+    }
+
+    fn arrived(&self, id: &ObservationId, traceparent: &str) {
+        self.0.arrived(id.as_str(), traceparent);
+    }
 }
 
 /// What became of an observation, in one word.

@@ -225,3 +225,21 @@ async fn an_answer_that_nobody_reads_ends_with_its_deadline() {
     assert_eq!(ended.reason(), Some(h2::Reason::CANCEL));
     app.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_a_web_page_can_send_without_asking_is_not_answered() {
+    let app = TestApp::with_sandbox().await;
+    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let send = async |content_type: &str| {
+        let url = format!("http://{}/gridgate.v1.PlatformService/GetPlatformConfig", app.addresses.grpc);
+        let request = client.post(url).header("content-type", content_type).body(vec![0_u8; 5]);
+        let answer = soon("an answer", request.send()).await.unwrap();
+        (answer.status().as_u16(), answer.headers().contains_key("grpc-status"), answer.bytes().await.unwrap().len())
+    };
+    for simple in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
+        assert_eq!(send(simple).await, (415, false, 0), "{simple}");
+    }
+    let (status, _, length) = send("application/grpc+proto").await;
+    assert!(status == 200 && length > 5);
+    app.stop().await.unwrap();
+}

@@ -58,6 +58,7 @@ async fn put(client: &Client, store: &Store, key: &str, value: Bytes, revision: 
         message_id: None,
         expected: revision,
         writer: None,
+        trace: None,
         payload: value,
     };
     match publish(client, &message, connect::REQUEST).await {

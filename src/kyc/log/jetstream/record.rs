@@ -172,6 +172,7 @@ impl Shared {
             message_id: Some(subject::message_id(id)),
             expected,
             writer: Some(attempt.writer.clone()),
+            trace: self.traces.as_ref().and_then(|traces| traces.current()),
             payload: Bytes::from(message::encode(entry).map_err(unavailable)?),
         })
     }

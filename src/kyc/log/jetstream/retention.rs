@@ -190,7 +190,8 @@ impl Shared {
 pub(super) async fn keep_head(client: &Client, names: &Names, heads: &Stream, head: &Head) -> Result<(), LogError> {
     let subject = format!("{}.head.{}", names.prefix, subject::of_entity(&head.entity()));
     let payload = Bytes::from(message::encode_head(head).map_err(unavailable)?);
-    let mut message = Publish { stream: names.heads(), subject, message_id: None, expected: 0, writer: None, payload };
+    let mut message =
+        Publish { stream: names.heads(), subject, message_id: None, expected: 0, writer: None, trace: None, payload };
     for _ in 0..5 {
         match publish(client, &message, connect::REQUEST).await {
             Published::There(_) | Published::Duplicate(_) => return Ok(()),

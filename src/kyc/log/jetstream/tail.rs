@@ -14,8 +14,10 @@ use jiff::Timestamp;
 use tokio::time::{Duration, Instant, sleep};
 
 use super::load::passing_consumer;
+use super::publish::TRACE;
 use super::{Shared, message, streams};
-use crate::kyc::id::Position;
+use crate::kyc::event::Outcome;
+use crate::kyc::id::{ObservationId, Position};
 use crate::kyc::log::LogError;
 use crate::kyc::log::sqlite::view::Entry;
 use crate::kyc::token::Mark;
@@ -43,6 +45,26 @@ enum Broken {
 
 fn passing(error: impl std::fmt::Display) -> Broken {
     Broken::Passing(error.to_string())
+}
+
+/// What a message holds.
+struct Arrived {
+    entry: Entry,
+    /// The trace that it was recorded in.
+    trace: Option<String>,
+}
+
+impl Arrived {
+    /// The entry, and its id and trace if anybody will hear of it.
+    fn apart(self) -> (Entry, Option<(ObservationId, String)>) {
+        let Self { entry, trace } = self;
+        let heard_of = match entry.event.outcome {
+            Outcome::Change => trace,
+            Outcome::Confirmation | Outcome::Superseded | Outcome::Unresolved => None,
+        };
+        let traced = heard_of.map(|trace| (entry.event.observation.id.clone(), trace));
+        (entry, traced)
+    }
 }
 
 impl Shared {
@@ -140,7 +162,7 @@ impl Shared {
 
     /// Takes messages: into the tables, then to whoever watches.
     async fn take(&self, chunk: Vec<Result<Message, MessagesError>>) -> Result<(), Broken> {
-        let mut entries: Vec<Entry> = Vec::with_capacity(chunk.len());
+        let mut entries: Vec<Arrived> = Vec::with_capacity(chunk.len());
         let mut applied = *self.applied.borrow();
         let mut recorded_at =
             Timestamp::from_microsecond(self.recorded_at.load(Ordering::Relaxed)).unwrap_or(Timestamp::MIN);
@@ -150,7 +172,7 @@ impl Shared {
                 Ok((sequence, entry)) => {
                     applied = sequence;
                     if let Some(entry) = entry {
-                        recorded_at = entry.event.recorded_at;
+                        recorded_at = entry.entry.event.recorded_at;
                         entries.push(entry);
                     }
                 }
@@ -171,7 +193,7 @@ impl Shared {
         message: Result<Message, MessagesError>,
         applied: u64,
         recorded_at: Timestamp,
-    ) -> Result<(u64, Option<Entry>), Broken> {
+    ) -> Result<(u64, Option<Arrived>), Broken> {
         let message = message.map_err(passing)?;
         let sequence = message.info().map_err(passing)?.stream_sequence;
         if sequence != applied + 1 {
@@ -182,12 +204,16 @@ impl Shared {
             return Ok((sequence, None));
         }
         match message::decode(&message.payload, Position::new(sequence), recorded_at) {
-            Ok(entry) => Ok((sequence, Some(entry))),
+            Ok(entry) => {
+                let trace = message.headers.as_ref().and_then(|headers| headers.get(TRACE)).map(ToString::to_string);
+                Ok((sequence, Some(Arrived { entry, trace })))
+            }
             Err(error) => Err(Broken::For(format!("the event at {sequence} cannot be read: {error}"))),
         }
     }
 
-    async fn apply(&self, entries: Vec<Entry>, applied: u64, recorded_at: Timestamp) -> Result<(), Broken> {
+    async fn apply(&self, arrived: Vec<Arrived>, applied: u64, recorded_at: Timestamp) -> Result<(), Broken> {
+        let (entries, traced): (Vec<_>, Vec<_>) = arrived.into_iter().map(|one| one.apart()).unzip();
         let events = if entries.is_empty() {
             Vec::new()
         } else {
@@ -198,6 +224,9 @@ impl Shared {
         self.recorded_at.fetch_max(recorded_at.as_microsecond(), Ordering::Relaxed);
         if let Some(last) = events.last() {
             let end = Mark { position: last.position, fingerprint: last.fingerprint() };
+            if let Some(traces) = &self.traces {
+                traced.iter().flatten().for_each(|(id, trace)| traces.arrived(id, trace));
+            }
             let wakes = self.hub.publish(events, end);
             self.applied.send_replace(applied);
             wakes.wake();
