@@ -1,13 +1,14 @@
 //! What connections may take up, on the gRPC port and on the admin port, and what they are secured with.
 
 use super::BindError;
-use crate::config::{ClientTlsConfig, GrpcConfig, Setting, TlsConfig, TlsTimes};
+use crate::config::{ClientTlsConfig, GrpcConfig, Setting, TlsConfig, TlsTimes, settings};
 use crate::transport::{
     ClientCertificates, ClientFiles, Counters, Http1, Http2, Limits, Overflow, Port, Protocol, ReloadCounts, Reloader,
     Tls, TlsFiles,
 };
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -52,8 +53,10 @@ impl Certificates {
             ca,
             needed: if optional { ClientCertificates::Optional } else { ClientCertificates::Required },
         });
-        let loaded = Tls::load(TlsFiles { certificate, key, clients }, protocol.alpn()).await;
-        let (tls, reloader) = loaded.map_err(|source| BindError::Tls { setting, source })?;
+        let files = TlsFiles { certificate, key, clients };
+        let loaded = Tls::load(files.clone(), protocol.alpn()).await;
+        let (tls, reloader) =
+            loaded.map_err(|source| BindError::Tls { setting: naming(source.path(), &files, setting), source })?;
         self.reloaders.push(reloader);
         Ok(Some(tls))
     }
@@ -70,6 +73,21 @@ impl Certificates {
         let watched: Vec<_> = watched.collect();
         (!watched.is_empty()).then(|| join_all(watched).map(drop))
     }
+}
+
+/// The setting that names this file, of those beside the one that names the certificate.
+fn naming(path: &Path, files: &TlsFiles, of_certificate: &'static Setting) -> &'static Setting {
+    let TlsFiles { certificate, key, clients } = files;
+    let name = match clients {
+        _ if path == certificate => return of_certificate,
+        _ if path == key => "tls_key",
+        Some(ClientFiles { ca, needed: _ }) if path == ca => "tls_client_ca",
+        Some(_) | None => return of_certificate,
+    };
+    let beside = |setting: &&Setting| {
+        setting.section() == of_certificate.section() && setting.key.rsplit('.').next() == Some(name)
+    };
+    settings::ALL.iter().copied().find(beside).unwrap_or(of_certificate)
 }
 
 /// What is spoken on the gRPC port.
