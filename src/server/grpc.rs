@@ -5,9 +5,11 @@ use super::services::{DESCRIPTORS, DescriptorError};
 use crate::config::{DeadlineConfig, GrpcConfig, LoadConfig};
 use crate::identity::Gate;
 use crate::rpc::{
-    ArrivalLayer, ArrivalLimits, ArrivalService, DeadlineLayer, DeadlineService, Deadlines, IdentityLayer,
-    IdentityService, LoadLayer, LoadLimits, LoadService, Methods, StopLayer, StopService,
+    ArrivalLayer, ArrivalLimits, ArrivalService, ContentTypeLayer, ContentTypeService, DeadlineLayer, DeadlineService,
+    Deadlines, IdentityLayer, IdentityService, LoadLayer, LoadLimits, LoadService, Methods, StopLayer, StopService,
+    code_name,
 };
+use crate::telemetry::context::Incoming;
 use crate::telemetry::{CallsLayer, CallsService};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +27,9 @@ pub(super) struct Stops {
 }
 
 /// All services with all layers around them; the outermost, that a call passes first, is written first.
-pub(super) type GrpcService =
-    CallsService<IdentityService<StopService<DeadlineService<ArrivalService<LoadService<Routes>>>>>>;
+pub(super) type GrpcService = ContentTypeService<
+    CallsService<IdentityService<StopService<DeadlineService<ArrivalService<LoadService<Routes>>>>>>,
+>;
 
 /// Every method that is served.
 ///
@@ -63,7 +66,8 @@ pub(super) fn with_layers(
     let arrival = ArrivalLayer::new(arrival_limits(grpc), methods.clone());
     let deadline = DeadlineLayer::new(Deadlines { default, upload, max }, methods.clone());
     let stop = StopLayer::for_all_calls(stops.cut.clone());
-    let calls = CallsLayer::new(observing.calls(), methods.names());
-    let identity = IdentityLayer::new(gate, methods);
-    calls.layer(identity.layer(stop.layer(deadline.layer(arrival.layer(load.layer(routes.prepare()))))))
+    let calls = CallsLayer::new(observing.calls(), methods.names(), code_name);
+    let identity = IdentityLayer::new(gate, methods, Incoming::trace_id_of);
+    let calls = calls.layer(identity.layer(stop.layer(deadline.layer(arrival.layer(load.layer(routes.prepare()))))));
+    ContentTypeLayer.layer(calls)
 }

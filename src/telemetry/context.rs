@@ -44,6 +44,12 @@ impl Incoming {
         Some(Self { header, context, trace_id })
     }
 
+    /// The id of that trace, as 32 hexadecimal digits.
+    #[must_use]
+    pub fn trace_id_of(headers: &HeaderMap) -> Option<Box<str>> {
+        Self::of(headers).map(|incoming| incoming.trace_id.to_string().into())
+    }
+
     /// The parent for the span that handles the request.
     #[must_use]
     pub fn context(&self) -> Context {
@@ -130,10 +136,13 @@ mod tests {
             "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
             "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-jane@example.org-b7ad6b7169203331-01",
         ] {
             assert!(Incoming::of(&headers(wrong)).is_none(), "{wrong:?}");
             assert!(named(wrong).is_none(), "{wrong:?}");
         }
+        let id = Incoming::trace_id_of(&headers(PARENT));
+        assert_eq!(id.as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
         assert!(Incoming::of(&HeaderMap::new()).is_none());
     }
 

@@ -23,5 +23,5 @@ pub use counters::{Counters, Snapshot};
 pub use peer::{ConnectionEnd, Peer};
 pub use port::{Http1, Http2, Limits, Overflow, Port, Protocol};
 pub use standing::Standing;
-pub use tls::{ClientCertificates, ReloadCounts, Reloader, Tls, TlsError, TlsFiles};
+pub use tls::{ClientCertificates, ClientFiles, ReloadCounts, Reloader, Tls, TlsError, TlsFiles};
 pub use unread::RequestBody;

@@ -5,7 +5,7 @@
 //! exempt, since probes have no credentials; reflection is a method like others. A stream of responses ends when the
 //! policy is replaced by one that would not let it in. Without a gate every call is let in, and has no caller.
 
-use super::audited::{AuditLine, AuditedBody, AuditedFuture, trace_id};
+use super::audited::{AuditLine, AuditedBody, AuditedFuture};
 use super::ending::{EndingBody, EndingFuture};
 use super::methods::{MethodKind, Methods};
 use super::revoked::UntilRevoked;
@@ -13,7 +13,7 @@ use crate::identity::audit::{self, Audited};
 use crate::identity::{Admitted, Denial, Gate, Presented};
 use crate::rpc::status;
 use crate::transport::{Peer, Standing};
-use http::{Request, Response, header};
+use http::{HeaderMap, Request, Response, header};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tonic::Status;
@@ -24,13 +24,18 @@ use tower::{Layer, Service};
 pub struct IdentityLayer {
     gate: Option<Arc<Gate>>,
     methods: Arc<Methods>,
+    trace_id: TraceId,
 }
 
+/// Reads the id of the trace that a request says it is part of, for audit lines.
+type TraceId = fn(&HeaderMap) -> Option<Box<str>>;
+
 impl IdentityLayer {
-    /// With this gate before `methods`; with none, for everyone.
+    /// With this gate before `methods`; with none, for everyone. `trace_id` reads the id of the trace that a request says
+    /// it is part of, for audit lines.
     #[must_use]
-    pub fn new(gate: Option<Arc<Gate>>, methods: Methods) -> Self {
-        IdentityLayer { gate, methods: Arc::new(methods) }
+    pub fn new(gate: Option<Arc<Gate>>, methods: Methods, trace_id: fn(&HeaderMap) -> Option<Box<str>>) -> Self {
+        IdentityLayer { gate, methods: Arc::new(methods), trace_id }
     }
 }
 
@@ -100,7 +105,7 @@ impl IdentityLayer {
         let Some(gate) = self.gate.as_ref().filter(|_| !Methods::is_health(path)) else { return Judged::Exempt };
         let presented = Presented::of(request.headers(), request.extensions().get::<Peer>());
         let method = self.methods.name(path);
-        let trace_id = trace_id(request.headers());
+        let trace_id = (self.trace_id)(request.headers());
         let admitted = match gate.admit(&presented, method) {
             Ok(admitted) => admitted,
             Err(denial) => {

@@ -16,7 +16,7 @@ pub(super) use admin::{log_level_router, metrics_router};
 
 use self::grid::GridMetrics;
 use self::log::{LogMetrics, LogTraces, ObservedLog};
-use self::ports::Ports;
+use self::ports::CountedPorts;
 use self::states::States;
 use self::watching::Watching;
 use self::webhooks::WebhookMetrics;
@@ -45,7 +45,7 @@ pub(super) struct Observing {
     grid: Arc<GridMetrics>,
     log: LogMetrics,
     recordings: Arc<Recordings>,
-    ports: Ports,
+    ports: CountedPorts,
 }
 
 /// What can be asked for once the server is set up.
@@ -174,7 +174,7 @@ fn label(name: &'static str, value: &'static str) -> Labels {
     vec![(name, value.into())]
 }
 
-/// A count, as metrics write numbers.
+/// A counter's number as a metric's value: exact up to 2^53.
 fn count(number: u64) -> f64 {
     #[allow(clippy::cast_precision_loss)]
     {

@@ -7,10 +7,10 @@ use crate::transport::{Counters, ReloadCounts, Snapshot};
 use std::sync::Arc;
 
 /// Each port's name and its counters.
-pub(super) type Ports = Vec<(&'static str, Arc<Counters>)>;
+pub(super) type CountedPorts = Vec<(&'static str, Arc<Counters>)>;
 
 /// Adds them.
-pub(super) fn register(metrics: &mut Metrics, ports: Ports, reloads: Vec<Arc<ReloadCounts>>) {
+pub(super) fn register(metrics: &mut Metrics, ports: CountedPorts, reloads: Vec<Arc<ReloadCounts>>) {
     let ports = Arc::new(ports);
     let each = |value: fn(Snapshot) -> u64| {
         let ports = Arc::clone(&ports);

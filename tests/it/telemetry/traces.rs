@@ -280,7 +280,8 @@ async fn without_a_collector_the_context_is_handed_on_as_it_came() {
 #[tokio::test]
 async fn a_collector_that_is_gone_holds_nothing_up() {
     let refusing = crate::support::upstream::Refusing::start();
-    let scene = scene(&[("OTEL_EXPORTER_OTLP_ENDPOINT", refusing.base_url())]).await;
+    let misspelt = ("OTEL_TRACES_SAMPLER", "allways_on".to_owned());
+    let scene = scene(&[("OTEL_EXPORTER_OTLP_ENDPOINT", refusing.base_url()), misspelt]).await;
     scene.upstream.on("GET", "/customers/*", Reply::json(200, samples::answer_of("GetCustomer").unwrap()));
     let mut client = CustomerServiceClient::new(scene.channel().await);
     let get = pb::GetCustomerRequest { customer_id: samples::CUSTOMER.to_owned() };
@@ -290,6 +291,7 @@ async fn a_collector_that_is_gone_holds_nothing_up() {
     let ended = program.ended().await;
     assert!(ended.status.success(), "{}", ended.stderr);
     assert!(ended.stderr.contains("BatchSpanProcessor.ExportError"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("OTEL_TRACES_SAMPLER must be one of"), "{}", ended.stderr);
 }
 
 /// What the samples and webhooks say of people is not in any span.

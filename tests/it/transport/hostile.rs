@@ -195,7 +195,7 @@ async fn connections_that_bring_nothing_give_way_to_those_that_do() {
 async fn silence_on_the_admin_port_keeps_no_probe_away() {
     let app = TestApp::with_sandbox().await;
     let mut silent = Vec::new();
-    for said in [&b""[..], b"GET /livez HTTP/1.1\r\nx-slow: "].repeat(50) {
+    for said in [&b""[..], b"GET /livez HTTP/1.1\r\nx-slow: "].repeat(200) {
         let mut stream = soon("connected", TcpStream::connect(app.addresses.admin)).await.unwrap();
         // The oldest are gone by then.
         let _ = stream.write_all(said).await;
@@ -223,5 +223,23 @@ async fn an_answer_that_nobody_reads_ends_with_its_deadline() {
     let mut answer = soon("an answer", response).await.unwrap().into_body();
     let ended = soon("its end", answer.data()).await.unwrap().unwrap_err();
     assert_eq!(ended.reason(), Some(h2::Reason::CANCEL));
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_web_page_can_send_without_asking_is_not_answered() {
+    let app = TestApp::with_sandbox().await;
+    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let send = async |content_type: &str| {
+        let url = format!("http://{}/gridgate.v1.PlatformService/GetPlatformConfig", app.addresses.grpc);
+        let request = client.post(url).header("content-type", content_type).body(vec![0_u8; 5]);
+        let answer = soon("an answer", request.send()).await.unwrap();
+        (answer.status().as_u16(), answer.headers().contains_key("grpc-status"), answer.bytes().await.unwrap().len())
+    };
+    for simple in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
+        assert_eq!(send(simple).await, (415, false, 0), "{simple}");
+    }
+    let (status, _, length) = send("application/grpc+proto").await;
+    assert!(status == 200 && length > 5);
     app.stop().await.unwrap();
 }
