@@ -15,8 +15,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Connections that the admin port serves at once.
-const MAX_ADMIN_CONNECTIONS: u32 = 64;
+/// Connections that the admin port serves at once: several times what probes and scrapes need, who keep theirs.
+const MAX_ADMIN_CONNECTIONS: u32 = 256;
+
+/// Requests at once on one HTTP/2 connection of the admin port.
+const MAX_ADMIN_STREAMS: u32 = 64;
 
 /// How long a new connection may take to say something, and an HTTP/1 request to say its head.
 const FIRST_WORDS: Duration = Duration::from_secs(30);
@@ -130,7 +133,7 @@ pub(super) fn admin_protocol() -> Protocol {
     Protocol::Http1 {
         http1: Http1 { head_timeout: FIRST_WORDS, max_head_bytes: MAX_ADMIN_HEAD.into(), linger: None },
         http2: Some(Http2 {
-            max_concurrent_streams: MAX_ADMIN_CONNECTIONS,
+            max_concurrent_streams: MAX_ADMIN_STREAMS,
             max_head_bytes: MAX_ADMIN_HEAD.into(),
             keepalive_interval: Some(FIRST_WORDS),
             keepalive_timeout: FIRST_WORDS,
