@@ -52,7 +52,7 @@ impl Events {
     ) -> Result<Self, BindError> {
         let Opened { log, files, directory } = open_log(config, observing).await?;
         let log = observing.log(log);
-        let source: Arc<dyn CustomerSource> = Arc::new(GridSource(grid.clone()));
+        let source: Arc<dyn CustomerSource> = Arc::new(GridSource::new(grid.clone()));
         let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::clone(&source)));
         let witness = Arc::new(Witness::new(Arc::clone(&log)));
         let (reconcile_interval, asking) = (config.reconcile_interval, Asking::default());

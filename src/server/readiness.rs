@@ -1,5 +1,6 @@
 //! Whether calls should be sent here: what `grpc.health.v1` and `/readyz` answer.
 
+use super::customer_source::Denied;
 use crate::grid::{self, Call};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -10,17 +11,27 @@ use tonic_health::server::HealthReporter;
 /// How long Grid may take to answer whether it knows us.
 const GRID_ANSWER: Duration = Duration::from_secs(10);
 
-/// The pause before Grid is asked again.
+/// The pause before Grid is asked again, at first. It doubles, up to the longest.
 const GRID_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_GRID_PAUSE: Duration = Duration::from_secs(15);
 
-/// Asks Grid until it has answered with success: it can be reached, and takes our credentials.
+/// Asks Grid until it has answered with success: it can be reached, and takes our credentials. Says why it has not, once
+/// for each reason.
 pub(super) async fn until_grid_answers(grid: &grid::Client) {
+    let (mut pause, mut told) = (GRID_PAUSE, String::new());
     loop {
-        match grid.get_platform_config(&Call::until(Instant::now() + GRID_ANSWER)).await {
+        let error = match grid.get_platform_config(&Call::until(Instant::now() + GRID_ANSWER)).await {
             Ok(_) => return,
-            Err(error) => tracing::warn!(%error, "not ready: Grid does not answer as it should"),
+            Err(error) => error,
+        };
+        let problem = error.to_string();
+        if problem != told {
+            let why = Denied::of(&error).map(|denied| denied.why);
+            tracing::warn!(%error, why, "not ready: Grid does not answer as it should");
+            told = problem;
         }
-        sleep(GRID_PAUSE).await;
+        sleep(pause).await;
+        pause = pause.saturating_mul(2).min(LONGEST_GRID_PAUSE);
     }
 }
 
