@@ -5,7 +5,10 @@
 
 pub mod copy;
 pub mod jetstream;
+mod late;
 pub mod sqlite;
+
+pub use self::late::LateLog;
 
 use std::sync::Arc;
 use std::time::Duration;

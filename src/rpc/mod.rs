@@ -31,8 +31,8 @@ pub use error::{Error, Resource, Violations};
 pub use kyc_event::{Deliveries, KycEvents, WatchConfig};
 pub use layer::{
     ArrivalLayer, ArrivalLimits, ArrivalService, Deadline, DeadlineLayer, DeadlineService, Deadlines, IdentityLayer,
-    IdentityService, LoadLayer, LoadLimits, LoadService, MethodKind, Methods, NotArrived, PlacesSnapshot,
-    RequestEndLayer, Shed, StopLayer, StopService,
+    IdentityService, Later, LoadLayer, LoadLimits, LoadService, MethodKind, Methods, NotArrived, PlacesSnapshot,
+    RequestEndLayer, Shed, StartingService, StopLayer, StopService,
 };
 pub use platform::Platform;
 pub use sighting::{customer_answer, verification_answer};

@@ -6,7 +6,7 @@ use crate::config::{DeadlineConfig, GrpcConfig, LoadConfig};
 use crate::identity::Gate;
 use crate::rpc::{
     ArrivalLayer, ArrivalLimits, ArrivalService, DeadlineLayer, DeadlineService, Deadlines, IdentityLayer,
-    IdentityService, LoadLayer, LoadLimits, LoadService, Methods, StopLayer, StopService,
+    IdentityService, LoadLayer, LoadLimits, LoadService, Methods, StartingService, StopLayer, StopService,
 };
 use crate::telemetry::{CallsLayer, CallsService};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(super) struct Stops {
 
 /// All services with all layers around them; the outermost, that a call passes first, is written first.
 pub(super) type GrpcService =
-    CallsService<IdentityService<StopService<DeadlineService<ArrivalService<LoadService<Routes>>>>>>;
+    CallsService<IdentityService<StopService<DeadlineService<ArrivalService<LoadService<StartingService<Routes>>>>>>>;
 
 /// Every method that is served.
 ///
@@ -49,7 +49,7 @@ fn arrival_limits(grpc: &GrpcConfig) -> ArrivalLimits {
 
 /// Puts the layers around the services.
 pub(super) fn with_layers(
-    routes: Routes,
+    services: StartingService<Routes>,
     grpc: &GrpcConfig,
     gate: Option<Arc<Gate>>,
     methods: Methods,
@@ -65,5 +65,5 @@ pub(super) fn with_layers(
     let stop = StopLayer::for_all_calls(stops.cut.clone());
     let calls = CallsLayer::new(observing.calls(), methods.names());
     let identity = IdentityLayer::new(gate, methods);
-    calls.layer(identity.layer(stop.layer(deadline.layer(arrival.layer(load.layer(routes.prepare()))))))
+    calls.layer(identity.layer(stop.layer(deadline.layer(arrival.layer(load.layer(services))))))
 }

@@ -19,7 +19,12 @@ impl Part {
 
     /// Starts one that not every server has.
     pub(super) fn start_if_any(name: &'static str, part: Option<impl Future<Output = ()> + Send + 'static>) -> Self {
-        part.map_or(Part { name, task: None }, |part| Part::start(name, part))
+        part.map_or_else(Part::none, |part| Part::start(name, part))
+    }
+
+    /// None yet.
+    pub(super) fn none() -> Self {
+        Part { name: "", task: None }
     }
 
     /// Waits until it has ended. How it ended was logged where it ended, a panic by the runtime.

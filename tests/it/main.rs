@@ -26,6 +26,7 @@ mod replicas;
 mod retention;
 mod sandbox;
 mod server;
+mod starting;
 mod support;
 mod telemetry;
 mod tls;

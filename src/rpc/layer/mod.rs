@@ -10,6 +10,7 @@ mod load;
 mod methods;
 mod request_end;
 mod revoked;
+mod starting;
 mod stop;
 
 pub use arrival::{ArrivalLayer, ArrivalLimits, ArrivalService, NotArrived};
@@ -19,4 +20,5 @@ pub use identity::{IdentityLayer, IdentityService};
 pub use load::{LoadLayer, LoadLimits, LoadService, PlacesSnapshot, Shed};
 pub use methods::{MethodKind, Methods};
 pub use request_end::RequestEndLayer;
+pub use starting::{Later, StartingService};
 pub use stop::{StopLayer, StopService};
