@@ -109,17 +109,11 @@ pub(super) fn grpc_protocol(grpc: &GrpcConfig) -> Protocol {
 }
 
 /// The gRPC port.
-pub(super) fn grpc_port(
-    listener: TcpListener,
-    grpc: &GrpcConfig,
-    protocol: Protocol,
-    tls: Option<Tls>,
-    times: TlsTimes,
-) -> Port {
+pub(super) fn grpc_port(listener: TcpListener, grpc: &GrpcConfig, tls: Option<Tls>, times: TlsTimes) -> Port {
     Port {
         name: "grpc",
         listener,
-        protocol,
+        protocol: grpc_protocol(grpc),
         tls,
         limits: Limits {
             max_connections: grpc.max_connections,

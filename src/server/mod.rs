@@ -28,45 +28,36 @@ pub use own_sandbox::SandboxAccess;
 pub use ports::listen;
 pub use services::DescriptorError;
 
-use crate::config::{Config, ShutdownConfig, Upstream, settings};
+use crate::config::{Config, GridConfig, ShutdownConfig, Upstream, settings};
 use crate::grid::{self, ClientConfig};
 use crate::identity::Gate;
-use crate::rpc::{Later, StartingService, UploadMemory};
+use crate::rpc::UploadMemory;
 use crate::telemetry::LogLevels;
 use crate::transport::Port;
 use crate::webhook::WebhookDoor;
-use connections::{Certificates, Secured, TlsConfigs};
+use connections::{Certificates, TlsConfigs, admin_port, grpc_port, grpc_protocol};
 use events::EventsToCome;
-use grpc::{GrpcService, Stops};
+use grpc::Grpc;
 use identity::Guard;
 use observe::{Observed, Observing};
 use own_sandbox::OwnSandbox;
 use ports::{Ports, Wanted};
-use readiness::Readiness;
 use serde::Serialize;
-use services::Api;
+use services::ApiParts;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
-use tonic_health::server::HealthReporter;
 
 /// A server that has its ports and is about to run.
 pub struct App {
     addresses: Addresses,
     shutdown: ShutdownConfig,
-    stops: Stops,
-    readiness: Readiness,
     /// Cancelled when ready.
     ready: CancellationToken,
     /// Who has to answer first.
     needed: Option<grid::Client>,
-    grpc: Port,
-    service: GrpcService,
-    /// What the gRPC port is there for, once the event log is open.
-    api: Api,
-    api_goes: Later<Routes>,
+    grpc: Grpc,
     /// None where callers are not checked.
     guard: Option<Guard>,
     reload: Reload,
@@ -125,66 +116,40 @@ impl App {
             upstream,
         };
         let ports = wanted.bind()?;
-        let addresses = ports.addresses();
+        let (addresses, mut observing) = (ports.addresses(), Observing::begin());
         let Ports { grpc: (grpc_listener, _), admin: (admin_listener, _), webhook, account, sandbox } = ports;
+        let client = grid_client(grid, account, &mut observing)?;
 
-        let mut observing = Observing::begin();
-        let client = grid::Client::new(ClientConfig {
-            observer: observing.grid(),
-            connect_timeout: grid.connect_timeout,
-            max_concurrent: usize::try_from(grid.max_concurrent_calls).unwrap_or(usize::MAX),
-            ..account
-        })?;
-        observing.client(&client);
-
-        let grpc_speaks = connections::grpc_protocol(&grpc);
         let tls = TlsConfigs { grpc: grpc.tls.take(), admin: admin_tls, webhook: events.webhook.tls.take() };
-        let (certificates, secured) = Certificates::load(tls, tls_times, &grpc_speaks).await?;
-        let Secured { grpc: grpc_tls, admin: admin_tls, webhook: webhook_tls } = secured;
-        let grpc_port = connections::grpc_port(grpc_listener, &grpc, grpc_speaks, grpc_tls, tls_times);
-        let admin = connections::admin_port(admin_listener, admin_tls, tls_times);
-
+        let (certificates, secured) = Certificates::load(tls, tls_times, &grpc_protocol(&grpc)).await?;
         let events_to_come = EventsToCome::new(&events, &client)?;
         let keys = events.webhook.public_keys.clone().or_else(|| sandbox.as_ref().and_then(OwnSandbox::public_key));
-        let door = match keys.zip(webhook) {
-            Some((keys, (listener, _))) => {
-                let door = observing.door(events::door(&events.webhook, &keys, events_to_come.late())?);
-                Some((webhook_tls.into_iter().fold(door, WebhookDoor::with_tls), listener))
-            }
-            None => None,
-        };
+        let door = keys.zip(webhook).map(|(keys, (listener, _))| {
+            let door = observing.door(events::door(&events.webhook, &keys, events_to_come.late())?);
+            Ok::<_, BindError>((secured.webhook.into_iter().fold(door, WebhookDoor::with_tls), listener))
+        });
 
-        let (stops, reload, reporter) = (Stops::default(), Reload::default(), HealthReporter::new());
-        let methods = grpc::methods()?;
+        let (methods, reload) = (Arc::new(grpc::methods()?), Reload::default());
         let guard = Guard::open(identity, &methods, &reload).await?;
         let gate = guard.as_ref().map(|guard| Arc::clone(&guard.gate));
         observing.gate(gate.as_ref());
-        let names = services::names(&methods);
-        let own = services::health_and_reflection(&names, &grpc, reporter.clone(), &stops)?;
-        let (service, api_goes) = StartingService::new(own);
-        let service = grpc::with_layers(service, &grpc, gate, methods, &stops, &mut observing);
-        let api = Api {
+        let grpc_port = grpc_port(grpc_listener, &grpc, secured.grpc, tls_times);
+        let admin = admin_port(admin_listener, secured.admin, tls_times);
+        for port in [&grpc_port, &admin] {
+            observing.port(port.name, Arc::clone(&port.counters));
+        }
+        observing.certificates(certificates.counts());
+        let of = ApiParts {
             grid: client.clone(),
             uploads: UploadMemory::new(uploads_max_memory),
-            deliveries: observing.deliveries(),
             watch_max_age: events.watch_max_age,
-            leaving: stops.leaving.clone(),
-            grpc,
         };
-
-        observing.port(grpc_port.name, Arc::clone(&grpc_port.counters));
-        observing.port(admin.name, Arc::clone(&admin.counters));
-        observing.certificates(certificates.counts());
         Ok(App {
             addresses,
             shutdown,
-            readiness: Readiness::starting(reporter, names).await,
             ready: CancellationToken::new(),
             needed: ready_needs_grid.then_some(client),
-            grpc: grpc_port,
-            service,
-            api,
-            api_goes,
+            grpc: Grpc::set_up(grpc, grpc_port, gate, &methods, of, &mut observing).await?,
             guard,
             reload,
             admin,
@@ -192,9 +157,8 @@ impl App {
             observed: Arc::new(events_to_come.observed(observing)),
             log_levels: None,
             events: events_to_come,
-            door,
+            door: door.transpose()?,
             sandbox,
-            stops,
         })
     }
 
@@ -232,6 +196,23 @@ impl App {
     pub fn ready(&self) -> impl Future<Output = ()> + Send + 'static {
         self.ready.clone().cancelled_owned()
     }
+}
+
+/// The client that calls Grid as this account.
+fn grid_client(
+    config: GridConfig,
+    account: ClientConfig,
+    observing: &mut Observing,
+) -> Result<grid::Client, grid::ClientSetupError> {
+    let GridConfig { connect_timeout, max_concurrent_calls } = config;
+    let client = grid::Client::new(ClientConfig {
+        observer: observing.grid(),
+        connect_timeout,
+        max_concurrent: usize::try_from(max_concurrent_calls).unwrap_or(usize::MAX),
+        ..account
+    })?;
+    observing.client(&client);
+    Ok(client)
 }
 
 /// Without a key nothing could be believed, so nothing listens. A sandbox has one of its own.

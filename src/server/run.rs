@@ -5,6 +5,7 @@
 
 use super::admin::{self, Asked};
 use super::events::EventsToCome;
+use super::grpc::Grpc;
 use super::observe::Observed;
 use super::own_sandbox::OwnSandbox;
 use super::parts::{Part, Parts};
@@ -25,7 +26,8 @@ struct ToCome {
     events: EventsToCome,
     observed: Arc<Observed>,
     api: Api,
-    api_goes: Later<Routes>,
+    /// Where the API goes.
+    later: Later<Routes>,
     /// Who has to answer first.
     needed: Option<grid::Client>,
     /// Cancelled when ready.
@@ -55,14 +57,9 @@ impl App {
         let App {
             addresses,
             shutdown: limits,
-            stops,
-            readiness,
             ready,
             needed,
-            grpc,
-            service,
-            api,
-            api_goes,
+            grpc: Grpc { port: grpc, service, api, later, stops, readiness },
             guard,
             reload: _,
             admin,
@@ -93,13 +90,13 @@ impl App {
             reloader: Part::start_if_any("what reloads certificates", certificates.keep_current(closing.clone())),
         };
         let running = Running { limits, stops, readiness, parts, under_way, closing, events: None };
-        (running, ToCome { addresses, events, observed, api, api_goes, needed, ready })
+        (running, ToCome { addresses, events, observed, api, later, needed, ready })
     }
 }
 
 /// Opens the event log, becomes ready, and goes on until something is broken: it says what.
 async fn serve(running: &mut Running, to_come: ToCome) -> RunError {
-    let ToCome { addresses, events, observed, api, api_goes, needed, ready } = to_come;
+    let ToCome { addresses, events, observed, api, later, needed, ready } = to_come;
     let Running { readiness, parts, closing, events: opened, .. } = running;
     let events = tokio::select! {
         opened = events.open(&observed) => match opened {
@@ -109,7 +106,7 @@ async fn serve(running: &mut Running, to_come: ToCome) -> RunError {
         name = parts.one_ends() => return RunError::Ended(name),
     };
     *opened = Some(Arc::clone(&events));
-    api_goes.set(api.routes(&events));
+    later.set(api.routes(&events));
     let (kept, until) = (Arc::clone(&events), closing.clone());
     parts.keeper = Part::start("what keeps the event log true", async move { kept.keep_true(until).await });
 

@@ -56,6 +56,13 @@ macro_rules! with_limits {
     };
 }
 
+/// What calls are answered with.
+pub(super) struct ApiParts {
+    pub(super) grid: grid::Client,
+    pub(super) uploads: UploadMemory,
+    pub(super) watch_max_age: Duration,
+}
+
 /// What the services of the API are made of, beside the event log, which comes later.
 pub(super) struct Api {
     pub(super) grpc: GrpcConfig,

@@ -32,8 +32,8 @@ pub struct IdentityLayer {
 impl IdentityLayer {
     /// With this gate before `methods`; with none, for everyone.
     #[must_use]
-    pub fn new(gate: Option<Arc<Gate>>, methods: Methods) -> Self {
-        IdentityLayer { gate, methods: Arc::new(methods) }
+    pub fn new(gate: Option<Arc<Gate>>, methods: impl Into<Arc<Methods>>) -> Self {
+        IdentityLayer { gate, methods: methods.into() }
     }
 }
 
