@@ -15,6 +15,7 @@ pub mod pb;
 pub mod rpc;
 pub mod sandbox;
 pub mod server;
+mod small_file;
 pub mod telemetry;
 pub mod transport;
 pub mod webhook;

@@ -56,7 +56,7 @@ fn arg(setting: &'static Setting, flag: &'static str) -> Arg {
         .long(flag)
         .value_name(kind.placeholder())
         .help(StyledStr::from(format!("{doc}{default} [env: {env}]")))
-        .help_heading(heading(setting.section()))
+        .help_heading(heading(setting.section()).unwrap_or(setting.section()))
         .action(ArgAction::Set);
     match kind {
         // The flag alone says true.
@@ -75,8 +75,8 @@ fn arg(setting: &'static Setting, flag: &'static str) -> Arg {
     }
 }
 
-fn heading(section: &'static str) -> &'static str {
-    match section {
+fn heading(section: &str) -> Option<&'static str> {
+    Some(match section {
         "grpc" => "The gRPC API",
         "identity" => "Who may call",
         "client" => "Whom to call, and as whom",
@@ -89,7 +89,23 @@ fn heading(section: &'static str) -> &'static str {
         "reconcile" => "Reconciling",
         "sandbox" => "The sandbox",
         "log" => "Logs",
+        "nats" => "The event log on NATS",
+        "ready" => "When it is ready",
+        "tls" => "TLS on every port",
+        "traces" => "Traces",
         "shutdown" => "Shutting down",
-        other => other,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_section_has_a_heading() {
+        let without: Vec<_> =
+            crate::config::settings::ALL.iter().filter(|setting| heading(setting.section()).is_none()).collect();
+        assert!(without.is_empty(), "{:?}", without.iter().map(|setting| setting.key).collect::<Vec<_>>());
     }
 }

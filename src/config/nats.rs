@@ -35,16 +35,30 @@ pub struct NatsConfig {
     pub prefix: String,
     /// On how many servers everything is kept.
     pub replicas: usize,
-    /// A file of credentials.
-    pub credentials_file: Option<PathBuf>,
-    /// A user's name and password.
-    pub user: Option<(String, SecretString)>,
-    /// A token.
-    pub token: Option<SecretString>,
+    /// As whom to connect.
+    pub login: NatsLogin,
     /// Certificates that are trusted instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// The certificate to show, and its key.
     pub certificate: Option<(PathBuf, PathBuf)>,
+}
+
+/// As whom to connect to NATS.
+#[derive(Debug, Clone)]
+pub enum NatsLogin {
+    /// As nobody in particular.
+    Nobody,
+    /// As whom a file of credentials says.
+    Credentials(PathBuf),
+    /// As this user.
+    User {
+        /// Its name.
+        name: String,
+        /// Its password.
+        password: SecretString,
+    },
+    /// With this token.
+    Token(SecretString),
 }
 
 /// Where something says an event log is.
@@ -148,22 +162,40 @@ fn nats(reader: &mut Reader, servers: Vec<String>) -> Option<NatsConfig> {
     if replicas.is_some_and(|replicas| ![1, 3, 5].contains(&replicas)) {
         reader.mistake(&settings::NATS_REPLICAS, "must be 1, 3 or 5");
     }
-    let user = pair(reader, &settings::NATS_USER, &settings::NATS_PASSWORD);
+    let login = login(reader);
     let certificate = pair(reader, &settings::NATS_CERTIFICATE_FILE, &settings::NATS_KEY_FILE);
-    let user = user.then(|| reader.text(&settings::NATS_USER).zip(reader.secret(&settings::NATS_PASSWORD)));
     let certificate =
         certificate.then(|| file(reader, &settings::NATS_CERTIFICATE_FILE).zip(file(reader, &settings::NATS_KEY_FILE)));
-    let has_token = reader.is_set(&settings::NATS_TOKEN);
     Some(NatsConfig {
         servers,
         prefix: prefix?,
         replicas: usize::try_from(replicas?).ok()?,
-        credentials_file: file(reader, &settings::NATS_CREDENTIALS_FILE),
-        user: user.flatten(),
-        token: if has_token { reader.secret(&settings::NATS_TOKEN) } else { None },
+        login: login?,
         ca_file: file(reader, &settings::NATS_CA_FILE),
         certificate: certificate.flatten(),
     })
+}
+
+/// As whom to connect; one way of saying it is enough, and NATS would take no notice of another.
+fn login(reader: &mut Reader) -> Option<NatsLogin> {
+    let has_user = pair(reader, &settings::NATS_USER, &settings::NATS_PASSWORD);
+    let ways = [&settings::NATS_CREDENTIALS_FILE, &settings::NATS_USER, &settings::NATS_TOKEN];
+    let mut set = ways.into_iter().filter(|way| reader.is_set(way)).collect::<Vec<_>>().into_iter();
+    if let (Some(first), Some(second)) = (set.next(), set.next()) {
+        reader.mistake(second, format!("cannot be set beside {}: only one of them says as whom to connect", first.env));
+        return None;
+    }
+    if reader.is_set(&settings::NATS_CREDENTIALS_FILE) {
+        return file(reader, &settings::NATS_CREDENTIALS_FILE).map(NatsLogin::Credentials);
+    }
+    if reader.is_set(&settings::NATS_TOKEN) {
+        return reader.secret(&settings::NATS_TOKEN).map(NatsLogin::Token);
+    }
+    if !has_user {
+        return Some(NatsLogin::Nobody);
+    }
+    let (name, password) = reader.text(&settings::NATS_USER).zip(reader.secret(&settings::NATS_PASSWORD))?;
+    Some(NatsLogin::User { name, password })
 }
 
 fn file(reader: &mut Reader, setting: &'static Setting) -> Option<PathBuf> {

@@ -63,6 +63,11 @@ pub(super) fn port(reader: &mut Reader, of: &TlsSettings) -> Option<Option<TlsCo
     let TlsSettings { certificate, key, clients } = *of;
     let optional = clients.map(|(_, needed)| reader.word(needed, |word| Some(word == "optional")));
     let ca = clients.map(|(ca, _)| ca).filter(|ca| reader.is_set(ca));
+    if let (Some((of_ca, needed)), None) = (clients, ca)
+        && reader.is_set(needed)
+    {
+        reader.mistake(needed, format!("has no effect without {}: nobody is asked for a certificate", of_ca.key));
+    }
     match (reader.is_set(certificate), reader.is_set(key)) {
         (true, true) => {
             let files = (reader.file(certificate), reader.file(key));

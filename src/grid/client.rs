@@ -23,7 +23,9 @@ use self::breaker::{Breaker, Ticket};
 pub(super) use self::request::{Payload, Request, StreamedFile};
 pub(super) use self::retry::{History, backoff};
 pub(super) use self::transport::Answer;
-use super::{BreakerState, ClientConfig, ClientSetupError, Error, HeldBack, Observer, Operation, RetryConfig, config};
+use super::{
+    BreakerState, ClientConfig, ClientSetupError, Error, HeldBack, Observer, Operation, RetryConfig, Server, config,
+};
 
 /// How long the retry budget remembers calls.
 const BUDGET_WINDOW: Duration = Duration::from_secs(10);
@@ -66,6 +68,7 @@ struct Shared {
     http: reqwest::Client,
     /// Base URL without a slash at its end.
     base_url: String,
+    server: Server,
     authorization: HeaderValue,
     max_answer_bytes: usize,
     retry: RetryConfig,
@@ -103,6 +106,7 @@ impl Client {
         let shared = Shared {
             http,
             base_url: base_url.as_str().trim_end_matches('/').to_owned(),
+            server: transport::server_of(&base_url),
             authorization,
             max_answer_bytes,
             budget: TpsBudget::new(BUDGET_WINDOW, retry.budget_per_second, retry.budget_share),
@@ -114,6 +118,12 @@ impl Client {
             observer,
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Where requests go.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.shared.server
     }
 
     /// How the circuit breaker stands now.

@@ -17,6 +17,6 @@ pub use config::{BreakerConfig, ClientConfig, ClientSetupError, RetryConfig};
 pub use error::{Error, Refusal};
 pub use filter::{CustomerFilter, PageRequest, VerificationFilter};
 pub use id::{InvalidResourceId, ResourceId};
-pub use observer::{BreakerState, Exchanged, HeldBack, Observer, Unobserved};
+pub use observer::{BreakerState, Exchanged, HeldBack, Observer, Server, Unobserved};
 pub use operation::{Operation, Repeatable};
 pub use operations::{CreateKey, DocumentFile, SignedRetry, UpdateOutcome};

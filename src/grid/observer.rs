@@ -1,11 +1,21 @@
 //! Who is told what happens between this program and Grid: to count, time and trace it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 
 use super::Operation;
+
+/// Where requests go, by OpenTelemetry's conventions (`server.address`, `server.port`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Server {
+    /// The host of the base URL.
+    pub address: Arc<str>,
+    /// Its port, or that of its scheme.
+    pub port: u16,
+}
 
 /// What came of one request that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,14 +1,21 @@
 //! Audit lines: who called what, and what became of it. Target `audit`, level `info`; no personal data.
 //!
-//! Every mutating call that was let in has one line, when it ends. Every refusal has one, but for those beyond a rate by
-//! address, which the next line counts.
+//! Every mutating call of a caller of the policy has one line: when it ends, or when it is refused. Other refusals have
+//! one too, but for those beyond a rate, which are counted: by the next line about the same caller, certificate or
+//! address, or after a minute by a line that does nothing else ([`account`]).
 
 use super::caller::Caller;
-use super::gate::Denial;
+use super::gate::{Denial, Gate};
+use super::lines::{HeldBack, Refused};
 use std::net::IpAddr;
+use std::time::Duration;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 /// The target of audit lines, for filters.
 pub const TARGET: &str = "audit";
+/// Refusals without a line are told of at the latest after this long.
+const ACCOUNT: Duration = Duration::from_secs(60);
 
 /// What a line says of the call itself.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +37,8 @@ pub fn allowed(call: Audited<'_>, caller: &Caller) {
     tracing::info!(target: TARGET, decision = "allowed", caller, source, method, code, trace_id, peer, "call");
 }
 
-/// A call that was not let in, or a stream that was ended by a change of the policy. `held_back`: how many lines before
-/// it were not written.
+/// A call that was not let in, or a stream that was ended by a change of the policy. `held_back`: how many
+/// refusals before it had no line.
 pub fn denied(call: Audited<'_>, denial: &Denial, held_back: u64) {
     let Audited { method, peer, trace_id, code } = call;
     let (caller, identity, source) = match denial {
@@ -51,6 +58,33 @@ pub fn denied(call: Audited<'_>, denial: &Denial, held_back: u64) {
     tracing::info!(
         target: TARGET, decision = "denied", reason, caller, identity, source, method, code, trace_id, peer, held_back,
         "call"
+    );
+}
+
+/// Tells of the refusals that had no line and that no later line has counted, every minute and at the end.
+pub async fn account(gate: &Gate, stop: CancellationToken) {
+    loop {
+        let goes_on = tokio::select! {
+            () = sleep(ACCOUNT) => true,
+            () = stop.cancelled() => false,
+        };
+        gate.take_held_back().into_iter().for_each(held_back);
+        if !goes_on {
+            return;
+        }
+    }
+}
+
+fn held_back(HeldBack { whose, count }: HeldBack) {
+    let (peer, identity, caller) = match &whose {
+        Some(Refused::Address(addr)) => (*addr, None, None),
+        Some(Refused::Identity(identity)) => (None, Some(identity.as_str()), None),
+        Some(Refused::Caller(name)) => (None, None, Some(&**name)),
+        None => (None, None, None),
+    };
+    let peer = peer.map(tracing::field::display);
+    tracing::info!(
+        target: TARGET, decision = "denied", caller, identity, peer, held_back = count, "calls without lines of their own"
     );
 }
 

@@ -57,6 +57,12 @@ impl Caller {
         &self.name
     }
 
+    /// Its name, to keep.
+    #[must_use]
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
     /// By what it was told apart.
     #[must_use]
     pub fn source(&self) -> Source {

@@ -2,6 +2,7 @@
 
 use super::gate::Gate;
 use super::policy::{Mistake, Policy};
+use crate::small_file;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 /// A policy is at most this large, in bytes.
 const MAX_SIZE: u64 = 1024 * 1024;
-/// A file that has changed is read again after this long, and taken when it says the same: it may be half written.
-const SETTLE: Duration = Duration::from_millis(100);
+/// A file that has changed is read again after this long, and taken when it says the same: it may be half written, and
+/// half of a policy may be one that limits less.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// Where the policy is written.
 #[derive(Debug, Clone)]
@@ -76,15 +78,10 @@ impl PolicyFile {
     }
 
     async fn text(&self) -> Result<PolicyText, PolicyError> {
-        let read = async {
-            let size = tokio::fs::metadata(&self.path).await?.len();
-            if size > MAX_SIZE {
-                return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("is larger than {MAX_SIZE} bytes")));
-            }
-            tokio::fs::read_to_string(&self.path).await
-        };
         let unreadable = |source| PolicyError::Unreadable { path: self.path.clone(), source };
-        read.await.map(PolicyText).map_err(unreadable)
+        let bytes = small_file::read(&self.path, MAX_SIZE).await.map_err(unreadable)?;
+        let text = String::from_utf8(bytes);
+        text.map(PolicyText).map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error.utf8_error())))
     }
 
     fn read(&self, text: &PolicyText) -> Result<Policy, PolicyError> {
@@ -112,16 +109,11 @@ impl PolicyFile {
                 () = stop.cancelled() => return,
             };
             let found = tokio::select! {
-                found = self.settled() => found,
+                found = self.settled(&holds) => found,
                 () = stop.cancelled() => return,
             };
             let found = match found {
-                Ok(Some(text)) => text,
-                // It is being written: the next look will tell.
-                Ok(None) => {
-                    told.notify_one();
-                    continue;
-                }
+                Ok(text) => text,
                 Err(error) => {
                     refuse(gate, &mut refused, Refused::Unreadable(error.to_string()), &error);
                     continue;
@@ -147,11 +139,18 @@ impl PolicyFile {
         }
     }
 
-    /// What the file says, if it says it twice.
-    async fn settled(&self) -> Result<Option<PolicyText>, PolicyError> {
-        let first = self.text().await?;
-        sleep(SETTLE).await;
-        Ok(Some(self.text().await?).filter(|second| *second == first))
+    /// What the file says once it says it twice, or says what holds already.
+    async fn settled(&self, holds: &PolicyText) -> Result<PolicyText, PolicyError> {
+        let mut said = self.text().await?;
+        while said != *holds {
+            sleep(SETTLE).await;
+            let again = self.text().await?;
+            if again == said {
+                break;
+            }
+            said = again;
+        }
+        Ok(said)
     }
 }
 

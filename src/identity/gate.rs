@@ -2,6 +2,7 @@
 
 use super::caller::{Caller, Source};
 use super::counters::{Counted, Counters};
+use super::lines::{HeldBack, Lines, Refused};
 use super::name::Identity;
 use super::policy::{Identified, Policy, Rule, Unidentified};
 use super::presented::Presented;
@@ -20,6 +21,7 @@ pub struct Gate {
     /// Guards what is told of it.
     state: RwLock<PolicyState>,
     strangers: Strangers,
+    lines: Lines,
     counters: Arc<Counters>,
 }
 
@@ -97,6 +99,19 @@ impl Denial {
             | Denial::TooManyFailures { retry_after: _ } => None,
         }
     }
+
+    /// Who was refused, as exactly as that was proven.
+    fn refused(&self, presented: &Presented) -> Refused {
+        match self {
+            Denial::MethodNotAllowed { caller }
+            | Denial::MethodUnknown { caller }
+            | Denial::RateLimited { caller, retry_after: _ } => Refused::Caller(Arc::clone(&caller.name)),
+            Denial::CallerUnknown { identity, source: _ } => Refused::Identity(identity.clone()),
+            Denial::CredentialsMissing
+            | Denial::CredentialsInvalid { why: _ }
+            | Denial::TooManyFailures { retry_after: _ } => Refused::Address(presented.addr),
+        }
+    }
 }
 
 /// A call that was let in.
@@ -126,6 +141,7 @@ impl Gate {
             current: RwLock::new(Arc::new(Current { policy, superseded: CancellationToken::new() })),
             state: RwLock::new(state),
             strangers: Strangers::new(),
+            lines: Lines::new(),
             counters: Arc::new(Counters::default()),
         }
     }
@@ -157,7 +173,7 @@ impl Gate {
         let Identified { who, header_ignored } = current.policy.identify(presented);
         if header_ignored && rated == Rated::Yes {
             self.counters.count(Counted::HeaderIgnored);
-            if self.may_log(presented).is_some() {
+            if self.strangers.may_warn(presented.addr, Instant::now()) {
                 let peer = presented.addr.map(tracing::field::display);
                 tracing::warn!(peer, "a proxy's header was ignored: who sent it is no trusted proxy of the policy");
             }
@@ -221,10 +237,21 @@ impl Gate {
         self.counters.count(Counted::Revoked);
     }
 
-    /// Whether a refusal of this call is to be logged: then how many from its address were not, since the last that was.
+    /// Whether a refusal has an audit line: then how many before it had none, of those that this caller, certificate or
+    /// address caused. A caller of the policy has one whenever what it was refused `mutates` something.
     #[must_use]
-    pub fn may_log(&self, presented: &Presented) -> Option<u64> {
-        self.strangers.may_log(presented.addr, Instant::now())
+    pub fn has_line(&self, denial: &Denial, presented: &Presented, mutates: bool) -> Option<u64> {
+        let (whose, now) = (denial.refused(presented), Instant::now());
+        if mutates && denial.caller().is_some() {
+            return Some(self.lines.before_one_more(&whose, now));
+        }
+        self.lines.may_write(&whose, now)
+    }
+
+    /// The refusals that had no line, and that no line has counted. They are given once.
+    #[must_use]
+    pub fn take_held_back(&self) -> Vec<HeldBack> {
+        self.lines.take_held_back()
     }
 
     /// What is to be told of the policy.

@@ -40,10 +40,28 @@ pub(super) struct Rule {
 #[derive(Debug)]
 struct Proxy {
     header: Source,
-    /// One of these, unless there are none.
-    addresses: Vec<IpNet>,
+    /// It connects from one of these, unless there are none.
+    addresses: Vec<Place>,
     /// Its certificate names one of these, unless there are none.
     identities: Vec<Identity>,
+}
+
+/// Where a proxy connects from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// An address of this network.
+    Network(IpNet),
+    /// The address that it connects to: it runs where gridgate does. Not loopback, which others may be brought to.
+    Own,
+}
+
+impl Place {
+    fn is_of(self, presented: &Presented) -> bool {
+        match self {
+            Place::Network(network) => presented.addr.is_some_and(|addr| network.contains(&addr)),
+            Place::Own => presented.is_from_self,
+        }
+    }
 }
 
 /// One mistake in a policy.
@@ -180,7 +198,7 @@ impl Proxy {
     /// Whether the other end of a connection is this proxy.
     fn is(&self, presented: &Presented, certificate: &[Identity]) -> bool {
         let Proxy { header: _, addresses, identities } = self;
-        let by_address = presented.addr.is_some_and(|addr| addresses.iter().any(|network| network.contains(&addr)));
+        let by_address = addresses.iter().any(|place| place.is_of(presented));
         let by_certificate = certificate.iter().any(|name| identities.contains(name));
         (addresses.is_empty() || by_address) && (identities.is_empty() || by_certificate)
     }

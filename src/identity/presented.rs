@@ -17,6 +17,8 @@ pub(super) const LINKERD: &str = "l5d-client-id";
 pub struct Presented {
     /// The other end of the connection, where it is known.
     pub(super) addr: Option<IpAddr>,
+    /// Whether that is the address here that it connected to, and can be reached from elsewhere.
+    pub(super) is_from_self: bool,
     pub(super) token: Token,
     /// The names in the certificate that the connection was made with.
     pub(super) certificate: Names,
@@ -50,8 +52,11 @@ impl Presented {
     pub fn of(headers: &HeaderMap, peer: Option<&Peer>) -> Presented {
         let all = |name: &str| headers.get_all(name).iter().cloned().collect();
         let leaf = peer.and_then(|peer| peer.certificates.as_deref()?.first());
+        let addr = peer.map(|peer| peer.addr.ip().to_canonical());
+        let connected_to = peer.and_then(|peer| peer.connected_to).map(|addr| addr.ip().to_canonical());
         Presented {
-            addr: peer.map(|peer| peer.addr.ip().to_canonical()),
+            addr,
+            is_from_self: addr.is_some_and(|addr| !addr.is_loopback() && connected_to == Some(addr)),
             token: token(headers),
             certificate: leaf.map_or(Names::These(Vec::new()), |der| match EndEntityCert::try_from(der) {
                 Ok(certificate) => names(certificate.valid_uri_names(), certificate.valid_dns_names()),
@@ -166,7 +171,7 @@ mod tests {
                 }
             }
             let certificates = Some(std::sync::Arc::from([certificate.into()]));
-            let peer = Peer { addr: ([127, 0, 0, 1], 1).into(), certificates };
+            let peer = Peer { addr: ([127, 0, 0, 1], 1).into(), connected_to: None, certificates };
             let presented = Presented::of(&headers, Some(&peer));
             let _ = (presented.names_in(Source::Xfcc), presented.names_in(Source::Linkerd));
             // Bytes that are no certificate say nobody's name.

@@ -1,4 +1,4 @@
-//! Whoever fails to say who they are, by address: how often that is answered in full, and how often it is logged.
+//! Whoever fails to say who they are, by address: how often that is answered in full, and how often they are warned of.
 //!
 //! What is kept is bounded, whatever strangers do: of more addresses than it has room for, those that were longest
 //! quiet are forgotten. A good credential is never held up by this, so nobody can lock anybody out, not even behind the
@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 const ADDRESSES: usize = 4096;
 /// Failures that are answered with what is wrong. More are told to slow down.
 const FAILURES: Rate = Rate { per_second: 10, burst: 200 };
-/// Refusals that are logged.
-const LINES: Rate = Rate { per_second: 1, burst: 100 };
+/// Warnings of a header that was not believed.
+const WARNINGS: Rate = Rate { per_second: 1, burst: 10 };
 
-/// What is remembered of the addresses that calls came from that were refused.
+/// What is remembered of the addresses that such calls came from.
 #[derive(Debug)]
 pub(super) struct Strangers {
     /// Guards all of it; held for a look at one entry.
@@ -27,8 +27,7 @@ pub(super) struct Strangers {
 #[derive(Debug)]
 struct Stranger {
     failures: Bucket,
-    lines: Bucket,
-    held_back: u64,
+    warnings: Bucket,
 }
 
 impl Strangers {
@@ -44,31 +43,23 @@ impl Strangers {
         self.with(addr, now, |stranger| stranger.failures.take(now))
     }
 
-    /// Whether a refusal is to be logged: then how many were not, since the last one that was.
-    pub(super) fn may_log(&self, addr: Option<IpAddr>, now: Instant) -> Option<u64> {
-        self.with(addr, now, |stranger| match stranger.lines.take(now) {
-            Ok(()) => Some(std::mem::take(&mut stranger.held_back)),
-            Err(_) => {
-                stranger.held_back = stranger.held_back.saturating_add(1);
-                None
-            }
-        })
+    /// Whether a header from there that was not believed is to be warned of.
+    pub(super) fn may_warn(&self, addr: Option<IpAddr>, now: Instant) -> bool {
+        self.with(addr, now, |stranger| stranger.warnings.take(now).is_ok())
     }
 
     fn with<T>(&self, addr: Option<IpAddr>, now: Instant, look: impl FnOnce(&mut Stranger) -> T) -> T {
         let addr = addr.map(network);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let stranger = known.entry(addr).or_insert_with(|| Stranger {
-            failures: Bucket::new(FAILURES, now),
-            lines: Bucket::new(LINES, now),
-            held_back: 0,
-        });
+        let stranger = known
+            .entry(addr)
+            .or_insert_with(|| Stranger { failures: Bucket::new(FAILURES, now), warnings: Bucket::new(WARNINGS, now) });
         look(stranger)
     }
 }
 
 /// A host of IPv6 has a network of 2^64 addresses to itself (RFC 4291, section 2.5.4).
-fn network(addr: IpAddr) -> IpAddr {
+pub(super) fn network(addr: IpAddr) -> IpAddr {
     match addr {
         IpAddr::V4(_) => addr,
         IpAddr::V6(addr) => {
@@ -101,11 +92,12 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_held_back_and_counted() {
+    fn warnings_are_measured_beside_failures() {
         let (strangers, now) = (Strangers::new(), Instant::now());
-        let logged = (0..150).filter(|_| strangers.may_log(addr(1), now).is_some()).count();
-        assert_eq!(logged, 100);
-        assert_eq!(strangers.may_log(addr(1), now + Duration::from_secs(1)), Some(50));
+        assert_eq!((0..50).filter(|_| strangers.may_warn(addr(1), now)).count(), 10);
+        assert_eq!((0..1000).filter(|_| strangers.failed(addr(1), now).is_ok()).count(), 200);
+        assert!(strangers.may_warn(addr(1), now + Duration::from_secs(1)));
+        assert!(strangers.may_warn(addr(2), now));
     }
 
     #[test]

@@ -31,7 +31,9 @@ impl TokenHash {
     #[must_use]
     pub fn of(token: &[u8]) -> TokenHash {
         let mut hash = [0; 32];
-        hash.copy_from_slice(digest::digest(&digest::SHA256, token).as_ref());
+        for (byte, digested) in hash.iter_mut().zip(digest::digest(&digest::SHA256, token).as_ref()) {
+            *byte = *digested;
+        }
         TokenHash(hash)
     }
 

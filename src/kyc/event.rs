@@ -124,6 +124,38 @@ pub enum Asker {
     Reconciler,
 }
 
+/// Where an observation came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// A webhook.
+    Webhook,
+    /// An answer of Grid's.
+    Asked(Asker),
+}
+
+impl Source {
+    /// Every source.
+    pub const ALL: [Self; 4] =
+        [Self::Webhook, Self::Asked(Asker::Call), Self::Asked(Asker::Resolver), Self::Asked(Asker::Reconciler)];
+
+    /// One word for it: `webhook`, `answer`, `resolver` or `reconciler`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Asked(Asker::Call) => "answer",
+            Self::Asked(Asker::Resolver) => "resolver",
+            Self::Asked(Asker::Reconciler) => "reconciler",
+        }
+    }
+
+    /// The source of this [`word`](Self::word), if it is one.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.word() == word)
+    }
+}
+
 /// What was known before Grid was asked; see [`EventLog::basis`](super::log::EventLog::basis), and read it *before*
 /// sending the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,14 +184,12 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// One word for where it came from: `webhook`, `answer`, `resolver` or `reconciler`.
+    /// Where it came from.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub fn source(&self) -> Source {
         match self {
-            Self::Webhook { timestamp: _ } => "webhook",
-            Self::Asked { by: Asker::Call, basis: _ } => "answer",
-            Self::Asked { by: Asker::Resolver, basis: _ } => "resolver",
-            Self::Asked { by: Asker::Reconciler, basis: _ } => "reconciler",
+            Self::Webhook { timestamp: _ } => Source::Webhook,
+            Self::Asked { by, basis: _ } => Source::Asked(*by),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 
-use super::event::Subject;
+use super::event::{Source, Subject};
 use super::id::{CustomerId, EntityKey, ObservationId, PlatformCustomerId, Position};
 
 /// The stretch of time over which a head's status was seen, in microseconds of one clock.
@@ -123,8 +123,8 @@ pub struct Head {
     pub last_event: Position,
     /// The observation that made it so.
     pub observation: ObservationId,
-    /// Where that observation came from; see [`Origin::word`](super::event::Origin::word).
-    pub source: &'static str,
+    /// Where that observation came from.
+    pub source: Source,
     /// When the status was seen.
     pub seen: Seen,
     /// When that change happened; see [`Event::happened_at`](super::event::Event::happened_at).

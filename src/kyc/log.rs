@@ -4,6 +4,7 @@
 //! promise is tested by one suite, `tests/it/event_log`.
 
 pub mod copy;
+mod fullness;
 pub mod jetstream;
 mod late;
 pub mod sqlite;
@@ -184,6 +185,9 @@ pub enum Bookmark {
 }
 
 impl Bookmark {
+    /// Every one of them.
+    pub const ALL: [Self; 2] = [Self::RecentSeenTo, Self::SweptAt];
+
     /// Its name in the store.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -255,6 +259,12 @@ pub trait EventLog: Send + Sync + 'static {
 
     /// What is in quarantine, in the order of ids, after `after`, at most `limit`.
     async fn quarantined(&self, after: Option<&ObservationId>, limit: usize) -> Result<Vec<Quarantined>, LogError>;
+
+    /// The webhook with this id, if it is in quarantine.
+    async fn find_quarantined(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError>;
+
+    /// How many webhooks are in quarantine; counting ends at `most`.
+    async fn count_quarantined(&self, most: usize) -> Result<usize, LogError>;
 
     /// Takes a webhook out of quarantine. False: it was not there.
     async fn release(&self, id: &ObservationId) -> Result<bool, LogError>;

@@ -9,7 +9,7 @@
 //! own trait, [`source::CustomerSource`], and speaks its own small vocabulary.
 
 pub mod ask;
-mod backoff;
+pub(crate) mod backoff;
 pub mod clock;
 mod duty;
 pub mod event;
@@ -25,4 +25,5 @@ pub mod resolve;
 pub mod source;
 pub mod status;
 pub mod token;
+pub mod trace;
 pub mod witness;

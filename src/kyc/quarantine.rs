@@ -6,12 +6,9 @@
 use super::ask::{AskError, ask};
 use super::event::{Asker, Outcome};
 use super::id::{CustomerId, EntityKey, ObservationId};
-use super::log::{EventLog, LogError, Quarantined, Recorded};
+use super::log::{EventLog, LogError, Recorded};
 use super::source::CustomerSource;
 use super::status::KycStatus;
-
-/// Webhooks read at once.
-const PAGE: usize = 100;
 
 /// A webhook that was taken out, since Grid said what it could have said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,33 +44,12 @@ impl From<LogError> for RetryError {
     }
 }
 
-/// The webhook with this id, if it is in quarantine.
-///
-/// # Errors
-/// When the log cannot be read.
-pub async fn find(log: &dyn EventLog, id: &ObservationId) -> Result<Option<Quarantined>, LogError> {
-    // The log lists in the order of ids. Those that begin as this one does come right before it.
-    let mut before = id.as_str().to_owned();
-    before.pop();
-    let mut after = ObservationId::parse(&before).ok();
-    loop {
-        let page = log.quarantined(after.as_ref(), PAGE).await?;
-        let is_last = page.len() < PAGE;
-        let next = page.last().map(|webhook| webhook.id.clone());
-        match page.into_iter().find(|webhook| webhook.id >= *id) {
-            Some(webhook) => return Ok(Some(webhook).filter(|webhook| webhook.id == *id)),
-            None if is_last => return Ok(None),
-            None => after = next,
-        }
-    }
-}
-
 /// Asks Grid about the customer of a webhook in quarantine, records the answer, and takes the webhook out.
 ///
 /// # Errors
 /// When it stays, and why.
 pub async fn retry(log: &dyn EventLog, source: &dyn CustomerSource, id: &ObservationId) -> Result<Retried, RetryError> {
-    let webhook = find(log, id).await?.ok_or(RetryError::NotThere)?;
+    let webhook = log.find_quarantined(id).await?.ok_or(RetryError::NotThere)?;
     let customer = webhook.customer.ok_or(RetryError::NoCustomer)?;
     let entity = EntityKey::customer(customer.clone());
     let recorded = ask(log, source, Asker::Resolver, &entity).await?.ok_or(RetryError::NoStatus)?;

@@ -274,7 +274,7 @@ fn moved(
         position,
         last_event: position,
         observation: id.clone(),
-        source: origin.word(),
+        source: origin.source(),
         seen: seen_first(head, observation, position),
         changed_at: origin.timestamp().or(*updated_at).or(asked_at).unwrap_or(recorded_at),
         recorded_at,

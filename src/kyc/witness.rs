@@ -17,6 +17,7 @@ use futures_util::future::join_all;
 use hashlink::LruCache;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use self::counters::Counters;
 pub use self::counters::WitnessCounts;
@@ -127,7 +128,7 @@ impl Question<'_> {
     /// Says what was in Grid's answer. Returns at once.
     pub fn answered(&self, seen: Seen) {
         let Self { witness, basis, asked } = *self;
-        witness.take(Sighting { seen, basis, asked, answered: Instant::now() });
+        witness.take(Sighting { seen, basis, asked, answered: Instant::now(), call: Span::current() });
     }
 }
 
@@ -137,6 +138,8 @@ struct Sighting {
     basis: Basis,
     asked: Instant,
     answered: Instant,
+    /// The span of the call that was answered. It ends with the call: it is never entered again.
+    call: Span,
 }
 
 /// A head that an answer moved.
@@ -163,7 +166,10 @@ impl<'a> Lane<'a> {
         loop {
             tokio::select! {
                 sighting = queue.recv() => match sighting {
-                    Some(sighting) => self.record(sighting).await,
+                    Some(sighting) => {
+                        let span = tracing::info_span!(parent: &sighting.call, "witness");
+                        self.record(sighting).instrument(span).await;
+                    }
                     None => return,
                 },
                 // What waits is still taken; nothing more comes.
@@ -194,7 +200,7 @@ impl<'a> Lane<'a> {
         // Brings the head into memory too, where an answer that says nothing new is told without the writer.
         let head = self.log.head(entity).await?;
         let basis = self.basis(entity, head.as_deref(), &sighting);
-        let Sighting { seen, basis: _, asked: _, answered } = sighting;
+        let Sighting { seen, basis: _, asked: _, answered, call: _ } = sighting;
         let Some(observation) = observed(basis, seen, head.as_deref()) else { return Ok(None) };
         let recorded = self.log.record(observation).await?;
         if let Recorded::New { position, outcome: Outcome::Change } = recorded {

@@ -30,9 +30,9 @@ pub use document::Documents;
 pub use error::{Error, Resource, Violations};
 pub use kyc_event::{Deliveries, KycEvents, WatchConfig};
 pub use layer::{
-    ArrivalLayer, ArrivalLimits, ArrivalService, Deadline, DeadlineLayer, DeadlineService, Deadlines, IdentityLayer,
-    IdentityService, Later, LoadLayer, LoadLimits, LoadService, MethodKind, Methods, NotArrived, PlacesSnapshot,
-    RequestEndLayer, Shed, StartingService, StopLayer, StopService,
+    ArrivalLayer, ArrivalLimits, ArrivalService, ContentTypeLayer, ContentTypeService, Deadline, DeadlineLayer,
+    DeadlineService, Deadlines, IdentityLayer, IdentityService, Later, LoadLayer, LoadLimits, LoadService, MethodKind,
+    Methods, NotArrived, PlacesSnapshot, RequestEndLayer, Shed, StartingService, StopLayer, StopService, code_name,
 };
 pub use platform::Platform;
 pub use sighting::{customer_answer, verification_answer};

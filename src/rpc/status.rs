@@ -12,6 +12,7 @@ mod table;
 
 use std::time::Duration;
 
+use http::Response;
 use jiff::Timestamp;
 use tonic::{Code, Status};
 
@@ -138,6 +139,18 @@ impl From<Error> for Status {
 pub fn deadline_exceeded() -> Status {
     Details::new(GRIDGATE_DOMAIN, reason::DEADLINE_EXCEEDED)
         .status(Code::DeadlineExceeded, "the deadline passed before the call was answered")
+}
+
+/// The status of a call that is asked for its answer after it gave it, which nobody does.
+#[must_use]
+pub fn answered_already() -> Status {
+    Status::internal("the call was answered already")
+}
+
+/// A response that is a status and nothing else (gRPC's Trailers-Only); `body` has nothing in it.
+#[must_use]
+pub fn refusal<B>(status: Status, body: B) -> Response<B> {
+    status.into_http::<()>().map(|()| body)
 }
 
 /// The status of a call that is refused for its `grpc-timeout`.

@@ -3,7 +3,8 @@
 use super::BindError;
 use crate::config::{ClientTlsConfig, GrpcConfig, Setting, TlsConfig, TlsTimes, settings};
 use crate::transport::{
-    ClientCertificates, Counters, Http1, Http2, Limits, Overflow, Port, Protocol, ReloadCounts, Reloader, Tls, TlsFiles,
+    ClientCertificates, ClientFiles, Counters, Http1, Http2, Limits, Overflow, Port, Protocol, ReloadCounts, Reloader,
+    Tls, TlsFiles,
 };
 use crate::webhook::{self, WebhookDoor};
 use futures_util::FutureExt as _;
@@ -72,13 +73,11 @@ impl Certificates {
         protocol: &Protocol,
     ) -> Result<Option<Tls>, BindError> {
         let Some(TlsConfig { certificate, key, clients }) = config else { return Ok(None) };
-        let (client_ca, optional) = match clients {
-            Some(ClientTlsConfig { ca, optional }) => (Some(ca), optional),
-            None => (None, false),
-        };
-        let client_certificates = if optional { ClientCertificates::Optional } else { ClientCertificates::Required };
-        let files = TlsFiles { certificate, key, client_ca, client_certificates };
-        let loaded = Tls::load(files, protocol.alpn()).await;
+        let clients = clients.map(|ClientTlsConfig { ca, optional }| ClientFiles {
+            ca,
+            needed: if optional { ClientCertificates::Optional } else { ClientCertificates::Required },
+        });
+        let loaded = Tls::load(TlsFiles { certificate, key, clients }, protocol.alpn()).await;
         let (tls, reloader) = loaded.map_err(|source| BindError::Tls { setting, source })?;
         self.reloaders.push(reloader);
         Ok(Some(tls))

@@ -11,11 +11,11 @@ use super::admin::Quarantine;
 use super::customer_source::GridSource;
 use super::observe::{Asking, Observed, Observing};
 use super::{BindError, LogOpenError};
-use crate::config::{EventLogConfig, EventsConfig, LogPlace, NatsConfig, RetentionConfig, WebhookConfig};
+use crate::config::{EventLogConfig, EventsConfig, LogPlace, NatsConfig, NatsLogin, RetentionConfig, WebhookConfig};
 use crate::grid;
 use crate::kyc::clock::{Clock, SystemClock};
 use crate::kyc::log::copy::Place;
-use crate::kyc::log::jetstream::{Access, JetStreamLog, JetStreamOptions};
+use crate::kyc::log::jetstream::{Access, JetStreamLog, JetStreamOptions, Login};
 use crate::kyc::log::sqlite::{Retention, SqliteLog, SqliteOptions};
 use crate::kyc::log::{EventLog, LateLog};
 use crate::kyc::lookup::Lookup;
@@ -98,7 +98,7 @@ impl EventsToCome {
     /// Opens the log, which may take as long as reading it. Whoever waits for it has it then.
     pub(super) async fn open(self, observed: &Observed) -> Result<Events, LogOpenError> {
         let Self { place, retention, late, source, reconcile_interval, asking, directory } = self;
-        let log = observed.log(open_log(place, retention).await?);
+        let log = observed.log(open_log(place, retention, observed).await?);
         late.set(Arc::clone(&log));
         let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::clone(&source)));
         let witness = Arc::new(Witness::new(Arc::clone(&log)));
@@ -162,11 +162,15 @@ impl Events {
     }
 }
 
-async fn open_log(place: LogPlace, retention: Retention) -> Result<Arc<dyn EventLog>, LogOpenError> {
+async fn open_log(
+    place: LogPlace,
+    retention: Retention,
+    observed: &Observed,
+) -> Result<Arc<dyn EventLog>, LogOpenError> {
     match place {
         LogPlace::Nats(nats) => {
-            let log = JetStreamLog::open(jetstream_options(&nats, retention), Arc::new(SystemClock)).await?;
-            Ok(Arc::new(log))
+            let options = JetStreamOptions { traces: Some(observed.traces()), ..jetstream_options(&nats, retention) };
+            Ok(Arc::new(JetStreamLog::open(options, Arc::new(SystemClock)).await?))
         }
         LogPlace::Sqlite(path) => {
             let options = SqliteOptions { retention, ..SqliteOptions::at(path) };
@@ -190,8 +194,14 @@ pub(crate) fn log_place((place, max_bytes): (LogPlace, u64)) -> Place {
 
 /// How a log in NATS is reached.
 fn jetstream_options(nats: &NatsConfig, retention: Retention) -> JetStreamOptions {
-    let NatsConfig { servers, prefix, replicas, credentials_file, user, token, ca_file, certificate } = nats.clone();
-    let access = Access { credentials_file, user, token, ca_file, certificate };
+    let NatsConfig { servers, prefix, replicas, login, ca_file, certificate } = nats.clone();
+    let login = match login {
+        NatsLogin::Nobody => Login::Nobody,
+        NatsLogin::Credentials(path) => Login::Credentials(path),
+        NatsLogin::User { name, password } => Login::User { name, password },
+        NatsLogin::Token(token) => Login::Token(token),
+    };
+    let access = Access { login, ca_file, certificate };
     JetStreamOptions { access, prefix, replicas, retention, ..JetStreamOptions::at(servers) }
 }
 

@@ -6,9 +6,11 @@ use super::services::{self, Api, ApiParts, DESCRIPTORS, DescriptorError};
 use crate::config::{DeadlineConfig, GrpcConfig, LoadConfig};
 use crate::identity::Gate;
 use crate::rpc::{
-    ArrivalLayer, ArrivalLimits, ArrivalService, DeadlineLayer, DeadlineService, Deadlines, IdentityLayer,
-    IdentityService, Later, LoadLayer, LoadLimits, LoadService, Methods, StartingService, StopLayer, StopService,
+    ArrivalLayer, ArrivalLimits, ArrivalService, ContentTypeLayer, ContentTypeService, DeadlineLayer, DeadlineService,
+    Deadlines, IdentityLayer, IdentityService, Later, LoadLayer, LoadLimits, LoadService, Methods, StartingService,
+    StopLayer, StopService, code_name,
 };
+use crate::telemetry::context::Incoming;
 use crate::telemetry::{CallsLayer, CallsService};
 use crate::transport::Port;
 use std::sync::Arc;
@@ -28,8 +30,9 @@ pub(super) struct Stops {
 }
 
 /// All services with all layers around them; the outermost, that a call passes first, is written first.
-pub(super) type GrpcService =
-    CallsService<IdentityService<StopService<DeadlineService<ArrivalService<LoadService<StartingService<Routes>>>>>>>;
+pub(super) type GrpcService = ContentTypeService<
+    CallsService<IdentityService<StopService<DeadlineService<ArrivalService<LoadService<StartingService<Routes>>>>>>>,
+>;
 
 /// Every method that is served.
 ///
@@ -102,7 +105,8 @@ fn with_layers(
     let arrival = ArrivalLayer::new(arrival_limits(grpc), methods());
     let deadline = DeadlineLayer::new(Deadlines { default, upload, max }, methods());
     let stop = StopLayer::for_all_calls(stops.cut.clone());
-    let calls = CallsLayer::new(observing.calls(), methods().names());
-    let identity = IdentityLayer::new(gate, methods());
-    calls.layer(identity.layer(stop.layer(deadline.layer(arrival.layer(load.layer(services))))))
+    let calls = CallsLayer::new(observing.calls(), methods().names(), code_name);
+    let identity = IdentityLayer::new(gate, methods(), Incoming::trace_id_of);
+    let calls = calls.layer(identity.layer(stop.layer(deadline.layer(arrival.layer(load.layer(services))))));
+    ContentTypeLayer.layer(calls)
 }

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::IdentityConfig;
-use crate::identity::{Gate, PolicyError, PolicyFile, PolicyText};
+use crate::identity::{Gate, PolicyError, PolicyFile, PolicyText, audit};
 use crate::rpc::Methods;
 
 /// Tells a running server to look at its policy file now.
@@ -45,9 +45,9 @@ impl Guard {
         Ok(Some(Guard { gate, file, loaded, every: reload_interval, reload: reload.clone() }))
     }
 
-    /// Keeps the gate in step with the file, until `stop`.
+    /// Keeps the gate in step with the file, and the audit log complete, until `stop`.
     pub(super) async fn follow(self, stop: CancellationToken) {
         let Guard { gate, file, loaded, every, reload } = self;
-        file.follow(&gate, loaded, every, &reload.0, stop).await;
+        tokio::join!(file.follow(&gate, loaded, every, &reload.0, stop.clone()), audit::account(&gate, stop));
     }
 }

@@ -38,6 +38,9 @@ pub(super) const DESCRIPTORS: [&[u8]; 4] = [
 const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
 const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
+/// The largest question about the services, in bytes: it is a name. A session of them may stand open for long, and half a message with it.
+const REFLECTION_MESSAGE: usize = 64 * 1024;
+
 /// The descriptors that were compiled in cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the descriptors of the services cannot be read")]
@@ -127,7 +130,7 @@ pub(super) fn health_and_reflection(
     Ok(Routes::default()
         // Never compressed: clients that check health by themselves (grpc-core) cannot read it otherwise.
         .add_service(endless.named_layer(health.max_decoding_message_size(grpc.max_request_size)))
-        .add_service(endless.named_layer(with_limits!(grpc, v1)))
-        .add_service(endless.named_layer(with_limits!(grpc, v1alpha)))
+        .add_service(endless.named_layer(with_limits!(grpc, v1).max_decoding_message_size(REFLECTION_MESSAGE)))
+        .add_service(endless.named_layer(with_limits!(grpc, v1alpha).max_decoding_message_size(REFLECTION_MESSAGE)))
         .prepare())
 }

@@ -32,6 +32,7 @@ struct CallLabels {
     rpc_system_name: &'static str,
     rpc_method: Arc<str>,
     rpc_response_status_code: &'static str,
+    error_type: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -68,14 +69,27 @@ pub struct CallsLayer {
     /// By path: the name of each method that is served.
     methods: Arc<HashMap<String, Arc<str>>>,
     other: Arc<str>,
+    code_name: CodeName,
 }
 
+/// A code's name, as gRPC writes it.
+type CodeName = fn(Code) -> &'static str;
+
 impl CallsLayer {
-    /// For these methods, each written `package.Service/Method`.
+    /// For these methods, each written `package.Service/Method`; `code_name` says how gRPC writes a code.
     #[must_use]
-    pub fn new<'a>(metrics: CallMetrics, methods: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn new<'a>(
+        metrics: CallMetrics,
+        methods: impl IntoIterator<Item = &'a str>,
+        code_name: fn(Code) -> &'static str,
+    ) -> Self {
         let by_path = |name: &str| (format!("/{name}"), Arc::from(name));
-        CallsLayer { metrics, methods: Arc::new(methods.into_iter().map(by_path).collect()), other: Arc::from(OTHER) }
+        CallsLayer {
+            metrics,
+            methods: Arc::new(methods.into_iter().map(by_path).collect()),
+            other: Arc::from(OTHER),
+            code_name,
+        }
     }
 
     fn method(&self, path: &str) -> Arc<str> {
@@ -117,7 +131,7 @@ where
         let method = self.layer.method(request.uri().path());
         let incoming = Incoming::of(request.headers());
         let span = span(&method, incoming.as_ref());
-        let mut open = OpenCall::begin(self.layer.metrics.clone(), method, span.clone());
+        let mut open = OpenCall::begin(&self.layer, method, span.clone());
         let answer = span.in_scope(|| self.inner.call(request));
         let answer = tracing::Instrument::instrument(answer, span);
         let observed = async move {
@@ -159,28 +173,35 @@ struct OpenCall {
     began: Instant,
     /// How it ended, as far as that is known.
     code: Option<Code>,
+    code_name: CodeName,
 }
 
 impl OpenCall {
-    fn begin(metrics: CallMetrics, method: Arc<str>, span: Span) -> Self {
+    fn begin(layer: &CallsLayer, method: Arc<str>, span: Span) -> Self {
+        let (metrics, code_name) = (layer.metrics.clone(), layer.code_name);
         metrics.open.get_or_create(&MethodLabels { rpc_method: Arc::clone(&method) }).inc();
-        Self { metrics, method, span, began: Instant::now(), code: None }
+        Self { metrics, method, span, began: Instant::now(), code: None, code_name }
     }
 }
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
-        let Self { metrics, method, span, began, code } = self;
+        let Self { metrics, method, span, began, code, code_name } = self;
         // A response without its trailers was not read to its end: the caller went away.
         let code = code.unwrap_or(Code::Cancelled);
-        let name = name(code);
+        let name = code_name(code);
         metrics.open.get_or_create(&MethodLabels { rpc_method: Arc::clone(method) }).dec();
-        let labels =
-            CallLabels { rpc_system_name: "grpc", rpc_method: Arc::clone(method), rpc_response_status_code: name };
+        let error_type = is_server_error(code).then_some(name);
+        let labels = CallLabels {
+            rpc_system_name: "grpc",
+            rpc_method: Arc::clone(method),
+            rpc_response_status_code: name,
+            error_type,
+        };
         metrics.duration.get_or_create(&labels).observe(began.elapsed().as_secs_f64());
         span.set_attribute("rpc.response.status_code", name);
-        if is_server_error(code) {
-            span.set_attribute("error.type", name);
+        if let Some(error_type) = error_type {
+            span.set_attribute("error.type", error_type);
             span.set_status(SpanStatus::error(""));
         }
     }
@@ -233,29 +254,6 @@ where
 /// The status in a response's head or trailers.
 fn code(headers: &HeaderMap) -> Option<Code> {
     headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
-}
-
-/// A code's name, as gRPC writes it.
-fn name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
 }
 
 /// Whether a status is the server's failure (semantic conventions for gRPC, "Server span status").

@@ -11,6 +11,7 @@ use opentelemetry::trace::{SpanContext, TraceContextExt as _};
 use opentelemetry::{Context, trace::TraceId};
 use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+use std::collections::HashMap;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// The header of the trace context.
@@ -41,6 +42,12 @@ impl Incoming {
             span_context.is_valid().then(|| span_context.trace_id())?
         };
         Some(Self { header, context, trace_id })
+    }
+
+    /// The id of that trace, as 32 hexadecimal digits.
+    #[must_use]
+    pub fn trace_id_of(headers: &HeaderMap) -> Option<Box<str>> {
+        Self::of(headers).map(|incoming| incoming.trace_id.to_string().into())
     }
 
     /// The parent for the span that handles the request.
@@ -79,8 +86,16 @@ pub fn inject(headers: &mut HeaderMap) {
     }
 }
 
+/// The span that a `traceparent` names; none where W3C's rules refuse it.
+pub(super) fn named(traceparent: &str) -> Option<SpanContext> {
+    let carrier = HashMap::from([(TRACEPARENT.to_string(), traceparent.to_owned())]);
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
+    let span_context = context.span().span_context().clone();
+    span_context.is_valid().then_some(span_context)
+}
+
 /// The header's value (section 3.2: version, trace id, parent id, flags).
-fn traceparent(span: &SpanContext) -> String {
+pub(super) fn traceparent(span: &SpanContext) -> String {
     format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8() & 1)
 }
 
@@ -107,6 +122,11 @@ mod tests {
     }
 
     #[test]
+    fn a_span_is_named_by_its_traceparent() {
+        assert_eq!(named(PARENT).map(|span| traceparent(&span)).as_deref(), Some(PARENT));
+    }
+
+    #[test]
     fn what_w3c_refuses_is_no_context() {
         for wrong in [
             "",
@@ -116,9 +136,13 @@ mod tests {
             "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
             "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-jane@example.org-b7ad6b7169203331-01",
         ] {
             assert!(Incoming::of(&headers(wrong)).is_none(), "{wrong:?}");
+            assert!(named(wrong).is_none(), "{wrong:?}");
         }
+        let id = Incoming::trace_id_of(&headers(PARENT));
+        assert_eq!(id.as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
         assert!(Incoming::of(&HeaderMap::new()).is_none());
     }
 

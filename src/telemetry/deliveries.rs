@@ -2,7 +2,8 @@
 //!
 //! A delivery is a trace of its own, since the stream it happens on may last for an hour. It is linked to the record of the
 //! event and to the stream. What belongs together is remembered in memory only, for the latest events, and a bounded number
-//! of deliveries of each; a stream that reads an old event has no link to make.
+//! of deliveries of each; a stream that reads an old event has no link to make. Where many replicas share a log, it says of
+//! an event in which span another one recorded it.
 
 use super::context;
 use hashlink::LruCache;
@@ -15,7 +16,7 @@ const EVENTS: usize = 4096;
 /// How many deliveries of one event have a span.
 const DELIVERIES: u32 = 64;
 
-/// The latest events that were recorded in a traced span, by the id of what was observed.
+/// The latest events that were recorded in a traced span, here or elsewhere, by the id of what was observed.
 pub struct Recordings {
     /// Guards the map alone; never held across a wait.
     spans: Mutex<LruCache<String, Recording>>,
@@ -47,9 +48,26 @@ impl Recordings {
     /// Remembers that the current span records this event, if that span is to be exported; false: it is not, or another
     /// did. To be called before the event is recorded: whoever watches may hear of it before the log has answered.
     pub fn begin(&self, event_id: &str) -> bool {
-        let Some(span) = context::current().filter(SpanContext::is_sampled) else { return false };
+        context::current().is_some_and(|span| self.remember(event_id, span))
+    }
+
+    /// The current span as a `traceparent`, if it is to be exported: for those who hear of what is recorded in it elsewhere.
+    #[must_use]
+    pub fn current() -> Option<String> {
+        context::current().filter(SpanContext::is_sampled).map(|span| context::traceparent(&span))
+    }
+
+    /// Remembers that an event was recorded in the span that a `traceparent` names, if that one is exported, and nobody here
+    /// recorded the event.
+    pub fn arrived(&self, event_id: &str, traceparent: &str) {
+        if let Some(span) = context::named(traceparent) {
+            self.remember(event_id, span);
+        }
+    }
+
+    fn remember(&self, event_id: &str, span: SpanContext) -> bool {
         let mut spans = self.spans();
-        if spans.contains_key(event_id) {
+        if !span.is_sampled() || spans.contains_key(event_id) {
             return false;
         }
         spans.insert(event_id.to_owned(), Recording { span, deliveries_left: DELIVERIES });

@@ -1,17 +1,18 @@
 //! Log lines, on standard error: standard output belongs to what commands answer.
 //!
 //! Each line of a traced call says its `trace_id` and `span_id`. Which lines are written can be changed while the process
-//! runs ([`LogLevels`]).
+//! runs ([`LogLevels`]), but for audit lines: where the configuration lets them through, they are written to the end.
 
 use super::context;
 use super::traces::{SpanLayer, Traces};
+use super::variables;
 use crate::config::{LogConfig, LogFormat, log_filter};
 use opentelemetry::trace::TraceContextExt as _;
 use std::fmt;
 use std::io::{self, IsTerminal as _};
 use std::sync::{Arc, OnceLock};
 use tracing::dispatcher::{self, WeakDispatch};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{Format, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -19,6 +20,9 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{Layer as _, registry, reload};
+
+/// The target of audit lines.
+const AUDIT: &str = "audit";
 
 /// The longest text that [`LogLevels::set`] reads, in bytes.
 const LONGEST: usize = 4096;
@@ -46,15 +50,22 @@ pub fn init(config: &LogConfig, traces: Option<&Traces>) -> Result<LogLevels, Tr
             lines.map_event_format(|lines| Traced { lines, json: true, subscriber: subscriber.clone() }).boxed()
         }
     };
+    let audits = filter.would_enable(AUDIT, &Level::INFO);
     let (filter, handle) = reload::Layer::new(filter.clone());
     registry().with(spans).with(lines.with_filter(filter)).try_init()?;
     let _ = subscriber.set(dispatcher::get_default(tracing::Dispatch::downgrade));
     log_panics();
+    if traces.is_some() {
+        for mistake in variables::mistakes(|name| std::env::var(name).ok()) {
+            tracing::warn!("{mistake}");
+        }
+    }
     let read = {
         let handle = handle.clone();
         move || handle.with_current(ToString::to_string).unwrap_or_default()
     };
     Ok(LogLevels {
+        audits,
         read: Arc::new(read),
         replace: Arc::new(move |targets| handle.reload(targets).map_err(|_| InvalidLevels::NotLogging)),
     })
@@ -63,6 +74,8 @@ pub fn init(config: &LogConfig, traces: Option<&Traces>) -> Result<LogLevels, Tr
 /// Which log lines are written, to be read and changed while the process runs. Clones change the same.
 #[derive(Clone)]
 pub struct LogLevels {
+    /// Whether audit lines are written, whatever else is.
+    audits: bool,
     read: Arc<dyn Fn() -> String + Send + Sync>,
     replace: Arc<dyn Fn(Targets) -> Result<(), InvalidLevels> + Send + Sync>,
 }
@@ -85,7 +98,8 @@ impl LogLevels {
         (self.read)()
     }
 
-    /// Writes from now on what `text` says, in the notation of the setting `log.level`.
+    /// Writes from now on what `text` says, in the notation of the setting `log.level`, and audit lines where they were
+    /// configured. A line says so, unless neither the levels before nor those after let it through.
     ///
     /// # Errors
     /// The text is not in that notation.
@@ -94,7 +108,21 @@ impl LogLevels {
         if text.len() > LONGEST {
             return Err(InvalidLevels::NotLevels(format!("must be at most {LONGEST} bytes")));
         }
-        (self.replace)(log_filter(text).map_err(InvalidLevels::NotLevels)?)
+        let mut levels = log_filter(text).map_err(InvalidLevels::NotLevels)?;
+        if self.audits && !levels.would_enable(AUDIT, &Level::INFO) {
+            levels = levels.with_target(AUDIT, Level::INFO);
+        }
+        let (before, now) = (self.current(), levels.to_string());
+        // Said beforehand, since what silences the log would silence that too.
+        let is_told = tracing::enabled!(Level::WARN);
+        if is_told {
+            tracing::warn!(before, now, "the log levels are changed");
+        }
+        (self.replace)(levels)?;
+        if !is_told {
+            tracing::warn!(before, now, "the log levels are changed");
+        }
+        Ok(())
     }
 }
 

@@ -17,6 +17,7 @@ pub mod metrics;
 mod otlp;
 pub mod process;
 pub mod traces;
+mod variables;
 
 pub use calls::{CallMetrics, CallsLayer, CallsService};
 pub use logs::{LogLevels, init};

@@ -4,6 +4,7 @@ use super::connection::Connection;
 use super::counters::Counters;
 use super::linger::linger;
 use super::port::{Overflow, Port, Protocol};
+use super::standing::{Newcomers, Standing};
 use super::tls::Tls;
 use super::unread::RequestBody;
 use bytes::Bytes;
@@ -25,8 +26,8 @@ use tower::Service;
 /// The pause after the process could not accept, because it has no file descriptors left for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// TLS handshakes under way at once; further ones wait, within their time.
-const MAX_HANDSHAKES: usize = 256;
+/// How long the place of a connection that gives way may take to become free.
+const MAKING_ROOM: Duration = Duration::from_secs(1);
 
 /// Connections that are being turned away at once. More than that are closed without a word.
 const MAX_TURNED_AWAY: usize = 64;
@@ -53,9 +54,12 @@ impl Port {
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
         let Port { name, listener, protocol, tls, limits, counters, requests } = self;
+        let places = usize::try_from(limits.max_connections).unwrap_or(Semaphore::MAX_PERMITS);
         let mut arrivals = Arrivals {
             name,
-            places: Arc::new(Semaphore::new(usize::try_from(limits.max_connections).unwrap_or(Semaphore::MAX_PERMITS))),
+            places: Arc::new(Semaphore::new(places)),
+            newcomers: Newcomers::new(places),
+            arrived: None,
             overflow: limits.overflow,
             speaks_http2: matches!(protocol, Protocol::Http2(_)),
             tls: tls.clone(),
@@ -67,7 +71,6 @@ impl Port {
             name,
             protocol: Arc::new(protocol),
             tls,
-            handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)),
             limits,
             counters: Arc::clone(&counters),
             requests: requests.clone(),
@@ -85,8 +88,9 @@ impl Port {
                 () = leaving.cancelled() => break,
             };
             let Some((stream, addr, place)) = arrived else { continue };
-            let open = Open::new(Arc::clone(&counters), place);
-            let served = connection.clone().serve(stream, addr, service.clone());
+            let (open, standing) = (Open::new(Arc::clone(&counters), place), Standing::default());
+            arrivals.newcomers.add(&standing);
+            let served = connection.clone().serve(stream, addr, standing, service.clone());
             connections.spawn(async move {
                 served.await;
                 drop(open);
@@ -106,6 +110,9 @@ struct Arrivals {
     name: &'static str,
     listener: TcpListener,
     places: Arc<Semaphore>,
+    newcomers: Newcomers,
+    /// One that has no place yet.
+    arrived: Option<(TcpStream, SocketAddr)>,
     overflow: Overflow,
     speaks_http2: bool,
     tls: Option<Tls>,
@@ -118,25 +125,40 @@ impl Arrivals {
     /// while it waits, it loses no connection.
     async fn next(&mut self) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
         while self.turned_away.try_join_next().is_some() {}
-        let waited = match self.overflow {
-            Overflow::Wait => Some(Arc::clone(&self.places).acquire_owned().await.ok()?),
-            Overflow::TurnAway => None,
-        };
-        let (stream, addr) = match self.listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) if is_of_the_connection(&error) => return None,
-            Err(error) => {
-                tracing::error!(port = self.name, %error, "cannot accept connections");
-                sleep(ACCEPT_PAUSE).await;
-                return None;
+        if self.arrived.is_none() {
+            match self.listener.accept().await {
+                Ok(arrived) => self.arrived = Some(arrived),
+                Err(error) if is_of_the_connection(&error) => return None,
+                Err(error) => {
+                    tracing::error!(port = self.name, %error, "cannot accept connections");
+                    sleep(ACCEPT_PAUSE).await;
+                    return None;
+                }
             }
-        };
-        match waited.or_else(|| Arc::clone(&self.places).try_acquire_owned().ok()) {
+        }
+        let place = self.place().await;
+        let (stream, addr) = self.arrived.take()?;
+        match place {
             Some(place) => Some((stream, addr, place)),
             None => {
                 self.turn_away(stream);
                 None
             }
+        }
+    }
+
+    /// A place for one more connection: a free one, or that of one that has to give way. `None`: there is none, and
+    /// waiting for one is not what this port does.
+    async fn place(&mut self) -> Option<OwnedSemaphorePermit> {
+        let free = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned().ok();
+        if let Some(place) = free(&self.places) {
+            return Some(place);
+        }
+        let freed = Arc::clone(&self.places).acquire_owned();
+        match (self.newcomers.make_room(), self.overflow) {
+            (_, Overflow::Wait) => freed.await.ok(),
+            (true, Overflow::TurnAway) => timeout(MAKING_ROOM, freed).await.ok()?.ok(),
+            (false, Overflow::TurnAway) => None,
         }
     }
 

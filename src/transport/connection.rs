@@ -1,10 +1,12 @@
 //! One connection: its handshake, its requests, its age, and its end.
 
+use super::answering::Answering;
 use super::counters::Counters;
 use super::guarded::{Guarded, Heard, jittered};
 use super::linger::linger;
 use super::peer::{ConnectionEnd, Peer};
-use super::port::{Http1, Http2, Limits, Protocol};
+use super::port::{Http1, Http2, Limits, Overflow, Protocol};
+use super::standing::Standing;
 use super::tls::Tls;
 use super::unread::RequestBody;
 use bytes::Bytes;
@@ -20,9 +22,9 @@ use std::error::Error as StdError;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +50,6 @@ pub(super) struct Connection {
     pub(super) name: &'static str,
     pub(super) protocol: Arc<Protocol>,
     pub(super) tls: Option<Tls>,
-    pub(super) handshakes: Arc<Semaphore>,
     pub(super) limits: Limits,
     pub(super) counters: Arc<Counters>,
     pub(super) requests: TaskTracker,
@@ -63,11 +64,13 @@ enum Ended {
     Broken(hyper::Error),
     /// It had its time.
     Cut,
+    /// Another one has its place.
+    GaveWay,
 }
 
 impl Connection {
     /// Serves one connection, to its end.
-    pub(super) async fn serve<S, B>(self, stream: TcpStream, addr: SocketAddr, service: S)
+    pub(super) async fn serve<S, B>(self, stream: TcpStream, addr: SocketAddr, standing: Standing, service: S)
     where
         S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
         S::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -82,16 +85,22 @@ impl Connection {
         let end = self.leaving.child_token();
         // Where tonic and its interceptors look for the caller's address.
         let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(addr) };
+        let connected_to = info.local_addr;
         let requests = self.requests.clone();
+        let (of_requests, earns_by_itself) = (standing.clone(), self.limits.overflow == Overflow::Wait);
         let with_peer = |certificates, end, http2: bool| {
             let unread = http2.then_some(requests);
-            let (peer, end) = (Peer { addr, certificates }, ConnectionEnd(end));
+            let (peer, end) = (Peer { addr, connected_to, certificates }, ConnectionEnd(end));
             service.map_request(move |request: Request<Incoming>| {
                 let mut request = request.map(|body| RequestBody::new(body, unread.clone()));
                 let extensions = request.extensions_mut();
                 extensions.insert(info.clone());
                 extensions.insert(peer.clone());
                 extensions.insert(end.clone());
+                extensions.insert(of_requests.clone());
+                if earns_by_itself {
+                    of_requests.earn();
+                }
                 request
             })
         };
@@ -101,29 +110,36 @@ impl Connection {
                     Protocol::Http2(http2) => Some(http2),
                     Protocol::Http1 { .. } => None,
                 };
-                self.speak(stream, http2, with_peer(None, end.clone(), http2.is_some()), end).await;
+                self.speak(stream, http2, with_peer(None, end.clone(), http2.is_some()), end, &standing).await;
             }
             Some(tls) => {
-                let Some(stream) = self.handshake(tls, stream, addr).await else { return };
+                let Some(stream) = self.handshake(tls, stream, addr, &standing).await else { return };
                 let (certificates, http2) = self.negotiated(&stream);
-                self.speak(stream, http2, with_peer(certificates, end.clone(), http2.is_some()), end).await;
+                self.speak(stream, http2, with_peer(certificates, end.clone(), http2.is_some()), end, &standing).await;
             }
         }
     }
 
-    /// TLS with whoever connected, within its limits.
-    async fn handshake(&self, tls: &Tls, stream: TcpStream, addr: SocketAddr) -> Option<TlsStream<TcpStream>> {
-        let handshake = async {
-            let _place = self.handshakes.acquire().await.ok();
-            tls.accept(stream).await
-        };
+    /// TLS with whoever connected, within its time. However many are silent meanwhile, nobody waits for them: they cost a
+    /// connection's place, and nothing else.
+    async fn handshake(
+        &self,
+        tls: &Tls,
+        stream: TcpStream,
+        addr: SocketAddr,
+        standing: &Standing,
+    ) -> Option<TlsStream<TcpStream>> {
         let problem = tokio::select! {
-            done = timeout(self.limits.handshake, handshake) => match done {
+            done = timeout(self.limits.handshake, tls.accept(stream)) => match done {
                 Ok(Ok(stream)) => return Some(stream),
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => "it took too long".to_owned(),
             },
             () = self.leaving.cancelled() => return None,
+            () = standing.gives_way() => {
+                self.counters.count_gave_way();
+                return None;
+            }
         };
         self.counters.count_failed_handshake();
         tracing::debug!(port = self.name, peer = %addr, problem, "a TLS handshake failed");
@@ -143,8 +159,14 @@ impl Connection {
     }
 
     /// Answers requests: in HTTP/2 where its limits are given, otherwise in HTTP/1.1.
-    async fn speak<IO, S, B>(&self, io: IO, http2: Option<&Http2>, service: S, end: CancellationToken)
-    where
+    async fn speak<IO, S, B>(
+        &self,
+        io: IO,
+        http2: Option<&Http2>,
+        service: S,
+        end: CancellationToken,
+        standing: &Standing,
+    ) where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
         S::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -157,12 +179,12 @@ impl Connection {
         let ended = match (http2, self.protocol.as_ref()) {
             (Some(limits), _) | (None, Protocol::Http2(limits)) => {
                 let connection = pin!(http2_builder(limits, self.requests.clone()).serve_connection(io, service));
-                self.until_its_end(connection, Some(heard), end).await
+                self.until_its_end(connection, Some(heard), end, standing).await
             }
             (None, Protocol::Http1 { http1, http2: _ }) => {
                 let mut connection = http1_builder(http1).serve_connection(io, service);
-                let ended = self.until_its_end(Pin::new(&mut connection), None, end).await;
-                if let (Some(limit), false) = (http1.linger, matches!(ended, Ended::Cut)) {
+                let ended = self.until_its_end(Pin::new(&mut connection), None, end, standing).await;
+                if let (Some(limit), Ended::Done | Ended::Broken(_)) = (http1.linger, &ended) {
                     let io = connection.into_parts().io.into_inner().into_inner();
                     tokio::select! {
                         () = linger(io, limit) => {}
@@ -182,12 +204,19 @@ impl Connection {
                 tracing::debug!(port = self.name, %error, "a connection ended with an error");
             }
             Ended::Cut => self.counters.count_cut(),
+            Ended::GaveWay => self.counters.count_gave_way(),
         }
     }
 
     /// Drives a connection until it ends, or has to: then it is told so (a GOAWAY, in HTTP/2), and has some time for the
     /// requests that are under way. `heard` is there for who has to say a preface first.
-    async fn until_its_end<C>(&self, mut connection: Pin<&mut C>, heard: Option<Heard>, end: CancellationToken) -> Ended
+    async fn until_its_end<C>(
+        &self,
+        mut connection: Pin<&mut C>,
+        heard: Option<Heard>,
+        end: CancellationToken,
+        standing: &Standing,
+    ) -> Ended
     where
         C: GracefulConnection<Error = hyper::Error>,
     {
@@ -211,6 +240,12 @@ impl Connection {
                     break;
                 }
                 () = self.leaving.cancelled() => break,
+                () = standing.gives_way() => {
+                    connection.as_mut().graceful_shutdown();
+                    // What can be said at once is: a GOAWAY, to whoever has said hello.
+                    let _ = timeout(Duration::ZERO, connection).await;
+                    return Ended::GaveWay;
+                }
             }
         }
         if !has_spoken() {
@@ -246,7 +281,7 @@ where
     F::Output: Send + 'static,
 {
     fn execute(&self, request: F) {
-        self.0.spawn(request);
+        self.0.spawn(Answering::new(request));
     }
 }
 

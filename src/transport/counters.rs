@@ -12,6 +12,7 @@ pub struct Counters {
     silent: AtomicU64,
     aged: AtomicU64,
     cut: AtomicU64,
+    gave_way: AtomicU64,
 }
 
 /// The counts at one moment.
@@ -31,13 +32,15 @@ pub struct Snapshot {
     pub aged: u64,
     /// Connections that were told to end, and had to be cut when their time for it was over.
     pub cut: u64,
+    /// Connections that gave way to others, having brought nothing themselves.
+    pub gave_way: u64,
 }
 
 impl Counters {
     /// The counts now. They are read one by one, so a connection under way may be in one and not in another.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let Self { accepted, closed, turned_away, handshakes_failed, silent, aged, cut } = self;
+        let Self { accepted, closed, turned_away, handshakes_failed, silent, aged, cut, gave_way } = self;
         // In this order, so that no connection is counted as closed and not as accepted.
         let closed = closed.load(Relaxed);
         let accepted = accepted.load(Relaxed);
@@ -49,6 +52,7 @@ impl Counters {
             silent: silent.load(Relaxed),
             aged: aged.load(Relaxed),
             cut: cut.load(Relaxed),
+            gave_way: gave_way.load(Relaxed),
         }
     }
 
@@ -74,6 +78,10 @@ impl Counters {
 
     pub(super) fn count_aged(&self) {
         self.aged.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn count_gave_way(&self) {
+        self.gave_way.fetch_add(1, Relaxed);
     }
 
     pub(super) fn count_cut(&self) {

@@ -7,17 +7,21 @@
 //! This module knows HTTP and TLS, and none of the other rooms: what a port may take up is handed in as plain values.
 
 mod accept;
+mod answering;
 mod connection;
 mod counters;
 mod guarded;
 mod linger;
 mod peer;
 mod port;
+mod standing;
 mod tls;
 mod unread;
 
+pub use answering::end_answer_at;
 pub use counters::{Counters, Snapshot};
 pub use peer::{ConnectionEnd, Peer};
 pub use port::{Http1, Http2, Limits, Overflow, Port, Protocol};
-pub use tls::{ClientCertificates, ReloadCounts, Reloader, Tls, TlsError, TlsFiles};
+pub use standing::Standing;
+pub use tls::{ClientCertificates, ClientFiles, ReloadCounts, Reloader, Tls, TlsError, TlsFiles};
 pub use unread::RequestBody;

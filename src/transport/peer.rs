@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Peer {
     /// Its address: that of the last machine on the way, which may be a proxy.
     pub addr: SocketAddr,
+    /// The address here that it connected to, where the system says so.
+    pub connected_to: Option<SocketAddr>,
     /// The certificates it showed, its own first, in DER. They were verified against the client CA. `None` without TLS,
     /// or when it showed none.
     pub certificates: Option<Arc<[CertificateDer<'static>]>>,

@@ -95,11 +95,14 @@ pub struct Limits {
     pub farewell: Duration,
 }
 
-/// What becomes of connections over the limit.
+/// What becomes of connections over the limit. Before that, the oldest of those gives way that has not earned its place
+/// ([`Standing`](super::Standing)), where there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overflow {
-    /// They wait in the listener's queue. For senders who wait and come again, and for whom nobody else is there.
+    /// They wait in the listener's queue. For senders who wait and come again, and for whom nobody else is there. A request
+    /// earns its connection a place.
     Wait,
-    /// They are told to go, having been promised nothing. For callers who have somebody else to go to.
+    /// They are told to go, having been promised nothing. For callers who have somebody else to go to. Whoever answers
+    /// requests says which earn their connection a place.
     TurnAway,
 }

@@ -6,7 +6,7 @@
 mod files;
 mod reload;
 
-pub use files::{ClientCertificates, TlsError, TlsFiles};
+pub use files::{ClientCertificates, ClientFiles, TlsError, TlsFiles};
 pub use reload::{ReloadCounts, Reloader};
 
 use rustls::ServerConfig;

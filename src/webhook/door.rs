@@ -147,7 +147,10 @@ impl WebhookDoor {
     pub fn router(&self) -> Router {
         let router = router(&self.path, Arc::clone(&self.receiver));
         match &self.observer {
-            Some(observer) => observed(router, &self.path, Arc::clone(observer)),
+            Some(observer) => {
+                let scheme = if self.tls.is_some() { "https" } else { "http" };
+                observed(router, &self.path, scheme, Arc::clone(observer))
+            }
             None => router,
         }
     }

@@ -15,6 +15,8 @@ use super::door::DoorPath;
 pub struct Answered<'a> {
     /// The request's method; `_OTHER` for one that HTTP does not know.
     pub method: &'static str,
+    /// How it came: `https` where the door speaks TLS itself, else `http`.
+    pub scheme: &'static str,
     /// The path, if it is the one for webhooks.
     pub route: Option<&'a str>,
     /// What it was answered with.
@@ -30,7 +32,7 @@ pub trait Observer: Send + Sync + 'static {
 }
 
 /// Tells `observer` of every request to `router`.
-pub(super) fn observed(router: Router, path: &DoorPath, observer: Arc<dyn Observer>) -> Router {
+pub(super) fn observed(router: Router, path: &DoorPath, scheme: &'static str, observer: Arc<dyn Observer>) -> Router {
     let path: Arc<str> = path.as_str().into();
     router.layer(from_fn(move |request: Request, next: Next| {
         let (path, observer) = (Arc::clone(&path), Arc::clone(&observer));
@@ -40,7 +42,7 @@ pub(super) fn observed(router: Router, path: &DoorPath, observer: Arc<dyn Observ
             let route = (request.uri().path() == &*path).then_some(path);
             let response = next.run(request).await;
             let (status, took) = (response.status(), began.elapsed());
-            observer.answered(Answered { method, route: route.as_deref(), status, took });
+            observer.answered(Answered { method, scheme, route: route.as_deref(), status, took });
             response
         }
     }))

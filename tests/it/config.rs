@@ -231,6 +231,38 @@ fn limits_that_contradict_each_other_are_mistakes() {
 }
 
 #[test]
+fn client_certificates_are_asked_for_against_a_ca_or_not_at_all() {
+    for section in ["GRPC", "ADMIN"] {
+        let key = format!("{section}_TLS_CLIENT_CERTIFICATES").to_lowercase().replacen("_tls", ".tls", 1);
+        let variable = |name: &str| format!("GRIDGATE_{section}_TLS_{name}");
+        let (certificate, tls_key, needed) =
+            (variable("CERTIFICATE"), variable("KEY"), variable("CLIENT_CERTIFICATES"));
+        let pair = [(certificate.as_str(), "tls.crt"), (tls_key.as_str(), "tls.key")];
+        for word in ["required", "optional"] {
+            let set = [&pair[..], &[(needed.as_str(), word)]].concat();
+            one_mistake(Config::load(with_account("", &set), false), &[&key, "has no effect", "tls_client_ca"]);
+        }
+        one_mistake(Config::load(with_account("", &[(needed.as_str(), "required")]), false), &[&key, "tls_client_ca"]);
+        Config::load(with_account("", &pair), false).unwrap();
+    }
+}
+
+#[test]
+fn one_says_in_one_way_as_whom_to_connect_to_nats() {
+    let log = ("GRIDGATE_EVENT_LOG", "nats://127.0.0.1:4222");
+    let user = [("GRIDGATE_NATS_USER", "gridgate"), ("GRIDGATE_NATS_PASSWORD", "hush")];
+    let (token, file) = (("GRIDGATE_NATS_TOKEN", "hush"), ("GRIDGATE_NATS_CREDENTIALS_FILE", "a.creds"));
+    let load = |env: &[(&str, &str)]| Config::load(with_account("", &[&[log], env].concat()), false);
+    for one in [&user[..], &[token], &[file], &[]] {
+        load(one).unwrap();
+    }
+    one_mistake(load(&[user[0], user[1], token]), &["nats.token", "beside GRIDGATE_NATS_USER"]);
+    one_mistake(load(&[user[0], user[1], file]), &["nats.user", "beside GRIDGATE_NATS_CREDENTIALS_FILE"]);
+    one_mistake(load(&[token, file]), &["nats.token", "beside GRIDGATE_NATS_CREDENTIALS_FILE"]);
+    one_mistake(load(&user[..1]), &["nats.password", "GRIDGATE_NATS_PASSWORD"]);
+}
+
+#[test]
 fn keepalive_can_be_switched_off() {
     let config = Config::load(with_account("", &[("GRIDGATE_GRPC_KEEPALIVE_INTERVAL", "0s")]), false).unwrap();
     assert_eq!(config.grpc.keepalive_interval, None);
@@ -291,10 +323,21 @@ fn a_variable_that_is_not_unicode_is_a_mistake_of_that_variable() {
 
 #[test]
 fn every_word_that_a_setting_allows_is_understood() {
+    // Some words need others beside them.
+    let needed = [
+        (&settings::GRPC_TLS_CERTIFICATE, "tls.crt"),
+        (&settings::GRPC_TLS_KEY, "tls.key"),
+        (&settings::GRPC_TLS_CLIENT_CA, "ca.crt"),
+        (&settings::ADMIN_TLS_CERTIFICATE, "tls.crt"),
+        (&settings::ADMIN_TLS_KEY, "tls.key"),
+        (&settings::ADMIN_TLS_CLIENT_CA, "ca.crt"),
+    ];
     for setting in settings::ALL {
         let Kind::Word(words) = setting.kind else { continue };
         for word in words {
-            let loaded = Config::load(with_account("", &[]).with(setting, *word), false);
+            let sources =
+                needed.iter().fold(with_account("", &[]), |sources, (setting, file)| sources.with(setting, *file));
+            let loaded = Config::load(sources.with(setting, *word), false);
             assert!(loaded.is_ok(), "{} = {word}: {loaded:?}", setting.key);
         }
     }

@@ -10,6 +10,7 @@ mod canary;
 mod config;
 mod deadline;
 mod demo;
+mod deployment;
 mod doctor;
 mod envoy;
 mod event_log;

@@ -2,8 +2,10 @@
 
 pub mod collector;
 mod documents;
+mod freshness;
+mod labels;
 mod logs;
-mod metrics;
+pub mod metrics;
 pub mod scene;
 mod shipped;
 mod traces;

@@ -6,6 +6,7 @@ use crate::support::program::Program;
 use crate::support::raw_grpc::RawClient;
 use crate::support::silent_upstream::SilentUpstream;
 use crate::support::soon;
+use crate::telemetry::metrics::sample;
 use gridgate::config::{Config, Setting, Sources, settings};
 use gridgate::server::{App, BindError};
 use rcgen::KeyPair;
@@ -219,8 +220,16 @@ async fn a_new_certificate_is_shown_to_new_connections_while_old_ones_go_on() {
     setup.files.write("tls.crt", &third.certificate);
     let stream = connect(app.addresses.grpc, setup.client(None)).await.unwrap();
     assert!(shows(&stream, "second"));
+    // And whoever asks is told since when.
+    let since = || async {
+        let metrics =
+            reqwest::get(format!("http://{}/metrics", app.addresses.admin)).await.unwrap().text().await.unwrap();
+        sample(&metrics, "gridgate_tls_refused_since_timestamp_seconds")
+    };
+    soon("told", async { while since().await.is_none() {} }).await;
     setup.files.write("tls.key", &third.key);
     until_it_shows(app.addresses.grpc, &setup, "third").await;
+    assert_eq!(since().await, None);
     app.stop().await.unwrap();
 }
 
@@ -293,6 +302,20 @@ async fn a_handshake_that_does_not_come_is_not_waited_for() {
     let app = setup.start().await;
     let mut silent = TcpStream::connect(app.addresses.grpc).await.unwrap();
     soon("closed", silent.read_to_end(&mut Vec::new())).await.unwrap();
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn handshakes_that_do_not_come_keep_nobody_waiting() {
+    let setup = Setup::new().with(&settings::TLS_HANDSHAKE_TIMEOUT, "10m");
+    let app = setup.start().await;
+    let mut silent = Vec::new();
+    for _ in 0..400 {
+        silent.push(soon("connected", TcpStream::connect(app.addresses.grpc)).await.unwrap());
+    }
+    let stream = connect(app.addresses.grpc, setup.client(None)).await.unwrap();
+    assert_eq!(RawClient::over(stream).await.call(METHOD, &[]).await.code(), Code::Ok);
+    drop(silent);
     app.stop().await.unwrap();
 }
 

@@ -1,8 +1,8 @@
 //! Keeps a stream going: connects, reads, and connects again with the last token where it breaks.
 
-use super::backoff::Backoff;
 use super::words;
 use crate::cli::calling::Target;
+use crate::kyc::backoff::Backoff;
 use crate::pb::kyc_event_service_client::KycEventServiceClient;
 use crate::pb::watch_kyc_status_request::Start;
 use crate::pb::watch_kyc_status_response::Event;
@@ -16,6 +16,9 @@ use tonic_types::StatusExt as _;
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
 /// A heartbeat comes every 15 seconds where nothing else is asked for: without a sign of life for so long, the other end is
+/// The wait before connecting again at first, and at most.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// gone, whatever the connection says.
 const SILENCE: Duration = Duration::from_secs(45);
 
@@ -73,7 +76,7 @@ impl Follow {
     /// Calls `target` with `request`, and shows `view` what comes.
     pub(super) fn new(target: Target, request: WatchKycStatusRequest, view: Box<dyn View>, say: fn(&str)) -> Self {
         let target = target.connect_timeout(CONNECT);
-        let (token, backoff, broken) = (None, Backoff::new(), false);
+        let (token, backoff, broken) = (None, Backoff::new(FIRST_WAIT, LONGEST_WAIT), false);
         Self { target, request, view, say, silence: SILENCE, token, backoff, broken }
     }
 
@@ -91,7 +94,7 @@ impl Follow {
                 Err(Broken::Lost(why)) => why,
             };
             self.broken = true;
-            let wait = self.backoff.wait();
+            let wait = self.backoff.next_wait();
             (self.say)(&format!("{why}; connecting again in {:.1} s", wait.as_secs_f64()));
             sleep(wait).await;
         }

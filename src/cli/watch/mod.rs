@@ -3,7 +3,6 @@
 //! [`request`] makes a request of the flags, [`follow`] keeps a stream going across breaks, [`view`] and [`json`] say what
 //! comes. It calls a running gridgate as any client does, and knows nothing of how that is made.
 
-mod backoff;
 mod follow;
 mod json;
 mod request;

@@ -16,7 +16,7 @@ use super::scrub::Scrubber;
 use super::transport::{Answer, Failure};
 use super::{Call, Client, Request};
 use crate::grid::model::counting_unknown_words;
-use crate::grid::{Error, Exchanged, HeldBack, Observer, Operation, Refusal, Repeatable, RetryConfig};
+use crate::grid::{Error, Exchanged, HeldBack, Observer, Operation, Refusal, Repeatable, RetryConfig, Server};
 
 /// What one call's tries have come to.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ impl Client {
         let mut attempt = 0;
         loop {
             history.attempt = attempt;
-            let span = request_span(request.operation, attempt);
+            let span = request_span(request.operation, attempt, &self.shared.server);
             let tried = self.attempt(call, &mut request, history, &read).instrument(span).await;
             let Setback { error, repeat } = match tried {
                 Ok(value) => return Ok(value),
@@ -238,13 +238,15 @@ pub(in crate::grid) fn backoff(retry: &RetryConfig, attempt: u32) -> Duration {
 }
 
 /// The span of one try, named by OpenTelemetry's conventions for HTTP clients.
-fn request_span(operation: Operation, attempt: u32) -> tracing::Span {
+fn request_span(operation: Operation, attempt: u32, server: &Server) -> tracing::Span {
     tracing::info_span!(
         "grid.request",
         otel.name = format_args!("{} {}", operation.method(), operation.path_template()),
         otel.kind = "client",
         grid.operation = operation.name(),
         http.request.method = %operation.method(),
+        server.address = &*server.address,
+        server.port = server.port,
         url.template = operation.path_template(),
         http.request.resend_count = attempt,
         http.response.status_code = tracing::field::Empty,

@@ -15,9 +15,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Shared;
 use super::request::{Payload, Request};
-use crate::grid::ClientSetupError;
 use crate::grid::model::DocumentFields;
 use crate::grid::operations::DocumentFile;
+use crate::grid::{ClientSetupError, Server};
 
 const USER_AGENT: &str = concat!("gridgate/", env!("CARGO_PKG_VERSION"));
 /// Connections that were idle for longer are not used again: load balancers in front of APIs close them after a minute.
@@ -109,6 +109,11 @@ pub(super) fn build_http(base_url: &Url, connect_timeout: Duration) -> Result<re
         builder = builder.no_proxy();
     }
     builder.build().map_err(|error| ClientSetupError::Http(error.without_url()))
+}
+
+/// Where a base URL leads.
+pub(super) fn server_of(url: &Url) -> Server {
+    Server { address: url.host_str().unwrap_or_default().into(), port: url.port_or_known_default().unwrap_or_default() }
 }
 
 fn is_loopback(url: &Url) -> bool {

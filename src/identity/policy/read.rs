@@ -1,7 +1,7 @@
 //! From the text of a policy to a [`Policy`]: `docs/IDENTITY.md` is the reference.
 
 use super::document::{At, Document, Table};
-use super::{Mistake, Policy, Proxy, Rule, methods};
+use super::{Mistake, Place, Policy, Proxy, Rule, methods};
 use crate::identity::bucket::{Bucket, Rate};
 use crate::identity::caller::{Source, WatchKind, WatchLimits};
 use crate::identity::name::Identity;
@@ -14,6 +14,8 @@ use std::time::Instant;
 
 /// An id of a customer, or the name of a caller, is at most this long, in bytes.
 const MAX_ID: usize = 256;
+/// The address of a proxy that runs where gridgate does.
+const OWN: &str = "self";
 /// The keys of what both roles and callers have.
 const GRANT: [&str; 3] = ["methods", "rate", "watch"];
 
@@ -235,23 +237,29 @@ impl Reading<'_, '_> {
         header
     }
 
-    fn addresses(&mut self, proxy: &Table<'_>) -> Vec<IpNet> {
-        let mut networks = Vec::new();
+    fn addresses(&mut self, proxy: &Table<'_>) -> Vec<Place> {
+        let mut places = Vec::new();
         for text in self.document.texts(proxy, "addresses") {
+            if text.value == OWN {
+                places.push(Place::Own);
+                continue;
+            }
             let network = text.value.parse::<IpNet>().or_else(|_| text.value.parse::<IpAddr>().map(IpNet::from));
             match network {
                 Ok(network) if network.prefix_len() == 0 => self.document.mistake(&text, "is every address there is"),
                 Ok(network) if network.trunc() != network => {
                     self.document.mistake(&text, format!("is an address in a network: write {}", network.trunc()));
                 }
-                Ok(network) => networks.push(network),
+                Ok(network) => places.push(Place::Network(network)),
                 Err(_) => {
-                    self.document
-                        .mistake(&text, format!("\"{}\" is no address: write 127.0.0.1 or 10.0.0.0/8", text.value));
+                    self.document.mistake(
+                        &text,
+                        format!("\"{}\" is no address: write 127.0.0.1, 10.0.0.0/8 or {OWN}", text.value),
+                    );
                 }
             }
         }
-        networks
+        places
     }
 
     fn proxy_identities(&mut self, proxy: &Table<'_>) -> Vec<Identity> {

@@ -173,7 +173,13 @@ struct Call {
 impl Call {
     fn from(addr: &str) -> Call {
         let addr = std::net::SocketAddr::new(addr.parse().unwrap(), 1);
-        Call { peer: Peer { addr, certificates: None }, headers: HeaderMap::new() }
+        Call { peer: Peer { addr, connected_to: None, certificates: None }, headers: HeaderMap::new() }
+    }
+
+    /// Made to this address of gridgate's.
+    fn to(mut self, addr: &str) -> Call {
+        self.peer.connected_to = Some(std::net::SocketAddr::new(addr.parse().unwrap(), 50051));
+        self
     }
 
     fn with(mut self, name: &'static str, value: &str) -> Call {
@@ -298,4 +304,23 @@ proptest! {
     ) {
         let _ = read(&pieces.concat());
     }
+}
+
+#[test]
+fn a_proxy_beside_gridgate_connects_from_the_address_that_it_connects_to() {
+    let policy = read(
+        "[callers.a]\nidentities = [\"dns:a.mesh\"]\nmethods = [\"*/*\"]\n\
+         [proxies.linkerd]\nheader = \"l5d-client-id\"\naddresses = [\"self\"]\n",
+    )
+    .unwrap();
+    let from = |addr: &str, to: &str| Call::from(addr).to(to).with("l5d-client-id", "a.mesh").of(&policy);
+    for (addr, to) in [("10.1.2.3", "10.1.2.3"), ("fd00::1", "fd00::1"), ("::ffff:10.1.2.3", "10.1.2.3")] {
+        assert_eq!(from(addr, to), Ok(("a".to_owned(), Source::Linkerd)), "{addr} to {to}");
+    }
+    // Another pod; and loopback, where a port that is forwarded to the pod arrives, past the proxy.
+    for (addr, to) in [("10.1.2.4", "10.1.2.3"), ("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("127.0.0.6", "10.1.2.3")]
+    {
+        assert_eq!(from(addr, to), Err(Unidentified::Missing), "{addr} to {to}");
+    }
+    assert_eq!(Call::from("10.1.2.3").with("l5d-client-id", "a.mesh").of(&policy), Err(Unidentified::Missing));
 }

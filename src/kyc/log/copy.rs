@@ -9,12 +9,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::jetstream::{self, JetStreamLog, JetStreamOptions, Target, Use};
-use super::sqlite::view::{Durability, Entry, View};
+use super::sqlite::view::{Entry, View};
 use super::sqlite::{LockFile, OpenError as FileError, Which};
 use super::{Bookmark, EventLog, LogError, Quarantined};
 use crate::kyc::clock::SystemClock;
 use crate::kyc::head::Head;
-use crate::kyc::id::{Lineage, Position};
+use crate::kyc::id::{Lineage, ObservationId, Position};
 use crate::kyc::token::Mark;
 
 /// Where a log is.
@@ -151,14 +151,10 @@ impl FileSource {
                 std::fs::create_dir_all(directory).map_err(source)?;
             }
             let lock = LockFile::take(&path)?;
-            let is_new = !path.exists();
-            let view = Arc::new(View::open(&path, &lineage, Durability::Durable, 1000)?);
-            if is_new {
-                view.seal(Some(INCOMPLETE))?;
-            } else if view.sealed()?.as_deref() != Some(INCOMPLETE) || view.lineage()? != lineage {
-                return Err(CopyError::Occupied(path.display().to_string()));
+            match View::open_copy(&path, &lineage, INCOMPLETE)? {
+                Some(view) => Ok(Self { view: Arc::new(view), _lock: lock }),
+                None => Err(CopyError::Occupied(path.display().to_string())),
             }
-            Ok(Self { view, _lock: lock })
         })
         .await
     }
@@ -178,7 +174,25 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-const BOOKMARKS: [Bookmark; 2] = [Bookmark::RecentSeenTo, Bookmark::SweptAt];
+/// Copies what is kept by name, a page at a time: webhooks in quarantine, then remembered times.
+async fn copy_by_name(
+    page: impl AsyncFn(Option<&ObservationId>) -> Result<Vec<Quarantined>, LogError>,
+    bookmark: impl AsyncFn(Bookmark) -> Result<Option<Timestamp>, LogError>,
+    put: impl AsyncFn(Vec<Quarantined>, Vec<(Bookmark, Timestamp)>) -> Result<(), CopyError>,
+) -> Result<(), CopyError> {
+    let mut after = None;
+    loop {
+        let webhooks = page(after.as_ref()).await?;
+        let Some(last) = webhooks.last() else { break };
+        after = Some(last.id.clone());
+        put(webhooks, Vec::new()).await?;
+    }
+    let mut bookmarks = Vec::new();
+    for name in Bookmark::ALL {
+        bookmarks.extend(bookmark(name).await?.map(|at| (name, at)));
+    }
+    put(Vec::new(), bookmarks).await
+}
 
 async fn file_to_jetstream(
     from: &Path,
@@ -204,19 +218,12 @@ async fn file_to_jetstream(
         at = entries.last().map_or(contents.end, |entry| entry.event.position);
         progress(contents.progress(at));
     }
-    let mut quarantined: Vec<Quarantined> = Vec::new();
-    loop {
-        let page = source.view.quarantined(quarantined.last().map(|webhook| &webhook.id), AT_ONCE).await?;
-        if page.is_empty() {
-            break;
-        }
-        quarantined.extend(page);
-    }
-    let mut bookmarks = Vec::new();
-    for bookmark in BOOKMARKS {
-        bookmarks.extend(source.view.bookmark(bookmark).await?.map(|at| (bookmark, at)));
-    }
-    target.put_by_name(quarantined, &bookmarks).await?;
+    copy_by_name(
+        async |after| source.view.quarantined(after, AT_ONCE).await,
+        async |name| source.view.bookmark(name).await,
+        async |webhooks, bookmarks| Ok(target.put_by_name(webhooks, &bookmarks).await?),
+    )
+    .await?;
     target.finish().await?;
     source.view.close().await;
     Ok(contents.progress(at))
@@ -251,20 +258,15 @@ async fn jetstream_to_file(
         blocking(move || Ok(view.apply(entries).map(drop)?)).await?;
         progress(contents.progress(at));
     }
-    let mut quarantined: Vec<Quarantined> = Vec::new();
-    loop {
-        let page = log.quarantined(quarantined.last().map(|webhook| &webhook.id), AT_ONCE).await?;
-        if page.is_empty() {
-            break;
-        }
-        quarantined.extend(page);
-    }
-    let mut bookmarks = Vec::new();
-    for bookmark in BOOKMARKS {
-        bookmarks.extend(log.bookmark(bookmark).await?.map(|at| (bookmark, at)));
-    }
-    let view = Arc::clone(&target.view);
-    blocking(move || Ok(view.put_by_name(quarantined, &bookmarks)?)).await?;
+    copy_by_name(
+        async |after| log.quarantined(after, AT_ONCE).await,
+        async |name| log.bookmark(name).await,
+        async |webhooks, bookmarks| {
+            let view = Arc::clone(&target.view);
+            blocking(move || Ok(view.put_by_name(webhooks, &bookmarks)?)).await
+        },
+    )
+    .await?;
     let copied = contents.progress(at);
     target.seal(None).await?;
     target.view.close().await;

@@ -9,12 +9,15 @@ mod admission;
 mod buckets;
 mod connect;
 mod copying;
+mod gone;
 mod load;
 mod message;
+mod patience;
 mod probe;
 mod publish;
 mod record;
 mod retention;
+mod room;
 mod store;
 mod streams;
 mod subject;
@@ -22,8 +25,8 @@ mod tail;
 mod turns;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_nats::Client;
@@ -32,10 +35,13 @@ use tempfile::TempDir;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
-pub use self::connect::Access;
+pub use self::connect::{Access, Login};
 pub(super) use self::copying::{Target, seal, unseal};
+use self::load::Found;
 pub(super) use self::load::Use;
+use self::room::Room;
 use self::streams::{Names, Streams};
 use self::turns::Turns;
 use super::LogError;
@@ -44,6 +50,7 @@ use super::sqlite::{IDS_KEPT, OpenError as FileError, Retention};
 use crate::kyc::clock::Clock;
 use crate::kyc::hub::{DEFAULT_RING_EVENTS, Hub};
 use crate::kyc::id::Lineage;
+use crate::kyc::trace::Traces;
 
 /// How a log on JetStream is reached and kept. Made with [`JetStreamOptions::at`], and then changed where the defaults do
 /// not suit.
@@ -71,6 +78,8 @@ pub struct JetStreamOptions {
     pub cached_heads: usize,
     /// How many recent events streams find in memory.
     pub ring_events: usize,
+    /// Who makes and reads the trace contexts that events carry from one replica to the others, if anyone does.
+    pub traces: Option<Arc<dyn Traces>>,
 }
 
 impl JetStreamOptions {
@@ -89,6 +98,7 @@ impl JetStreamOptions {
             patience: Duration::from_secs(30),
             cached_heads: 100_000,
             ring_events: DEFAULT_RING_EVENTS,
+            traces: None,
         }
     }
 }
@@ -147,6 +157,9 @@ pub enum OpenError {
         /// The position up to which gridgate let go of events.
         kept: u64,
     },
+    /// Another replica let go of events that were about to be read.
+    #[error("another replica let go of events while they were being read")]
+    Overtaken,
     /// It takes too long.
     #[error("JetStream does not answer: {0}")]
     Slow(&'static str),
@@ -166,6 +179,9 @@ impl OpenError {
         Self::Setup { reason: error.to_string() }
     }
 }
+
+/// How many publishes may be under way; more would only wait in the server, and be taken for lost there.
+const PUBLISHING: usize = 1024;
 
 /// What the parts share.
 struct Shared {
@@ -192,40 +208,72 @@ struct Shared {
     recorded_at: AtomicI64,
     /// When the end of the stream was last known, in microseconds.
     as_of: AtomicI64,
-    /// The stream is at its size limit.
-    full: AtomicBool,
-    /// How many bytes it holds, as of the last look.
-    bytes: AtomicI64,
+    /// How much room the stream has.
+    room: Room,
+    /// Who knows of the traces that events were recorded in.
+    traces: Option<Arc<dyn Traces>>,
     /// Somebody has to look whether old events are to be let go.
     look: Notify,
     /// The stream has more than arrives here: ask anew.
     stalled: Notify,
     /// Cancelled when the log closes, or is closed because something is wrong.
     closing: CancellationToken,
+    /// All of it was read. Until then whoever opens it tells what is wrong.
+    is_open: AtomicBool,
+    /// What is wrong, if the log was closed for that.
+    wrong: OnceLock<String>,
 }
 
 impl Shared {
+    /// Nothing is read yet but what is left of events that are gone.
+    fn new(options: &JetStreamOptions, clock: Arc<dyn Clock>, found: Found) -> Self {
+        let Found { client, names, streams, lineage, view, trimmed, room } = found;
+        Self {
+            clock,
+            client,
+            names,
+            streams,
+            retention: options.retention,
+            lease: options.lease,
+            record_wait: options.record_wait,
+            lineage,
+            hub: Hub::new(trimmed.mark, options.ring_events),
+            view,
+            turns: Turns::default(),
+            writer: Uuid::new_v4().simple().to_string(),
+            publishing: Semaphore::new(PUBLISHING),
+            records: AtomicU64::new(0),
+            applied: watch::Sender::new(trimmed.mark.position.get()),
+            recorded_at: AtomicI64::new(trimmed.recorded_at.as_microsecond()),
+            as_of: AtomicI64::new(Timestamp::MIN.as_microsecond()),
+            room,
+            traces: options.traces.clone(),
+            look: Notify::new(),
+            stalled: Notify::new(),
+            closing: CancellationToken::new(),
+            is_open: AtomicBool::new(false),
+            wrong: OnceLock::new(),
+        }
+    }
+
     fn check_open(&self) -> Result<(), LogError> {
         if self.closing.is_cancelled() { Err(LogError::Closed) } else { Ok(()) }
     }
 
     /// Closes the log because it cannot be trusted any more.
     fn fail(&self, why: &str) {
-        tracing::error!("{why}; the log is closed, and this process has to be started again");
+        if self.is_open.load(Ordering::Relaxed) {
+            tracing::error!("{why}; the log is closed, and this process has to be started again");
+        }
+        // The first reason stays.
+        let _ = self.wrong.set(why.to_owned());
         self.closing.cancel();
         self.hub.close();
     }
 
-    fn set_full(&self, full: bool) {
-        if self.full.swap(full, Ordering::Relaxed) != full {
-            if full {
-                tracing::error!(
-                    "the event log is full and nothing in it is old enough to be let go; nothing is recorded"
-                );
-            } else {
-                tracing::info!("the event log has room again");
-            }
-        }
+    /// Why the log was closed.
+    fn wrong(&self) -> String {
+        self.wrong.get().cloned().unwrap_or_else(|| "it was closed".to_owned())
     }
 
     /// The end of the stream was known at this time.
@@ -262,7 +310,7 @@ impl JetStreamLog {
     /// Whether the size limit is reached and nothing new is taken.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.shared.full.load(Ordering::Relaxed)
+        self.shared.room.is_full()
     }
 
     /// The tables that this replica reads from.

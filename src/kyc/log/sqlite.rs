@@ -19,7 +19,7 @@ pub(super) mod view;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -40,6 +40,7 @@ use crate::kyc::clock::Clock;
 use crate::kyc::hub::{DEFAULT_RING_EVENTS, Hub};
 use crate::kyc::id::{Epoch, Lineage};
 use crate::kyc::log::LogError;
+use crate::kyc::log::fullness::Fullness;
 
 /// How a log in a file is to be kept. Made with [`SqliteOptions::at`], and then changed where the defaults do not suit.
 #[derive(Debug, Clone)]
@@ -126,7 +127,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     heads: Heads,
     hub: Arc<Hub>,
-    full: AtomicBool,
+    full: Fullness,
     /// When the log was closed, in microseconds; `i64::MAX` while it is open.
     closed_at: AtomicI64,
     /// Since when the writer has had a batch that is not published yet, in microseconds; `i64::MAX` while it has none.
@@ -134,18 +135,6 @@ struct Shared {
 }
 
 impl Shared {
-    fn set_full(&self, full: bool) {
-        if self.full.swap(full, Ordering::Relaxed) != full {
-            if full {
-                tracing::error!(
-                    "the event log is full and nothing in it is old enough to be let go; nothing is recorded"
-                );
-            } else {
-                tracing::info!("the event log has room again");
-            }
-        }
-    }
-
     fn closed(&self) {
         self.closed_at.fetch_min(self.clock.now().as_microsecond(), Ordering::Relaxed);
         self.hub.close();
@@ -232,7 +221,7 @@ impl SqliteLog {
             clock,
             heads: Heads::new(cached_heads),
             hub: Hub::new(bounds.end, ring_events),
-            full: AtomicBool::new(false),
+            full: Fullness::default(),
             closed_at: AtomicI64::new(i64::MAX),
             committing_since: AtomicI64::new(i64::MAX),
         });
@@ -247,7 +236,7 @@ impl SqliteLog {
     /// Whether the size limit is reached and nothing new is taken.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.shared.full.load(Ordering::Relaxed)
+        self.shared.full.is_full()
     }
 
     /// Lets go of everything that retention lets go of now, and returns when that is done. It is also done by itself.

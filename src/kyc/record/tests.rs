@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::subsequence;
 
 use super::*;
-use crate::kyc::event::{Asker, Basis, Problem};
+use crate::kyc::event::{Asker, Basis, Problem, Source};
 use crate::kyc::id::{CustomerId, PlatformCustomerId, VerificationId};
 use crate::kyc::status::{KycStatus, VerificationStatus};
 
@@ -264,7 +264,7 @@ fn a_head_remembers_what_it_was_told() {
     assert_eq!((head.changed_at, head.confirmed_at()), (at(9), at(9)));
     entity.record(&answer(customer(Approved), Some(8), 2, 20));
     let head = entity.head.as_ref().unwrap();
-    assert_eq!((head.changed_at, head.confirmed_at(), head.source), (at(9), at(20), "webhook"));
+    assert_eq!((head.changed_at, head.confirmed_at(), head.source), (at(9), at(20), Source::Webhook));
     entity.record(&webhook(customer(Approved), Some(8), Some(12)));
     assert_eq!(entity.head.unwrap().confirmed_at(), at(20), "it never goes back");
 }

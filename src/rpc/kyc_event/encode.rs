@@ -5,9 +5,9 @@ use prost::Message as _;
 
 use super::token;
 use crate::grid::model;
-use crate::kyc::event::{Asker, Event, Observation, Origin, Outcome, Problem, Subject};
+use crate::kyc::event::{Asker, Event, Observation, Outcome, Problem, Source, Subject};
 use crate::kyc::head::Head;
-use crate::kyc::id::Epoch;
+use crate::kyc::id::{Epoch, ObservationId};
 use crate::kyc::token::Mark;
 use crate::pb;
 use crate::rpc::timestamp;
@@ -49,8 +49,8 @@ pub(super) fn kyc_event(epoch: Epoch, event: &Event) -> pb::KycEvent {
     let record = pb::KycEventRecord {
         event_id: observation.id.as_str().to_owned(),
         outcome: outcome_number(*outcome),
-        source: source(observation.origin),
-        webhook_id: webhook_id(observation),
+        source: source(observation.origin.source()).into(),
+        webhook_id: webhook_id(observation.origin.source(), &observation.id),
         cause_event_id: cause.as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default(),
         occurred_at: Some(timestamp::to_pb(event.happened_at())),
         recorded_at: Some(timestamp::to_pb(*recorded_at)),
@@ -129,18 +129,11 @@ fn platform_customer_id(head: &Head) -> String {
 
 fn record_of_head(head: &Head) -> pb::KycEventRecord {
     let event_id = head.observation.as_str().to_owned();
-    let source = match head.source {
-        "webhook" => pb::KycEventSource::Webhook,
-        "answer" => pb::KycEventSource::Answer,
-        "resolver" => pb::KycEventSource::Resolver,
-        "reconciler" => pb::KycEventSource::Reconciler,
-        _ => pb::KycEventSource::Unspecified,
-    };
-    let webhook_id = if source == pb::KycEventSource::Webhook { event_id.clone() } else { String::new() };
+    let webhook_id = webhook_id(head.source, &head.observation);
     pb::KycEventRecord {
         event_id,
         outcome: pb::KycEventOutcome::Change.into(),
-        source: source.into(),
+        source: source(head.source).into(),
         webhook_id,
         cause_event_id: String::new(),
         occurred_at: Some(timestamp::to_pb(head.changed_at)),
@@ -163,20 +156,19 @@ fn outcome_number(outcome: Outcome) -> i32 {
     outcome.into()
 }
 
-fn source(origin: Origin) -> i32 {
-    let source = match origin {
-        Origin::Webhook { timestamp: _ } => pb::KycEventSource::Webhook,
-        Origin::Asked { by: Asker::Call, basis: _ } => pb::KycEventSource::Answer,
-        Origin::Asked { by: Asker::Resolver, basis: _ } => pb::KycEventSource::Resolver,
-        Origin::Asked { by: Asker::Reconciler, basis: _ } => pb::KycEventSource::Reconciler,
-    };
-    source.into()
+fn source(source: Source) -> pb::KycEventSource {
+    match source {
+        Source::Webhook => pb::KycEventSource::Webhook,
+        Source::Asked(Asker::Call) => pb::KycEventSource::Answer,
+        Source::Asked(Asker::Resolver) => pb::KycEventSource::Resolver,
+        Source::Asked(Asker::Reconciler) => pb::KycEventSource::Reconciler,
+    }
 }
 
-fn webhook_id(observation: &Observation) -> String {
-    match observation.origin {
-        Origin::Webhook { timestamp: _ } => observation.id.as_str().to_owned(),
-        Origin::Asked { .. } => String::new(),
+fn webhook_id(source: Source, observation: &ObservationId) -> String {
+    match source {
+        Source::Webhook => observation.as_str().to_owned(),
+        Source::Asked(_) => String::new(),
     }
 }
 

@@ -27,10 +27,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tower::{Layer, Service};
 
-/// What is never asked who it is, and so may hold next to nothing.
-const HEALTH: &str = "/grpc.health.v1.Health/";
-
-/// The largest message of a health check, in bytes: it is the name of a service.
+/// The largest message of a health check, in bytes: it is the name of a service. Who sends one is never asked who they are.
 const HEALTH_MESSAGE: usize = 1024;
 
 /// What precedes a message, in bytes (gRPC over HTTP/2, `Length-Prefixed-Message`).
@@ -69,7 +66,7 @@ impl ArrivalLayer {
     /// The most that a message at this path may be.
     fn most(&self, path: &str) -> usize {
         let most = self.limits.max_message;
-        let most = if path.starts_with(HEALTH) { most.min(HEALTH_MESSAGE) } else { most };
+        let most = if Methods::is_health(path) { most.min(HEALTH_MESSAGE) } else { most };
         most.saturating_add(PREFIX)
     }
 }
@@ -124,8 +121,7 @@ where
             let (head, body) = request.into_parts();
             let arrived = timeout(patience, message.read(body)).await.unwrap_or(Err(NotArrived::TooSlow));
             if let Err(why) = arrived {
-                let (head, ()) = status::not_arrived(why).into_http::<()>().into_parts();
-                return Ok(Response::from_parts(head, Either::Right(Empty::new())));
+                return Ok(status::refusal(status::not_arrived(why), Either::Right(Empty::new())));
             }
             let (bytes, held) = message.finish();
             let answer = inner.call(Request::from_parts(head, ArrivedBody::whole(bytes))).await;

@@ -50,7 +50,8 @@ impl Drop for AuditLine {
 }
 
 /// The name of a code as gRPC's documentation writes it.
-pub(super) fn code_name(code: Code) -> &'static str {
+#[must_use]
+pub fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",
@@ -70,19 +71,6 @@ pub(super) fn code_name(code: Code) -> &'static str {
         Code::DataLoss => "DATA_LOSS",
         Code::Unauthenticated => "UNAUTHENTICATED",
     }
-}
-
-/// The trace that a request is part of ([W3C Trace Context], section 3.2): the second part of `traceparent`.
-///
-/// [W3C Trace Context]: https://www.w3.org/TR/trace-context/
-pub(super) fn trace_id(headers: &HeaderMap) -> Option<Box<str>> {
-    let mut parts = headers.get("traceparent")?.to_str().ok()?.split('-');
-    let (version, id) = (parts.next()?, parts.next()?);
-    let is_hex = |text: &str, length: usize| {
-        text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
-    let holds = is_hex(version, 2) && version != "ff" && is_hex(id, 32) && id.bytes().any(|b| b != b'0');
-    holds.then(|| id.into())
 }
 
 pin_project! {
@@ -160,28 +148,5 @@ mod tests {
         for code in (0..=16).map(Code::from) {
             assert_eq!(code_name(code).replace('_', "").to_lowercase(), format!("{code:?}").to_lowercase());
         }
-    }
-
-    #[test]
-    fn a_trace_id_is_taken_only_where_it_is_one() {
-        let of = |value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("traceparent", value.parse().unwrap());
-            trace_id(&headers)
-        };
-        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert_eq!(of("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").as_deref(), Some(id));
-        for wrong in [
-            "",
-            "00",
-            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01",
-            "00-jane@example.org-00f067aa0ba902b7-01",
-        ] {
-            assert_eq!(of(wrong), None, "{wrong:?}");
-        }
-        assert_eq!(trace_id(&HeaderMap::new()), None);
     }
 }

@@ -5,13 +5,15 @@
 //! the head of the response only, and ignores a header that it cannot read.) The handler finds it in the request's
 //! extensions as [`Deadline`], so that retries stop in time.
 //!
-//! What it cannot bound is a caller who stops reading: HTTP/2 then asks for no more of the body. Such a stream ends
-//! with the caller's reset, or with its connection.
+//! A caller who stops reading is bounded too: HTTP/2 then asks for no more of the body, so a moment after the deadline the
+//! stream is reset, whoever has read how much of it. Without a deadline, which only streams of responses can be, it lives
+//! until the caller's reset, or as long as its connection.
 
 use super::ending::{Ending, EndingBody, EndingFuture};
 use super::grpc_timeout;
 use super::methods::{MethodKind, Methods};
 use crate::rpc::status;
+use crate::transport::end_answer_at;
 use http::{Request, Response};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,6 +22,11 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 use tower::{Layer, Service};
+
+/// How long a health check may take: it needs nobody, and anybody may make one.
+const HEALTH: Duration = Duration::from_secs(5);
+/// How long after its deadline a call's last words may be on their way before its stream is reset.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long calls may take.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +42,9 @@ pub struct Deadlines {
 impl Deadlines {
     /// When a call that begins now ends at the latest. `None`: it has no limit, which only streams of responses can
     /// have; they take a caller's deadline as it is.
-    fn of(&self, kind: MethodKind, asked: Option<Duration>) -> Option<Instant> {
+    fn of(&self, path: &str, kind: MethodKind, asked: Option<Duration>) -> Option<Instant> {
         let timeout = match kind {
+            MethodKind::Unary if Methods::is_health(path) => asked.unwrap_or(HEALTH).min(HEALTH),
             MethodKind::Unary => asked.unwrap_or(self.default).min(self.max),
             MethodKind::Upload => asked.unwrap_or(self.upload).min(self.max),
             MethodKind::Stream => asked?,
@@ -106,8 +114,8 @@ where
                 return EndingFuture::refused(status::malformed_timeout(&malformed));
             }
         };
-        let kind = self.layer.methods.kind(request.uri().path());
-        let deadline = Deadline(self.layer.deadlines.of(kind, asked));
+        let path = request.uri().path();
+        let deadline = Deadline(self.layer.deadlines.of(path, self.layer.methods.kind(path), asked));
         let mut ending = UntilDeadline { deadline, sleep: None };
         if ending.has_come() {
             return EndingFuture::refused(ending.status());
@@ -132,6 +140,12 @@ impl Ending for UntilDeadline {
     fn poll_come(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(instant) = self.deadline.instant() else { return Poll::Pending };
         self.sleep.get_or_insert_with(|| Box::pin(sleep_until(instant))).as_mut().poll(cx)
+    }
+
+    fn answered(&mut self) {
+        if let Some(end) = self.deadline.instant().and_then(|instant| instant.checked_add(LAST_WORDS)) {
+            end_answer_at(end);
+        }
     }
 
     fn status(&self) -> Status {

@@ -4,6 +4,7 @@
 //! caller gets a complete gRPC answer with a status: a trailers-only response if nothing was sent yet, trailers
 //! otherwise. HTTP/2 resets would do for a machine, but a status says why.
 
+use crate::rpc::status;
 use bytes::Buf;
 use http::{HeaderMap, Response};
 use http_body::{Body, Frame};
@@ -20,6 +21,9 @@ pub(super) trait Ending: Unpin {
 
     /// Waits for it to come.
     fn poll_come(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// The head of the answer is there; what follows may wait for its reader.
+    fn answered(&mut self) {}
 
     /// What the caller is told then.
     fn status(&self) -> Status;
@@ -66,7 +70,8 @@ where
         let status = match this.state.as_mut().project() {
             HeadProjection::Awaited { inner } => match inner.poll(cx)? {
                 Poll::Ready(response) => {
-                    let ending = this.ending.take();
+                    let mut ending = this.ending.take();
+                    ending.iter_mut().for_each(Ending::answered);
                     return Poll::Ready(Ok(response.map(|body| EndingBody { running: Some(body), ending })));
                 }
                 Poll::Pending => {
@@ -80,9 +85,8 @@ where
         // Drops the call that was awaited.
         this.state.set(Head::Refused { status: None });
         // A future is not polled after its answer; if it is, it has no other answer than the one it gave.
-        let status = status.unwrap_or_else(|| Status::internal("the call was answered already"));
-        let (head, ()) = status.into_http::<()>().into_parts();
-        Poll::Ready(Ok(Response::from_parts(head, EndingBody { running: None, ending: None })))
+        let status = status.unwrap_or_else(status::answered_already);
+        Poll::Ready(Ok(status::refusal(status, EndingBody { running: None, ending: None })))
     }
 }
 

@@ -5,35 +5,41 @@
 //! exempt, since probes have no credentials; reflection is a method like others. A stream of responses ends when the
 //! policy is replaced by one that would not let it in. Without a gate every call is let in, and has no caller.
 
-use super::audited::{AuditLine, AuditedBody, AuditedFuture, trace_id};
+use super::audited::{AuditLine, AuditedBody, AuditedFuture};
 use super::ending::{EndingBody, EndingFuture};
 use super::methods::{MethodKind, Methods};
 use super::revoked::UntilRevoked;
 use crate::identity::audit::{self, Audited};
 use crate::identity::{Admitted, Denial, Gate, Presented};
 use crate::rpc::status;
-use crate::transport::Peer;
-use http::{Request, Response, header};
+use crate::transport::{Peer, Standing};
+use http::{HeaderMap, Request, Response, header};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tonic::Status;
 use tower::{Layer, Service};
-
-/// What begins the paths of health checks.
-const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// Lets in whom the policy lets in.
 #[derive(Debug, Clone)]
 pub struct IdentityLayer {
     gate: Option<Arc<Gate>>,
     methods: Arc<Methods>,
+    trace_id: TraceId,
 }
 
+/// Reads the id of the trace that a request says it is part of, for audit lines.
+type TraceId = fn(&HeaderMap) -> Option<Box<str>>;
+
 impl IdentityLayer {
-    /// With this gate before `methods`; with none, for everyone.
+    /// With this gate before `methods`; with none, for everyone. `trace_id` reads the id of the trace that a request says
+    /// it is part of, for audit lines.
     #[must_use]
-    pub fn new(gate: Option<Arc<Gate>>, methods: impl Into<Arc<Methods>>) -> Self {
-        IdentityLayer { gate, methods: methods.into() }
+    pub fn new(
+        gate: Option<Arc<Gate>>,
+        methods: impl Into<Arc<Methods>>,
+        trace_id: fn(&HeaderMap) -> Option<Box<str>>,
+    ) -> Self {
+        IdentityLayer { gate, methods: methods.into(), trace_id }
     }
 }
 
@@ -68,6 +74,15 @@ where
         let judged = self.layer.judge(&request);
         // From here on nobody needs it, and nobody can log it.
         request.headers_mut().remove(header::AUTHORIZATION);
+        // What strangers may do as well does not earn their connection a place.
+        let earns = match &judged {
+            Judged::Exempt => !Methods::is_health(request.uri().path()),
+            Judged::Denied(_) => false,
+            Judged::Admitted { .. } => true,
+        };
+        if let (true, Some(standing)) = (earns, request.extensions().get::<Standing>()) {
+            standing.earn();
+        }
         match judged {
             Judged::Exempt => {
                 AuditedFuture::new(EndingFuture::new(self.inner.call(request), UntilRevoked::never()), None)
@@ -91,15 +106,15 @@ enum Judged {
 impl IdentityLayer {
     fn judge<B>(&self, request: &Request<B>) -> Judged {
         let path = request.uri().path();
-        let Some(gate) = self.gate.as_ref().filter(|_| !path.starts_with(HEALTH)) else { return Judged::Exempt };
+        let Some(gate) = self.gate.as_ref().filter(|_| !Methods::is_health(path)) else { return Judged::Exempt };
         let presented = Presented::of(request.headers(), request.extensions().get::<Peer>());
         let method = self.methods.name(path);
-        let trace_id = trace_id(request.headers());
+        let trace_id = (self.trace_id)(request.headers());
         let admitted = match gate.admit(&presented, method) {
             Ok(admitted) => admitted,
             Err(denial) => {
                 let status = status::denied(&denial);
-                report(gate, &presented, method.unwrap_or("unknown"), trace_id.as_deref(), &denial, &status);
+                report(gate, &presented, method, trace_id.as_deref(), &denial, &status);
                 return Judged::Denied(status);
             }
         };
@@ -114,17 +129,17 @@ impl IdentityLayer {
     }
 }
 
-/// Writes the audit line of a refusal, unless there were too many from there.
+/// Writes the audit line of a refusal, where it has one; `method` is `None` for one that does not exist.
 pub(super) fn report(
     gate: &Gate,
     presented: &Presented,
-    method: &str,
+    method: Option<&str>,
     trace_id: Option<&str>,
     denial: &Denial,
     status: &Status,
 ) {
-    if let Some(held_back) = gate.may_log(presented) {
-        let code = super::audited::code_name(status.code());
+    if let Some(held_back) = gate.has_line(denial, presented, method.is_some_and(Methods::is_mutation)) {
+        let (method, code) = (method.unwrap_or("unknown"), super::audited::code_name(status.code()));
         audit::denied(Audited { method, peer: presented.addr(), trace_id, code }, denial, held_back);
     }
 }

@@ -4,22 +4,24 @@
 //! A place is held by a call until its answer begins, and by a stream for as long as it is open. There are places of
 //! five kinds, so that one cannot take those of another: calls that need Grid, uploads, calls answered from the event
 //! log, streams, and watches of health, which anyone may open. A health check needs none: a process that is busy is not ill.
+//! One caller cannot take all of a kind from the others ([`shares`]).
 
 mod places;
+mod shares;
 
 pub use places::{PlacesSnapshot, Shed};
 
 use super::methods::{MethodKind, Methods};
+use crate::identity::Caller;
 use crate::rpc::status;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use places::{Places, Turn};
+use places::{Place, Places, Turn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use tonic::Status;
 use tower::{Layer, Service};
 
@@ -132,7 +134,8 @@ where
         let Some((places, refusal)) = self.layer.places(path) else {
             return PlacedCall { state: State::Running { call: self.inner.call(request), place: None }, keeps };
         };
-        let state = match places.turn() {
+        let caller = request.extensions().get::<Caller>().map(Caller::shared_name);
+        let state = match places.turn(caller.as_ref()) {
             Turn::Now(place) => State::Running { call: self.inner.call(request), place: Some(place) },
             Turn::Never(shed) => State::Refused { status: Some(refusal(shed)) },
             Turn::Later(turn) => {
@@ -166,7 +169,7 @@ pin_project! {
         S: Service<Q>,
     {
         Waiting { turn: places::Waiting, waiting: Option<(S, Q)>, refusal: Refusal },
-        Running { #[pin] call: S::Future, place: Option<OwnedSemaphorePermit> },
+        Running { #[pin] call: S::Future, place: Option<Place> },
         Refused { status: Option<Status> },
     }
 }
@@ -212,7 +215,7 @@ pin_project! {
     pub struct PlacedBody<R> {
         #[pin]
         body: Option<R>,
-        _place: Option<OwnedSemaphorePermit>,
+        _place: Option<Place>,
     }
 }
 

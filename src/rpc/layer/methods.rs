@@ -4,6 +4,9 @@ use prost::Message as _;
 use prost_types::FileDescriptorSet;
 use std::collections::HashMap;
 
+/// What begins the paths of health checks (`grpc.health.v1`), which are open to everyone.
+const HEALTH: &str = "/grpc.health.v1.Health/";
+
 /// How the messages of a call flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MethodKind {
@@ -71,6 +74,12 @@ impl Methods {
         let (service, method) = name.split_once('/').unwrap_or(("", name));
         let reads = ["Get", "List", "Watch"].iter().any(|verb| method.starts_with(verb));
         !reads && !service.starts_with("grpc.")
+    }
+
+    /// Whether `path` is that of a health check.
+    #[must_use]
+    pub fn is_health(path: &str) -> bool {
+        path.starts_with(HEALTH)
     }
 
     /// The kind of the method at `path`. One that does not exist is answered like a unary one.

@@ -2,6 +2,7 @@
 
 mod arrival;
 mod audited;
+mod content_type;
 mod deadline;
 mod ending;
 mod grpc_timeout;
@@ -14,6 +15,8 @@ mod starting;
 mod stop;
 
 pub use arrival::{ArrivalLayer, ArrivalLimits, ArrivalService, NotArrived};
+pub use audited::code_name;
+pub use content_type::{ContentTypeLayer, ContentTypeService};
 pub use deadline::{Deadline, DeadlineLayer, DeadlineService, Deadlines};
 pub use grpc_timeout::MalformedTimeout;
 pub use identity::{IdentityLayer, IdentityService};

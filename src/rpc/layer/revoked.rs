@@ -59,7 +59,7 @@ impl Standing {
                 Ok(_) => self.revoked = Some(status::policy_changed()),
                 Err(denial) => {
                     let status = status::denied(&denial);
-                    report(&self.gate, &self.presented, &self.method, self.trace_id.as_deref(), &denial, &status);
+                    report(&self.gate, &self.presented, Some(&self.method), self.trace_id.as_deref(), &denial, &status);
                     self.revoked = Some(status);
                 }
             }

@@ -9,13 +9,13 @@ use crate::rpc::layer::{NotArrived, Shed};
 /// The status of a call that is refused because as many as can be are served. Nothing was begun.
 #[must_use]
 pub fn overloaded(shed: Shed) -> Status {
-    refused(reason::OVERLOADED, shed, "too many calls are under way")
+    refused(reason::OVERLOADED, shed, ["too many calls are under way", "too many calls of this caller are under way"])
 }
 
 /// The status of a stream that is refused because as many as can be are open.
 #[must_use]
 pub fn too_many_streams(shed: Shed) -> Status {
-    refused(reason::TOO_MANY_STREAMS, shed, "too many streams are open")
+    refused(reason::TOO_MANY_STREAMS, shed, ["too many streams are open", "too many streams of this caller are open"])
 }
 
 /// The status of a call whose message did not come. Nothing was begun.
@@ -32,7 +32,8 @@ pub fn not_arrived(why: NotArrived) -> Status {
     Details::new(GRIDGATE_DOMAIN, reason).status(code, message)
 }
 
-fn refused(reason: &str, shed: Shed, message: &str) -> Status {
-    let Shed { retry_after } = shed;
+fn refused(reason: &str, shed: Shed, [message, of_this_caller]: [&str; 2]) -> Status {
+    let Shed { retry_after, has_its_share } = shed;
+    let message = if has_its_share { of_this_caller } else { message };
     Details::new(GRIDGATE_DOMAIN, reason).retry(Some(retry_after)).status(Code::ResourceExhausted, message)
 }

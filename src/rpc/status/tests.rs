@@ -10,6 +10,7 @@ use crate::identity::Denial;
 use crate::kyc::log::LogError;
 use crate::kyc::source::SourceError;
 use crate::kyc::token::{InvalidToken, Mark};
+use crate::rpc::layer::NotArrived;
 
 const DOCUMENT: &str = include_str!("../../../docs/ERRORS.md");
 
@@ -91,7 +92,7 @@ fn every_lack_of_an_answer_has_the_code_and_reason_of_its_row() {
     ];
     let mut table = rows("| reason (domain `gridgate`) | gRPC code | meaning |");
     table.retain(|row| row[0] != "GRID_ERROR");
-    let shed = crate::rpc::layer::Shed { retry_after: soon };
+    let shed = crate::rpc::layer::Shed { retry_after: soon, has_its_share: false };
     let of_layers = [
         overloaded(shed),
         too_many_streams(shed),
@@ -99,6 +100,9 @@ fn every_lack_of_an_answer_has_the_code_and_reason_of_its_row() {
         starting(),
         shutting_down(),
         connection_aged(),
+        not_arrived(NotArrived::TooLarge),
+        not_arrived(NotArrived::TooSlow),
+        not_arrived(NotArrived::BrokenOff),
     ];
     let statuses: Vec<Status> = errors.into_iter().map(Status::from).chain(of_layers).collect();
     assert_eq!(statuses.len(), table.len(), "each row has its status here");

@@ -1,18 +1,23 @@
 //! Who is let in: tools on this machine, and nobody's browser.
 //!
 //! The port has no credentials. What is behind this is answered to loopback only, also where the port listens on other
-//! addresses for probes. A web page cannot use the browser of somebody on this machine to get here either: a name that
-//! was made to point at this machine (DNS rebinding) shows in `Host`, and a page's requests say where they come from.
+//! addresses for probes. A proxy on this machine is not believed: it brings requests from anywhere, over loopback. Those say
+//! so in their headers, and Istio's sidecar connects from 127.0.0.6; tools connect from 127.0.0.1 or ::1. A web page cannot
+//! use the browser of somebody on this machine to get here either: a name that was made to point at this machine (DNS
+//! rebinding) shows in `Host`, and a page's requests say where they come from.
 
 use super::answer::Refusal;
 use crate::transport::Peer;
 use axum::extract::Request;
-use axum::http::header::{HOST, ORIGIN};
+use axum::http::header::{FORWARDED, HOST, ORIGIN, VIA};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What the headers begin with that proxies add: any HTTP proxy, Envoy with Istio, Linkerd.
+const OF_PROXIES: [&str; 6] = ["x-forwarded-", "x-envoy-", "x-istio-", "x-real-ip", "x-client-ip", "l5d-"];
 
 /// Lets a request through, or refuses it.
 pub(super) async fn tools_on_this_machine(request: Request, next: Next) -> Response {
@@ -25,8 +30,12 @@ pub(super) async fn tools_on_this_machine(request: Request, next: Next) -> Respo
 
 /// `authority` is the one of the request's target: HTTP/2 has it there, often with no `Host` beside it (RFC 9113, section 8.3.1).
 fn judge(peer: Option<IpAddr>, authority: Option<&Authority>, headers: &HeaderMap) -> Result<(), &'static str> {
-    if !peer.is_some_and(|peer| peer.to_canonical().is_loopback()) {
+    let of_tools = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    if !peer.is_some_and(|peer| of_tools.contains(&peer.to_canonical())) {
         return Err("this is answered to the machine that gridgate runs on only");
+    }
+    if headers.keys().any(is_of_a_proxy) {
+        return Err("this is not answered through a proxy");
     }
     if headers.contains_key(ORIGIN) {
         return Err("this is not for web pages");
@@ -43,6 +52,10 @@ fn judge(peer: Option<IpAddr>, authority: Option<&Authority>, headers: &HeaderMa
         (Some(true), Some(true) | None) | (None, Some(true)) => Ok(()),
         (Some(false) | None, _) | (_, Some(false)) => Err("the Host header has to be an IP address or localhost"),
     }
+}
+
+fn is_of_a_proxy(name: &HeaderName) -> bool {
+    name == FORWARDED || name == VIA || OF_PROXIES.iter().any(|beginning| name.as_str().starts_with(beginning))
 }
 
 /// Whether it is an address, or the one name that always means this machine; a port may follow.
@@ -86,7 +99,7 @@ mod tests {
         for host in ["127.0.0.1:9090", "localhost", "LOCALHOST:9090", "[::1]:9090", "10.0.0.1:9090"] {
             assert!(judged("127.0.0.1", &[(HOST, host)]), "{host}");
         }
-        for peer in ["::1", "127.1.2.3", "::ffff:127.0.0.1"] {
+        for peer in ["::1", "::ffff:127.0.0.1"] {
             assert!(judged(peer, &[(HOST, "127.0.0.1")]), "{peer}");
         }
     }
@@ -104,7 +117,14 @@ mod tests {
         assert!(!judged("127.0.0.1", &[(HOST, "127.0.0.1"), (HOST, "evil.example")]));
         assert!(!judged("127.0.0.1", &[(HOST, "127.0.0.1"), (ORIGIN, "http://127.0.0.1:9090")]));
         assert!(!judged("127.0.0.1", &[(HOST, "127.0.0.1"), (ORIGIN, "null")]));
-        assert!(!judged("10.0.0.1", &[(HOST, "127.0.0.1")]));
+        for peer in ["10.0.0.1", "127.0.0.6", "127.1.2.3", "::ffff:127.0.0.6", "::2"] {
+            assert!(!judged(peer, &[(HOST, "127.0.0.1")]), "{peer}");
+        }
+        for name in
+            ["x-forwarded-for", "x-forwarded-client-cert", "forwarded", "via", "x-envoy-attempt-count", "l5d-client-id"]
+        {
+            assert!(!judged("127.0.0.1", &[(HOST, "127.0.0.1"), (HeaderName::from_static(name), "")]), "{name}");
+        }
         assert!(judge(None, None, &HeaderMap::from_iter([(HOST, HeaderValue::from_static("127.0.0.1"))])).is_err());
     }
 }

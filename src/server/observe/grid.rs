@@ -1,6 +1,6 @@
 //! What happens between this program and Grid, in numbers, by OpenTelemetry's conventions for HTTP clients.
 
-use crate::grid::{Exchanged, HeldBack, Observer, Operation};
+use crate::grid::{Exchanged, HeldBack, Observer, Operation, Server};
 use crate::telemetry::Metrics;
 use crate::telemetry::context;
 use crate::telemetry::metrics::{Durations, durations};
@@ -8,6 +8,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use reqwest::header::HeaderMap;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -16,6 +17,8 @@ struct RequestLabels {
     http_request_method: &'static str,
     http_response_status_code: Option<u16>,
     error_type: Option<&'static str>,
+    server_address: Option<Arc<str>>,
+    server_port: Option<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -41,6 +44,8 @@ pub(super) struct GridMetrics {
     repetitions: Family<OperationLabels, Counter>,
     held_back: Family<HeldBackLabels, Counter>,
     unknown_words: Family<WordLabels, Counter>,
+    /// Known once there is a client.
+    server: OnceLock<Server>,
 }
 
 impl GridMetrics {
@@ -50,6 +55,7 @@ impl GridMetrics {
             repetitions: Family::default(),
             held_back: Family::default(),
             unknown_words: Family::default(),
+            server: OnceLock::new(),
         };
         for why in [HeldBack::CircuitOpen, HeldBack::Saturated, HeldBack::BudgetSpent] {
             // There from the beginning, so that the first one is seen as a change.
@@ -78,6 +84,11 @@ impl GridMetrics {
         grid
     }
 
+    /// Says where requests go.
+    pub(super) fn go_to(&self, server: &Server) {
+        let _ = self.server.set(server.clone());
+    }
+
     /// Where unknown words are counted.
     pub(super) fn unknown_words(&self) -> Family<WordLabels, Counter> {
         self.unknown_words.clone()
@@ -96,6 +107,8 @@ impl Observer for GridMetrics {
             // Whatever comes as a status has three digits (RFC 9110, section 15).
             http_response_status_code: exchanged.status(),
             error_type: error_type(exchanged),
+            server_address: self.server.get().map(|server| Arc::clone(&server.address)),
+            server_port: self.server.get().map(|server| server.port),
         };
         self.duration.get_or_create(&labels).observe(took.as_secs_f64());
         if attempt > 0 {

@@ -8,6 +8,7 @@ use crate::kyc::id::{EntityKey, Epoch, Lineage, ObservationId, Position};
 use crate::kyc::log::{Bookmark, Bounds, Duty, EventLog, Lease, LogError, Page, Quarantined, Recorded, Scope};
 use crate::kyc::status::{KycStatus, VerificationStatus};
 use crate::kyc::token::Mark;
+use crate::kyc::trace::Traces;
 use crate::telemetry::Metrics;
 use crate::telemetry::deliveries::Recordings;
 use crate::telemetry::metrics::{Durations, durations};
@@ -80,11 +81,30 @@ fn span(observation: &Observation) -> Span {
     tracing::info_span!(
         "record",
         gridgate.event.id = observation.id.as_str(),
-        gridgate.event.source = observation.origin.word(),
+        gridgate.event.source = observation.origin.source().word(),
         gridgate.event.position = tracing::field::Empty,
         gridgate.event.outcome = tracing::field::Empty,
         otel.status_code = tracing::field::Empty,
     )
+}
+
+/// The traces of what is recorded, between replicas.
+pub(super) struct LogTraces(pub(super) Arc<Recordings>);
+
+impl std::fmt::Debug for LogTraces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("LogTraces").finish_non_exhaustive()
+    }
+}
+
+impl Traces for LogTraces {
+    fn current(&self) -> Option<String> {
+        Recordings::current()
+    }
+
+    fn arrived(&self, id: &ObservationId, traceparent: &str) {
+        self.0.arrived(id.as_str(), traceparent);
+    }
 }
 
 /// What became of an observation, in one word.
@@ -111,7 +131,7 @@ fn is_heard_of(recorded: &Result<Recorded, LogError>) -> bool {
 impl EventLog for ObservedLog {
     async fn record(&self, observation: Observation) -> Result<Recorded, LogError> {
         self.count_unknown_word(&observation);
-        let (id, source) = (observation.id.clone(), observation.origin.word());
+        let (id, source) = (observation.id.clone(), observation.origin.source().word());
         let span = span(&observation);
         let began = Instant::now();
         let recorded = async {
@@ -181,6 +201,14 @@ impl EventLog for ObservedLog {
 
     async fn quarantined(&self, after: Option<&ObservationId>, limit: usize) -> Result<Vec<Quarantined>, LogError> {
         self.log.quarantined(after, limit).await
+    }
+
+    async fn find_quarantined(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError> {
+        self.log.find_quarantined(id).await
+    }
+
+    async fn count_quarantined(&self, most: usize) -> Result<usize, LogError> {
+        self.log.count_quarantined(most).await
     }
 
     async fn release(&self, id: &ObservationId) -> Result<bool, LogError> {

@@ -15,8 +15,8 @@ mod webhooks;
 pub(super) use admin::{log_level_router, metrics_router};
 
 use self::grid::GridMetrics;
-use self::log::{LogMetrics, ObservedLog};
-use self::ports::Ports;
+use self::log::{LogMetrics, LogTraces, ObservedLog};
+use self::ports::CountedPorts;
 use self::states::States;
 use self::watching::Watching;
 use self::webhooks::WebhookMetrics;
@@ -25,6 +25,7 @@ use crate::identity::Gate;
 use crate::kyc::log::{EventLog, LateLog};
 use crate::kyc::reconcile::Freshness;
 use crate::kyc::resolve::ResolverState;
+use crate::kyc::trace::Traces;
 use crate::rpc::{Deliveries, LoadLayer};
 use crate::telemetry::deliveries::Recordings;
 use crate::telemetry::metrics::Kind::{Counter, Gauge};
@@ -44,7 +45,7 @@ pub(super) struct Observing {
     grid: Arc<GridMetrics>,
     log: LogMetrics,
     recordings: Arc<Recordings>,
-    ports: Ports,
+    ports: CountedPorts,
 }
 
 /// What can be asked for once the server is set up.
@@ -118,6 +119,7 @@ impl Observing {
 
     /// The client's state.
     pub(super) fn client(&mut self, client: &Client) {
+        self.grid.go_to(client.server());
         let of = client.clone();
         self.metrics.read(
             Gauge,
@@ -157,6 +159,11 @@ impl Observed {
         Arc::new(ObservedLog::new(log, self.log.clone(), Arc::clone(&self.recordings)))
     }
 
+    /// Who knows the traces of what is recorded.
+    pub(super) fn traces(&self) -> Arc<dyn Traces> {
+        Arc::new(LogTraces(Arc::clone(&self.recordings)))
+    }
+
     /// Every metric now, as text, and its media type.
     pub(super) async fn text(&self, accept: &str) -> (&'static str, String) {
         self.states.refresh().await;
@@ -169,7 +176,7 @@ fn label(name: &'static str, value: &'static str) -> Labels {
     vec![(name, value.into())]
 }
 
-/// The counters of the webhook door, and of any port.
+/// A counter's number as a metric's value: exact up to 2^53.
 fn count(number: u64) -> f64 {
     #[allow(clippy::cast_precision_loss)]
     {

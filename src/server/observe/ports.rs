@@ -7,10 +7,10 @@ use crate::transport::{Counters, ReloadCounts, Snapshot};
 use std::sync::Arc;
 
 /// Each port's name and its counters.
-pub(super) type Ports = Vec<(&'static str, Arc<Counters>)>;
+pub(super) type CountedPorts = Vec<(&'static str, Arc<Counters>)>;
 
 /// Adds them.
-pub(super) fn register(metrics: &mut Metrics, ports: Ports, reloads: Vec<Arc<ReloadCounts>>) {
+pub(super) fn register(metrics: &mut Metrics, ports: CountedPorts, reloads: Vec<Arc<ReloadCounts>>) {
     let ports = Arc::new(ports);
     let each = |value: fn(Snapshot) -> u64| {
         let ports = Arc::clone(&ports);
@@ -30,14 +30,23 @@ pub(super) fn register(metrics: &mut Metrics, ports: Ports, reloads: Vec<Arc<Rel
         "Connections that were turned away or cut, by port and reason",
         move || of_port.iter().flat_map(|(name, counters)| refused(name, counters.snapshot())).collect(),
     );
+    let of_files = reloads.clone();
     metrics.read(
         Counter,
         "gridgate_tls_reloads",
         "Certificates that were read again because their files changed, by what became of it",
         move || {
-            let sum = |value: fn(&ReloadCounts) -> u64| reloads.iter().map(|counts| count(value(counts))).sum();
+            let sum = |value: fn(&ReloadCounts) -> u64| count(of_files.iter().map(|counts| value(counts)).sum());
             let outcomes = [("reloaded", sum(ReloadCounts::reloaded)), ("refused", sum(ReloadCounts::refused))];
             outcomes.into_iter().map(|(outcome, n)| (vec![("outcome", outcome.into())], n)).collect()
+        },
+    );
+    metrics.read_one(
+        Gauge,
+        "gridgate_tls_refused_since_timestamp_seconds",
+        "Since when a port's certificate files hold what cannot be used, as Unix time; no value while they are fine",
+        move || {
+            reloads.iter().filter_map(|counts| counts.refused_since()).min().map(|at| at.as_duration().as_secs_f64())
         },
     );
 }
@@ -46,14 +55,15 @@ fn of(name: &'static str) -> Labels {
     vec![("port", name.into())]
 }
 
-fn refused(name: &'static str, seen: Snapshot) -> [(Labels, f64); 5] {
-    let Snapshot { accepted: _, open: _, turned_away, handshakes_failed, silent, aged, cut } = seen;
+fn refused(name: &'static str, seen: Snapshot) -> [(Labels, f64); 6] {
+    let Snapshot { accepted: _, open: _, turned_away, handshakes_failed, silent, aged, cut, gave_way } = seen;
     [
         ("turned_away", turned_away),
         ("handshake_failed", handshakes_failed),
         ("silent", silent),
         ("aged", aged),
         ("cut", cut),
+        ("gave_way", gave_way),
     ]
     .map(|(reason, n)| (vec![("port", name.into()), ("reason", reason.into())], count(n)))
 }

@@ -1,12 +1,13 @@
 //! What the event log, its watchers and those who ask Grid are at, read when metrics are asked for.
 //!
-//! Reading the log takes time and may fail. It is given a moment; what could not be read has no value then, and
-//! `gridgate_event_log_up` says so. Before the log is open there are no values.
+//! Reading the log takes time and may fail. Each state is given a moment by itself; one that could not be read has no value
+//! then, and takes no other along. `gridgate_event_log_up` says whether the log is there, not whether counting ends in time.
+//! Before the log is open nothing has a value.
 
 use super::{Asking, Gauge, count};
 use crate::kyc::head::Head;
-use crate::kyc::id::{EntityKey, ObservationId, Position};
-use crate::kyc::log::{Bookmark, EventLog, LateLog, LogError, Quarantined, Scope};
+use crate::kyc::id::{EntityKey, Position};
+use crate::kyc::log::{Bookmark, EventLog, LateLog, LogError, Scope};
 use crate::telemetry::Metrics;
 use crate::telemetry::process::to_f64;
 use futures_util::FutureExt as _;
@@ -16,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// How long reading the log may take.
+/// How long reading one state of the log may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long what was read is good enough for whoever asks next.
 const FRESH: Duration = Duration::from_millis(500);
@@ -61,12 +62,8 @@ impl States {
         if before.read_at.is_some_and(|at| at.elapsed() < FRESH) {
             return;
         }
-        let read = timeout(PATIENCE, read(log.as_ref(), before)).await;
-        let state = match read {
-            Ok(Ok(state)) => state,
-            Ok(Err(_)) | Err(_) => State { newest_at: before.newest_at, up: Some(false), ..State::default() },
-        };
-        *self.state() = State { read_at: Some(Instant::now()), ..state };
+        let state = read(log.as_ref(), before).await;
+        *self.state() = state;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -101,14 +98,19 @@ impl States {
             "Webhooks about KYC that could not be understood; at most 10000 are counted",
             |state| state.quarantined.map(to_f64),
         );
-        state(
+        let mut compared = |name, help, value: fn(State) -> Option<f64>| {
+            let (this, reconciler) = (Arc::clone(self), Arc::clone(&asking.reconciler));
+            // A log remembers times from before comparing was turned off, which would only be growing old.
+            metrics.read_one(Gauge, name, help, move || reconciler.get().and_then(|_| value(*this.state())));
+        };
+        compared(
             "gridgate_reconcile_seen_to_timestamp_seconds",
-            "Every customer that Grid updated before this was seen, as Unix time",
+            "Every customer that Grid updated before this was seen, as Unix time; no value where comparing is off",
             |state| state.recent_to.map(unix),
         );
-        state(
+        compared(
             "gridgate_reconcile_swept_timestamp_seconds",
-            "When the last complete comparison with Grid began, as Unix time",
+            "When the last complete comparison with Grid began, as Unix time; no value where comparing is off",
             |state| state.swept_at.map(unix),
         );
         self.register_live(metrics, asking);
@@ -162,22 +164,36 @@ impl States {
     }
 }
 
-/// Everything that has to be read.
-async fn read(log: &dyn EventLog, before: State) -> Result<State, LogError> {
-    if log.closed().now_or_never().is_some() {
-        return Err(LogError::Closed);
-    }
+/// Everything that has to be read, all at once.
+async fn read(log: &dyn EventLog, before: State) -> State {
     let end = log.hub().end().position;
-    Ok(State {
-        read_at: None,
-        oldest: Some(log.bounds().await?.oldest.position),
-        newest_at: newest(log, end, before.newest_at).await?,
-        unresolved: Some(unresolved(log).await?),
-        quarantined: Some(quarantined(log).await?),
-        recent_to: log.bookmark(Bookmark::RecentSeenTo).await?,
-        swept_at: log.bookmark(Bookmark::SweptAt).await?,
-        up: Some(true),
-    })
+    let (bounds, newest_at, recent_to, swept_at, unresolved, quarantined) = tokio::join!(
+        in_time(log.bounds()),
+        in_time(newest(log, end, before.newest_at)),
+        in_time(log.bookmark(Bookmark::RecentSeenTo)),
+        in_time(log.bookmark(Bookmark::SweptAt)),
+        in_time(unresolved(log)),
+        in_time(log.count_quarantined(MOST)),
+    );
+    // What it reads it may read from memory, or from a disk that takes no more.
+    let is_closed = log.closed().now_or_never().is_some();
+    // Those that are counted may be many, and say nothing about whether the log is there.
+    let up = !is_closed && bounds.is_some() && newest_at.is_some() && recent_to.is_some() && swept_at.is_some();
+    State {
+        read_at: Some(Instant::now()),
+        oldest: bounds.map(|bounds| bounds.oldest.position),
+        newest_at: newest_at.unwrap_or(before.newest_at),
+        unresolved,
+        quarantined,
+        recent_to: recent_to.flatten(),
+        swept_at: swept_at.flatten(),
+        up: Some(up),
+    }
+}
+
+/// What was read, if that did not fail and did not take too long.
+async fn in_time<T>(reading: impl Future<Output = Result<T, LogError>>) -> Option<T> {
+    timeout(PATIENCE, reading).await.ok()?.ok()
 }
 
 /// The newest event's place, and when it was recorded.
@@ -207,18 +223,6 @@ async fn unresolved(log: &dyn EventLog) -> Result<usize, LogError> {
         let page = log.unresolved(after.as_ref(), PAGE).await?;
         counted += page.len();
         after = page.last().map(|head: &Arc<Head>| head.entity());
-        if page.len() < PAGE || counted >= MOST {
-            return Ok(counted);
-        }
-    }
-}
-
-async fn quarantined(log: &dyn EventLog) -> Result<usize, LogError> {
-    let (mut counted, mut after): (usize, Option<ObservationId>) = (0, None);
-    loop {
-        let page = log.quarantined(after.as_ref(), PAGE).await?;
-        counted += page.len();
-        after = page.last().map(|webhook: &Quarantined| webhook.id.clone());
         if page.len() < PAGE || counted >= MOST {
             return Ok(counted);
         }

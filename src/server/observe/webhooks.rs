@@ -10,8 +10,11 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     http_request_method: &'static str,
+    url_scheme: &'static str,
     http_route: Option<Arc<str>>,
     http_response_status_code: u16,
+    /// The status of an answer that is the server's failure.
+    error_type: Option<u16>,
 }
 
 /// Times requests, by OpenTelemetry's conventions for HTTP servers.
@@ -33,11 +36,13 @@ impl WebhookMetrics {
 
 impl Observer for WebhookMetrics {
     fn answered(&self, answered: Answered<'_>) {
-        let Answered { method, route, status, took } = answered;
+        let Answered { method, scheme, route, status, took } = answered;
         let labels = RequestLabels {
             http_request_method: method,
+            url_scheme: scheme,
             http_route: route.map(Arc::from),
             http_response_status_code: status.as_u16(),
+            error_type: status.is_server_error().then_some(status.as_u16()),
         };
         self.duration.get_or_create(&labels).observe(took.as_secs_f64());
     }

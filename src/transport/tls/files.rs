@@ -1,11 +1,13 @@
 //! From files to what rustls works with.
 
+use crate::small_file;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
+use secrecy::{ExposeSecret as _, SecretSlice};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,11 +22,17 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its private key, in PEM, not encrypted.
     pub key: PathBuf,
-    /// The certificates of CAs, in PEM, that client certificates are verified against. `None`: clients are not asked for
-    /// a certificate.
-    pub client_ca: Option<PathBuf>,
-    /// Whether a client has to have one, where there is a CA.
-    pub client_certificates: ClientCertificates,
+    /// Whose clients are let in. `None`: they are not asked for a certificate.
+    pub clients: Option<ClientFiles>,
+}
+
+/// What clients are verified by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientFiles {
+    /// The certificates of CAs, in PEM, that their certificates are verified against.
+    pub ca: PathBuf,
+    /// Whether they have to have one.
+    pub needed: ClientCertificates,
 }
 
 /// Whether a client has to show a certificate.
@@ -86,21 +94,20 @@ pub enum TlsError {
 }
 
 /// What the files say.
-#[derive(PartialEq, Eq)]
 pub(super) struct Contents {
     certificate: Vec<u8>,
-    key: Vec<u8>,
+    key: SecretSlice<u8>,
     client_ca: Option<Vec<u8>>,
 }
 
 impl Contents {
     pub(super) async fn read(files: &TlsFiles) -> Result<Contents, TlsError> {
-        let TlsFiles { certificate, key, client_ca, client_certificates: _ } = files;
+        let TlsFiles { certificate, key, clients } = files;
         Ok(Contents {
             certificate: read(certificate).await?,
-            key: read(key).await?,
-            client_ca: match client_ca {
-                Some(path) => Some(read(path).await?),
+            key: read(key).await?.into(),
+            client_ca: match clients {
+                Some(ClientFiles { ca, needed: _ }) => Some(read(ca).await?),
                 None => None,
             },
         })
@@ -110,7 +117,9 @@ impl Contents {
     pub(super) fn digest(&self) -> [u8; 32] {
         let Contents { certificate, key, client_ca } = self;
         let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-        for part in [Some(certificate), Some(key), client_ca.as_ref()].into_iter().flatten() {
+        for part in
+            [Some(certificate.as_slice()), Some(key.expose_secret()), client_ca.as_deref()].into_iter().flatten()
+        {
             digest.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             digest.update(part);
         }
@@ -126,19 +135,18 @@ impl Contents {
         // This one and no other, whatever the process has installed.
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let chain = certificates(&files.certificate, &self.certificate)?;
-        let key =
-            PrivateKeyDer::from_pem_slice(&self.key).map_err(|_problem| TlsError::NoKey { path: files.key.clone() })?;
+        let key = PrivateKeyDer::from_pem_slice(self.key.expose_secret())
+            .map_err(|_problem| TlsError::NoKey { path: files.key.clone() })?;
         let pair = |source| TlsError::Pair { certificate: files.certificate.clone(), key: files.key.clone(), source };
         let versions = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(pair)?;
         let authenticates = self.client_ca.is_some();
-        let clients = match (&files.client_ca, &self.client_ca) {
-            (Some(path), Some(pem)) => {
-                let verifier = client_verifier(path, pem, files.client_certificates, provider)?;
-                versions.with_client_cert_verifier(verifier)
+        let clients = match (&files.clients, &self.client_ca) {
+            (Some(ClientFiles { ca, needed }), Some(pem)) => {
+                versions.with_client_cert_verifier(client_verifier(ca, pem, *needed, provider)?)
             }
-            _ => versions.with_no_client_auth(),
+            (None, _) | (_, None) => versions.with_no_client_auth(),
         };
         let mut config = clients.with_single_cert(chain, key).map_err(pair)?;
         config.alpn_protocols = alpn.to_vec();
@@ -152,15 +160,10 @@ impl Contents {
 }
 
 async fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    use tokio::io::AsyncReadExt as _;
-    let unreadable = |source| TlsError::Unreadable { path: path.to_owned(), source };
-    let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).await.map_err(unreadable)?;
-    match u64::try_from(bytes.len()) {
-        Ok(length) if length <= MAX_BYTES => Ok(bytes),
-        _ => Err(TlsError::TooLarge { path: path.to_owned() }),
-    }
+    small_file::read(path, MAX_BYTES).await.map_err(|source| match source.kind() {
+        io::ErrorKind::FileTooLarge => TlsError::TooLarge { path: path.to_owned() },
+        _ => TlsError::Unreadable { path: path.to_owned(), source },
+    })
 }
 
 fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {

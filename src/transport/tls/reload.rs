@@ -5,9 +5,10 @@
 //! lost by that, since they are read again.
 
 use super::files::{Contents, TlsError, TlsFiles};
+use jiff::Timestamp;
 use rustls::ServerConfig;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -36,6 +37,8 @@ enum Refused {
 pub struct ReloadCounts {
     reloaded: AtomicU64,
     refused: AtomicU64,
+    /// Guards since when the files hold what cannot be used.
+    refused_since: Mutex<Option<Timestamp>>,
 }
 
 impl ReloadCounts {
@@ -49,6 +52,17 @@ impl ReloadCounts {
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused.load(Relaxed)
+    }
+
+    /// Since when the files hold what cannot be used, and certificates from before stay in use; none while they are fine.
+    #[must_use]
+    pub fn refused_since(&self) -> Option<Timestamp> {
+        // It is replaced as a whole.
+        *self.refused_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_refused_since(&self, since: Option<Timestamp>) {
+        *self.refused_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 }
 
@@ -86,13 +100,13 @@ impl Reloader {
         };
         let digest = contents.digest();
         if digest == self.used {
-            self.refused = None;
-            return;
+            return self.are_fine();
         }
         match contents.configure(&self.files, &self.alpn) {
             Ok(config) => {
+                self.used = digest;
+                self.are_fine();
                 self.current.send_replace(Arc::new(config));
-                (self.used, self.refused) = (digest, None);
                 self.counts.reloaded.fetch_add(1, Relaxed);
                 tracing::info!(certificate = %self.files.certificate.display(), "new certificates are in use");
             }
@@ -100,11 +114,19 @@ impl Reloader {
         }
     }
 
+    fn are_fine(&mut self) {
+        if self.refused.take().is_some() {
+            self.counts.set_refused_since(None);
+        }
+    }
+
     fn refuse(&mut self, refused: Refused, error: &TlsError) {
         if self.refused.as_ref() != Some(&refused) {
             self.counts.refused.fetch_add(1, Relaxed);
             tracing::error!(%error, "new certificates cannot be used; those that were there before stay in use");
-            self.refused = Some(refused);
+            if self.refused.replace(refused).is_none() {
+                self.counts.set_refused_since(Some(Timestamp::now()));
+            }
         }
     }
 }

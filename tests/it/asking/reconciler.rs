@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gridgate::kyc::clock::Clock;
+use gridgate::kyc::event::{Asker, Source};
 use gridgate::kyc::log::{Bookmark, EventLog};
 use gridgate::kyc::reconcile::{Freshness, Reconciler, ReconcilerSettings};
 use gridgate::kyc::source::SourceError;
@@ -80,7 +81,7 @@ async fn a_hold_that_no_webhook_told_is_found_soon() {
     place.clock().advance(Duration::from_secs(61));
     reconciler.until_fresh(&place).await;
     let head = log.head(&entity("a")).await.unwrap().unwrap();
-    assert_eq!((head.subject.status_word(), head.source), ("HOLD", "reconciler"));
+    assert_eq!((head.subject.status_word(), head.source), ("HOLD", Source::Asked(Asker::Reconciler)));
     assert_eq!(head.platform_customer.as_ref().unwrap().as_str(), "ours-a");
     reconciler.stop().await;
 }

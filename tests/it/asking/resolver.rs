@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gridgate::kyc::event::Outcome;
+use gridgate::kyc::event::{Asker, Outcome, Source};
 use gridgate::kyc::id::Position;
 use gridgate::kyc::log::{EventLog, Scope};
 use gridgate::kyc::resolve::{Resolver, ResolverSettings, ResolverState};
@@ -85,7 +85,7 @@ async fn a_doubt_ends_as_grid_has_it_and_says_what_raised_it() {
     let events = read_all(&log, Position::START, &Scope { customers: vec![customer("a")], ..Scope::ALL }, 10).await;
     let last = events.last().unwrap();
     assert_eq!((last.outcome, last.cause.clone()), (Outcome::Change, Some(id("a2"))));
-    assert_eq!(last.observation.origin.word(), "resolver");
+    assert_eq!(last.observation.origin.source(), Source::Asked(Asker::Resolver));
     assert_eq!(grid.questions().len(), 2);
     resolver.stop().await;
 }

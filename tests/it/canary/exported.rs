@@ -1,12 +1,19 @@
-//! What is exported while everything is traced: spans, and the metrics of the same process.
+//! What is exported while everything is traced and callers are checked: spans, the metrics of the same process, audit lines.
 
+use gridgate::pb;
+use gridgate::pb::kyc_event_service_client::KycEventServiceClient;
+use gridgate::pb::watch_kyc_status_response::Event;
 use prost_reflect::Value as Field;
 use serde_json::json;
+use tonic::Code;
 
 use super::plant::Aviary;
 use super::sightings;
+use crate::identity::rig;
 use crate::support::api::{RPCS, Rpc, Sends};
 use crate::support::gateway::Gateway;
+use crate::support::raw_grpc::RawClient;
+use crate::support::soon;
 use crate::support::stage::{PDF, in_chunks, success};
 use crate::support::upstream::Reply;
 use crate::support::{equivalent, samples};
@@ -14,12 +21,20 @@ use crate::telemetry::collector::Collector;
 use crate::telemetry::scene::Scene;
 
 #[tokio::test]
-async fn no_canary_gets_into_spans_or_metrics() {
+async fn no_canary_gets_into_spans_metrics_or_audit_lines() {
     let collector = Collector::start().await;
     let endpoint = format!("http://{}", collector.http);
-    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
+    let (directory, token) = (tempfile::tempdir().unwrap(), rig::token());
+    let policy = directory.path().join("policy.toml");
+    std::fs::write(&policy, rig::caller("onboarding", &token, "methods = [\"gridgate.v1.*/*\"]")).unwrap();
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_BSP_SCHEDULE_DELAY", "50"),
+        ("GRIDGATE_IDENTITY_POLICY_FILE", policy.to_str().unwrap()),
+    ];
     let scene = Scene::start(&variables).await;
-    let gateway = Gateway::to(scene.address("grpc")).await;
+    let mut stream = watch(&scene, &rig::bearer(&token)).await;
+    let gateway = Gateway::to(scene.address("grpc")).await.authorized(rig::bearer(&token));
     let mut aviary = Aviary::default();
     for rpc in RPCS {
         for refused in [false, true] {
@@ -31,22 +46,75 @@ async fn no_canary_gets_into_spans_or_metrics() {
             let _ = gateway.call(rpc, messages).await;
         }
     }
-    let status = json!({ "id": samples::CUSTOMER, "customerType": "INDIVIDUAL", "kycStatus": "APPROVED",
+    refuse(&scene, &mut aviary).await;
+    let status = json!({ "id": samples::CUSTOMER, "customerType": "INDIVIDUAL", "kycStatus": "REJECTED",
         "fullName": aviary.hatch(), "email": aviary.hatch(), "address": { "line1": aviary.hatch() } });
     let unreadable = json!({ "id": 7, "fullName": aviary.hatch() });
-    for (id, data) in [("Webhook:1", status), ("Webhook:2", unreadable)] {
+    let other = json!({ "id": "Customer:other", "kycStatus": "APPROVED", "fullName": aviary.hatch() });
+    for (id, data) in [("Webhook:1", status), ("Webhook:2", unreadable), ("Webhook:3", other)] {
         let webhook = json!({ "id": id, "type": "CUSTOMER.KYC_APPROVED", "data": data, "note": aviary.hatch() });
         assert_eq!(scene.deliver(&webhook).await, 200);
     }
+    loop {
+        let told = soon("an event", stream.message()).await.unwrap().unwrap();
+        assert_eq!(sightings(&format!("{told:?}")), Vec::<String>::new(), "in a stream");
+        if matches!(told.event, Some(Event::StatusChange(change)) if change.customer_id == "Customer:other") {
+            break;
+        }
+    }
     let calls = RPCS.len() * 2;
     let taken = collector
-        .wait_for("every call and webhook", |taken| {
+        .wait_for("every call, webhook and delivery", |taken| {
             let count = |name: &str| taken.spans.iter().filter(|span| span.name.starts_with(name)).count();
-            count("gridgate.v1.") >= calls && count("POST /webhooks/grid") == 2
+            count("gridgate.v1.") >= calls && count("POST /webhooks/grid") == 3 && count("deliver") >= 2
         })
         .await;
     assert_eq!(sightings(&String::from_utf8_lossy(&taken.bytes)), Vec::<String>::new(), "in spans");
     assert_eq!(sightings(&scene.metrics().await), Vec::<String>::new(), "in metrics");
+    audited(scene).await;
+}
+
+/// A stream that has caught up.
+async fn watch(scene: &Scene, authorization: &str) -> tonic::Streaming<pb::WatchKycStatusResponse> {
+    let mut request = tonic::Request::new(pb::WatchKycStatusRequest::default());
+    request.metadata_mut().insert("authorization", authorization.parse().unwrap());
+    let mut client = KycEventServiceClient::new(scene.channel().await);
+    let mut stream = soon("a stream", client.watch_kyc_status(request)).await.unwrap().into_inner();
+    while !matches!(soon("synced", stream.message()).await.unwrap().unwrap().event, Some(Event::Synced(_))) {}
+    stream
+}
+
+/// Calls of someone who may not make them, with canaries in all that says who that is.
+async fn refuse(scene: &Scene, aviary: &mut Aviary) {
+    let create = "/gridgate.v1.CustomerService/CreateCustomer";
+    let name = aviary.hatch().replace(|c: char| !c.is_ascii_alphanumeric(), "");
+    let mut client = RawClient::connect(scene.address("grpc")).await;
+    for (header, value) in [
+        ("authorization", format!("Bearer gridgate_{name}")),
+        ("authorization", format!("Basic {name}")),
+        ("x-forwarded-client-cert", format!("Hash={name};URI=spiffe://example.org/{name}")),
+        ("l5d-client-id", format!("{name}.example")),
+        ("traceparent", format!("00-{name}")),
+    ] {
+        let answer = client.call(create, &[(header, &value)]).await;
+        assert_eq!(answer.code(), Code::Unauthenticated, "{header}");
+        assert_eq!(sightings(&format!("{:?}", answer.trailers)), Vec::<String>::new(), "{header}");
+    }
+}
+
+/// Looks through the log, in which each call that changes something has its line.
+async fn audited(scene: Scene) {
+    scene.program.signal("TERM").await;
+    let Scene { program, upstream: _upstream, .. } = scene;
+    let ended = program.ended().await;
+    assert_eq!(sightings(&ended.stderr), Vec::<String>::new(), "in the log");
+    let lines: Vec<_> = ended.stderr.lines().filter(|line| line.contains(" audit: ")).collect();
+    for rpc in RPCS.iter().filter(|rpc| !["Get", "List"].iter().any(|verb| rpc.name.starts_with(verb))) {
+        let of_rpc =
+            lines.iter().filter(|line| line.contains("\"allowed\"") && line.contains(&format!("/{}\"", rpc.name)));
+        assert_eq!(of_rpc.count(), 2, "{}: {lines:#?}", rpc.name);
+    }
+    assert!(lines.iter().any(|line| line.contains("\"denied\"")), "{lines:#?}");
 }
 
 /// A request with canaries, as messages.

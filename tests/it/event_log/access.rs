@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::id::Position;
-use gridgate::kyc::log::jetstream::{Access, JetStreamLog, JetStreamOptions, OpenError};
+use gridgate::kyc::log::jetstream::{Access, JetStreamLog, JetStreamOptions, Login, OpenError};
 use gridgate::kyc::log::sqlite::{Retention, SqliteLog, SqliteOptions};
 use gridgate::kyc::log::{EventLog, Scope};
 use secrecy::SecretString;
@@ -38,11 +38,11 @@ fn tls(files: &Files, server: &Identity, clients: Option<&Authority>) -> String 
 }
 
 fn with_user(name: &str, password: &str) -> Access {
-    Access { user: Some((name.to_owned(), SecretString::from(password))), ..Access::default() }
+    Access { login: Login::User { name: name.to_owned(), password: SecretString::from(password) }, ..Access::default() }
 }
 
 fn with_token(token: &str) -> Access {
-    Access { token: Some(SecretString::from(token)), ..Access::default() }
+    Access { login: Login::Token(SecretString::from(token)), ..Access::default() }
 }
 
 /// The file of a CA's certificate.
@@ -173,8 +173,8 @@ async fn files_that_cannot_be_used_are_named() {
             &good.0,
             "no private key in PEM",
         ),
-        (Access { credentials_file: Some(missing.clone()), ..none.clone() }, &missing, "No such file"),
-        (Access { credentials_file: Some(good.1.clone()), ..none }, &good.1, "cannot parse user JWT"),
+        (Access { login: Login::Credentials(missing.clone()), ..none.clone() }, &missing, "No such file"),
+        (Access { login: Login::Credentials(good.1.clone()), ..none }, &good.1, "cannot parse user JWT"),
     ];
     for (access, path, why) in cases {
         // Nobody is asked: files are looked at first.
@@ -207,7 +207,8 @@ async fn a_token_opens_the_door() {
 async fn a_credentials_file_opens_the_door_of_its_operator() {
     let (files, ours, theirs) = (Files::new(), Operator::new(), Operator::new());
     let nats = Nats::guarded(&ours.server_settings()).await;
-    let with = |text: &str| Access { credentials_file: Some(files.write("a.creds", text).into()), ..Access::default() };
+    let with =
+        |text: &str| Access { login: Login::Credentials(files.write("a.creds", text).into()), ..Access::default() };
     let own = ours.user();
     works(&nats.servers(), &with(&own)).await;
     denied(nats.servers(), with(&theirs.user())).await;

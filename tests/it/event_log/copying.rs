@@ -133,6 +133,8 @@ async fn there_and_back(nats: JetStreamPlace) {
     let left_behind = Arc::clone(&log);
 
     let back = SqlitePlace::new();
+    // As an earlier copy left it that ended as soon as it began.
+    std::fs::write(back.path(), "").unwrap();
     let in_file = Where::File(back.path());
     copy_in_two_goes(on_nats.clone(), in_file.clone()).await;
     let occupied = copy::copy(on_nats.clone(), in_file, |_| {}).await.unwrap_err();

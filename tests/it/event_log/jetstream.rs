@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream;
 use async_trait::async_trait;
+use gridgate::kyc::clock::Clock as _;
 use gridgate::kyc::event::Outcome;
 use gridgate::kyc::id::Position;
 use gridgate::kyc::log::jetstream::{JetStreamLog, JetStreamOptions, OpenError};
 use gridgate::kyc::log::sqlite::{IDS_KEPT, Retention};
-use gridgate::kyc::log::{EventLog, LogError, Recorded, Scope};
+use gridgate::kyc::log::{EventLog, LogError, Quarantined, Recorded, Scope};
 use proptest::prelude::*;
 
 use super::model;
 use super::place::{ManualClock, Place};
-use super::seen::{status, webhook};
+use super::seen::{id, status, webhook};
 use super::suite::{self, all_heads, read_all, record};
 use crate::support::nats::Nats;
+use crate::support::nats_relay::NatsRelay;
+use crate::support::soon;
 
 /// The shortest time for which a server can remember ids.
 const FORGETS: Duration = Duration::from_millis(100);
@@ -110,6 +113,44 @@ async fn a_log_at_its_size_limit_refuses_new_events_until_some_are_old_enough() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_was_full_takes_webhooks_again_when_another_replica_has_made_room() {
+    let place = JetStreamPlace::on(Nats::shared_single().await, |options| {
+        options.retention = Retention { max_bytes: 100_000, max_age: IDS_KEPT };
+    });
+    let (log, other) = (place.replica().await.unwrap(), place.replica().await.unwrap());
+    let seen = |number: usize| webhook(&format!("{number:050}"), "c", status("PENDING"), 1);
+    let mut taken = 0;
+    while log.record(seen(taken)).await.is_ok() {
+        taken += 1;
+        assert!(taken < 1_000, "the limit has no effect");
+    }
+    assert!(log.is_full());
+    let odd = Quarantined {
+        id: id("odd"),
+        kind: "CUSTOMER.KYC_ODD".to_owned(),
+        timestamp: None,
+        quarantined_at: place.clock().now(),
+        reason: "no status".to_owned(),
+        field_names: vec![],
+        customer: None,
+    };
+    assert_eq!(log.quarantine(odd.clone()).await, Err(LogError::Full));
+    place.clock().advance(IDS_KEPT + Duration::from_secs(1));
+    other.maintain().await.unwrap();
+    // Nothing is recorded here meanwhile that would tell.
+    let taken = async {
+        loop {
+            match log.quarantine(odd.clone()).await {
+                Err(LogError::Full) => tokio::time::sleep(Duration::from_millis(50)).await,
+                taken => return taken,
+            }
+        }
+    };
+    assert_eq!(soon("there is room", taken).await, Ok(true));
+    assert!(!log.is_full());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_replica_lets_go_of_another_that_comes_later_still_knows() {
     let place = JetStreamPlace::cluster().await;
     let old: Arc<dyn EventLog> = place.replica().await.unwrap();
@@ -132,6 +173,46 @@ async fn what_one_replica_lets_go_of_another_that_comes_later_still_knows() {
     assert_eq!((position > end.position, outcome), (true, Outcome::Superseded));
     let (_, outcome) = record(&new, webhook("another", "4", status("UNVERIFIED"), 2)).await;
     assert_eq!(outcome, Outcome::Superseded);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_starts_while_another_one_lets_go_of_events_knows_everything_all_the_same() {
+    let nats = Nats::shared_single().await;
+    let place = JetStreamPlace::on(Arc::clone(&nats), |_| {});
+    let old: Arc<dyn EventLog> = place.replica().await.unwrap();
+    // What the new one asks for when it is stopped, each later than the one before.
+    let stops = ["CONSUMER.CREATE.{}-heads", "CONSUMER.CREATE.{}-events"];
+    for (round, stop) in stops.into_iter().enumerate() {
+        for when in ["before", "meanwhile"] {
+            for number in 0..10 {
+                let of = format!("{round}-{when}-{number}");
+                record(&old, webhook(&of, &of, status("PENDING"), 1)).await;
+            }
+            if when == "before" {
+                expire(&place).await;
+            }
+        }
+        let relay = NatsRelay::to(&nats.servers()[0]).await;
+        relay.hold(&stop.replace("{}", place.stream("").trim_end_matches('-')));
+        let options = JetStreamOptions { servers: vec![relay.server.clone()], ..place.options() };
+        let opening = tokio::spawn(JetStreamLog::open(options, place.shared_clock() as _));
+        relay.holds().await;
+        expire(&place).await;
+        relay.release();
+        let new = soon("the log is open", opening).await.unwrap();
+        let new: Arc<dyn EventLog> = Arc::new(new.unwrap_or_else(|error| panic!("{stop}: {error}")));
+        assert_eq!(all_heads(&new, &Scope::ALL, 100).await, all_heads(&old, &Scope::ALL, 100).await, "{stop}");
+        record(&new, webhook(&format!("{round}-after"), "after", status("PENDING"), 1)).await;
+        new.close().await;
+    }
+}
+
+/// Lets another replica let go of everything that was recorded until now.
+async fn expire(place: &JetStreamPlace) {
+    let trimming = place.replica().await.unwrap();
+    place.clock().advance(IDS_KEPT + Duration::from_secs(1));
+    trimming.maintain().await.unwrap();
+    trimming.close().await;
 }
 
 /// A log with streams of its own in servers that others may share.

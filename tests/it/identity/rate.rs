@@ -10,38 +10,43 @@ use crate::support::details::Details;
 
 const METHOD: &str = "gridgate.v1.CustomerService/GetEndUserTerms";
 
+/// More than a busy machine answers in a second is not needed to use up a burst of these, and less comes back in a second.
+const BURST: usize = 50;
+
 #[tokio::test]
 async fn a_caller_has_its_own_rate_and_is_told_when_to_come_back() {
     let (slow, free) = (token(), token());
     let policy = [
-        caller("slow", &slow, "methods = [\"*/*\"]\nrate = { per_second = 1, burst = 3 }"),
+        caller("slow", &slow, &format!("methods = [\"*/*\"]\nrate = {{ per_second = 1, burst = {BURST} }}")),
         caller("free", &free, "methods = [\"*/*\"]"),
     ];
     let rig = Rig::with(&policy.concat()).await;
     let mut client = rig.client().await;
-    let path = format!("/{METHOD}");
-    let mut codes = Vec::new();
-    let mut last = None;
-    for _ in 0..5 {
-        let answer = client.call(&path, &[("authorization", &bearer(&slow))]).await;
-        codes.push(answer.code());
-        last = Some(answer);
-    }
-    let limited = codes.iter().filter(|code| **code == Code::ResourceExhausted).count();
-    assert!((1..=2).contains(&limited), "{codes:?}");
-    assert_eq!(codes[0], codes[1], "{codes:?}");
-    let last = last.unwrap();
-    assert_eq!(outcome(&last), (Code::ResourceExhausted, "RATE_LIMITED".to_owned()));
-    let details = Details::of(&last.status());
+    let (path, header) = (format!("/{METHOD}"), bearer(&slow));
+    let mut let_in = 0;
+    let refused = loop {
+        let answer = client.call(&path, &[("authorization", &header)]).await;
+        if answer.code() == Code::ResourceExhausted {
+            break answer;
+        }
+        let_in += 1;
+    };
+    assert!(let_in >= BURST, "{let_in}");
+    assert_eq!(outcome(&refused), (Code::ResourceExhausted, "RATE_LIMITED".to_owned()));
+    let details = Details::of(&refused.status());
     assert_eq!(details.metadata["caller"], "slow");
     let wait = details.retry_after.unwrap();
     assert!(wait > Duration::ZERO && wait <= Duration::from_secs(1), "{wait:?}");
     assert!(details.pushback.is_some());
-    // Others are not held up, and neither is a policy's reload a way around it.
+    // Others are not held up, and neither is a policy's reload a way around it: that would give the whole burst anew.
     assert_ne!(rig.call_as(&free, METHOD).await.code(), Code::ResourceExhausted);
     rig.replace(&format!("# changed\n{}", policy.concat())).await;
-    let again = client.call(&path, &[("authorization", &bearer(&slow))]).await;
-    assert_eq!(again.code(), Code::ResourceExhausted);
+    for _ in 0..BURST {
+        if client.call(&path, &[("authorization", &header)]).await.code() == Code::ResourceExhausted {
+            return;
+        }
+    }
+    panic!("the reload gave another burst");
 }
 
 #[tokio::test]

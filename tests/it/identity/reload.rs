@@ -183,3 +183,37 @@ async fn a_file_that_is_swapped_under_a_symbolic_link_is_seen_without_being_told
     soon("the new policy", until(|| rig.gate.counters().of(Counted::PolicyLoaded) == 1)).await;
     assert_eq!(rig.call_as(&two, METHOD).await.code(), Code::Ok);
 }
+
+#[tokio::test]
+async fn a_policy_that_is_being_written_is_not_taken_half() {
+    let known = token();
+    let all = caller("a", &known, "methods = [\"*/*\"]");
+    let rig = Rig::with(&all).await;
+    // The half of it is a policy too: one without the limits.
+    let half = format!("# changed\n{all}");
+    std::fs::write(rig.policy_file(), &half).unwrap();
+    rig.look();
+    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    std::fs::write(rig.policy_file(), format!("{half}watch = {{ kinds = [\"verification\"] }}\n")).unwrap();
+    soon("the new policy", until(|| rig.gate.counters().of(Counted::PolicyLoaded) > 0)).await;
+    let error = try_watch(&rig, &known, pb::WatchKycStatusRequest::default()).await.unwrap_err();
+    assert_eq!(error.code(), Code::PermissionDenied);
+    assert_eq!(rig.gate.counters().of(Counted::PolicyLoaded), 1);
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_refused_and_not_waited_for() {
+    let known = token();
+    let rig = Rig::with(&caller("a", &known, "methods = [\"*/*\"]")).await;
+    for made in [&["mkfifo"][..], &["ln", "-s", "/dev/zero"]] {
+        std::fs::remove_file(rig.policy_file()).unwrap();
+        let status = std::process::Command::new(made[0]).args(&made[1..]).arg(rig.policy_file()).status().unwrap();
+        assert!(status.success());
+        let refused = rig.gate.counters().of(Counted::PolicyRefused);
+        rig.look();
+        soon("the refusal", until(|| rig.gate.state().refused_since.is_some())).await;
+        assert!(rig.gate.counters().of(Counted::PolicyRefused) >= refused);
+    }
+    assert_eq!(rig.call_as(&known, METHOD).await.code(), Code::Ok);
+    rig.stop().await;
+}

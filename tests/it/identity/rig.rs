@@ -45,6 +45,25 @@ impl Rig {
 
     /// The same, with more settings; they may name files in the directory that they are told.
     pub async fn secured(policy: &str, settings: impl FnOnce(&std::path::Path, Sources) -> Sources) -> Rig {
+        Rig::configured(policy, true, settings).await
+    }
+
+    /// A server with this policy, in front of whatever answers at `base_url`.
+    pub async fn in_front_of(base_url: &str, policy: &str) -> Rig {
+        let account = [("GRID_CLIENT_ID", "id"), ("GRID_CLIENT_SECRET", "secret")];
+        Rig::configured(policy, false, |_, sources| {
+            sources
+                .with_env(account.map(|(name, value)| (name.into(), value.into())))
+                .with(&settings::GRID_BASE_URL, base_url)
+        })
+        .await
+    }
+
+    async fn configured(
+        policy: &str,
+        sandbox: bool,
+        settings: impl FnOnce(&std::path::Path, Sources) -> Sources,
+    ) -> Rig {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("policy.toml");
         std::fs::write(&path, policy).unwrap();
@@ -53,7 +72,7 @@ impl Rig {
             // Tests say when it is to be looked at.
             .with(&settings::IDENTITY_RELOAD_INTERVAL, "1h");
         let sources = settings(directory.path(), sources);
-        let app = App::bind(Config::load(sources, true).unwrap()).await.unwrap();
+        let app = App::bind(Config::load(sources, sandbox).unwrap()).await.unwrap();
         let (gate, reload) = (app.gate().unwrap(), app.reload());
         let app = TestApp::run(app).await;
         Rig { app, gate, reload, directory }
@@ -80,6 +99,11 @@ impl Rig {
     pub async fn rewrite_wrongly(&self, policy: &str) {
         self.rewrite(policy);
         soon("the refusal", until(|| self.gate.state().refused_since.is_some())).await;
+    }
+
+    /// Stops the server, and waits until it has.
+    pub async fn stop(self) {
+        self.app.stop().await.unwrap();
     }
 
     pub fn look(&self) {

@@ -82,6 +82,10 @@ impl Scene {
             ),
             "[proxies.gateway]\nheader = \"x-forwarded-client-cert\"\nidentities = [\"spiffe://mesh/gateway\"]\n"
                 .to_owned(),
+            // Nobody on loopback is the second one.
+            "[proxies.linkerd]\nheader = \"l5d-client-id\"\nidentities = [\"spiffe://mesh/linkerd\"]\n\
+             [proxies.beside]\nheader = \"l5d-client-id\"\naddresses = [\"self\"]\n"
+                .to_owned(),
         ]
         .concat();
         let rig = Rig::secured(
@@ -135,6 +139,10 @@ fn xfcc(identity: &str) -> Vec<(&'static str, String)> {
     vec![("x-forwarded-client-cert", format!("By=spiffe://mesh/gridgate;Hash=00;Subject=\"\";URI={identity}"))]
 }
 
+fn l5d(name: &str) -> Vec<(&'static str, String)> {
+    vec![("l5d-client-id", name.to_owned())]
+}
+
 fn authorization(value: String) -> Vec<(&'static str, String)> {
     vec![("authorization", value)]
 }
@@ -153,7 +161,7 @@ async fn without_tls_only_tokens_say_who_calls() {
         of("a password", authorization("Basic YTpi".to_owned()), INVALID),
         of("two tokens", both, INVALID),
         of("a forged header of Envoy's", xfcc("spiffe://mesh/all"), MISSING),
-        of("a forged header of Linkerd's", vec![("l5d-client-id", "all.mesh".to_owned())], MISSING),
+        of("a forged header of Linkerd's", l5d("all.mesh"), MISSING),
         of("who may call everything", authorization(bearer(&scene.all)), Heard::Allowed),
         of("who may call one method", authorization(bearer(&scene.one)), NOT_THIS),
     ];
@@ -171,6 +179,7 @@ async fn with_tls_certificates_and_trusted_proxies_say_it_too() {
     let (all, one, dns) = (issue("spiffe://mesh/all"), issue("spiffe://mesh/one"), issue("all.mesh"));
     let (stranger, nameless, gateway) =
         (issue("spiffe://mesh/else"), scene.ca.client_named(&[]), issue("spiffe://mesh/gateway"));
+    let linkerd = issue("spiffe://mesh/linkerd");
     let two_ids = scene.ca.client_named(&["spiffe://mesh/all", "spiffe://mesh/one"]);
     let wildcard = issue("*.mesh");
     let with = |name, pair, heard| Kind { name, tls: Some(Some(pair)), headers: Vec::new(), heard };
@@ -188,6 +197,10 @@ async fn with_tls_certificates_and_trusted_proxies_say_it_too() {
             headers: xfcc("spiffe://mesh/all"),
             ..with("a proxy for who may call everything", &gateway, Heard::Allowed)
         },
+        Kind { headers: l5d("all.mesh"), ..with("Linkerd for who may call everything", &linkerd, Heard::Allowed) },
+        Kind { headers: l5d("else.mesh"), ..with("Linkerd for a stranger", &linkerd, UNKNOWN) },
+        Kind { headers: xfcc("spiffe://mesh/all"), ..with("Linkerd with another proxy's header", &linkerd, MISSING) },
+        Kind { headers: l5d("all.mesh"), ..with("another proxy with Linkerd's header", &gateway, MISSING) },
         Kind { headers: xfcc("spiffe://mesh/one"), ..with("a proxy for who may call one method", &gateway, NOT_THIS) },
         Kind { headers: xfcc("spiffe://mesh/else"), ..with("a proxy for a stranger", &gateway, UNKNOWN) },
         Kind { headers: xfcc("\"spiffe://mesh/all"), ..with("a proxy that can't be read", &gateway, INVALID) },

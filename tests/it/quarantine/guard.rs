@@ -1,7 +1,8 @@
 //! Web pages, and whoever else is not a tool on this machine, are kept out.
 
-use reqwest::Method;
+use reqwest::{Client, Method};
 use serde_json::json;
+use std::net::IpAddr;
 
 use super::rig::{Rig, answer};
 
@@ -35,6 +36,33 @@ async fn a_web_page_gets_nothing_and_changes_nothing() {
 
     assert_eq!(rig.ids().await, ["Webhook:odd"]);
     assert_eq!(answer(dismiss().json(&named)).await.0, 204);
+}
+
+#[tokio::test]
+async fn what_a_proxy_brings_gets_nothing_and_changes_nothing() {
+    let rig = Rig::start().await;
+    rig.quarantine("Webhook:odd", None).await;
+    let named = json!({ "id": "Webhook:odd" });
+    // As Istio's sidecar connects, whoever it brings.
+    let sidecar = Client::builder().local_address("127.0.0.6".parse::<IpAddr>().unwrap()).build().unwrap();
+    let url = format!("http://{}/quarantine/dismiss", rig.app.addresses.admin);
+    assert_eq!(answer(sidecar.post(&url).json(&named)).await.0, 403);
+    // A proxy that connects as tools do.
+    for (name, value) in [
+        ("x-forwarded-for", "10.1.2.3"),
+        ("forwarded", "for=10.1.2.3"),
+        ("via", "1.1 proxy"),
+        ("x-forwarded-client-cert", "Hash=1;URI=spiffe://mesh/metrics"),
+        ("x-envoy-external-address", "10.1.2.3"),
+        ("l5d-client-id", "metrics.mesh"),
+    ] {
+        let dismissal = rig.request(Method::POST, "/quarantine/dismiss").json(&named).header(name, value);
+        assert_eq!(answer(dismissal).await.0, 403, "{name}");
+    }
+    assert_eq!(rig.ids().await, ["Webhook:odd"]);
+    // Metrics are for everybody, by whatever way.
+    let metrics = format!("http://{}/metrics", rig.app.addresses.admin);
+    assert_eq!(sidecar.get(metrics).send().await.unwrap().status(), 200);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod chaos;
 mod command;
 pub mod grid;
 mod lost_answers;
+mod own_tables;
 mod races;
 mod replica;
 mod watcher;

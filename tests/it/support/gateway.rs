@@ -33,6 +33,8 @@ pub struct Gateway {
     /// None where the program is a process of its own.
     _app: Option<TestApp>,
     send: SendRequest<Body>,
+    /// What calls bring to say who makes them.
+    authorization: Option<String>,
     _connection: AbortOnDropHandle<()>,
 }
 
@@ -50,7 +52,12 @@ impl Gateway {
 
     async fn connected(address: SocketAddr, app: Option<TestApp>) -> Self {
         let (send, connection) = connect(address).await;
-        Self { address, _app: app, send, _connection: AbortOnDropHandle::new(connection) }
+        Self { address, _app: app, send, authorization: None, _connection: AbortOnDropHandle::new(connection) }
+    }
+
+    /// Its calls bring this `authorization`.
+    pub fn authorized(self, authorization: String) -> Self {
+        Self { authorization: Some(authorization), ..self }
     }
 
     /// In front of what answers at `base_url`, as it is without settings.
@@ -87,6 +94,9 @@ impl Gateway {
         let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
         let mut request = Request::new(messages);
         request.set_timeout(deadline);
+        if let Some(authorization) = &self.authorization {
+            request.metadata_mut().insert("authorization", authorization.parse().unwrap());
+        }
         let answer = grpc.client_streaming(request, path.parse().unwrap(), Dynamic { response: method.output() });
         soon("an answer", answer).await.map(tonic::Response::into_inner)
     }

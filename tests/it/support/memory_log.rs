@@ -163,6 +163,14 @@ impl EventLog for MemoryLog {
         Ok(found.map(|(_, webhook)| webhook.clone()).collect())
     }
 
+    async fn find_quarantined(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError> {
+        Ok(self.open_state()?.quarantine.get(id).cloned())
+    }
+
+    async fn count_quarantined(&self, most: usize) -> Result<usize, LogError> {
+        Ok(self.open_state()?.quarantine.len().min(most))
+    }
+
     async fn release(&self, id: &ObservationId) -> Result<bool, LogError> {
         Ok(self.open_state()?.quarantine.remove(id).is_some())
     }

@@ -19,6 +19,7 @@ pub mod memory_log;
 pub mod multipart;
 pub mod nats;
 pub mod nats_operator;
+pub mod nats_relay;
 pub mod program;
 pub mod raw_grpc;
 pub mod samples;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
@@ -21,7 +22,7 @@ pub struct Scene {
     ready: BTreeMap<String, String>,
     key: EcdsaKeyPair,
     /// Its event log is there.
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Scene {
@@ -35,21 +36,19 @@ impl Scene {
         let upstream = Upstream::start().await;
         upstream.on("GET", "/customers", Reply::json(200, json!({ "data": [], "hasMore": false })));
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
-        let spki = STANDARD.encode(key.public_key().as_der().unwrap().as_ref());
-        let pem = format!("-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----\n");
-        let base_url = upstream.base_url();
         let directory = tempfile::tempdir().unwrap();
-        let ports = ["--grpc-addr=127.0.0.1:0", "--webhook-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"];
-        let account = [
-            ("GRID_CLIENT_ID", "id"),
-            ("GRID_CLIENT_SECRET", "secret"),
-            ("LIGHTSPARK_GRID_BASE_URL", base_url.as_str()),
-            ("GRID_WEBHOOK_PUBKEY", pem.as_str()),
-        ];
-        let arguments = [&["serve"], &ports[..], arguments].concat();
-        let mut program = Program::start_in(directory.path(), &arguments, &[&account[..], variables].concat());
-        let ready = program.json_line().await;
-        Self { upstream, program, ready, key, _directory: directory }
+        let (program, ready) = serve(directory.path(), &upstream, &key, arguments, variables).await;
+        Self { upstream, program, ready, key, directory }
+    }
+
+    /// Stops it, and starts it again on the same log, with other arguments.
+    pub async fn restart(self, arguments: &[&str]) -> Self {
+        let Self { upstream, program, ready: _, key, directory } = self;
+        program.signal("TERM").await;
+        let ended = program.ended().await;
+        assert!(ended.status.success(), "{}", ended.stderr);
+        let (program, ready) = serve(directory.path(), &upstream, &key, arguments, &[]).await;
+        Self { upstream, program, ready, key, directory }
     }
 
     /// A new connection to the gRPC port.
@@ -94,6 +93,30 @@ impl Scene {
             .body(body);
         soon("an answer", request.send()).await.unwrap().status().as_u16()
     }
+}
+
+/// The program, once it is ready, and where its ports are.
+async fn serve(
+    directory: &Path,
+    upstream: &Upstream,
+    key: &EcdsaKeyPair,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> (Program, BTreeMap<String, String>) {
+    let spki = STANDARD.encode(key.public_key().as_der().unwrap().as_ref());
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----\n");
+    let base_url = upstream.base_url();
+    let ports = ["--grpc-addr=127.0.0.1:0", "--webhook-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"];
+    let account = [
+        ("GRID_CLIENT_ID", "id"),
+        ("GRID_CLIENT_SECRET", "secret"),
+        ("LIGHTSPARK_GRID_BASE_URL", base_url.as_str()),
+        ("GRID_WEBHOOK_PUBKEY", pem.as_str()),
+    ];
+    let arguments = [&["serve"], &ports[..], arguments].concat();
+    let mut program = Program::start_in(directory, &arguments, &[&account[..], variables].concat());
+    let ready = program.json_line().await;
+    (program, ready)
 }
 
 /// A webhook about a customer's status.

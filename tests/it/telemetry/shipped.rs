@@ -1,11 +1,10 @@
 //! What `deploy/` has: a dashboard and alert rules that ask for metrics which exist, as promtool understands them; a service
-//! config for clients and routes for meshes that repeat what reads, and nothing else; settings that there are.
+//! config for clients and routes for meshes that repeat what reads, and nothing else; policies without mistakes. What Kubernetes gets is in `deployment`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use gridgate::config::settings;
 use gridgate::identity::PolicyFile;
 use gridgate::pb;
 use prost::Message as _;
@@ -67,7 +66,7 @@ fn names(query: &str) -> BTreeSet<String> {
 }
 
 /// Queries of the dashboard, by panel, and of the rules, by alert.
-fn queries() -> BTreeMap<String, Vec<String>> {
+pub fn queries() -> BTreeMap<String, Vec<String>> {
     let mut queries: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let dashboard: Value = serde_json::from_str(&text("grafana/gridgate.json")).unwrap();
     for panel in dashboard["panels"].as_array().unwrap() {
@@ -102,7 +101,7 @@ async fn every_query_asks_for_metrics_that_exist() {
     for (place, queries) in queries() {
         let names: BTreeSet<_> = queries.iter().flat_map(|query| names(query)).collect();
         assert!(
-            queries.is_empty() || !names.is_empty() || place == "GridgateDown",
+            queries.is_empty() || !names.is_empty() || ["GridgateDown", "GridgateAbsent"].contains(&place.as_str()),
             "{place} asks for nothing: {queries:?}"
         );
         assert_eq!(names.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "in {place}");
@@ -137,8 +136,25 @@ async fn promtool_accepts_the_rules() {
     assert!(fine, "{said}");
 }
 
+#[tokio::test]
+async fn every_alert_fires_in_its_case() {
+    let cases = shipped("prometheus/alerts.test.yaml");
+    let (fine, said) = promtool(&["test", "rules", cases.to_str().unwrap()], "").await;
+    assert!(fine, "{said}");
+    let cases = text("prometheus/alerts.test.yaml");
+    let rules = text("prometheus/alerts.yaml");
+    let alerts: Vec<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(alerts.len() > 20, "{alerts:?}");
+    for alert in alerts {
+        assert!(
+            cases.contains(&format!("exp_samples: [{{ labels: '{{alertname=\"{alert}\"}}', value: 1 }}]")),
+            "{alert}"
+        );
+    }
+}
+
 /// Every method of the API (`Service/Method`): those that read, and those that change something.
-fn methods() -> (BTreeSet<String>, BTreeSet<String>) {
+pub fn methods() -> (BTreeSet<String>, BTreeSet<String>) {
     let set = FileDescriptorSet::decode(pb::FILE_DESCRIPTOR_SET).unwrap();
     let mut all = Vec::new();
     for file in set.file.iter().filter(|file| file.package() == "gridgate.v1") {
@@ -209,25 +225,6 @@ fn meshes_repeat_what_reads_and_nothing_else() {
         let expected = if route.contains("retry.linkerd.io") { reads.clone() } else { BTreeSet::new() };
         assert_eq!(methods_in(route), expected, "{route}");
     }
-}
-
-#[test]
-fn what_kubernetes_sets_are_settings() {
-    let known: BTreeSet<_> = settings::ALL.iter().map(|setting| setting.env).collect();
-    let mut set = BTreeSet::new();
-    let base = text("kubernetes/base/settings.env");
-    set.extend(base.lines().filter_map(|line| Some(line.split_once('=')?.0.to_owned())));
-    let more =
-        [text("kubernetes/base/deployment.yaml"), text("kubernetes/overlays/jetstream/kustomization.yaml")].join("\n");
-    for line in more.lines().map(|line| line.trim_start_matches([' ', '-'])) {
-        let named = line.strip_prefix("name: ").unwrap_or(line);
-        if named.starts_with("GRID") {
-            set.insert(named.split('=').next().unwrap().to_owned());
-        }
-    }
-    assert!(set.len() > 8, "{set:?}");
-    let unknown: Vec<_> = set.iter().filter(|name| !known.contains(name.as_str())).collect();
-    assert_eq!(unknown, Vec::<&String>::new());
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use tonic::{Code, Request};
 
 use super::collector::{Collector, Span, Taken, attribute, hex, of_resource};
 use super::scene::{Scene, kyc};
+use crate::support::nats::Nats;
 use crate::support::samples;
 use crate::support::soon;
 use crate::support::upstream::Reply;
@@ -41,6 +42,30 @@ fn traced<T>(message: T) -> Request<T> {
     request
 }
 
+/// The one record that is meant.
+#[track_caller]
+fn recorded(taken: &Taken, is_meant: impl Fn(&Span) -> bool) -> &Span {
+    let all = taken.named("record");
+    let mut meant = all.iter().filter(|span| is_meant(span));
+    let (Some(record), None) = (meant.next(), meant.next()) else { panic!("{all:#?}") };
+    record
+}
+
+fn is_change(record: &Span) -> bool {
+    attribute(record, "gridgate.event.outcome").as_deref() == Some("change")
+}
+
+/// Nothing says that it belongs to a span which nobody sent, apart from what began elsewhere.
+#[track_caller]
+fn is_whole(taken: &Taken) {
+    for span in &taken.spans {
+        let parent = &span.parent_span_id;
+        let known =
+            parent.is_empty() || hex(parent) == PARENT_ID || taken.spans.iter().any(|span| span.span_id == *parent);
+        assert!(known, "the parent of {span:#?} is missing");
+    }
+}
+
 fn is_error(span: &Span) -> bool {
     span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error)
 }
@@ -66,7 +91,12 @@ async fn the_trace_of_a_call_is_whole() {
     let get = pb::GetCustomerRequest { customer_id: samples::CUSTOMER.to_owned() };
     soon("read", client.get_customer(traced(get))).await.unwrap();
 
-    let taken = collector.wait_for("both calls", |taken| taken.named(GET).len() + taken.named(CREATE).len() == 2).await;
+    let all = |taken: &Taken| {
+        let calls = taken.named(GET).len() + taken.named(CREATE).len();
+        (calls, taken.named("record").len(), taken.named("witness").len()) == (2, 2, 2)
+    };
+    let taken = collector.wait_for("both calls, and what they told", all).await;
+    is_whole(&taken);
     // The call to create: a child of the caller's span, with one request to Grid below it.
     let call = taken.one(CREATE);
     assert_eq!((hex(&call.trace_id), hex(&call.parent_span_id)), (TRACE_ID.to_owned(), PARENT_ID.to_owned()));
@@ -74,6 +104,10 @@ async fn the_trace_of_a_call_is_whole() {
     assert_eq!(attribute(call, "rpc.system.name").as_deref(), Some("grpc"));
     assert_eq!(attribute(call, "rpc.method").as_deref(), Some(CREATE));
     assert_eq!(attribute(call, "rpc.response.status_code").as_deref(), Some("OK"));
+    // What Grid's answer said of a status is recorded in the same trace.
+    let record = recorded(&taken, |record| record.trace_id == call.trace_id && is_change(record));
+    let witness = taken.spans.iter().find(|span| span.span_id == record.parent_span_id).unwrap();
+    assert_eq!((witness.name.as_str(), &witness.parent_span_id), ("witness", &call.span_id));
     let request = taken.one("POST /customers");
     assert_eq!((&request.trace_id, &request.parent_span_id), (&call.trace_id, &call.span_id));
     assert_eq!(request.kind(), SpanKind::Client);
@@ -141,10 +175,9 @@ async fn the_trace_of_a_webhook_is_linked_to_its_deliveries() {
     assert_eq!(attribute(first, "http.response.status_code").as_deref(), Some("200"));
     assert_eq!(attribute(first, "gridgate.webhook.id").as_deref(), webhook["id"].as_str());
     assert_eq!(attribute(copy, "gridgate.webhook.outcome").as_deref(), Some("duplicate"));
-    let records = taken.named("record");
-    let record = records.iter().find(|span| span.parent_span_id == first.span_id).expect("a record in the webhook");
+    let record = recorded(&taken, |record| record.parent_span_id == first.span_id);
     assert_eq!(record.trace_id, first.trace_id);
-    assert_eq!(attribute(record, "gridgate.event.outcome").as_deref(), Some("change"));
+    assert!(is_change(record), "{record:#?}");
     let mut streams = Vec::new();
     for delivery in taken.named("deliver") {
         assert_ne!(delivery.trace_id, first.trace_id, "a trace of its own");
@@ -164,7 +197,47 @@ async fn the_trace_of_a_webhook_is_linked_to_its_deliveries() {
     calls.sort();
     streams.sort();
     assert_eq!(calls, streams, "each delivery is linked to its stream");
+    is_whole(&taken);
     assert_eq!(of_resource(&taken.resources[0], "service.name").as_deref(), Some("onboarding"));
+    holds_nothing_personal(&taken);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_trace_of_a_webhook_is_linked_to_its_deliveries_at_other_replicas() {
+    let collector = Collector::start().await;
+    let nats = Nats::shared_single().await;
+    let mut variables = over_http(&collector);
+    variables.push(("GRIDGATE_EVENT_LOG", nats.url()));
+    variables.push(("GRIDGATE_EVENT_MAX_SIZE", "64MiB".to_owned()));
+    variables.push(("GRIDGATE_NATS_PREFIX", format!("t{:x}", fastrand::u64(..))));
+    variables.push(("GRIDGATE_NATS_REPLICAS", "1".to_owned()));
+    let (told, watched) = (scene(&variables).await, scene(&variables).await);
+    let mut client = KycEventServiceClient::new(watched.channel().await);
+    let answer = soon("the stream begins", client.watch_kyc_status(pb::WatchKycStatusRequest::default())).await;
+    let mut stream = answer.unwrap().into_inner();
+    while !matches!(soon("synced", stream.message()).await.unwrap().unwrap().event, Some(Event::Synced(_))) {}
+    let webhook = kyc("Webhook:0197aaaa-0000-7000-8000-0000000000a1", samples::CUSTOMER, "APPROVED");
+    assert_eq!(told.deliver(&webhook).await, 200);
+    let change = soon("the change", stream.message()).await.unwrap().unwrap();
+    assert!(matches!(change.event, Some(Event::StatusChange(_))), "{change:?}");
+
+    let all =
+        |taken: &Taken| ["deliver", "record", "POST /webhooks/grid"].iter().all(|name| taken.named(name).len() == 1);
+    let taken = collector.wait_for("the webhook and its delivery", all).await;
+    let record = recorded(&taken, is_change);
+    assert_eq!(record.parent_span_id, taken.one("POST /webhooks/grid").span_id);
+    let delivery = taken.one("deliver");
+    assert_ne!(delivery.trace_id, record.trace_id, "a trace of its own");
+    let [of_record, of_stream] = &delivery.links[..] else { panic!("{delivery:#?}") };
+    assert_eq!((&of_record.trace_id, &of_record.span_id), (&record.trace_id, &record.span_id));
+    for scene in [told, watched] {
+        scene.program.signal("TERM").await;
+        let Scene { program, upstream: _upstream, .. } = scene;
+        assert!(program.ended().await.status.success());
+    }
+    let taken = collector.taken();
+    assert_eq!(taken.one("gridgate.v1.KycEventService/WatchKycStatus").span_id, of_stream.span_id);
+    is_whole(&taken);
     holds_nothing_personal(&taken);
 }
 
@@ -207,7 +280,8 @@ async fn without_a_collector_the_context_is_handed_on_as_it_came() {
 #[tokio::test]
 async fn a_collector_that_is_gone_holds_nothing_up() {
     let refusing = crate::support::upstream::Refusing::start();
-    let scene = scene(&[("OTEL_EXPORTER_OTLP_ENDPOINT", refusing.base_url())]).await;
+    let misspelt = ("OTEL_TRACES_SAMPLER", "allways_on".to_owned());
+    let scene = scene(&[("OTEL_EXPORTER_OTLP_ENDPOINT", refusing.base_url()), misspelt]).await;
     scene.upstream.on("GET", "/customers/*", Reply::json(200, samples::answer_of("GetCustomer").unwrap()));
     let mut client = CustomerServiceClient::new(scene.channel().await);
     let get = pb::GetCustomerRequest { customer_id: samples::CUSTOMER.to_owned() };
@@ -217,6 +291,7 @@ async fn a_collector_that_is_gone_holds_nothing_up() {
     let ended = program.ended().await;
     assert!(ended.status.success(), "{}", ended.stderr);
     assert!(ended.stderr.contains("BatchSpanProcessor.ExportError"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("OTEL_TRACES_SAMPLER must be one of"), "{}", ended.stderr);
 }
 
 /// What the samples and webhooks say of people is not in any span.

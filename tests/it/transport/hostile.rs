@@ -1,7 +1,8 @@
 //! Clients that take too much, say too little, or are gone.
 
+use crate::identity::rig::{Rig, bearer, caller, token};
 use crate::support::app::{TestApp, free_ports};
-use crate::support::frames::{GoAway, PREFACE, SETTINGS, until_closed};
+use crate::support::frames::{GoAway, PREFACE, SETTINGS, parse, until_closed};
 use crate::support::raw_grpc::RawClient;
 use crate::support::soon;
 use axum::Router;
@@ -143,5 +144,102 @@ async fn headers_over_the_limit_are_refused_and_the_connection_goes_on() {
     let response = soon("response", client.send("/no.Service/Method", &[("x-long", &long)])).await.unwrap();
     assert_eq!(response.status(), 431);
     assert_eq!(client.call("/no.Service/Method", &[]).await.code(), Code::Unimplemented);
+    app.stop().await.unwrap();
+}
+
+/// A connection that has said hello, and says nothing else.
+async fn idle(addr: SocketAddr) -> TcpStream {
+    let mut stream = soon("connected", TcpStream::connect(addr)).await.unwrap();
+    stream.write_all(PREFACE).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn connections_that_bring_nothing_give_way_to_those_that_do() {
+    let (known, other) = (token(), token());
+    let rig = Rig::secured(&caller("known", &known, "methods = [\"*/*\"]"), |_, sources| {
+        sources.with(&settings::GRPC_MAX_CONNECTIONS, "3")
+    })
+    .await;
+    let addr = rig.app.addresses.grpc;
+    let method = "/gridgate.v1.PlatformService/GetPlatformConfig";
+    let bearer_of = |token| [("authorization", bearer(token))];
+    let mut idlers = [idle(addr).await, idle(addr).await, idle(addr).await];
+    let mut client = RawClient::connect(addr).await;
+    let [(name, value)] = bearer_of(&known);
+    assert_eq!(client.call(method, &[(name, &value)]).await.code(), Code::Ok);
+    // The oldest went for it, and was told so.
+    let mut said = Vec::new();
+    soon("the end of the oldest", idlers[0].read_to_end(&mut said)).await.unwrap();
+    assert!(parse(&said).iter().any(|frame| frame.go_away().is_some_and(|goaway| goaway.error == 0)), "{said:?}");
+    // Neither being refused nor asking for health earns a place.
+    let [(_, wrong)] = bearer_of(&other);
+    for (path, code) in [(method, Code::Unauthenticated), ("/grpc.health.v1.Health/Check", Code::Ok)] {
+        for _ in 0..3 {
+            let mut stranger = RawClient::connect(addr).await;
+            assert_eq!(stranger.call(path, &[(name, &wrong)]).await.code(), code);
+        }
+    }
+    for _ in 0..10 {
+        let _ = idle(addr).await;
+    }
+    assert_eq!(client.call(method, &[(name, &value)]).await.code(), Code::Ok, "who has earned a place keeps it");
+    let (_, metrics) = rig.app.admin("/metrics").await;
+    let gave_way = "gridgate_connections_refused_total{port=\"grpc\",reason=\"gave_way\"} ";
+    let count: f64 = metrics.lines().find_map(|line| line.strip_prefix(gave_way)).unwrap().parse().unwrap();
+    assert!(count >= 1.0, "{metrics}");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn silence_on_the_admin_port_keeps_no_probe_away() {
+    let app = TestApp::with_sandbox().await;
+    let mut silent = Vec::new();
+    for said in [&b""[..], b"GET /livez HTTP/1.1\r\nx-slow: "].repeat(50) {
+        let mut stream = soon("connected", TcpStream::connect(app.addresses.admin)).await.unwrap();
+        // The oldest are gone by then.
+        let _ = stream.write_all(said).await;
+        silent.push(stream);
+    }
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(app.admin(path).await.0, 200, "{path}");
+    }
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_ends_with_its_deadline() {
+    let app = TestApp::with_sandbox().await;
+    let stream = soon("connected", TcpStream::connect(app.addresses.grpc)).await.unwrap();
+    let handshake = h2::client::Builder::new().initial_window_size(0).handshake::<_, bytes::Bytes>(stream);
+    let (mut client, connection) = soon("shaken hands", handshake).await.unwrap();
+    let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
+    let request = http::Request::post("http://test/gridgate.v1.PlatformService/GetPlatformConfig")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("grpc-timeout", "300m");
+    let (response, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
+    body.send_data(bytes::Bytes::from_static(&[0; 5]), true).unwrap();
+    let mut answer = soon("an answer", response).await.unwrap().into_body();
+    let ended = soon("its end", answer.data()).await.unwrap().unwrap_err();
+    assert_eq!(ended.reason(), Some(h2::Reason::CANCEL));
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_web_page_can_send_without_asking_is_not_answered() {
+    let app = TestApp::with_sandbox().await;
+    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let send = async |content_type: &str| {
+        let url = format!("http://{}/gridgate.v1.PlatformService/GetPlatformConfig", app.addresses.grpc);
+        let request = client.post(url).header("content-type", content_type).body(vec![0_u8; 5]);
+        let answer = soon("an answer", request.send()).await.unwrap();
+        (answer.status().as_u16(), answer.headers().contains_key("grpc-status"), answer.bytes().await.unwrap().len())
+    };
+    for simple in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
+        assert_eq!(send(simple).await, (415, false, 0), "{simple}");
+    }
+    let (status, _, length) = send("application/grpc+proto").await;
+    assert!(status == 200 && length > 5);
     app.stop().await.unwrap();
 }

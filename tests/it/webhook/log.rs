@@ -138,6 +138,12 @@ impl EventLog for ScriptedLog {
     async fn quarantined(&self, _: Option<&ObservationId>, _: usize) -> Result<Vec<Quarantined>, LogError> {
         not_for_the_door()
     }
+    async fn find_quarantined(&self, _: &ObservationId) -> Result<Option<Quarantined>, LogError> {
+        not_for_the_door()
+    }
+    async fn count_quarantined(&self, _: usize) -> Result<usize, LogError> {
+        not_for_the_door()
+    }
     async fn release(&self, _: &ObservationId) -> Result<bool, LogError> {
         not_for_the_door()
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::Client;
 use async_nats::jetstream::kv::{Entry, Operation, Store};
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -15,6 +15,11 @@ use super::retention::unavailable;
 use super::{Shared, connect, subject};
 use crate::kyc::id::{CustomerId, ObservationId};
 use crate::kyc::log::{Bookmark, Duty, Lease, LogError, Quarantined};
+
+/// How many values are read at once.
+const READ_AT_ONCE: usize = 16;
+/// How often it is tried to take a webhook out.
+const RELEASES: usize = 3;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct QuarantinedWire {
@@ -53,6 +58,7 @@ async fn put(client: &Client, store: &Store, key: &str, value: Bytes, revision: 
         message_id: None,
         expected: revision,
         writer: None,
+        trace: None,
         payload: value,
     };
     match publish(client, &message, connect::REQUEST).await {
@@ -114,23 +120,35 @@ impl Shared {
         let mut ids: Vec<_> = keys.iter().filter_map(|key| subject::id_of_key(key)).collect();
         ids.retain(|id| after.is_none_or(|after| id > after));
         ids.sort_unstable();
-        let mut webhooks = Vec::new();
-        for id in ids {
-            if webhooks.len() == limit.max(1) {
-                break;
-            }
-            let Some(entry) = entry(store, &subject::key(&id)).await?.filter(is_there) else { continue };
-            webhooks.push(read_quarantined(id, &entry.value)?);
-        }
-        Ok(webhooks)
+        // One may be taken out meanwhile; then the next one is read.
+        let webhooks = stream::iter(ids).map(async |id| find_quarantined(store, id).await).buffered(READ_AT_ONCE);
+        webhooks.try_filter_map(async |found| Ok(found)).take(limit.max(1)).try_collect().await
+    }
+
+    pub(super) async fn find_quarantined(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError> {
+        self.check_open()?;
+        find_quarantined(&self.streams.quarantine, id.clone()).await
+    }
+
+    pub(super) async fn count_quarantined(&self, most: usize) -> Result<usize, LogError> {
+        self.check_open()?;
+        let keys = self.streams.quarantine.keys().await.map_err(unavailable)?.take(most).map_err(unavailable);
+        keys.try_fold(0, async |count, _key| Ok(count + 1)).await
     }
 
     pub(super) async fn release(&self, id: &ObservationId) -> Result<bool, LogError> {
         self.check_open()?;
         let (store, key) = (&self.streams.quarantine, subject::key(id));
-        let Some(entry) = entry(store, &key).await?.filter(is_there) else { return Ok(false) };
-        store.delete_expect_revision(&key, Some(entry.revision)).await.map_err(unavailable)?;
-        Ok(true)
+        let mut tries = 0;
+        loop {
+            let Some(entry) = entry(store, &key).await?.filter(is_there) else { return Ok(false) };
+            let Err(error) = store.delete_expect_revision(&key, Some(entry.revision)).await else { return Ok(true) };
+            tries += 1;
+            // Another replica may have been faster: then it is not there any more.
+            if tries == RELEASES {
+                return Err(unavailable(error));
+            }
+        }
     }
 
     pub(super) async fn bookmark(&self, bookmark: Bookmark) -> Result<Option<Timestamp>, LogError> {
@@ -203,6 +221,11 @@ impl Shared {
 
 fn bookmark_key(bookmark: Bookmark) -> String {
     format!("bookmark.{}", bookmark.name())
+}
+
+async fn find_quarantined(store: &Store, id: ObservationId) -> Result<Option<Quarantined>, LogError> {
+    let found = entry(store, &subject::key(&id)).await?.filter(is_there);
+    found.map(|entry| read_quarantined(id, &entry.value)).transpose()
 }
 
 fn read_quarantined(id: ObservationId, value: &[u8]) -> Result<Quarantined, LogError> {

@@ -16,15 +16,30 @@ use super::OpenError;
 /// How long one request to JetStream may take.
 pub(super) const REQUEST: Duration = Duration::from_secs(2);
 
+/// As whom to connect.
+#[derive(Debug, Clone, Default)]
+pub enum Login {
+    /// As nobody in particular, where NATS asks for nothing.
+    #[default]
+    Nobody,
+    /// As whom a file of credentials (`.creds`) says: a user's JWT and its seed.
+    Credentials(PathBuf),
+    /// As this user.
+    User {
+        /// Its name.
+        name: String,
+        /// Its password.
+        password: SecretString,
+    },
+    /// With this token.
+    Token(SecretString),
+}
+
 /// As whom to connect, and whom to trust. Nothing of it is needed where NATS asks for nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
-    /// A file of credentials (`.creds`): a user's JWT and its seed.
-    pub credentials_file: Option<PathBuf>,
-    /// A user's name, with its password.
-    pub user: Option<(String, SecretString)>,
-    /// A token.
-    pub token: Option<SecretString>,
+    /// As whom.
+    pub login: Login,
     /// A file of certificates (PEM) that are trusted instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// Files of this process's certificate and its key (PEM).
@@ -81,7 +96,7 @@ pub(super) fn jetstream(client: &Client) -> Context {
 }
 
 async fn options(servers: &[String], access: &Access) -> Result<ConnectOptions, OpenError> {
-    let Access { credentials_file, user, token, ca_file, certificate } = access;
+    let Access { login, ca_file, certificate } = access;
     let mut options = ConnectOptions::new()
         .name("gridgate")
         .connection_timeout(Duration::from_secs(3))
@@ -102,16 +117,15 @@ async fn options(servers: &[String], access: &Access) -> Result<ConnectOptions, 
                 Event::LameDuckMode | Event::Draining | Event::Closed => tracing::debug!(%event, "NATS"),
             }
         });
-    if let Some(path) = credentials_file {
-        let read = |source| OpenError::File { path: path.clone(), source };
-        options = options.credentials_file(path).await.map_err(read)?;
-    }
-    if let Some((user, password)) = user {
-        options = options.user_and_password(user.clone(), password.expose_secret().to_owned());
-    }
-    if let Some(token) = token {
-        options = options.token(token.expose_secret().to_owned());
-    }
+    options = match login {
+        Login::Nobody => options,
+        Login::Credentials(path) => {
+            let read = |source| OpenError::File { path: path.clone(), source };
+            options.credentials_file(path).await.map_err(read)?
+        }
+        Login::User { name, password } => options.user_and_password(name.clone(), password.expose_secret().to_owned()),
+        Login::Token(token) => options.token(token.expose_secret().to_owned()),
+    };
     if let Some(path) = ca_file {
         check_certificates(path).await?;
         options = options.add_root_certificates(path.clone());

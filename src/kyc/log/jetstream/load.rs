@@ -1,30 +1,38 @@
-//! Opening: the streams, the heads whose events are gone, then every event there is.
+//! Opening: the streams, what is left of the events that are gone, then every event there is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::Ordering;
 
+use async_nats::Client;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::Info;
-use futures_util::StreamExt as _;
-use jiff::Timestamp;
-use tokio::sync::{Notify, Semaphore, watch};
+use tempfile::TempDir;
 use tokio::time::{Duration, Instant, sleep};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
+use super::patience::Patience;
+use super::retention::Trimmed;
+use super::room::Room;
 use super::streams::{self, Names, Origin, SEALED_KEY, Streams};
-use super::turns::Turns;
-use super::{JetStreamLog, JetStreamOptions, OpenError, Shared, connect, message};
+use super::{JetStreamLog, JetStreamOptions, OpenError, Shared, connect, gone};
 use crate::kyc::clock::Clock;
-use crate::kyc::head::Head;
-use crate::kyc::hub::Hub;
-use crate::kyc::log::LogError;
-use crate::kyc::log::jetstream::retention::Trimmed;
+use crate::kyc::id::Lineage;
 use crate::kyc::log::sqlite::view::{Durability, View};
+use crate::kyc::log::{EventLog as _, LogError};
 
-/// How many publishes may be under way; more would only wait in the server, and be taken for lost there.
-const PUBLISHING: usize = 1024;
+/// How long it takes until opening begins again.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// What was found of a log, before its events are read.
+pub(super) struct Found {
+    pub(super) client: Client,
+    pub(super) names: Names,
+    pub(super) streams: Streams,
+    pub(super) lineage: Lineage,
+    pub(super) view: Arc<View>,
+    pub(super) trimmed: Trimmed,
+    pub(super) room: Room,
+}
 
 /// What a log is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,23 +58,32 @@ impl JetStreamLog {
         clock: Arc<dyn Clock>,
         what_for: Use,
     ) -> Result<Self, OpenError> {
-        let deadline = Instant::now() + options.patience;
+        let mut patience = Patience::new(options.patience);
         loop {
-            match Self::try_open(options.clone(), Arc::clone(&clock), what_for).await {
+            match Self::try_open(options.clone(), Arc::clone(&clock), what_for, &mut patience).await {
                 // Servers that are just finding each other refuse for a while.
-                Err(error @ (OpenError::Setup { .. } | OpenError::Content(LogError::Unavailable { .. }))) => {
-                    if Instant::now() >= deadline {
+                Err(
+                    error @ (OpenError::Setup { .. }
+                    | OpenError::Overtaken
+                    | OpenError::Content(LogError::Unavailable { .. })),
+                ) => {
+                    if patience.is_over() {
                         return Err(error);
                     }
-                    tracing::debug!(%error, "opening the event log begins again");
-                    sleep(Duration::from_millis(250)).await;
+                    tracing::info!(%error, "opening the event log begins again");
+                    sleep(AGAIN).await;
                 }
                 result => return result,
             }
         }
     }
 
-    async fn try_open(options: JetStreamOptions, clock: Arc<dyn Clock>, what_for: Use) -> Result<Self, OpenError> {
+    async fn try_open(
+        options: JetStreamOptions,
+        clock: Arc<dyn Clock>,
+        what_for: Use,
+        patience: &mut Patience,
+    ) -> Result<Self, OpenError> {
         let names = Names::new(&options.prefix)?;
         let client = connect::connect(&options.servers, &options.access, options.patience).await?;
         let context = connect::jetstream(&client);
@@ -77,72 +94,70 @@ impl JetStreamLog {
             return Err(OpenError::Sealed(why.clone()));
         }
         let lineage = streams::lineage(&info)?;
-        let trimmed = Trimmed::read(&streams.state).await?;
-        let first = info.state.first_sequence.max(1) - 1;
-        if trimmed.mark.position.get() < first {
-            return Err(OpenError::Gone { first, kept: trimmed.mark.position.get() });
-        }
         let directory = tempfile::Builder::new().prefix("gridgate-view-").tempdir().map_err(OpenError::Directory)?;
         let path = directory.path().join("events.db");
-        let heads = read_heads(&streams, &trimmed, options.patience).await?;
-        let view = {
-            let (lineage, cached_heads) = (lineage.clone(), options.cached_heads);
-            let fill = move || -> Result<View, OpenError> {
-                let view = View::open(&path, &lineage, Durability::Disposable, cached_heads)?;
-                view.put_heads(&heads)?;
-                view.trim(trimmed.mark, trimmed.recorded_at)?;
-                Ok(view)
-            };
-            Arc::new(tokio::task::spawn_blocking(fill).await.map_err(|error| OpenError::setup(&error))??)
-        };
-        let shared = Arc::new(Shared {
-            clock,
-            client,
-            names,
-            streams,
-            retention: options.retention,
-            lease: options.lease,
-            record_wait: options.record_wait,
-            lineage,
-            hub: Hub::new(trimmed.mark, options.ring_events),
-            view,
-            turns: Turns::default(),
-            writer: Uuid::new_v4().simple().to_string(),
-            publishing: Semaphore::new(PUBLISHING),
-            records: AtomicU64::new(0),
-            applied: watch::Sender::new(trimmed.mark.position.get()),
-            recorded_at: AtomicI64::new(trimmed.recorded_at.as_microsecond()),
-            as_of: AtomicI64::new(Timestamp::MIN.as_microsecond()),
-            full: AtomicBool::new(false),
-            bytes: AtomicI64::new(0),
-            look: Notify::new(),
-            stalled: Notify::new(),
-            closing: CancellationToken::new(),
-        });
+        let tables = (lineage.clone(), options.cached_heads);
+        let open = move || Ok(View::open(&path, &tables.0, Durability::Disposable, tables.1)?);
+        let view = Arc::new(blocking(open).await?);
+        let trimmed = gone::read(&streams, &view, &info, patience).await?;
+        let found = Found { client, names, streams, lineage, view, trimmed, room: Room::of(&info) };
+        let log = Self::start(Arc::new(Shared::new(&options, clock, found)), directory);
+        let caught_up = log.catch_up(info.state.last_sequence, patience).await;
+        log.shared.is_open.store(true, Ordering::Relaxed);
+        if let Err(error) = caught_up.and_then(|()| Ok(log.shared.check_open()?)) {
+            log.close().await;
+            return Err(log.why_not(error, trimmed).await);
+        }
+        log.shared.knew_the_end(asked_at);
+        Ok(log)
+    }
+
+    /// Begins to follow the stream.
+    fn start(shared: Arc<Shared>, directory: TempDir) -> Self {
         let tasks = TaskTracker::new();
         tasks.spawn(Arc::clone(&shared).follow());
         tasks.spawn(Arc::clone(&shared).probe());
         tasks.spawn(Arc::clone(&shared).keep_within_limits());
         tasks.close();
-        let log = Self { shared, tasks, _directory: directory };
-        log.catch_up(info.state.last_sequence, options.patience).await?;
-        log.shared.knew_the_end(asked_at);
-        Ok(log)
+        Self { shared, tasks, _directory: directory }
     }
 
     /// Waits until everything up to `end` is here.
-    async fn catch_up(&self, end: u64, patience: Duration) -> Result<(), OpenError> {
+    async fn catch_up(&self, end: u64, patience: &mut Patience) -> Result<(), OpenError> {
         loop {
             let before = *self.shared.applied.borrow();
-            if self.shared.wait_applied(end, Instant::now() + patience).await {
+            let is_there = self.shared.wait_applied(end, Instant::now() + patience.limit()).await;
+            let applied = *self.shared.applied.borrow();
+            patience.came_to_event(applied);
+            if is_there {
                 return Ok(());
             }
             self.shared.check_open()?;
-            if *self.shared.applied.borrow() == before {
+            if applied == before {
                 return Err(OpenError::Slow("reading the events does not get on"));
             }
         }
     }
+
+    /// Why catching up ended: another replica may have let go of what was to be read.
+    async fn why_not(&self, error: OpenError, began_after: Trimmed) -> OpenError {
+        match Trimmed::read(&self.shared.streams.state).await {
+            Ok(now) if now.mark.position > began_after.mark.position => OpenError::Overtaken,
+            Ok(_) | Err(_) => match error {
+                OpenError::Content(LogError::Closed) => {
+                    OpenError::Content(LogError::Corrupt { reason: self.shared.wrong() })
+                }
+                error => error,
+            },
+        }
+    }
+}
+
+/// Runs what blocks.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, OpenError> + Send + 'static,
+) -> Result<T, OpenError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| OpenError::setup(&error))?
 }
 
 /// What the stream's leader says, once it is certain that it leads.
@@ -171,31 +186,4 @@ pub(super) fn passing_consumer(deliver_policy: DeliverPolicy) -> pull::Config {
         num_replicas: 1,
         ..pull::Config::default()
     }
-}
-
-/// The heads of entities whose events are all gone.
-async fn read_heads(streams: &Streams, trimmed: &Trimmed, patience: Duration) -> Result<Vec<Head>, OpenError> {
-    let info = streams.heads.get_info().await.map_err(|error| OpenError::setup(&error))?;
-    let mut heads = Vec::new();
-    let mut missing = info.state.messages;
-    if missing == 0 {
-        return Ok(heads);
-    }
-    let consumer = streams.heads.create_consumer(passing_consumer(DeliverPolicy::All)).await;
-    let consumer = consumer.map_err(|error| OpenError::setup(&error))?;
-    let messages = consumer.stream().max_messages_per_batch(1000).heartbeat(Duration::from_secs(2)).messages().await;
-    let mut messages = messages.map_err(|error| OpenError::setup(&error))?;
-    while missing > 0 {
-        let next = tokio::time::timeout(patience, messages.next()).await;
-        let next = next.map_err(|_| OpenError::Slow("reading the heads does not get on"))?;
-        let message = next.ok_or(OpenError::Slow("reading the heads ended early"))?;
-        let message = message.map_err(|error| OpenError::setup(&error))?;
-        missing = message.info().map_err(|error| OpenError::Setup { reason: error.to_string() })?.pending;
-        let head = message::decode_head(&message.payload).map_err(|error| OpenError::setup(&error))?;
-        // Those with an event that is still there come with it.
-        if head.last_event <= trimmed.mark.position {
-            heads.push(head);
-        }
-    }
-    Ok(heads)
 }

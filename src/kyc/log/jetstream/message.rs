@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::sqlite::view::Entry;
-use crate::kyc::event::{Asker, Basis, Event, Observation, Origin, Outcome, Problem, Subject};
+use crate::kyc::event::{Basis, Event, Observation, Origin, Outcome, Problem, Source, Subject};
 use crate::kyc::head::{Confirmed, Doubt, Head, Seen, Span};
 use crate::kyc::id::{CustomerId, ObservationId, PlatformCustomerId, Position, VerificationId};
 use crate::kyc::status::{KycStatus, VerificationStatus};
@@ -138,7 +138,7 @@ pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, Unreadable> {
         subject: subject_to_wire(subject),
         outcome: outcome.word().to_owned(),
         previous: previous.as_ref().map(subject_to_wire),
-        source: origin.word().to_owned(),
+        source: origin.source().word().to_owned(),
         updated_at: updated_at.map(Timestamp::as_microsecond),
         sent_at: origin.timestamp().map(Timestamp::as_microsecond),
         asked_at: basis.map(|basis| basis.at.as_microsecond()),
@@ -227,17 +227,25 @@ fn subject_from_wire(wire: &SubjectWire) -> Subject {
 }
 
 fn event_from_wire(wire: EventWire, position: Position, recorded_at: Timestamp) -> Result<Event, Unreadable> {
-    let EventWire { id, customer, platform_customer, subject, outcome, previous, source, .. } = wire;
-    let EventWire { updated_at, sent_at, asked_at, asked_knowing, cause, .. } = wire;
-    let by = match source_word(&source)? {
-        "answer" => Some(Asker::Call),
-        "resolver" => Some(Asker::Resolver),
-        "reconciler" => Some(Asker::Reconciler),
-        _ => None,
-    };
-    let origin = match by {
-        None => Origin::Webhook { timestamp: sent_at.map(time) },
-        Some(by) => {
+    let EventWire {
+        id,
+        customer,
+        platform_customer,
+        subject,
+        outcome,
+        previous,
+        source,
+        updated_at,
+        sent_at,
+        asked_at,
+        asked_knowing,
+        cause,
+        // Read before, since it depends on what came before.
+        recorded_at: _,
+    } = wire;
+    let origin = match source_of(&source)? {
+        Source::Webhook => Origin::Webhook { timestamp: sent_at.map(time) },
+        Source::Asked(by) => {
             let (at, knowing) = asked_at.zip(asked_knowing).ok_or(Unreadable::Field("asked_at"))?;
             Origin::Asked { by, basis: Basis { knowing: Position::new(knowing), at: time(at) } }
         }
@@ -261,15 +269,26 @@ fn event_from_wire(wire: EventWire, position: Position, recorded_at: Timestamp) 
     })
 }
 
-/// The word for where an observation came from, as the static text that heads carry.
-fn source_word(word: &str) -> Result<&'static str, Unreadable> {
-    let known = ["webhook", "answer", "resolver", "reconciler"].into_iter().find(|known| *known == word);
-    known.ok_or(Unreadable::Field("source"))
+fn source_of(word: &str) -> Result<Source, Unreadable> {
+    Source::from_word(word).ok_or(Unreadable::Field("source"))
 }
 
 fn head_to_wire(head: &Head, here: Position) -> HeadWire {
-    let Head { customer: _, platform_customer, subject, position, last_event, observation, .. } = head;
-    let Head { source, seen, changed_at, recorded_at, confirmed, doubt, .. } = head;
+    let Head {
+        // The event's, or written beside it.
+        customer: _,
+        platform_customer,
+        subject,
+        position,
+        last_event,
+        observation,
+        source,
+        seen,
+        changed_at,
+        recorded_at,
+        confirmed,
+        doubt,
+    } = head;
     let Seen { last, updated_at, timestamp } = seen;
     let at = |position: Position| if position == here { HERE.get() } else { position.get() };
     let span = |span: &Option<Span>| span.map(|Span { first, last }| (first, last));
@@ -279,7 +298,7 @@ fn head_to_wire(head: &Head, here: Position) -> HeadWire {
         position: at(*position),
         last_event: at(*last_event),
         observation: Some(observation.as_str().to_owned()),
-        source: (*source).to_owned(),
+        source: source.word().to_owned(),
         changed_at: changed_at.as_microsecond(),
         recorded_at: recorded_at.as_microsecond(),
         last_seen: at(*last),
@@ -299,9 +318,23 @@ fn head_from_wire(
     own_subject: &SubjectWire,
     own_id: &str,
 ) -> Result<Head, Unreadable> {
-    let HeadWire { platform_customer, subject, position, last_event, observation, source, .. } = wire;
-    let HeadWire { changed_at, recorded_at, last_seen, seen_updated_at, seen_sent_at, told_at, .. } = wire;
-    let HeadWire { answered_at, answered_updated_at, doubt, .. } = wire;
+    let HeadWire {
+        platform_customer,
+        subject,
+        position,
+        last_event,
+        observation,
+        source,
+        changed_at,
+        recorded_at,
+        last_seen,
+        seen_updated_at,
+        seen_sent_at,
+        told_at,
+        answered_at,
+        answered_updated_at,
+        doubt,
+    } = wire;
     let at = |number: u64| if number == HERE.get() { here } else { Position::new(number) };
     let span = |ends: Option<(i64, i64)>| ends.map(|(first, last)| Span { first, last });
     Ok(Head {
@@ -311,7 +344,7 @@ fn head_from_wire(
         position: at(position),
         last_event: at(last_event),
         observation: ObservationId::trusted(observation.as_deref().unwrap_or(own_id)),
-        source: source_word(&source)?,
+        source: source_of(&source)?,
         changed_at: time(changed_at),
         recorded_at: time(recorded_at),
         seen: Seen { last: at(last_seen), updated_at: span(seen_updated_at), timestamp: span(seen_sent_at) },

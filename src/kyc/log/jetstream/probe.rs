@@ -1,7 +1,6 @@
 //! Knowing how current this replica is: by asking the stream's leader for its end, again and again.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -30,7 +29,7 @@ impl Shared {
             if !streams::is_certain(&info) {
                 continue;
             }
-            self.bytes.store(i64::try_from(info.state.bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
+            self.room.seen(&info);
             let (applied, last) = (*self.applied.borrow(), info.state.last_sequence);
             // What arrived since the leader was asked does not count: a stream that has it says so when it is asked again.
             if last < applied && self.still_ends_before(applied).await {

@@ -26,12 +26,17 @@ pub(super) struct Publish {
     pub(super) expected: u64,
     /// Which writer this is, for recognizing one's own message when its answer was lost.
     pub(super) writer: Option<String>,
+    /// The trace that it belongs to, as the value of the header.
+    pub(super) trace: Option<String>,
     /// The message.
     pub(super) payload: Bytes,
 }
 
 /// The header that says which writer wrote a message.
 pub(super) const WRITER: &str = "Gridgate-Writer";
+
+/// The header that says which trace a message belongs to: W3C's own, so that whatever else reads the stream knows it.
+pub(super) const TRACE: &str = "traceparent";
 
 /// What became of a publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +57,7 @@ pub(super) enum Published {
 
 /// Publishes, and waits for the answer for at most `wait`.
 pub(super) async fn publish(client: &Client, publish: &Publish, wait: Duration) -> Published {
-    let Publish { stream, subject, message_id, expected, writer, payload } = publish;
+    let Publish { stream, subject, message_id, expected, writer, trace, payload } = publish;
     let mut headers = HeaderMap::new();
     headers.insert(NATS_EXPECTED_STREAM, stream.as_str());
     headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string().as_str());
@@ -61,6 +66,9 @@ pub(super) async fn publish(client: &Client, publish: &Publish, wait: Duration) 
     }
     if let Some(writer) = writer {
         headers.insert(WRITER, writer.as_str());
+    }
+    if let Some(trace) = trace {
+        headers.insert(TRACE, trace.as_str());
     }
     let request = Request::new().headers(headers).payload(payload.clone()).timeout(Some(wait));
     let answer = match client.send_request(subject.clone(), request).await {

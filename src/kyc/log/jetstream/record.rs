@@ -120,6 +120,7 @@ impl Shared {
         let wait = (left / 2).max(connect::REQUEST).min(left);
         match publish(&self.client, &publish_this, wait).await {
             Published::There(sequence) => {
+                self.room.taken();
                 self.wait_applied(sequence, Instant::now() + ARRIVAL).await;
                 Ok(Some(Recorded::New { position: Position::new(sequence), outcome }))
             }
@@ -133,7 +134,7 @@ impl Shared {
                 Ok(None)
             }
             Published::Full => {
-                self.set_full(true);
+                self.room.refused();
                 self.look.notify_one();
                 Err(LogError::Full)
             }
@@ -171,6 +172,7 @@ impl Shared {
             message_id: Some(subject::message_id(id)),
             expected,
             writer: Some(attempt.writer.clone()),
+            trace: self.traces.as_ref().and_then(|traces| traces.current()),
             payload: Bytes::from(message::encode(entry).map_err(unavailable)?),
         })
     }

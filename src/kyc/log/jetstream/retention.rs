@@ -5,7 +5,6 @@
 //! Nothing younger than [`IDS_KEPT`] goes: Grid retries a webhook for seven days.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::Client;
@@ -126,13 +125,10 @@ impl Shared {
     pub(super) async fn maintain(&self) -> Result<(), LogError> {
         self.check_open()?;
         loop {
+            self.room.seen(&self.streams.events.get_info().await.map_err(unavailable)?);
             self.adopt().await?;
             let (events, heads) = self.view.oldest(AT_ONCE).await?;
-            let over_size = self.is_over_size();
-            let Some(before) = self.due(&events, over_size) else {
-                self.set_full(over_size && self.full.load(Ordering::Relaxed));
-                return Ok(());
-            };
+            let Some(before) = self.due(&events) else { return Ok(()) };
             let Some(last) = events.iter().take_while(|event| event.recorded_at < before).last() else {
                 return Ok(());
             };
@@ -147,10 +143,9 @@ impl Shared {
             let trimmed = trimmed.remember(&self.streams.state).await?;
             let keep_from = trimmed.mark.position.get() + 1;
             self.streams.events.purge().sequence(keep_from).await.map_err(unavailable)?;
-            let info = self.streams.events.get_info().await.map_err(unavailable)?;
-            self.bytes.store(i64::try_from(info.state.bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
-            self.trim_here(trimmed).await?;
-            self.set_full(false);
+            if !self.trim_here(trimmed).await? {
+                return Ok(());
+            }
         }
     }
 
@@ -160,34 +155,32 @@ impl Shared {
         let Some(entry) = entry else { return Ok(()) };
         let trimmed = Trimmed::parse(&entry.value)?;
         let (bounds, _) = self.view.bounds().await?;
-        // What this replica has not seen yet it cannot let go of.
-        if trimmed.mark.position > bounds.oldest.position && trimmed.mark.position.get() <= *self.applied.borrow() {
+        if trimmed.mark.position > bounds.oldest.position {
             self.trim_here(trimmed).await?;
         }
         Ok(())
     }
 
-    async fn trim_here(&self, trimmed: Trimmed) -> Result<(), LogError> {
+    /// Lets go of events here, unless some of them are not even here yet: another replica may be further. False: later.
+    async fn trim_here(&self, trimmed: Trimmed) -> Result<bool, LogError> {
+        if trimmed.mark.position.get() > *self.applied.borrow() {
+            return Ok(false);
+        }
         let view = Arc::clone(&self.view);
         let work = move || view.trim(trimmed.mark, trimmed.recorded_at);
-        tokio::task::spawn_blocking(work).await.map_err(unavailable)?
-    }
-
-    fn is_over_size(&self) -> bool {
-        let bytes = u64::try_from(self.bytes.load(Ordering::Relaxed)).unwrap_or(0);
-        // The stream refuses what does not fit: some room is made before it comes to that.
-        self.full.load(Ordering::Relaxed) || bytes > self.retention.max_bytes / 20 * 19
+        tokio::task::spawn_blocking(work).await.map_err(unavailable)??;
+        Ok(true)
     }
 
     /// Before which time events go, if the oldest does.
-    fn due(&self, events: &[Arc<Event>], over_size: bool) -> Option<Timestamp> {
+    fn due(&self, events: &[Arc<Event>]) -> Option<Timestamp> {
         let oldest = events.first()?.recorded_at;
         let now = self.clock.now();
         let before = |age: Duration| {
             let age = age.as_micros().try_into().unwrap_or(u64::MAX);
             Timestamp::from_microsecond(now.as_microsecond().saturating_sub_unsigned(age)).ok()
         };
-        let by_size = before(IDS_KEPT).filter(|_| over_size);
+        let by_size = before(IDS_KEPT).filter(|_| self.room.is_short());
         let by_age = before(self.retention.max_age.max(IDS_KEPT));
         by_size.or(by_age).filter(|before| oldest < *before)
     }
@@ -197,7 +190,8 @@ impl Shared {
 pub(super) async fn keep_head(client: &Client, names: &Names, heads: &Stream, head: &Head) -> Result<(), LogError> {
     let subject = format!("{}.head.{}", names.prefix, subject::of_entity(&head.entity()));
     let payload = Bytes::from(message::encode_head(head).map_err(unavailable)?);
-    let mut message = Publish { stream: names.heads(), subject, message_id: None, expected: 0, writer: None, payload };
+    let mut message =
+        Publish { stream: names.heads(), subject, message_id: None, expected: 0, writer: None, trace: None, payload };
     for _ in 0..5 {
         match publish(client, &message, connect::REQUEST).await {
             Published::There(_) | Published::Duplicate(_) => return Ok(()),

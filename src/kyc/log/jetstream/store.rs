@@ -72,6 +72,14 @@ impl EventLog for JetStreamLog {
         self.shared.quarantined(after, limit).await
     }
 
+    async fn find_quarantined(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError> {
+        self.shared.find_quarantined(id).await
+    }
+
+    async fn count_quarantined(&self, most: usize) -> Result<usize, LogError> {
+        self.shared.count_quarantined(most).await
+    }
+
     async fn release(&self, id: &ObservationId) -> Result<bool, LogError> {
         self.shared.release(id).await
     }

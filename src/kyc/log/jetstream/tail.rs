@@ -11,11 +11,14 @@ use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::MessagesError;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, Instant, sleep};
 
 use super::load::passing_consumer;
+use super::publish::TRACE;
 use super::{Shared, message, streams};
-use crate::kyc::id::Position;
+use crate::kyc::event::Outcome;
+use crate::kyc::id::{ObservationId, Position};
+use crate::kyc::log::LogError;
 use crate::kyc::log::sqlite::view::Entry;
 use crate::kyc::token::Mark;
 
@@ -25,6 +28,8 @@ const ASKED_AT_ONCE: usize = 2000;
 const TAKEN_AT_ONCE: usize = 500;
 /// A consumer that says nothing for twice as long is gone.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long this replica's tables may take nothing until the log closes.
+const HOPELESS: Duration = Duration::from_secs(10);
 /// The payload of a message that stands where another log had no event.
 pub(super) const FILLER: &[u8] = b"{}";
 
@@ -34,31 +39,68 @@ enum Broken {
     Passing(String),
     /// The log is not what it was.
     For(String),
+    /// This replica's own tables take nothing.
+    Here(LogError),
 }
 
 fn passing(error: impl std::fmt::Display) -> Broken {
     Broken::Passing(error.to_string())
 }
 
+/// What a message holds.
+struct Arrived {
+    entry: Entry,
+    /// The trace that it was recorded in.
+    trace: Option<String>,
+}
+
+impl Arrived {
+    /// The entry, and its id and trace if anybody will hear of it.
+    fn apart(self) -> (Entry, Option<(ObservationId, String)>) {
+        let Self { entry, trace } = self;
+        let heard_of = match entry.event.outcome {
+            Outcome::Change => trace,
+            Outcome::Confirmation | Outcome::Superseded | Outcome::Unresolved => None,
+        };
+        let traced = heard_of.map(|trace| (entry.event.observation.id.clone(), trace));
+        (entry, traced)
+    }
+}
+
 impl Shared {
     /// Follows until the log closes.
     pub(super) async fn follow(self: Arc<Self>) {
         let mut wait = Duration::from_millis(20);
+        let mut failing_here = None;
         while !self.closing.is_cancelled() {
             let before = *self.applied.borrow();
             let broken = tokio::select! {
                 () = self.closing.cancelled() => return,
                 broken = self.follow_once() => broken,
             };
-            match broken {
-                Broken::For(why) => return self.fail(&why),
-                Broken::Passing(why) => tracing::debug!(why, "following the event log begins again"),
-            }
             wait = if *self.applied.borrow() > before {
+                if failing_here.take().is_some() {
+                    tracing::info!("this replica's tables can be written to again");
+                }
                 Duration::from_millis(20)
             } else {
                 (wait * 2).min(Duration::from_millis(500))
             };
+            match broken {
+                Broken::For(why) => return self.fail(&why),
+                Broken::Passing(why) => tracing::debug!(why, "following the event log begins again"),
+                Broken::Here(error) => match failing_here {
+                    None => {
+                        failing_here = Some(Instant::now());
+                        tracing::error!(%error, "this replica's tables cannot be written to; it hears of no events");
+                    }
+                    // Started again, the replica makes them anew, somewhere else perhaps.
+                    Some(since) if since.elapsed() >= HOPELESS => {
+                        return self.fail(&format!("this replica's tables cannot be written to: {error}"));
+                    }
+                    Some(_) => {}
+                },
+            }
             tokio::select! {
                 () = self.closing.cancelled() => return,
                 () = sleep(wait) => {}
@@ -120,7 +162,7 @@ impl Shared {
 
     /// Takes messages: into the tables, then to whoever watches.
     async fn take(&self, chunk: Vec<Result<Message, MessagesError>>) -> Result<(), Broken> {
-        let mut entries: Vec<Entry> = Vec::with_capacity(chunk.len());
+        let mut entries: Vec<Arrived> = Vec::with_capacity(chunk.len());
         let mut applied = *self.applied.borrow();
         let mut recorded_at =
             Timestamp::from_microsecond(self.recorded_at.load(Ordering::Relaxed)).unwrap_or(Timestamp::MIN);
@@ -130,7 +172,7 @@ impl Shared {
                 Ok((sequence, entry)) => {
                     applied = sequence;
                     if let Some(entry) = entry {
-                        recorded_at = entry.event.recorded_at;
+                        recorded_at = entry.entry.event.recorded_at;
                         entries.push(entry);
                     }
                 }
@@ -151,7 +193,7 @@ impl Shared {
         message: Result<Message, MessagesError>,
         applied: u64,
         recorded_at: Timestamp,
-    ) -> Result<(u64, Option<Entry>), Broken> {
+    ) -> Result<(u64, Option<Arrived>), Broken> {
         let message = message.map_err(passing)?;
         let sequence = message.info().map_err(passing)?.stream_sequence;
         if sequence != applied + 1 {
@@ -162,22 +204,29 @@ impl Shared {
             return Ok((sequence, None));
         }
         match message::decode(&message.payload, Position::new(sequence), recorded_at) {
-            Ok(entry) => Ok((sequence, Some(entry))),
+            Ok(entry) => {
+                let trace = message.headers.as_ref().and_then(|headers| headers.get(TRACE)).map(ToString::to_string);
+                Ok((sequence, Some(Arrived { entry, trace })))
+            }
             Err(error) => Err(Broken::For(format!("the event at {sequence} cannot be read: {error}"))),
         }
     }
 
-    async fn apply(&self, entries: Vec<Entry>, applied: u64, recorded_at: Timestamp) -> Result<(), Broken> {
+    async fn apply(&self, arrived: Vec<Arrived>, applied: u64, recorded_at: Timestamp) -> Result<(), Broken> {
+        let (entries, traced): (Vec<_>, Vec<_>) = arrived.into_iter().map(|one| one.apart()).unzip();
         let events = if entries.is_empty() {
             Vec::new()
         } else {
             let view = Arc::clone(&self.view);
             let written = tokio::task::spawn_blocking(move || view.apply(entries)).await;
-            written.map_err(passing)?.map_err(passing)?
+            written.map_err(passing)?.map_err(Broken::Here)?
         };
         self.recorded_at.fetch_max(recorded_at.as_microsecond(), Ordering::Relaxed);
         if let Some(last) = events.last() {
             let end = Mark { position: last.position, fingerprint: last.fingerprint() };
+            if let Some(traces) = &self.traces {
+                traced.iter().flatten().for_each(|(id, trace)| traces.arrived(id, trace));
+            }
             let wakes = self.hub.publish(events, end);
             self.applied.send_replace(applied);
             wakes.wake();

@@ -358,20 +358,23 @@ pub(super) fn quarantined(
          ORDER BY id LIMIT ?2",
     )?;
     let after = after.map_or("", ObservationId::as_str);
-    let rows = statement.query_map((after, i64::try_from(limit).unwrap_or(i64::MAX)), |row| {
-        let field_names: String = row.get(5)?;
-        let customer: Option<String> = row.get(6)?;
-        Ok(Quarantined {
-            id: ObservationId::trusted(row.get_ref(0)?.as_str()?),
-            kind: row.get(1)?,
-            timestamp: row.get::<_, Option<i64>>(2)?.map(time),
-            quarantined_at: time(row.get(3)?),
-            reason: row.get(4)?,
-            field_names: serde_json::from_str(&field_names).unwrap_or_default(),
-            customer: customer.as_deref().map(CustomerId::trusted),
-        })
-    })?;
+    let rows = statement.query_map((after, i64::try_from(limit).unwrap_or(i64::MAX)), row::quarantined)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// One webhook in quarantine.
+pub(super) fn find_quarantined(connection: &Connection, id: &ObservationId) -> Result<Option<Quarantined>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, kind, sent_at, quarantined_at, reason, field_names, customer_id FROM quarantine WHERE id = ?1",
+    )?;
+    Ok(statement.query_row([id.as_str()], row::quarantined).optional()?)
+}
+
+/// How many there are, up to `most`.
+pub(super) fn count_quarantined(connection: &Connection, most: usize) -> Result<usize> {
+    let mut statement = connection.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM quarantine LIMIT ?1)")?;
+    let count: i64 = statement.query_row([i64::try_from(most).unwrap_or(i64::MAX)], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// A remembered time.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, Statement};
 
-use crate::kyc::event::{Asker, Basis, Event, Observation, Origin, Outcome, Problem, Subject};
+use crate::kyc::event::{Basis, Event, Observation, Origin, Outcome, Problem, Source, Subject};
 use crate::kyc::head::{Confirmed, Doubt, Head, Seen, Span};
 use crate::kyc::id::{CustomerId, ObservationId, PlatformCustomerId, Position, VerificationId};
 use crate::kyc::log::{Bookmark, Quarantined};
@@ -92,20 +92,17 @@ fn outcome(word: &str) -> Result<Outcome, RowError> {
 }
 
 fn origin(source: &str, sent_at: Option<i64>, asked: Option<(i64, i64)>) -> Result<Origin, RowError> {
-    let by = match source {
-        "webhook" => return Ok(Origin::Webhook { timestamp: sent_at.map(time) }),
-        "answer" => Asker::Call,
-        "resolver" => Asker::Resolver,
-        "reconciler" => Asker::Reconciler,
-        _ => return Err(unknown("source")),
-    };
-    let (at, knowing) = asked.ok_or(unknown("asked_at"))?;
-    Ok(Origin::Asked { by, basis: Basis { knowing: position(knowing), at: time(at) } })
+    match source_of(source)? {
+        Source::Webhook => Ok(Origin::Webhook { timestamp: sent_at.map(time) }),
+        Source::Asked(by) => {
+            let (at, knowing) = asked.ok_or(unknown("asked_at"))?;
+            Ok(Origin::Asked { by, basis: Basis { knowing: position(knowing), at: time(at) } })
+        }
+    }
 }
 
-/// The word for where an observation came from, as the static text that heads carry.
-fn source_word(word: &str) -> Result<&'static str, RowError> {
-    ["webhook", "answer", "resolver", "reconciler"].into_iter().find(|known| *known == word).ok_or(unknown("source"))
+fn source_of(word: &str) -> Result<Source, RowError> {
+    Source::from_word(word).ok_or(unknown("source"))
 }
 
 /// Reads an event from a row of [`EVENT_COLUMNS`].
@@ -163,7 +160,7 @@ pub(super) fn insert_event(
     statement.raw_bind_parameter(9, outcome.word())?;
     statement.raw_bind_parameter(10, previous.as_ref().map(Subject::status_word))?;
     statement.raw_bind_parameter(11, previous.as_ref().map(Subject::is_deleted))?;
-    statement.raw_bind_parameter(12, origin.word())?;
+    statement.raw_bind_parameter(12, origin.source().word())?;
     statement.raw_bind_parameter(13, updated_at.map(Timestamp::as_microsecond))?;
     statement.raw_bind_parameter(14, origin.timestamp().map(Timestamp::as_microsecond))?;
     statement.raw_bind_parameter(15, basis.map(|basis| basis.at.as_microsecond()))?;
@@ -190,7 +187,7 @@ pub(super) fn head(row: &Row<'_>) -> Result<Head, RowError> {
         position: position(row.get(6)?),
         last_event: position(row.get(21)?),
         observation: ObservationId::trusted(str_at(row, 7)?),
-        source: source_word(str_at(row, 8)?)?,
+        source: source_of(str_at(row, 8)?)?,
         changed_at: time(row.get(9)?),
         recorded_at: time(row.get(10)?),
         seen: Seen { last: position(row.get(11)?), updated_at: span(12, 13)?, timestamp: span(14, 15)? },
@@ -253,8 +250,20 @@ fn bind_doubt(statement: &mut Statement<'_>, index: usize, doubt: Option<&Doubt>
 
 /// Binds what [`INSERT_HEAD`] and [`UPDATE_HEAD`] share.
 fn bind_head(statement: &mut Statement<'_>, head: &Head) -> rusqlite::Result<()> {
-    let Head { customer, platform_customer, subject, position, observation, source, .. } = head;
-    let Head { seen, changed_at, recorded_at, confirmed, last_event, doubt: _, .. } = head;
+    let Head {
+        customer,
+        platform_customer,
+        subject,
+        position,
+        last_event,
+        observation,
+        source,
+        seen,
+        changed_at,
+        recorded_at,
+        confirmed,
+        doubt: _,
+    } = head;
     let Seen { last, updated_at, timestamp } = seen;
     statement.raw_bind_parameter(1, customer.as_str())?;
     statement.raw_bind_parameter(2, verification_text(subject.verification_id()))?;
@@ -264,7 +273,7 @@ fn bind_head(statement: &mut Statement<'_>, head: &Head) -> rusqlite::Result<()>
     statement.raw_bind_parameter(6, problems_json(subject))?;
     statement.raw_bind_parameter(7, number(*position))?;
     statement.raw_bind_parameter(8, observation.as_str())?;
-    statement.raw_bind_parameter(9, source)?;
+    statement.raw_bind_parameter(9, source.word())?;
     statement.raw_bind_parameter(10, changed_at.as_microsecond())?;
     statement.raw_bind_parameter(11, recorded_at.as_microsecond())?;
     statement.raw_bind_parameter(12, number(*last))?;
@@ -276,6 +285,20 @@ fn bind_head(statement: &mut Statement<'_>, head: &Head) -> rusqlite::Result<()>
     statement.raw_bind_parameter(18, confirmed.by_answer())?;
     statement.raw_bind_parameter(19, confirmed.answered_updated_at())?;
     statement.raw_bind_parameter(20, number(*last_event))
+}
+
+/// Reads a webhook in quarantine from a row of its columns, in the order in which [`insert_quarantined`] names them.
+pub(super) fn quarantined(row: &Row<'_>) -> rusqlite::Result<Quarantined> {
+    let (field_names, customer): (String, Option<String>) = (row.get(5)?, row.get(6)?);
+    Ok(Quarantined {
+        id: ObservationId::trusted(str_at(row, 0)?),
+        kind: row.get(1)?,
+        timestamp: row.get::<_, Option<i64>>(2)?.map(time),
+        quarantined_at: time(row.get(3)?),
+        reason: row.get(4)?,
+        field_names: serde_json::from_str(&field_names).unwrap_or_default(),
+        customer: customer.as_deref().map(CustomerId::trusted),
+    })
 }
 
 /// Puts a webhook in quarantine. False: it is there already.

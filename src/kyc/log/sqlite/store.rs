@@ -180,6 +180,15 @@ impl EventLog for SqliteLog {
         self.readers.run(move |connection| queries::quarantined(connection, after.as_ref(), limit)).await
     }
 
+    async fn find_quarantined(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError> {
+        let id = id.clone();
+        self.readers.run(move |connection| queries::find_quarantined(connection, &id)).await
+    }
+
+    async fn count_quarantined(&self, most: usize) -> Result<usize, LogError> {
+        self.readers.run(move |connection| queries::count_quarantined(connection, most)).await
+    }
+
     async fn release(&self, id: &ObservationId) -> Result<bool, LogError> {
         let id = id.clone();
         self.write(move |connection| Ok(connection.execute("DELETE FROM quarantine WHERE id = ?1", [id.as_str()])? > 0))

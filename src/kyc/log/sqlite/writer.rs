@@ -156,7 +156,7 @@ impl Writer {
 
     fn look(&self) -> Result<Due, rusqlite::Error> {
         let due = retention::due(&self.connection, &self.retention, self.shared.clock.now())?;
-        self.shared.set_full(due == Due::Full);
+        self.shared.full.set(due == Due::Full);
         Ok(due)
     }
 

@@ -4,6 +4,7 @@
 //! as long as it may, and most of them for nothing. So calls wait only at the beginning of such a time, and are refused
 //! at once for the rest of it.
 
+use super::shares::{Share, Shares};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,22 +21,31 @@ const COME_BACK: Duration = Duration::from_secs(1);
 pub struct Shed {
     /// When to come back.
     pub retry_after: Duration,
+    /// Whether there was a place, but not for a caller that holds as many already.
+    pub has_its_share: bool,
 }
 
 impl Shed {
     /// One that is refused now.
     pub(in crate::rpc) fn now() -> Self {
-        Shed { retry_after: COME_BACK.mul_f64(0.5 + fastrand::f64()) }
+        Shed { retry_after: COME_BACK.mul_f64(0.5 + fastrand::f64()), has_its_share: false }
     }
 }
 
+/// A place, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _share: Option<Share>,
+}
+
 /// The wait for a place.
-pub(super) type Waiting = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, Shed>> + Send>>;
+pub(super) type Waiting = Pin<Box<dyn Future<Output = Result<Place, Shed>> + Send>>;
 
 /// What became of asking for a place.
 pub(super) enum Turn {
     /// There is one.
-    Now(OwnedSemaphorePermit),
+    Now(Place),
     /// There may be one soon.
     Later(Waiting),
     /// There is none.
@@ -59,6 +69,7 @@ pub(super) struct Places {
     max_wait: Duration,
     /// Looked at only by calls that find no place.
     pressure: Mutex<Option<Pressure>>,
+    shares: Arc<Shares>,
     refused: Arc<AtomicU64>,
 }
 
@@ -85,20 +96,32 @@ impl Places {
             waiting: semaphore(capacity),
             max_wait,
             pressure: Mutex::new(None),
+            shares: Arc::default(),
             refused: Arc::default(),
         }
     }
 
     pub(super) fn snapshot(&self) -> PlacesSnapshot {
-        let free = u64::try_from(self.free.available_permits()).unwrap_or(u64::MAX);
-        let capacity = u64::from(self.capacity);
-        PlacesSnapshot { taken: capacity.saturating_sub(free), capacity, refused: self.refused.load(Relaxed) }
+        let taken = u64::from(self.capacity.saturating_sub(self.free()));
+        PlacesSnapshot { taken, capacity: u64::from(self.capacity), refused: self.refused.load(Relaxed) }
     }
 
-    /// Asks for a place.
-    pub(super) fn turn(&self) -> Turn {
-        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
-            return Turn::Now(place);
+    fn free(&self) -> u32 {
+        u32::try_from(self.free.available_permits()).unwrap_or(u32::MAX)
+    }
+
+    /// Asks for a place, in the name of a caller of the policy, if there is one.
+    pub(super) fn turn(&self, caller: Option<&Arc<str>>) -> Turn {
+        let share = match caller.map(|caller| self.shares.take(caller, self.free(), self.capacity)) {
+            Some(Some(share)) => Some(share),
+            None => None,
+            Some(None) => {
+                self.refused.fetch_add(1, Relaxed);
+                return Turn::Never(Shed { has_its_share: true, ..Shed::now() });
+            }
+        };
+        if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+            return Turn::Now(Place { _permit: permit, _share: share });
         }
         let slot =
             if self.may_wait(Instant::now()) { Arc::clone(&self.waiting).try_acquire_owned().ok() } else { None };
@@ -111,7 +134,7 @@ impl Places {
         Turn::Later(Box::pin(async move {
             let _slot = slot;
             match wait.await {
-                Ok(Ok(place)) => Ok(place),
+                Ok(Ok(permit)) => Ok(Place { _permit: permit, _share: share }),
                 Ok(Err(_)) | Err(_) => {
                     refused.fetch_add(1, Relaxed);
                     Err(Shed::now())
@@ -142,15 +165,15 @@ mod tests {
 
     const WAIT: Duration = Duration::from_millis(100);
 
-    fn now(places: &Places) -> OwnedSemaphorePermit {
-        match places.turn() {
+    fn now(places: &Places) -> Place {
+        match places.turn(None) {
             Turn::Now(place) => place,
             Turn::Later(_) | Turn::Never(_) => panic!("no place"),
         }
     }
 
     fn later(places: &Places) -> Waiting {
-        match places.turn() {
+        match places.turn(None) {
             Turn::Later(waiting) => waiting,
             Turn::Now(_) | Turn::Never(_) => panic!("no wait"),
         }
@@ -162,7 +185,7 @@ mod tests {
         let first = now(&places);
         let second = later(&places);
         // As many wait as there are places.
-        assert!(matches!(places.turn(), Turn::Never(_)));
+        assert!(matches!(places.turn(None), Turn::Never(_)));
         drop(first);
         let second = second.await.unwrap();
         assert_eq!(places.snapshot(), PlacesSnapshot { taken: 1, capacity: 1, refused: 1 });
@@ -188,9 +211,9 @@ mod tests {
         drop(later(&places));
         for _ in 0..10 {
             advance(WAIT / 2).await;
-            drop(places.turn());
+            drop(places.turn(None));
         }
-        assert!(matches!(places.turn(), Turn::Never(_)));
+        assert!(matches!(places.turn(None), Turn::Never(_)));
         advance(WAIT * 2).await;
         drop(later(&places));
     }
@@ -201,9 +224,9 @@ mod tests {
         let first = now(&places);
         drop(later(&places));
         advance(WAIT).await;
-        drop(places.turn());
+        drop(places.turn(None));
         advance(WAIT / 2).await;
-        assert!(matches!(places.turn(), Turn::Never(_)));
+        assert!(matches!(places.turn(None), Turn::Never(_)));
         drop(first);
         drop(now(&places));
     }
@@ -212,6 +235,6 @@ mod tests {
     async fn without_a_wait_there_is_a_place_or_there_is_none() {
         let places = Places::new(1, Duration::ZERO);
         let _first = now(&places);
-        assert!(matches!(places.turn(), Turn::Never(_)));
+        assert!(matches!(places.turn(None), Turn::Never(_)));
     }
 }

@@ -141,8 +141,13 @@ pub async fn keeps_quarantine_and_bookmarks(place: &dyn Place) {
     let log = place.open().await;
     assert_eq!(log.quarantined(None, 10).await.unwrap(), kept);
     assert_eq!(log.quarantined(Some(&kept[0].id), 1).await.unwrap(), kept[1..2]);
-    assert!(log.release(&kept[1].id).await.unwrap());
+    assert_eq!(log.find_quarantined(&kept[1].id).await.unwrap().as_ref(), Some(&kept[1]));
+    assert_eq!((log.count_quarantined(10).await, log.count_quarantined(2).await), (Ok(3), Ok(2)));
+    // Two at once: one of them takes it out.
+    let (one, other) = tokio::join!(log.release(&kept[1].id), log.release(&kept[1].id));
+    assert!(one.unwrap() ^ other.unwrap());
     assert!(!log.release(&kept[1].id).await.unwrap());
+    assert_eq!((log.find_quarantined(&kept[1].id).await, log.count_quarantined(10).await), (Ok(None), Ok(2)));
     assert_eq!(log.quarantined(None, 10).await.unwrap(), [kept[0].clone(), kept[2].clone()]);
     assert_eq!(log.bookmark(Bookmark::SweptAt).await, Ok(Some(at(7))));
     assert_eq!(log.bookmark(Bookmark::RecentSeenTo).await, Ok(Some(at(6))));

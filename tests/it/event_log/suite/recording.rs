@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gridgate::kyc::clock::Clock;
-use gridgate::kyc::event::{Asker, Outcome};
+use gridgate::kyc::event::{Asker, Outcome, Source};
 use gridgate::kyc::id::Position;
 use gridgate::kyc::log::{Recorded, Scope};
 
@@ -70,14 +70,17 @@ pub async fn follows_the_rule_and_says_how(place: &dyn Place) {
     let last = events.last().unwrap();
     assert_eq!(last.cause, Some(id("5")));
     assert_eq!(last.previous, Some(status("APPROVED")));
-    assert_eq!(last.observation.origin.word(), "resolver");
+    assert_eq!(last.observation.origin.source(), Source::Asked(Asker::Resolver));
     assert_eq!(last.observation.platform_customer, Some(platform("ours")));
     assert_eq!(
         events.iter().map(|event| event.decides()).collect::<Vec<_>>(),
         [false, false, false, true, false, false]
     );
     let head = log.head(&entity("a")).await.unwrap().unwrap();
-    assert_eq!((head.subject.clone(), head.position, head.source), (status("HOLD"), asked.0, "resolver"));
+    assert_eq!(
+        (head.subject.clone(), head.position, head.source),
+        (status("HOLD"), asked.0, Source::Asked(Asker::Resolver))
+    );
     assert_eq!(head.platform_customer, Some(platform("ours")));
 }
 
