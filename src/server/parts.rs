@@ -76,3 +76,55 @@ impl Parts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn endless(name: &'static str) -> Part {
+        Part::start(name, pending())
+    }
+
+    fn parts() -> Parts {
+        Parts {
+            grpc: endless("grpc"),
+            door: Part::start_if_any("door", None::<std::future::Pending<()>>),
+            admin: endless("admin"),
+            sandbox: Part::none(),
+            keeper: endless("keeper"),
+            follower: endless("follower"),
+            reloader: endless("reloader"),
+        }
+    }
+
+    async fn panics() {
+        panic!("as the test has it");
+    }
+
+    #[tokio::test]
+    async fn each_part_that_panics_is_named() {
+        let places: [fn(&mut Parts) -> &mut Part; 7] = [
+            |parts| &mut parts.grpc,
+            |parts| &mut parts.door,
+            |parts| &mut parts.admin,
+            |parts| &mut parts.sandbox,
+            |parts| &mut parts.keeper,
+            |parts| &mut parts.follower,
+            |parts| &mut parts.reloader,
+        ];
+        for place in places {
+            let mut parts = parts();
+            assert_eq!(parts.one_ends().now_or_never(), None);
+            *place(&mut parts) = Part::start("the broken one", panics());
+            assert_eq!(timeout(PATIENCE, parts.one_ends()).await, Ok("the broken one"));
+            // It is not waited for again.
+            timeout(PATIENCE, place(&mut parts).ended()).await.unwrap();
+            assert_eq!(parts.one_ends().now_or_never(), None);
+        }
+    }
+}
