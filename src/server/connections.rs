@@ -9,14 +9,18 @@ use crate::transport::{
 use crate::webhook::{self, WebhookDoor};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Connections that the admin port serves at once.
-const MAX_ADMIN_CONNECTIONS: u32 = 64;
+/// Connections that the admin port serves at once: several times what probes and scrapes need, who keep theirs.
+const MAX_ADMIN_CONNECTIONS: u32 = 256;
+
+/// Requests at once on one HTTP/2 connection of the admin port.
+const MAX_ADMIN_STREAMS: u32 = 64;
 
 /// How long a new connection may take to say something, and an HTTP/1 request to say its head.
 const FIRST_WORDS: Duration = Duration::from_secs(30);
@@ -77,8 +81,10 @@ impl Certificates {
             ca,
             needed: if optional { ClientCertificates::Optional } else { ClientCertificates::Required },
         });
-        let loaded = Tls::load(TlsFiles { certificate, key, clients }, protocol.alpn()).await;
-        let (tls, reloader) = loaded.map_err(|source| BindError::Tls { setting, source })?;
+        let files = TlsFiles { certificate, key, clients };
+        let loaded = Tls::load(files.clone(), protocol.alpn()).await;
+        let (tls, reloader) =
+            loaded.map_err(|source| BindError::Tls { setting: naming(source.path(), &files, setting), source })?;
         self.reloaders.push(reloader);
         Ok(Some(tls))
     }
@@ -95,6 +101,21 @@ impl Certificates {
         let watched: Vec<_> = watched.collect();
         (!watched.is_empty()).then(|| join_all(watched).map(drop))
     }
+}
+
+/// The setting that names this file, of those beside the one that names the certificate.
+fn naming(path: &Path, files: &TlsFiles, of_certificate: &'static Setting) -> &'static Setting {
+    let TlsFiles { certificate, key, clients } = files;
+    let name = match clients {
+        _ if path == certificate => return of_certificate,
+        _ if path == key => "tls_key",
+        Some(ClientFiles { ca, needed: _ }) if path == ca => "tls_client_ca",
+        Some(_) | None => return of_certificate,
+    };
+    let beside = |setting: &&Setting| {
+        setting.section() == of_certificate.section() && setting.key.rsplit('.').next() == Some(name)
+    };
+    settings::ALL.iter().copied().find(beside).unwrap_or(of_certificate)
 }
 
 /// What is spoken on the gRPC port.
@@ -134,7 +155,7 @@ fn admin_protocol() -> Protocol {
     Protocol::Http1 {
         http1: Http1 { head_timeout: FIRST_WORDS, max_head_bytes: MAX_ADMIN_HEAD.into(), linger: None },
         http2: Some(Http2 {
-            max_concurrent_streams: MAX_ADMIN_CONNECTIONS,
+            max_concurrent_streams: MAX_ADMIN_STREAMS,
             max_head_bytes: MAX_ADMIN_HEAD.into(),
             keepalive_interval: Some(FIRST_WORDS),
             keepalive_timeout: FIRST_WORDS,

@@ -27,7 +27,7 @@ pub enum BindError {
     /// A port's certificates cannot be used.
     #[error("{source} ({}, {})", setting.key, setting.env)]
     Tls {
-        /// The setting that names the certificate.
+        /// The setting that names the file.
         setting: &'static Setting,
         /// What is wrong.
         source: TlsError,

@@ -68,6 +68,15 @@ enum Ended {
     GaveWay,
 }
 
+/// What ends a connection beside its age.
+struct Ends<'c> {
+    /// Tells its requests that it has been told to end.
+    told: CancellationToken,
+    standing: &'c Standing,
+    /// When the certificate expires that the client showed.
+    expiry: Option<Instant>,
+}
+
 impl Connection {
     /// Serves one connection, to its end.
     pub(super) async fn serve<S, B>(self, stream: TcpStream, addr: SocketAddr, standing: Standing, service: S)
@@ -110,12 +119,20 @@ impl Connection {
                     Protocol::Http2(http2) => Some(http2),
                     Protocol::Http1 { .. } => None,
                 };
-                self.speak(stream, http2, with_peer(None, end.clone(), http2.is_some()), end, &standing).await;
+                self.speak(
+                    stream,
+                    http2,
+                    with_peer(None, end.clone(), http2.is_some()),
+                    Ends { told: end, standing: &standing, expiry: None },
+                )
+                .await;
             }
             Some(tls) => {
                 let Some(stream) = self.handshake(tls, stream, addr, &standing).await else { return };
                 let (certificates, http2) = self.negotiated(&stream);
-                self.speak(stream, http2, with_peer(certificates, end.clone(), http2.is_some()), end, &standing).await;
+                let expiry = certificates.as_deref().and_then(<[_]>::first).and_then(expiry);
+                let ends = Ends { told: end.clone(), standing: &standing, expiry };
+                self.speak(stream, http2, with_peer(certificates, end.clone(), http2.is_some()), ends).await;
             }
         }
     }
@@ -159,14 +176,8 @@ impl Connection {
     }
 
     /// Answers requests: in HTTP/2 where its limits are given, otherwise in HTTP/1.1.
-    async fn speak<IO, S, B>(
-        &self,
-        io: IO,
-        http2: Option<&Http2>,
-        service: S,
-        end: CancellationToken,
-        standing: &Standing,
-    ) where
+    async fn speak<IO, S, B>(&self, io: IO, http2: Option<&Http2>, service: S, ends: Ends<'_>)
+    where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
         S::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -179,11 +190,11 @@ impl Connection {
         let ended = match (http2, self.protocol.as_ref()) {
             (Some(limits), _) | (None, Protocol::Http2(limits)) => {
                 let connection = pin!(http2_builder(limits, self.requests.clone()).serve_connection(io, service));
-                self.until_its_end(connection, Some(heard), end, standing).await
+                self.until_its_end(connection, Some(heard), ends).await
             }
             (None, Protocol::Http1 { http1, http2: _ }) => {
                 let mut connection = http1_builder(http1).serve_connection(io, service);
-                let ended = self.until_its_end(Pin::new(&mut connection), None, end, standing).await;
+                let ended = self.until_its_end(Pin::new(&mut connection), None, ends).await;
                 if let (Some(limit), Ended::Done | Ended::Broken(_)) = (http1.linger, &ended) {
                     let io = connection.into_parts().io.into_inner().into_inner();
                     tokio::select! {
@@ -210,19 +221,15 @@ impl Connection {
 
     /// Drives a connection until it ends, or has to: then it is told so (a GOAWAY, in HTTP/2), and has some time for the
     /// requests that are under way. `heard` is there for who has to say a preface first.
-    async fn until_its_end<C>(
-        &self,
-        mut connection: Pin<&mut C>,
-        heard: Option<Heard>,
-        end: CancellationToken,
-        standing: &Standing,
-    ) -> Ended
+    async fn until_its_end<C>(&self, mut connection: Pin<&mut C>, heard: Option<Heard>, ends: Ends<'_>) -> Ended
     where
         C: GracefulConnection<Error = hyper::Error>,
     {
         let Limits { first_words, max_age, farewell, .. } = self.limits;
         let has_spoken = || heard.as_ref().is_none_or(|heard| heard.bytes() >= HTTP2_PREFACE);
-        let old_at = max_age.and_then(jittered);
+        let Ends { told, standing, expiry } = ends;
+        // Whoever is no longer vouched for has had its time.
+        let old_at = max_age.and_then(jittered).into_iter().chain(expiry).min();
         let mut listening = pin!(sleep(first_words));
         let mut must_speak = heard.is_some();
         loop {
@@ -252,7 +259,7 @@ impl Connection {
             return Ended::Done;
         }
         connection.as_mut().graceful_shutdown();
-        end.cancel();
+        told.cancel();
         match timeout(farewell, connection).await {
             Ok(ended) => done(ended),
             Err(_) => Ended::Cut,
@@ -262,6 +269,16 @@ impl Connection {
 
 fn done(ended: Result<(), hyper::Error>) -> Ended {
     ended.map_or_else(Ended::Broken, |()| Ended::Done)
+}
+
+/// When a certificate expires: how long that is from now by the clock on the wall. `None`: not in any time to come that can
+/// be told.
+fn expiry(certificate: &CertificateDer<'_>) -> Option<Instant> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let not_after = jiff::Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()?;
+    // One that has expired while the handshake went on has no time left.
+    let left = not_after.duration_since(jiff::Timestamp::now()).try_into().unwrap_or(Duration::ZERO);
+    Instant::now().checked_add(left)
 }
 
 async fn at(instant: Option<Instant>) {

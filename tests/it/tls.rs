@@ -306,6 +306,24 @@ async fn a_handshake_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_connection_lasts_no_longer_than_its_clients_certificate() {
+    let clients = Authority::new("clients");
+    let setup = Setup::new().asking(&clients, "required");
+    let app = setup.start().await;
+    let until = |left: u64| std::time::SystemTime::now() + std::time::Duration::from_secs(left);
+    let connected = async |identity: &Identity| {
+        let stream = connect(app.addresses.grpc, setup.client(Some(identity))).await.unwrap();
+        RawClient::over(stream).await
+    };
+    let mut brief = connected(&clients.client_until("spiffe://example.org/brief", until(3))).await;
+    let mut other = connected(&clients.client_until("spiffe://example.org/other", until(3600))).await;
+    assert_eq!(brief.call(METHOD, &[]).await.code(), Code::Ok);
+    soon("the end of the connection", brief.closed()).await;
+    assert_eq!(other.call(METHOD, &[]).await.code(), Code::Ok);
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn handshakes_that_do_not_come_keep_nobody_waiting() {
     let setup = Setup::new().with(&settings::TLS_HANDSHAKE_TIMEOUT, "10m");
     let app = setup.start().await;
@@ -326,17 +344,17 @@ async fn certificates_that_cannot_be_used_are_named_with_their_setting() {
     let nonsense = setup.files.write("nonsense.pem", "nonsense");
     let missing = setup.files.path("missing.pem").to_str().unwrap().to_owned();
     for (setting, value, parts) in [
-        (&settings::GRPC_TLS_KEY, &other, ["other.key", "cannot be used together"]),
-        (&settings::GRPC_TLS_KEY, &nonsense, ["nonsense.pem", "private key"]),
-        (&settings::GRPC_TLS_CERTIFICATE, &nonsense, ["nonsense.pem", "certificates"]),
-        (&settings::GRPC_TLS_CERTIFICATE, &missing, ["missing.pem", "cannot read"]),
-        (&settings::GRPC_TLS_CLIENT_CA, &nonsense, ["nonsense.pem", "certificates"]),
+        (&settings::GRPC_TLS_KEY, &other, ["other.key", "cannot be used together", "GRIDGATE_GRPC_TLS_CERTIFICATE"]),
+        (&settings::GRPC_TLS_KEY, &nonsense, ["nonsense.pem", "private key", "GRIDGATE_GRPC_TLS_KEY"]),
+        (&settings::GRPC_TLS_CERTIFICATE, &nonsense, ["nonsense.pem", "certificates", "GRIDGATE_GRPC_TLS_CERTIFICATE"]),
+        (&settings::GRPC_TLS_CERTIFICATE, &missing, ["missing.pem", "cannot read", "GRIDGATE_GRPC_TLS_CERTIFICATE"]),
+        (&settings::GRPC_TLS_CLIENT_CA, &nonsense, ["nonsense.pem", "certificates", "GRIDGATE_GRPC_TLS_CLIENT_CA"]),
     ] {
         let sources = setup.sources().with(setting, value);
         let error = App::bind(Config::load(sources, true).unwrap()).await.err().unwrap();
         assert!(matches!(error, BindError::Tls { .. }), "{error:?}");
         let text = error.to_string();
-        for part in parts.iter().copied().chain(["GRIDGATE_GRPC_TLS_CERTIFICATE"]) {
+        for part in parts {
             assert!(text.contains(part), "{part} is not in {text}");
         }
     }

@@ -93,6 +93,21 @@ pub enum TlsError {
     },
 }
 
+impl TlsError {
+    /// The file that it is about; of a pair, the certificate.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            TlsError::Unreadable { path, source: _ }
+            | TlsError::TooLarge { path }
+            | TlsError::NoCertificate { path }
+            | TlsError::NoKey { path }
+            | TlsError::Pair { certificate: path, key: _, source: _ }
+            | TlsError::ClientCa { path, problem: _ } => path,
+        }
+    }
+}
+
 /// What the files say.
 pub(super) struct Contents {
     certificate: Vec<u8>,

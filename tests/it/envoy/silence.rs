@@ -19,7 +19,9 @@ const SILENCE: Duration = Duration::from_secs(17);
 async fn a_stream_that_is_silent_for_longer_than_envoys_timeouts_stays_up() {
     let mesh = Mesh::start().await;
     // What ends silent calls, brought within the reach of a test.
-    let envoy = mesh.envoy(&[("stream_idle_timeout: 300s", "stream_idle_timeout: 1s")]).await;
+    let shortened =
+        [("stream_idle_timeout: 300s", "stream_idle_timeout: 1s"), (" idle_timeout: 630s", " idle_timeout: 1s")];
+    let envoy = mesh.envoy(&shortened).await;
     let channel = mesh.channel(envoy.addr, Some(PAYMENTS)).await.unwrap();
     let mut client = KycEventServiceClient::new(channel.clone());
     let request = pb::WatchKycStatusRequest {

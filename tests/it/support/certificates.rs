@@ -67,6 +67,13 @@ impl Authority {
         self.sign(&params)
     }
 
+    /// The same, but it expires then, to the second.
+    pub fn client_until(&self, uri: &str, expiry: std::time::SystemTime) -> Identity {
+        let mut params = client_params(uri);
+        params.not_after = expiry.into();
+        self.sign(&params)
+    }
+
     fn sign(&self, params: &CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();

@@ -195,7 +195,7 @@ async fn connections_that_bring_nothing_give_way_to_those_that_do() {
 async fn silence_on_the_admin_port_keeps_no_probe_away() {
     let app = TestApp::with_sandbox().await;
     let mut silent = Vec::new();
-    for said in [&b""[..], b"GET /livez HTTP/1.1\r\nx-slow: "].repeat(50) {
+    for said in [&b""[..], b"GET /livez HTTP/1.1\r\nx-slow: "].repeat(200) {
         let mut stream = soon("connected", TcpStream::connect(app.addresses.admin)).await.unwrap();
         // The oldest are gone by then.
         let _ = stream.write_all(said).await;

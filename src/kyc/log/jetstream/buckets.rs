@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use async_nats::Client;
-use async_nats::jetstream::kv::{Entry, Operation, Store};
+use async_nats::jetstream::kv::{Entry, Operation, Store, UpdateErrorKind};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::publish::{Publish, Published, publish};
 use super::retention::unavailable;
@@ -18,8 +18,8 @@ use crate::kyc::log::{Bookmark, Duty, Lease, LogError, Quarantined};
 
 /// How many values are read at once.
 const READ_AT_ONCE: usize = 16;
-/// How often it is tried to take a webhook out.
-const RELEASES: usize = 3;
+/// How often something is tried that other replicas are in the way of.
+const TRIES: u32 = 6;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct QuarantinedWire {
@@ -44,6 +44,15 @@ fn is_there(entry: &Entry) -> bool {
         Operation::Put => true,
         Operation::Delete | Operation::Purge => false,
     }
+}
+
+/// How long each try waits for what another replica has under way, which servers refuse because of but do not show yet.
+fn waits() -> impl Iterator<Item = Duration> {
+    (0..TRIES).map(|n| Duration::from_millis(10 * (1 << n)))
+}
+
+fn contended() -> LogError {
+    LogError::Unavailable { reason: "another replica keeps changing the same webhook".to_owned() }
 }
 
 async fn entry(store: &Store, key: &str) -> Result<Option<Entry>, LogError> {
@@ -82,7 +91,7 @@ pub(super) async fn quarantine(client: &Client, store: &Store, webhook: Quaranti
     };
     let value = Bytes::from(serde_json::to_vec(&wire).map_err(unavailable)?);
     let (key, mut revision) = (subject::key(&id), 0);
-    for _ in 0..3 {
+    for wait in waits() {
         if let Put::There(_) = put(client, store, &key, value.clone(), revision).await? {
             return Ok(true);
         }
@@ -92,8 +101,9 @@ pub(super) async fn quarantine(client: &Client, store: &Store, webhook: Quaranti
             Some(entry) => revision = entry.revision,
             None => revision = 0,
         }
+        sleep(wait).await;
     }
-    Err(LogError::Unavailable { reason: "another replica keeps changing the same webhook".to_owned() })
+    Err(contended())
 }
 
 /// Remembers a time.
@@ -139,16 +149,17 @@ impl Shared {
     pub(super) async fn release(&self, id: &ObservationId) -> Result<bool, LogError> {
         self.check_open()?;
         let (store, key) = (&self.streams.quarantine, subject::key(id));
-        let mut tries = 0;
-        loop {
+        for wait in waits() {
             let Some(entry) = entry(store, &key).await?.filter(is_there) else { return Ok(false) };
-            let Err(error) = store.delete_expect_revision(&key, Some(entry.revision)).await else { return Ok(true) };
-            tries += 1;
-            // Another replica may have been faster: then it is not there any more.
-            if tries == RELEASES {
-                return Err(unavailable(error));
+            match store.delete_expect_revision(&key, Some(entry.revision)).await {
+                Ok(()) => return Ok(true),
+                Err(error) if error.kind() == UpdateErrorKind::TimedOut => return Err(unavailable(error)),
+                // Another replica may be faster: then it is not there any more in a moment.
+                Err(error) => tracing::debug!(%error, "a webhook could not be taken out of quarantine yet"),
             }
+            sleep(wait).await;
         }
+        Err(contended())
     }
 
     pub(super) async fn bookmark(&self, bookmark: Bookmark) -> Result<Option<Timestamp>, LogError> {

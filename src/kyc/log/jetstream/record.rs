@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::publish::{Publish, Published, WRITER, publish};
 use super::retention::unavailable;
 use super::{Shared, connect, message, subject};
-use crate::kyc::event::{Event, Observation};
+use crate::kyc::event::{Event, Observation, Outcome};
 use crate::kyc::head::Head;
 use crate::kyc::id::Position;
 use crate::kyc::log::sqlite::view::{Entry, Known};
@@ -118,7 +118,19 @@ impl Shared {
         let left = attempt.deadline.saturating_duration_since(Instant::now());
         // A busy server may take long; and when the answer is lost, there has to be time for another try.
         let wait = (left / 2).max(connect::REQUEST).min(left);
-        match publish(&self.client, &publish_this, wait).await {
+        let published = publish(&self.client, &publish_this, wait).await;
+        self.answered(attempt, published, &publish_this, outcome).await
+    }
+
+    /// What follows from the answer to a publish. None: begin again.
+    async fn answered(
+        &self,
+        attempt: &mut Attempt,
+        published: Published,
+        publish_this: &Publish,
+        outcome: Outcome,
+    ) -> Result<Option<Recorded>, LogError> {
+        match published {
             Published::There(sequence) => {
                 self.room.taken();
                 self.wait_applied(sequence, Instant::now() + ARRIVAL).await;
@@ -130,7 +142,7 @@ impl Shared {
             }
             Published::Moved => {
                 attempt.reason = "too many observations of one customer at once".to_owned();
-                self.see_what_came_between(attempt, &publish_this).await;
+                self.see_what_came_between(attempt, publish_this).await;
                 Ok(None)
             }
             Published::Full => {

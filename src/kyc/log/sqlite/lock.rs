@@ -8,7 +8,7 @@ use super::OpenError;
 /// Held while it lives; the file stays behind.
 #[derive(Debug)]
 pub(in crate::kyc::log) struct LockFile {
-    _file: File,
+    file: File,
 }
 
 impl LockFile {
@@ -22,10 +22,18 @@ impl LockFile {
             .open(&lock_path)
             .map_err(|source| OpenError::File { path: lock_path.clone(), source })?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: lock_path }),
             Err(TryLockError::Error(source)) => Err(OpenError::File { path: lock_path, source }),
         }
+    }
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        // Closing the file is not enough while a process that is just being started has a copy of it, as it does until it
+        // runs its own program. What fails here is done by closing.
+        let _ = self.file.unlock();
     }
 }
 
