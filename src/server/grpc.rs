@@ -10,7 +10,7 @@ use crate::rpc::{
     code_name,
 };
 use crate::telemetry::context::Incoming;
-use crate::telemetry::{CallsLayer, CallsService};
+use crate::telemetry::{CallsLayer, CallsService, SpansLayer, SpansService};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,7 @@ pub(super) struct Stops {
 
 /// All services with all layers around them; the outermost, that a call passes first, is written first.
 pub(super) type GrpcService = ContentTypeService<
-    CallsService<IdentityService<StopService<DeadlineService<ArrivalService<LoadService<Routes>>>>>>,
+    CallsService<IdentityService<SpansService<StopService<DeadlineService<ArrivalService<LoadService<Routes>>>>>>>,
 >;
 
 /// Every method that is served.
@@ -68,6 +68,8 @@ pub(super) fn with_layers(
     let stop = StopLayer::for_all_calls(stops.cut.clone());
     let calls = CallsLayer::new(observing.calls(), methods.names(), code_name);
     let identity = IdentityLayer::new(gate, methods, Incoming::trace_id_of);
-    let calls = calls.layer(identity.layer(stop.layer(deadline.layer(arrival.layer(load.layer(routes.prepare()))))));
+    let calls = calls.layer(
+        identity.layer(SpansLayer.layer(stop.layer(deadline.layer(arrival.layer(load.layer(routes.prepare())))))),
+    );
     ContentTypeLayer.layer(calls)
 }
