@@ -30,7 +30,7 @@ pub const NATS_CREDENTIALS_FILE: Setting = Setting {
     flag: Some("nats-credentials-file"),
     default: None,
     kind: Kind::File,
-    doc: "A NATS credentials file (`.creds`).",
+    doc: "A NATS credentials file (`.creds`); instead of a user or a token.",
 };
 
 /// A user's name.
@@ -40,7 +40,7 @@ pub const NATS_USER: Setting = Setting {
     flag: Some("nats-user"),
     default: None,
     kind: Kind::Text,
-    doc: "The user to connect to NATS as, with `nats.password`.",
+    doc: "The user to connect to NATS as, with `nats.password`; instead of a credentials file or a token.",
 };
 
 /// A user's password.
@@ -60,7 +60,7 @@ pub const NATS_TOKEN: Setting = Setting {
     flag: None,
     default: None,
     kind: Kind::Secret,
-    doc: "The token to connect to NATS with.",
+    doc: "The token to connect to NATS with; instead of a credentials file or a user.",
 };
 
 /// Whom to trust.

@@ -70,7 +70,7 @@ impl JetStreamLog {
                     if patience.is_over() {
                         return Err(error);
                     }
-                    tracing::info!(%error, "opening the event log begins again");
+                    tracing::debug!(%error, "opening the event log begins again");
                     sleep(AGAIN).await;
                 }
                 result => return result,

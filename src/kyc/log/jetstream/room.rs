@@ -21,6 +21,10 @@ impl Room {
     /// In a stream that says this of itself.
     pub(super) fn of(info: &Info) -> Self {
         let (bytes, limit) = size(info);
+        Self::new(bytes, limit)
+    }
+
+    fn new(bytes: i64, limit: i64) -> Self {
         Self {
             bytes: AtomicI64::new(bytes),
             limit: AtomicI64::new(limit),
@@ -42,6 +46,10 @@ impl Room {
     /// The stream was looked at.
     pub(super) fn seen(&self, info: &Info) {
         let (bytes, limit) = size(info);
+        self.holds(bytes, limit);
+    }
+
+    fn holds(&self, bytes: i64, limit: i64) {
         self.bytes.store(bytes, Ordering::Relaxed);
         self.limit.store(limit, Ordering::Relaxed);
         if !self.is_full() {
@@ -72,4 +80,44 @@ impl Room {
 fn size(info: &Info) -> (i64, i64) {
     let limit = Some(info.config.max_bytes).filter(|limit| *limit > 0).unwrap_or(i64::MAX);
     (i64::try_from(info.state.bytes).unwrap_or(i64::MAX), limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One that had 2 bytes of 100 left when it refused something.
+    fn full() -> Room {
+        let room = Room::new(90, 100);
+        assert!(!room.is_full() && !room.is_short());
+        room.refused();
+        room.holds(98, 100);
+        assert!(room.is_full() && room.is_short());
+        room
+    }
+
+    #[test]
+    fn it_is_full_until_there_is_more_room_or_something_fits() {
+        for (bytes, limit) in [(98, 100), (99, 100)] {
+            let room = full();
+            room.holds(bytes, limit);
+            assert!(room.is_full(), "{bytes} of {limit}");
+        }
+        for (bytes, limit, is_short) in [(97, 100, true), (50, 100, false), (98, 200, false)] {
+            let room = full();
+            room.holds(bytes, limit);
+            assert_eq!((room.is_full(), room.is_short()), (false, is_short), "{bytes} of {limit}");
+        }
+        let room = full();
+        room.taken();
+        assert!(!room.is_full());
+    }
+
+    #[test]
+    fn a_server_that_refuses_although_the_stream_has_room_is_believed() {
+        let room = Room::new(10, 100);
+        room.refused();
+        room.holds(10, 100);
+        assert!(room.is_full());
+    }
 }
