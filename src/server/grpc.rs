@@ -11,7 +11,7 @@ use crate::rpc::{
     StopLayer, StopService, code_name,
 };
 use crate::telemetry::context::Incoming;
-use crate::telemetry::{CallsLayer, CallsService};
+use crate::telemetry::{CallsLayer, CallsService, SpansLayer, SpansService};
 use crate::transport::Port;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,11 @@ pub(super) struct Stops {
 
 /// All services with all layers around them; the outermost, that a call passes first, is written first.
 pub(super) type GrpcService = ContentTypeService<
-    CallsService<IdentityService<StopService<DeadlineService<ArrivalService<LoadService<StartingService<Routes>>>>>>>,
+    CallsService<
+        IdentityService<
+            SpansService<StopService<DeadlineService<ArrivalService<LoadService<StartingService<Routes>>>>>>,
+        >,
+    >,
 >;
 
 /// Every method that is served.
@@ -107,6 +111,7 @@ fn with_layers(
     let stop = StopLayer::for_all_calls(stops.cut.clone());
     let calls = CallsLayer::new(observing.calls(), methods().names(), code_name);
     let identity = IdentityLayer::new(gate, methods(), Incoming::trace_id_of);
-    let calls = calls.layer(identity.layer(stop.layer(deadline.layer(arrival.layer(load.layer(services))))));
+    let admitted = SpansLayer.layer(stop.layer(deadline.layer(arrival.layer(load.layer(services)))));
+    let calls = calls.layer(identity.layer(admitted));
     ContentTypeLayer.layer(calls)
 }

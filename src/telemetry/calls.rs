@@ -1,4 +1,5 @@
-//! What every gRPC call passes first: it is counted, timed, and made a span of the trace that it came with.
+//! What every gRPC call passes first: it is counted and timed, and if it is let in, made a span of the trace that it came
+//! with.
 //!
 //! Names follow OpenTelemetry's conventions for RPC servers: `rpc.server.call.duration`, `rpc.method`,
 //! `rpc.response.status_code`. A method that is not served is `_OTHER`, so that nobody can make labels up. How a call ended
@@ -16,12 +17,13 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use tonic::Code;
 use tower::{Layer, Service};
 use tracing::Span;
+use tracing::instrument::{Instrument as _, Instrumented};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// What a method is called that is not served.
@@ -62,7 +64,7 @@ impl CallMetrics {
     }
 }
 
-/// Counts, times and traces every call of a service.
+/// Counts and times every call of a service; [`SpansLayer`] below it traces them.
 #[derive(Debug, Clone)]
 pub struct CallsLayer {
     metrics: CallMetrics,
@@ -127,13 +129,15 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let method = self.layer.method(request.uri().path());
         let incoming = Incoming::of(request.headers());
-        let span = span(&method, incoming.as_ref());
-        let mut open = OpenCall::begin(&self.layer, method, span.clone());
-        let answer = span.in_scope(|| self.inner.call(request));
-        let answer = tracing::Instrument::instrument(answer, span);
+        let span = Arc::default();
+        let to_be_traced =
+            ToBeTraced { method: Arc::clone(&method), incoming: incoming.clone(), span: Arc::clone(&span) };
+        request.extensions_mut().insert(to_be_traced);
+        let mut open = OpenCall::begin(&self.layer, method, span);
+        let answer = self.inner.call(request);
         let observed = async move {
             let response = answer.await?;
             if let Some(code) = code(response.headers()) {
@@ -148,9 +152,58 @@ where
     }
 }
 
+/// A call that has no span yet.
+#[derive(Clone)]
+struct ToBeTraced {
+    method: Arc<str>,
+    incoming: Option<Incoming>,
+    /// Where its span is to be found.
+    span: Arc<OnceLock<Span>>,
+}
+
+/// Traces the calls that get this far: what strangers send makes no spans, whatever they say of their trace. Stands below
+/// [`CallsLayer`], and below what refuses callers.
+#[derive(Debug, Clone, Copy)]
+pub struct SpansLayer;
+
+impl<S> Layer<S> for SpansLayer {
+    type Service = SpansService<S>;
+
+    fn layer(&self, inner: S) -> SpansService<S> {
+        SpansService { inner }
+    }
+}
+
+/// What [`SpansLayer`] makes of a service.
+#[derive(Debug, Clone)]
+pub struct SpansService<S> {
+    inner: S,
+}
+
+impl<S: Service<Request<B>>, B> Service<Request<B>> for SpansService<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Instrumented<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let span = match request.extensions_mut().remove::<ToBeTraced>() {
+            Some(ToBeTraced { method, incoming, span }) => {
+                span.get_or_init(|| begin_span(&method, incoming.as_ref())).clone()
+            }
+            None => Span::none(),
+        };
+        let answer = span.in_scope(|| self.inner.call(request));
+        answer.instrument(span)
+    }
+}
+
 /// The span of one call, by OpenTelemetry's conventions. Health checks and reflection have none: they come all day long,
 /// and are no work.
-fn span(method: &str, incoming: Option<&Incoming>) -> Span {
+fn begin_span(method: &str, incoming: Option<&Incoming>) -> Span {
     if method.starts_with("grpc.") {
         return Span::none();
     }
@@ -169,7 +222,8 @@ fn span(method: &str, incoming: Option<&Incoming>) -> Span {
 struct OpenCall {
     metrics: CallMetrics,
     method: Arc<str>,
-    span: Span,
+    /// Its span, once it has one.
+    span: Arc<OnceLock<Span>>,
     began: Instant,
     /// How it ended, as far as that is known.
     code: Option<Code>,
@@ -177,7 +231,7 @@ struct OpenCall {
 }
 
 impl OpenCall {
-    fn begin(layer: &CallsLayer, method: Arc<str>, span: Span) -> Self {
+    fn begin(layer: &CallsLayer, method: Arc<str>, span: Arc<OnceLock<Span>>) -> Self {
         let (metrics, code_name) = (layer.metrics.clone(), layer.code_name);
         metrics.open.get_or_create(&MethodLabels { rpc_method: Arc::clone(&method) }).inc();
         Self { metrics, method, span, began: Instant::now(), code: None, code_name }
@@ -199,6 +253,7 @@ impl Drop for OpenCall {
             error_type,
         };
         metrics.duration.get_or_create(&labels).observe(began.elapsed().as_secs_f64());
+        let Some(span) = span.get() else { return };
         span.set_attribute("rpc.response.status_code", name);
         if let Some(error_type) = error_type {
             span.set_attribute("error.type", error_type);
@@ -227,7 +282,7 @@ where
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
         let frame = {
-            let _entered = this.open.as_ref().map(|open| open.span.enter());
+            let _entered = this.open.as_ref().and_then(|open| open.span.get()).map(Span::enter);
             ready!(this.body.poll_frame(cx))
         };
         match &frame {

@@ -19,7 +19,7 @@ pub mod process;
 pub mod traces;
 mod variables;
 
-pub use calls::{CallMetrics, CallsLayer, CallsService};
+pub use calls::{CallMetrics, CallsLayer, CallsService, SpansLayer, SpansService};
 pub use logs::{LogLevels, init};
 pub use metrics::Metrics;
 pub use traces::{TraceSetupError, Traces};

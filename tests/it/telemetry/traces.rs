@@ -10,7 +10,9 @@ use serde_json::json;
 use tonic::{Code, Request};
 
 use super::collector::{Collector, Span, Taken, attribute, hex, of_resource};
+use super::metrics::value;
 use super::scene::{Scene, kyc};
+use crate::identity::rig;
 use crate::support::nats::Nats;
 use crate::support::samples;
 use crate::support::soon;
@@ -257,6 +259,38 @@ async fn a_call_that_is_not_sampled_is_not_sent_and_its_context_is_handed_on() {
     let received = scene.upstream.requests_to("GET", "/customers/*");
     let told = received[0].header("traceparent").unwrap();
     assert!(told.starts_with(&format!("00-{TRACE_ID}-")) && told.ends_with("-00"), "{told}");
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_makes_no_spans() {
+    let collector = Collector::start().await;
+    let (directory, token) = (tempfile::tempdir().unwrap(), rig::token());
+    let policy = directory.path().join("policy.toml");
+    std::fs::write(&policy, rig::caller("reader", &token, "methods = [\"gridgate.v1.*/Get*\"]")).unwrap();
+    let mut variables = over_http(&collector);
+    variables.push(("GRIDGATE_IDENTITY_POLICY_FILE", policy.to_str().unwrap().to_owned()));
+    let scene = scene(&variables).await;
+    scene.upstream.on("GET", "/customers/*", Reply::json(200, samples::answer_of("GetCustomer").unwrap()));
+    let mut client = CustomerServiceClient::new(scene.channel().await);
+    // Neither a stranger nor a caller that may not do this, although both say that their trace is sampled.
+    let get = pb::GetCustomerRequest { customer_id: samples::CUSTOMER.to_owned() };
+    let refused = soon("refused", client.get_customer(traced(get.clone()))).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    let mut create = traced(pb::CreateCustomerRequest::default());
+    create.metadata_mut().insert("authorization", rig::bearer(&token).parse().unwrap());
+    let refused = soon("refused", client.create_customer(create)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let mut get = traced(get);
+    get.metadata_mut().insert("authorization", rig::bearer(&token).parse().unwrap());
+    soon("read", client.get_customer(get)).await.unwrap();
+    let taken = collector.wait_for("the call that was let in", |taken| !taken.named(GET).is_empty()).await;
+    assert_eq!(hex(&taken.one(GET).trace_id), TRACE_ID);
+    assert!(taken.named(CREATE).is_empty());
+    // They are counted all the same.
+    let of_refused = format!(
+        r#"rpc_server_call_duration_seconds_count{{rpc_system_name="grpc",rpc_method="{CREATE}",rpc_response_status_code="PERMISSION_DENIED",error_type=""}}"#
+    );
+    assert_eq!(value(&scene.metrics().await, &of_refused), 1.0);
 }
 
 #[tokio::test]
