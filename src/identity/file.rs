@@ -1,8 +1,10 @@
 //! The policy file, and how what holds is kept in step with it.
 
+use super::expiry::Told;
 use super::gate::Gate;
 use super::policy::{Mistake, Policy};
 use crate::small_file;
+use jiff::Timestamp;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -102,7 +104,9 @@ impl PolicyFile {
         let mut holds = loaded;
         // What was said last, so that it is not said at every look.
         let mut refused: Option<Refused> = None;
+        let mut expiries = Told::default();
         loop {
+            expiries.tell(gate, Timestamp::now());
             let is_told = tokio::select! {
                 () = sleep(every) => false,
                 () = told.notified() => true,

@@ -266,6 +266,18 @@ impl Gate {
         self.current().policy.has_tokens()
     }
 
+    /// Whose tokens expire, and when.
+    pub(super) fn expiries(&self) -> Vec<(Arc<str>, Timestamp)> {
+        self.current().policy.expiries().map(|(name, expires)| (Arc::clone(name), expires)).collect()
+    }
+
+    /// When the next token expires, of those that have not yet.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        let now = Timestamp::now();
+        self.expiries().into_iter().map(|(_, expires)| expires).filter(|expires| *expires > now).min()
+    }
+
     /// What was decided, in numbers.
     #[must_use]
     pub fn counters(&self) -> Arc<Counters> {

@@ -12,6 +12,7 @@ pub mod audit;
 mod bucket;
 mod caller;
 mod counters;
+mod expiry;
 mod file;
 mod gate;
 mod lines;

@@ -10,6 +10,7 @@ use super::name::Identity;
 use super::presented::{Names, Presented, Token};
 use super::token::TokenHash;
 use ipnet::IpNet;
+use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -18,11 +19,20 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Policy {
     pub(super) rules: Vec<Rule>,
-    /// Whose token it is, as a place in `rules`.
-    tokens: Vec<(TokenHash, usize)>,
+    tokens: Vec<KnownToken>,
     /// Whose identity it is.
     identities: HashMap<Identity, usize>,
     proxies: Vec<Proxy>,
+}
+
+/// A token that a caller has.
+#[derive(Debug)]
+struct KnownToken {
+    hash: TokenHash,
+    /// Whose it is, as a place in `rules`.
+    owner: usize,
+    /// From when on it is good for nothing.
+    expires: Option<Timestamp>,
 }
 
 /// What one caller may do.
@@ -121,6 +131,13 @@ impl Policy {
         !self.tokens.is_empty()
     }
 
+    /// Whose tokens expire, and when.
+    pub(super) fn expiries(&self) -> impl Iterator<Item = (&Arc<str>, Timestamp)> {
+        self.tokens
+            .iter()
+            .filter_map(|KnownToken { hash: _, owner, expires }| Some((&self.rules.get(*owner)?.name, (*expires)?)))
+    }
+
     /// Takes over how much of their rate callers have used, from the policy that held before.
     pub(super) fn take_over(&mut self, before: &Policy) {
         let used: HashMap<&str, &Arc<Bucket>> =
@@ -171,8 +188,11 @@ impl Policy {
         let by_token = match &presented.token {
             Token::Absent => None,
             Token::Malformed => return Err(Unidentified::Invalid("the authorization is no bearer token")),
-            Token::Hash(hash) => match self.owner(hash) {
-                Some(owner) => Some((owner, Source::Token)),
+            Token::Hash(hash) => match self.known(hash) {
+                Some(token) if token.expires.is_some_and(|expires| expires <= Timestamp::now()) => {
+                    return Err(Unidentified::Invalid("the token has expired"));
+                }
+                Some(token) => Some((token.owner, Source::Token)),
                 None => return Err(Unidentified::Invalid("the token is nobody's")),
             },
         };
@@ -188,9 +208,9 @@ impl Policy {
         self.rules.get(owner).map(|rule| (rule, source)).ok_or(Unidentified::Missing)
     }
 
-    /// Whose token has this hash. Every hash is looked at, so the time it takes says nothing of which one it was.
-    fn owner(&self, hash: &TokenHash) -> Option<usize> {
-        self.tokens.iter().fold(None, |found, (known, owner)| if known == hash { Some(*owner) } else { found })
+    /// The token with this hash. Every hash is looked at, so the time it takes says nothing of which one it was.
+    fn known(&self, hash: &TokenHash) -> Option<&KnownToken> {
+        self.tokens.iter().fold(None, |found, token| if token.hash == *hash { Some(token) } else { found })
     }
 }
 

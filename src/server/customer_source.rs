@@ -1,5 +1,6 @@
 //! How the event log's module asks Grid: its own trait, carried out by the Grid client.
 
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,11 +18,52 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAGE: u32 = 100;
 
 /// Asks Grid through its client.
-pub(super) struct GridSource(pub(super) Client);
+pub(super) struct GridSource {
+    client: Client,
+    /// The status with which Grid last refused who asks; 0 after any other answer.
+    denied: AtomicU16,
+}
 
 impl GridSource {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client, denied: AtomicU16::new(0) }
+    }
+
     fn call() -> Call {
         Call::until(Instant::now() + PATIENCE)
+    }
+
+    /// What Grid answered. That it refuses who asks is said once: whoever asked only knows that nothing came of it.
+    fn answered<T>(&self, answer: Result<T, Error>) -> Result<T, SourceError> {
+        let denied = answer.as_ref().err().and_then(Denied::of);
+        let status = denied.map_or(0, |denied| denied.status);
+        if self.denied.swap(status, Relaxed) != status
+            && let Some(Denied { status, why }) = denied
+        {
+            tracing::warn!(status, "Grid answers none of gridgate's own questions: {why}");
+        }
+        answer.map_err(|error| source_error(&error))
+    }
+}
+
+/// Grid refuses who asks, whatever is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Denied {
+    /// The status of its answer.
+    status: u16,
+    /// What that says, with the settings to look at.
+    pub(super) why: &'static str,
+}
+
+impl Denied {
+    pub(super) fn of(error: &Error) -> Option<Self> {
+        let Error::Answered(refusal) = error else { return None };
+        let why = match refusal.status {
+            401 => "it refuses the API token (GRID_CLIENT_ID, GRID_CLIENT_SECRET)",
+            403 => "the API token (GRID_CLIENT_ID) may not read what is asked for",
+            _ => return None,
+        };
+        Some(Self { status: refusal.status, why })
     }
 }
 
@@ -29,13 +71,13 @@ impl GridSource {
 impl CustomerSource for GridSource {
     async fn customer(&self, id: &CustomerId) -> Result<CustomerAnswer, SourceError> {
         let id = ResourceId::parse(id.as_str()).map_err(|_| SourceError::NotFound)?;
-        let customer = self.0.get_customer(&Self::call(), &id).await.map_err(|error| source_error(&error))?;
+        let customer = self.answered(self.client.get_customer(&Self::call(), &id).await)?;
         customer_answer(&customer).ok_or(SourceError::Refused)
     }
 
     async fn verification(&self, id: &VerificationId) -> Result<VerificationAnswer, SourceError> {
         let id = ResourceId::parse(id.as_str()).map_err(|_| SourceError::NotFound)?;
-        let verification = self.0.get_verification(&Self::call(), &id).await.map_err(|error| source_error(&error))?;
+        let verification = self.answered(self.client.get_verification(&Self::call(), &id).await)?;
         verification_answer(&verification).ok_or(SourceError::Refused)
     }
 
@@ -46,8 +88,7 @@ impl CustomerSource for GridSource {
     ) -> Result<CustomersPage, SourceError> {
         let filter = CustomerFilter { updated_after, is_including_deleted: Some(true), ..CustomerFilter::default() };
         let request = PageRequest { limit: PAGE, cursor: cursor.map(str::to_owned) };
-        let page =
-            self.0.list_customers(&Self::call(), &filter, &request).await.map_err(|error| source_error(&error))?;
+        let page = self.answered(self.client.list_customers(&Self::call(), &filter, &request).await)?;
         let next_cursor = page.next_cursor.filter(|_| page.has_more);
         // A row that can't be understood says nothing of the others.
         Ok(CustomersPage { customers: page.data.iter().filter_map(customer_answer).collect(), next_cursor })

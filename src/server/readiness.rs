@@ -1,5 +1,6 @@
 //! Whether calls should be sent here: what `grpc.health.v1` and `/readyz` answer.
 
+use super::customer_source::Denied;
 use crate::grid::{self, Call};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -10,17 +11,27 @@ use tonic_health::server::HealthReporter;
 /// How long Grid may take to answer whether it knows us.
 const GRID_ANSWER: Duration = Duration::from_secs(10);
 
-/// The pause before Grid is asked again.
+/// The pause before Grid is asked again, at first. It doubles, up to the longest.
 const GRID_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_GRID_PAUSE: Duration = Duration::from_secs(15);
 
-/// Asks Grid until it has answered with success: it can be reached, and takes our credentials.
+/// Asks Grid until it has answered with success: it can be reached, and takes our credentials. Says why it has not, once
+/// for each reason.
 pub(super) async fn until_grid_answers(grid: &grid::Client) {
+    let (mut pause, mut told) = (GRID_PAUSE, String::new());
     loop {
-        match grid.get_platform_config(&Call::until(Instant::now() + GRID_ANSWER)).await {
+        let error = match grid.get_platform_config(&Call::until(Instant::now() + GRID_ANSWER)).await {
             Ok(_) => return,
-            Err(error) => tracing::warn!(%error, "not ready: Grid does not answer as it should"),
+            Err(error) => error,
+        };
+        let problem = error.to_string();
+        if problem != told {
+            let why = Denied::of(&error).map(|denied| denied.why);
+            tracing::warn!(%error, why, "not ready: Grid does not answer as it should");
+            told = problem;
         }
-        sleep(GRID_PAUSE).await;
+        sleep(pause).await;
+        pause = pause.saturating_mul(2).min(LONGEST_GRID_PAUSE);
     }
 }
 
@@ -35,33 +46,50 @@ pub(super) enum Phase {
     Draining,
 }
 
+impl Phase {
+    /// What health checks hear.
+    fn status(self) -> ServingStatus {
+        match self {
+            Phase::Ready => ServingStatus::Serving,
+            Phase::Starting | Phase::Draining => ServingStatus::NotServing,
+        }
+    }
+}
+
 /// Tells everyone who asks about the phase.
 pub(super) struct Readiness {
     phase: watch::Sender<Phase>,
     reporter: HealthReporter,
     /// The services whose health is reported, beside that of the whole server.
-    services: Vec<&'static str>,
+    services: Vec<String>,
 }
 
 impl Readiness {
     /// Starts as not ready. `reporter` is the one whose health service is served.
-    pub(super) async fn starting(reporter: HealthReporter, services: Vec<&'static str>) -> Self {
+    pub(super) async fn starting(reporter: HealthReporter, services: Vec<String>) -> Self {
         let readiness = Readiness { phase: watch::Sender::new(Phase::Starting), reporter, services };
-        readiness.enter(Phase::Starting).await;
+        readiness.report(Phase::Starting.status()).await;
         readiness
     }
 
     /// Enters a phase, and tells those who watch.
     pub(super) async fn enter(&self, phase: Phase) {
-        let status = match phase {
-            Phase::Ready => ServingStatus::Serving,
-            Phase::Starting | Phase::Draining => ServingStatus::NotServing,
-        };
-        self.phase.send_replace(phase);
+        let before = self.phase.send_replace(phase);
+        if before.status() != phase.status() {
+            self.report(phase.status()).await;
+        }
+    }
+
+    async fn report(&self, status: ServingStatus) {
         // The empty name is the server as a whole (grpc.health.v1).
-        for service in std::iter::once("").chain(self.services.iter().copied()) {
+        for service in std::iter::once("").chain(self.services.iter().map(String::as_str)) {
             self.reporter.set_service_status(service, status).await;
         }
+    }
+
+    /// Whether this is the phase now.
+    pub(super) fn is(&self, phase: Phase) -> bool {
+        *self.phase.borrow() == phase
     }
 
     /// The phase, now and as it changes.

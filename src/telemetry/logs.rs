@@ -10,7 +10,7 @@ use crate::config::{LogConfig, LogFormat, log_filter};
 use opentelemetry::trace::TraceContextExt as _;
 use std::fmt;
 use std::io::{self, IsTerminal as _};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tracing::dispatcher::{self, WeakDispatch};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
@@ -20,6 +20,9 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{Layer as _, registry, reload};
+
+/// The target of the HTTP/2 library.
+const HTTP2: &str = "h2";
 
 /// The target of audit lines.
 const AUDIT: &str = "audit";
@@ -51,7 +54,8 @@ pub fn init(config: &LogConfig, traces: Option<&Traces>) -> Result<LogLevels, Tr
         }
     };
     let audits = filter.would_enable(AUDIT, &Level::INFO);
-    let (filter, handle) = reload::Layer::new(filter.clone());
+    let shown = Arc::new(Mutex::new(filter.to_string()));
+    let (filter, handle) = reload::Layer::new(quiet(filter.clone()));
     registry().with(spans).with(lines.with_filter(filter)).try_init()?;
     let _ = subscriber.set(dispatcher::get_default(tracing::Dispatch::downgrade));
     log_panics();
@@ -60,15 +64,15 @@ pub fn init(config: &LogConfig, traces: Option<&Traces>) -> Result<LogLevels, Tr
             tracing::warn!("{mistake}");
         }
     }
-    let read = {
-        let handle = handle.clone();
-        move || handle.with_current(ToString::to_string).unwrap_or_default()
-    };
-    Ok(LogLevels {
-        audits,
-        read: Arc::new(read),
-        replace: Arc::new(move |targets| handle.reload(targets).map_err(|_| InvalidLevels::NotLogging)),
-    })
+    let replace = move |levels: Targets| handle.reload(quiet(levels)).map_err(|_| InvalidLevels::NotLogging);
+    Ok(LogLevels { audits, shown, replace: Arc::new(replace) })
+}
+
+/// Without the warnings of the HTTP/2 library, unless they are asked for by name: each is of a connection that breaks the
+/// rules, and anybody may make those. What becomes of connections is in the metrics.
+fn quiet(levels: Targets) -> Targets {
+    let is_named = levels.iter().any(|(target, _)| target.split("::").next() == Some(HTTP2));
+    if is_named || !levels.would_enable(HTTP2, &Level::WARN) { levels } else { levels.with_target(HTTP2, Level::ERROR) }
 }
 
 /// Which log lines are written, to be read and changed while the process runs. Clones change the same.
@@ -76,7 +80,8 @@ pub fn init(config: &LogConfig, traces: Option<&Traces>) -> Result<LogLevels, Tr
 pub struct LogLevels {
     /// Whether audit lines are written, whatever else is.
     audits: bool,
-    read: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Guards the levels that were last set, as text.
+    shown: Arc<Mutex<String>>,
     replace: Arc<dyn Fn(Targets) -> Result<(), InvalidLevels> + Send + Sync>,
 }
 
@@ -95,7 +100,7 @@ impl LogLevels {
     /// What is written now, in the notation of the setting `log.level`.
     #[must_use]
     pub fn current(&self) -> String {
-        (self.read)()
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Writes from now on what `text` says, in the notation of the setting `log.level`, and audit lines where they were
@@ -119,6 +124,7 @@ impl LogLevels {
             tracing::warn!(before, now, "the log levels are changed");
         }
         (self.replace)(levels)?;
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&now);
         if !is_told {
             tracing::warn!(before, now, "the log levels are changed");
         }
@@ -192,4 +198,19 @@ fn log_panics() {
         let message = info.payload().downcast_ref::<&'static str>().copied().unwrap_or("(not shown)");
         tracing::error!(location, message, "panicked");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_anybody_can_make_http_2_warn_of_is_not_written_unless_asked_for() {
+        let enables = |text: &str, level| quiet(text.parse().unwrap()).would_enable("h2::proto::streams", &level);
+        for text in ["info", "trace", "warn,gridgate::grid=debug"] {
+            assert!(!enables(text, Level::WARN) && enables(text, Level::ERROR), "{text}");
+        }
+        assert!(enables("info,h2=debug", Level::DEBUG) && enables("info,h2::proto=warn", Level::WARN));
+        assert!(!enables("off", Level::ERROR));
+    }
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod commands;
 mod document;
+mod expiry;
 mod pki;
 mod rate;
 mod reload;

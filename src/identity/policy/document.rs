@@ -1,6 +1,9 @@
 //! A TOML document read strictly: every mistake with its line, and no key that means nothing.
 
 use super::Mistake;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -111,20 +114,48 @@ impl<'t> Document<'t> {
 
     /// The texts in the list of this name; none where there is no list.
     pub(super) fn texts(&mut self, table: &Table<'_>, name: &str) -> Vec<At<String>> {
-        let Some(entry) = self.entry(table, name) else { return Vec::new() };
-        let DeValue::Array(list) = entry.value else {
-            self.mistake(&entry, "must be a list of texts in quotes, in brackets");
-            return Vec::new();
-        };
+        let items = self.items(table, name, "must be a list of texts in quotes, in brackets");
         let mut texts = Vec::new();
-        for item in list.iter() {
-            let at = At { key: entry.key.clone(), line: self.line(item.span().start), value: () };
-            match item.get_ref().as_str() {
-                Some(text) => texts.push(at.with(text.to_owned())),
-                None => self.mistake(&at, "must be a list of texts in quotes"),
+        for item in items {
+            match item.value.as_str() {
+                Some(text) => texts.push(item.with(text.to_owned())),
+                None => self.mistake(&item, "must be a list of texts in quotes"),
             }
         }
         texts
+    }
+
+    /// What is in the list of this name; nothing where there is no list. `must` says what it has to be.
+    pub(super) fn items<'d>(&mut self, table: &Table<'d>, name: &str, must: &str) -> Vec<At<&'d DeValue<'d>>> {
+        let Some(entry) = self.entry(table, name) else { return Vec::new() };
+        let DeValue::Array(list) = entry.value else {
+            self.mistake(&entry, must);
+            return Vec::new();
+        };
+        let at = |item: &'d Spanned<DeValue<'d>>| At {
+            key: entry.key.clone(),
+            line: self.line(item.span().start),
+            value: item.get_ref(),
+        };
+        list.iter().map(at).collect()
+    }
+
+    /// The instant of this name: a date with a time and an offset, or a date alone, which stands for its beginning in UTC.
+    pub(super) fn instant(&mut self, table: &Table<'_>, name: &str) -> Option<At<Timestamp>> {
+        let entry = self.entry(table, name)?;
+        let text = entry.value.as_datetime().map(ToString::to_string).unwrap_or_default();
+        let of_date = |date: Date| date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+        let instant = text
+            .parse::<Timestamp>()
+            .ok()
+            .or_else(|| text.parse().ok().filter(|_| !text.contains(':')).and_then(of_date));
+        if instant.is_none() {
+            self.mistake(
+                &entry,
+                "must be a date without quotes, or one with a time and an offset: 2030-01-31 or 2030-01-31T12:00:00Z",
+            );
+        }
+        Some(entry.with(instant?))
     }
 
     /// The text of this name.

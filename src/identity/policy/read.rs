@@ -1,12 +1,13 @@
 //! From the text of a policy to a [`Policy`]: `docs/IDENTITY.md` is the reference.
 
 use super::document::{At, Document, Table};
-use super::{Mistake, Place, Policy, Proxy, Rule, methods};
+use super::{KnownToken, Mistake, Place, Policy, Proxy, Rule, methods};
 use crate::identity::bucket::{Bucket, Rate};
 use crate::identity::caller::{Source, WatchKind, WatchLimits};
 use crate::identity::name::Identity;
 use crate::identity::token::TokenHash;
 use ipnet::IpNet;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -160,18 +161,18 @@ impl Reading<'_, '_> {
     }
 
     fn credentials(&mut self, caller: &Table<'_>, place: usize) {
-        let tokens = self.document.texts(caller, "tokens");
+        let tokens = self.tokens(caller);
         let identities = self.document.texts(caller, "identities");
         if self.document.lacks(caller, "tokens") && self.document.lacks(caller, "identities") {
             self.document.mistake(caller, "can't be told apart: give it tokens or identities");
         }
-        for text in tokens {
+        for (text, expires) in tokens {
             match TokenHash::parse(&text.value) {
                 Err(invalid) => self.document.mistake(&text, invalid.to_string()),
-                Ok(hash) if self.policy.owner(&hash).is_some() => {
+                Ok(hash) if self.policy.known(&hash).is_some() => {
                     self.document.mistake(&text, "stands here a second time: a token is one caller's");
                 }
-                Ok(hash) => self.policy.tokens.push((hash, place)),
+                Ok(hash) => self.policy.tokens.push(KnownToken { hash, owner: place, expires }),
             }
         }
         for text in identities {
@@ -183,6 +184,29 @@ impl Reading<'_, '_> {
                 Ok(identity) => drop(self.policy.identities.insert(identity, place)),
             }
         }
+    }
+
+    /// The hashes of a caller's tokens, and when each expires.
+    fn tokens(&mut self, caller: &Table<'_>) -> Vec<(At<String>, Option<Timestamp>)> {
+        let must = "must be a list of hashes in quotes, or of { hash = \"sha256:…\", expires = 2030-01-31 }";
+        let mut tokens = Vec::new();
+        for item in self.document.items(caller, "tokens", must) {
+            if let Some(text) = item.value.as_str() {
+                tokens.push((item.with(text.to_owned()), None));
+                continue;
+            }
+            let Some(table) = item.value.as_table().map(|table| item.with(table)) else {
+                self.document.mistake(&item, must);
+                continue;
+            };
+            self.document.only(&table, &["hash", "expires"]);
+            let expires = self.document.instant(&table, "expires").map(|expires| expires.value);
+            match self.document.entry(&table, "hash") {
+                Some(_) => tokens.extend(self.document.text(&table, "hash").map(|hash| (hash, expires))),
+                None => self.document.mistake(&table, "must say the hash of the token"),
+            }
+        }
+        tokens
     }
 
     /// What a caller's roles and its own entry grant together.

@@ -324,3 +324,31 @@ fn a_proxy_beside_gridgate_connects_from_the_address_that_it_connects_to() {
     }
     assert_eq!(Call::from("10.1.2.3").with("l5d-client-id", "a.mesh").of(&policy), Err(Unidentified::Missing));
 }
+
+#[test]
+fn tokens_with_an_end() {
+    let with = |token: &str| format!("[callers.a]\ntokens = [{token}]\nmethods = [\"*/*\"]\n");
+    for (expires, expected) in [
+        ("2030-01-31", "2030-01-31T00:00:00Z"),
+        ("2030-01-31T12:00:00Z", "2030-01-31T12:00:00Z"),
+        ("2030-01-31 12:00:00+02:00", "2030-01-31T10:00:00Z"),
+    ] {
+        let policy = read(&with(&format!("{{ hash = \"{A}\", expires = {expires} }}"))).unwrap();
+        let found: Vec<_> = policy.expiries().map(|(name, at)| (name.to_string(), at.to_string())).collect();
+        assert_eq!(found, [("a".to_owned(), expected.to_owned())]);
+    }
+    assert_eq!(read(&with(&format!("\"{A}\""))).unwrap().expiries().count(), 0);
+    assert_eq!(read(&with(&format!("{{ hash = \"{A}\" }}"))).unwrap().expiries().count(), 0);
+    // Without an offset it would be another instant on another machine.
+    for wrong in ["\"2030-01-31\"", "2030-01-31T12:00:00", "12:00:00", "2030"] {
+        one_mistake(
+            &with(&format!("{{ hash = \"{A}\", expires = {wrong} }}")),
+            &["line 2", "tokens.expires", "2030-01-31"],
+        );
+    }
+    one_mistake(&with("{ expires = 2030-01-31 }"), &["line 2", "must say the hash"]);
+    one_mistake(&with(&format!("{{ hash = \"{A}\", until = 2030-01-31 }}")), &["until", "expires"]);
+    one_mistake(&with("7"), &["line 2", "hash"]);
+    let twice = format!("\"{A}\", {{ hash = \"{A}\" }}");
+    one_mistake(&with(&twice), &["a second time"]);
+}

@@ -22,6 +22,13 @@ pub(super) fn register_gate(metrics: &mut Metrics, gate: Option<Arc<Gate>>) {
     let of = gate.clone();
     metrics.read_one(
         Gauge,
+        "gridgate_identity_next_token_expiry_timestamp_seconds",
+        "When the next token of the policy expires, as Unix time; no value while none will",
+        move || of.as_ref()?.next_expiry().map(|at| at.as_duration().as_secs_f64()),
+    );
+    let of = gate.clone();
+    metrics.read_one(
+        Gauge,
         "gridgate_identity_policy_loaded_timestamp_seconds",
         "When the policy that holds was read, as Unix time",
         move || of.as_ref().map(|gate| gate.state().loaded_at.as_duration().as_secs_f64()),

@@ -7,9 +7,10 @@ use gridgate::pb::customer_service_client::CustomerServiceClient;
 
 use super::collector::{Collector, hex};
 use super::scene::Scene;
+use crate::support::program::Program;
 use crate::support::samples;
 use crate::support::soon;
-use crate::support::upstream::Reply;
+use crate::support::upstream::{Reply, Upstream};
 
 async fn put(scene: &Scene, levels: &str) -> (u16, String) {
     let request = reqwest::Client::new().put(scene.admin("/log-level")).body(levels.to_owned());
@@ -70,4 +71,41 @@ async fn levels_can_be_changed_and_lines_say_their_trace() {
         (&"gridgate::grid=debug,info".into(), &"audit=info,off".into())
     );
     assert!(!ended.stderr.contains("\"stopped\""), "it was off");
+}
+
+#[tokio::test]
+async fn credentials_that_grid_refuses_are_named_once() {
+    let scene = Scene::with(&["--reconcile-interval=1s"], &[("GRIDGATE_LOG_FORMAT", "json")]).await;
+    scene.upstream.on("GET", "/customers", Reply::error(401, "UNAUTHORIZED", "no"));
+    let before = scene.upstream.requests_to("GET", "/customers").len();
+    soon("three refusals", scene.upstream.wait_for_requests(before + 3)).await;
+    scene.program.signal("TERM").await;
+    let Scene { program, upstream: _upstream, .. } = scene;
+    let ended = program.ended().await;
+    let lines: Vec<_> = ended.stderr.lines().filter(|line| line.contains("GRID_CLIENT_SECRET")).collect();
+    assert!(matches!(lines[..], [line] if line.contains("\"WARN\"") && line.contains("401")), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn waiting_for_grid_says_each_reason_once() {
+    let upstream = Upstream::start().await;
+    let refused = || Reply::error(401, "UNAUTHORIZED", "no");
+    let answers = [refused(), refused(), Reply::json(200, samples::answer_of("GetPlatformConfig").unwrap())];
+    upstream.on("GET", "/config", Reply::sequence(answers));
+    let base_url = upstream.base_url();
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["serve", "--grpc-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0", "--reconcile-interval=0s"];
+    let variables = [
+        ("GRID_CLIENT_ID", "id"),
+        ("GRID_CLIENT_SECRET", "secret"),
+        ("LIGHTSPARK_GRID_BASE_URL", base_url.as_str()),
+        ("GRIDGATE_READY_NEEDS_GRID", "true"),
+    ];
+    let mut program = Program::start_in(directory.path(), &arguments, &variables);
+    program.json_line().await;
+    assert_eq!(upstream.requests_to("GET", "/config").len(), 3);
+    program.signal("TERM").await;
+    let ended = program.ended().await;
+    let lines: Vec<_> = ended.stderr.lines().filter(|line| line.contains("not ready:")).collect();
+    assert!(matches!(lines[..], [line] if line.contains("GRID_CLIENT_SECRET")), "{lines:#?}");
 }
