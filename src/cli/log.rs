@@ -2,7 +2,7 @@
 
 use super::output::{Failure, to_stderr, to_stdout};
 use super::{CommonArgs, Environment, OfLogs};
-use crate::config::EventLogConfig;
+use crate::config::LogPlace;
 use crate::kyc::log::copy::{self, Place, Progress};
 use crate::server::log_place;
 use clap::{Args, Subcommand};
@@ -53,11 +53,11 @@ pub(super) struct UnsealArgs {
 pub(super) fn run(command: LogCommand, env: Environment) -> Result<(), Failure> {
     match command {
         LogCommand::Copy(CopyArgs { from, to, common }) => {
-            let [from, to] = EventLogConfig::named(common.sources(env), [&from, &to])?;
+            let [from, to] = LogPlace::named(common.sources(env), [&from, &to])?;
             super::block_on(copy(log_place(from), log_place(to)))
         }
         LogCommand::Unseal(UnsealArgs { log, common }) => {
-            let [log] = EventLogConfig::named(common.sources(env), [&log])?;
+            let [log] = LogPlace::named(common.sources(env), [&log])?;
             super::block_on(async {
                 let unsealed = copy::unseal(log_place(log)).await;
                 unsealed.map_err(|error| Failure::Other("cannot unseal the log", error.into()))

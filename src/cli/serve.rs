@@ -5,7 +5,7 @@ use super::signals::{HangUps, Signals};
 use super::{Environment, ServeArgs, hints};
 use crate::config::{Config, LogFormat, Upstream};
 use crate::identity::Gate;
-use crate::server::{App, BindError};
+use crate::server::{App, BindError, RunError};
 use crate::telemetry::{self, LogLevels, Traces};
 use std::pin::pin;
 use tokio_util::sync::CancellationToken;
@@ -39,7 +39,14 @@ async fn serve(config: Config, levels: LogLevels) -> Result<(), Failure> {
         Upstream::Grid(account) => account.base_url.to_string(),
         Upstream::Sandbox { .. } => "a sandbox in this process".to_owned(),
     };
-    let app = App::bind(config).await.map_err(|error| match error {
+    let bound = tokio::select! {
+        bound = App::bind(config) => bound,
+        signal = signals.next() => {
+            tracing::info!(signal, "stopping, before it began");
+            return Ok(());
+        }
+    };
+    let app = bound.map_err(|error| match error {
         BindError::Policy(_) => Failure::Mistaken(error.into()),
         error => Failure::Other("cannot start", error.into()),
     })?;
@@ -64,7 +71,10 @@ async fn serve(config: Config, levels: LogLevels) -> Result<(), Failure> {
     loop {
         tokio::select! {
             ended = &mut running => {
-                return ended.map_err(|error| Failure::Other("stopped", error.into()));
+                return ended.map_err(|error| match error {
+                    RunError::LogNotOpened(error) => Failure::Other("cannot start", error.into()),
+                    error => Failure::Other("stopped", error.into()),
+                });
             }
             () = &mut told, if !is_told => is_told = true,
             () = hang_ups.next() => reload.now(),

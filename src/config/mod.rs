@@ -27,7 +27,7 @@ pub use document::settings_document;
 pub use events::{EventsConfig, RetentionConfig, WebhookConfig};
 pub use identity::IdentityConfig;
 pub use mistake::{ConfigError, Mistake};
-pub use nats::{EventLogConfig, NatsConfig, NatsLogin};
+pub use nats::{EventLogConfig, LogPlace, NatsConfig, NatsLogin};
 pub use sandbox::{SandboxAnswers, SandboxBehaviour, SandboxConfig, SandboxWebhooks};
 pub use setting::{Kind, Setting};
 pub use source::Sources;

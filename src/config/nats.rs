@@ -13,9 +13,16 @@ use super::{ConfigError, Sources, settings, source, toml_file};
 pub enum EventLogConfig {
     /// In a file that is gone when the process ends.
     Temporary,
-    /// In this file.
+    /// In a place that outlives it.
+    Kept(LogPlace),
+}
+
+/// A place that keeps an event log.
+#[derive(Debug, Clone)]
+pub enum LogPlace {
+    /// This file.
     Sqlite(PathBuf),
-    /// In NATS JetStream.
+    /// NATS JetStream.
     Nats(Box<NatsConfig>),
 }
 
@@ -62,7 +69,7 @@ enum Location {
     Nats(Vec<String>),
 }
 
-impl EventLogConfig {
+impl LogPlace {
     /// Reads how event logs are reached whose places are named on a command line, and nothing else.
     ///
     /// # Errors
@@ -91,14 +98,16 @@ impl EventLogConfig {
         }
         reader.finish(<[_; N]>::try_from(named).ok())
     }
+}
 
+impl EventLogConfig {
     /// Reads where the event log is, and how it is reached.
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
         let text = reader.text(&settings::EVENT_LOG)?;
         match Location::parse(&text) {
             Ok(Location::Temporary) => Some(Self::Temporary),
-            Ok(Location::Sqlite(path)) => Some(Self::Sqlite(path)),
-            Ok(Location::Nats(servers)) => nats(reader, servers).map(|nats| Self::Nats(Box::new(nats))),
+            Ok(Location::Sqlite(path)) => Some(Self::Kept(LogPlace::Sqlite(path))),
+            Ok(Location::Nats(servers)) => nats(reader, servers).map(|nats| Self::Kept(LogPlace::Nats(Box::new(nats)))),
             Err(problem) => {
                 reader.mistake(&settings::EVENT_LOG, problem);
                 None

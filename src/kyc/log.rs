@@ -6,7 +6,10 @@
 pub mod copy;
 mod fullness;
 pub mod jetstream;
+mod late;
 pub mod sqlite;
+
+pub use self::late::LateLog;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -31,8 +31,8 @@ pub use error::{Error, Resource, Violations};
 pub use kyc_event::{Deliveries, KycEvents, WatchConfig};
 pub use layer::{
     ArrivalLayer, ArrivalLimits, ArrivalService, ContentTypeLayer, ContentTypeService, Deadline, DeadlineLayer,
-    DeadlineService, Deadlines, IdentityLayer, IdentityService, LoadLayer, LoadLimits, LoadService, MethodKind,
-    Methods, NotArrived, PlacesSnapshot, RequestEndLayer, Shed, StopLayer, StopService, code_name,
+    DeadlineService, Deadlines, IdentityLayer, IdentityService, Later, LoadLayer, LoadLimits, LoadService, MethodKind,
+    Methods, NotArrived, PlacesSnapshot, RequestEndLayer, Shed, StartingService, StopLayer, StopService, code_name,
 };
 pub use platform::Platform;
 pub use sighting::{customer_answer, verification_answer};

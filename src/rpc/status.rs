@@ -86,6 +86,8 @@ pub mod reason {
     pub const REQUEST_BROKEN_OFF: &str = "REQUEST_BROKEN_OFF";
     /// The caller's `grpc-timeout` is not what gRPC allows.
     pub const MALFORMED_TIMEOUT: &str = "MALFORMED_TIMEOUT";
+    /// The event log is not open yet.
+    pub const STARTING: &str = "STARTING";
     /// gridgate is being shut down, and was not going to end this call otherwise.
     pub const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
     /// Its connection has had its time.
@@ -155,6 +157,12 @@ pub fn refusal<B>(status: Status, body: B) -> Response<B> {
 #[must_use]
 pub fn malformed_timeout(malformed: &MalformedTimeout) -> Status {
     Details::new(GRIDGATE_DOMAIN, reason::MALFORMED_TIMEOUT).status(Code::InvalidArgument, &malformed.to_string())
+}
+
+/// The status of a call that comes before the event log is open.
+#[must_use]
+pub fn starting() -> Status {
+    Details::new(GRIDGATE_DOMAIN, reason::STARTING).status(Code::Unavailable, "gridgate is starting")
 }
 
 /// The status of a call without an end of its own, when the server leaves.

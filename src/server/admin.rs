@@ -30,14 +30,14 @@ const MAX_BODY: usize = 16 * 1024;
 pub(super) struct Asked {
     pub(super) quarantine: Quarantine,
     pub(super) webhooks: Option<Arc<Counters>>,
-    pub(super) observed: Observed,
+    pub(super) observed: Arc<Observed>,
     pub(super) log_levels: Option<LogLevels>,
 }
 
 /// What the admin port answers. Each subject brings its own routes and what they need.
 pub(super) fn router(phase: watch::Receiver<Phase>, asked: Asked) -> Router {
     let Asked { quarantine, webhooks, observed, log_levels } = asked;
-    let open = Router::new().merge(probes::router(phase)).merge(metrics_router(Arc::new(observed)));
+    let open = Router::new().merge(probes::router(phase)).merge(metrics_router(observed));
     let guarded = Router::new()
         .merge(quarantine::router(quarantine))
         .merge(webhooks::router(webhooks))

@@ -6,6 +6,7 @@ use crate::transport::{
     ClientCertificates, ClientFiles, Counters, Http1, Http2, Limits, Overflow, Port, Protocol, ReloadCounts, Reloader,
     Tls, TlsFiles,
 };
+use crate::webhook::{self, WebhookDoor};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use std::path::Path;
@@ -36,13 +37,40 @@ pub(super) struct Certificates {
     times: TlsTimes,
 }
 
+/// What is configured for each port.
+pub(super) struct TlsConfigs {
+    pub(super) grpc: Option<TlsConfig>,
+    pub(super) admin: Option<TlsConfig>,
+    pub(super) webhook: Option<TlsConfig>,
+}
+
+/// What each port is secured with; `None` is plain.
+pub(super) struct Secured {
+    pub(super) grpc: Option<Tls>,
+    pub(super) admin: Option<Tls>,
+    pub(super) webhook: Option<Tls>,
+}
+
 impl Certificates {
-    pub(super) fn new(times: TlsTimes) -> Self {
-        Certificates { reloaders: Vec::new(), times }
+    /// Loads those of all ports; `grpc_speaks` is what is spoken on the gRPC port.
+    pub(super) async fn load(
+        configs: TlsConfigs,
+        times: TlsTimes,
+        grpc_speaks: &Protocol,
+    ) -> Result<(Self, Secured), BindError> {
+        let TlsConfigs { grpc, admin, webhook } = configs;
+        let (admin_speaks, webhook_speaks) = (admin_protocol(), WebhookDoor::protocol(&webhook::Limits::default()));
+        let mut all = Certificates { reloaders: Vec::new(), times };
+        let secured = Secured {
+            grpc: all.load_one(&settings::GRPC_TLS_CERTIFICATE, grpc, grpc_speaks).await?,
+            admin: all.load_one(&settings::ADMIN_TLS_CERTIFICATE, admin, &admin_speaks).await?,
+            webhook: all.load_one(&settings::WEBHOOK_TLS_CERTIFICATE, webhook, &webhook_speaks).await?,
+        };
+        Ok((all, secured))
     }
 
     /// Loads those of one port, where it has any; `setting` is the one that names its certificate.
-    pub(super) async fn load(
+    async fn load_one(
         &mut self,
         setting: &'static Setting,
         config: Option<TlsConfig>,
@@ -101,17 +129,11 @@ pub(super) fn grpc_protocol(grpc: &GrpcConfig) -> Protocol {
 }
 
 /// The gRPC port.
-pub(super) fn grpc_port(
-    listener: TcpListener,
-    grpc: &GrpcConfig,
-    protocol: Protocol,
-    tls: Option<Tls>,
-    times: TlsTimes,
-) -> Port {
+pub(super) fn grpc_port(listener: TcpListener, grpc: &GrpcConfig, tls: Option<Tls>, times: TlsTimes) -> Port {
     Port {
         name: "grpc",
         listener,
-        protocol,
+        protocol: grpc_protocol(grpc),
         tls,
         limits: Limits {
             max_connections: grpc.max_connections,
@@ -129,7 +151,7 @@ pub(super) fn grpc_port(
 }
 
 /// What is spoken on the admin port.
-pub(super) fn admin_protocol() -> Protocol {
+fn admin_protocol() -> Protocol {
     Protocol::Http1 {
         http1: Http1 { head_timeout: FIRST_WORDS, max_head_bytes: MAX_ADMIN_HEAD.into(), linger: None },
         http2: Some(Http2 {
@@ -142,11 +164,11 @@ pub(super) fn admin_protocol() -> Protocol {
 }
 
 /// The admin port.
-pub(super) fn admin_port(listener: TcpListener, protocol: Protocol, tls: Option<Tls>, times: TlsTimes) -> Port {
+pub(super) fn admin_port(listener: TcpListener, tls: Option<Tls>, times: TlsTimes) -> Port {
     Port {
         name: "admin",
         listener,
-        protocol,
+        protocol: admin_protocol(),
         tls,
         limits: Limits {
             max_connections: MAX_ADMIN_CONNECTIONS,

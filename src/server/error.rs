@@ -38,18 +38,9 @@ pub enum BindError {
     /// The policy is not one that can hold.
     #[error("{} ({}): {problem}", settings::IDENTITY_POLICY_FILE.key, settings::IDENTITY_POLICY_FILE.env, problem = .0)]
     Policy(#[from] PolicyError),
-    /// The event log cannot be opened.
-    #[error("the event log cannot be opened ({}, {})", settings::EVENT_LOG.key, settings::EVENT_LOG.env)]
-    EventLog(#[from] OpenError),
-    /// The event log in NATS cannot be opened.
-    #[error("the event log cannot be opened ({}, {})", settings::EVENT_LOG.key, settings::EVENT_LOG.env)]
-    JetStream(#[from] jetstream::OpenError),
     /// There is no place for a temporary event log.
     #[error("there is no place for a temporary event log")]
     TemporaryLog(#[source] io::Error),
-    /// Opening the event log panicked.
-    #[error("opening the event log panicked")]
-    EventLogPanicked,
     /// The path at which webhooks are taken is none.
     #[error("the path of webhooks {problem} ({}, {})", settings::WEBHOOK_PATH.key, settings::WEBHOOK_PATH.env, problem = .0)]
     WebhookPath(#[from] InvalidDoorPath),
@@ -59,6 +50,20 @@ pub enum BindError {
     /// The relay cannot be set up.
     #[error("{problem} ({}, {})", settings::WEBHOOK_RELAY_URL.key, settings::WEBHOOK_RELAY_URL.env, problem = .0)]
     Relay(#[from] RelaySetupError),
+}
+
+/// The event log cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum LogOpenError {
+    /// It is in a file.
+    #[error("the event log cannot be opened ({}, {})", settings::EVENT_LOG.key, settings::EVENT_LOG.env)]
+    Sqlite(#[from] OpenError),
+    /// It is in NATS.
+    #[error("the event log cannot be opened ({}, {})", settings::EVENT_LOG.key, settings::EVENT_LOG.env)]
+    JetStream(#[from] jetstream::OpenError),
+    /// Opening it panicked.
+    #[error("opening the event log panicked")]
+    Panicked,
 }
 
 /// An address that cannot be listened on.
@@ -88,6 +93,9 @@ impl std::error::Error for ListenError {
 /// The server ended otherwise than asked.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// The event log cannot be opened, so it never became ready.
+    #[error(transparent)]
+    LogNotOpened(#[from] LogOpenError),
     /// A part that runs as long as the process ended by itself.
     #[error("{0} ended although nobody asked it to")]
     Ended(&'static str),

@@ -7,17 +7,17 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::BindError;
 use super::admin::Quarantine;
 use super::customer_source::GridSource;
 use super::observe::{Asking, Observed, Observing};
-use crate::config::{EventLogConfig, EventsConfig, NatsConfig, NatsLogin, RetentionConfig, WebhookConfig};
+use super::{BindError, LogOpenError};
+use crate::config::{EventLogConfig, EventsConfig, LogPlace, NatsConfig, NatsLogin, RetentionConfig, WebhookConfig};
 use crate::grid;
 use crate::kyc::clock::{Clock, SystemClock};
-use crate::kyc::log::EventLog;
 use crate::kyc::log::copy::Place;
 use crate::kyc::log::jetstream::{Access, JetStreamLog, JetStreamOptions, Login};
 use crate::kyc::log::sqlite::{Retention, SqliteLog, SqliteOptions};
+use crate::kyc::log::{EventLog, LateLog};
 use crate::kyc::lookup::Lookup;
 use crate::kyc::reconcile::{Reconciler, ReconcilerSettings};
 use crate::kyc::resolve::{Resolver, ResolverSettings};
@@ -29,7 +29,19 @@ use crate::webhook::{DoorConfig, DoorPath, Limits, PublicKeys, Relay, RelayConfi
 /// A stream says so, and ends, when this process has not known the end of the log for so long.
 const MAX_LAG: Duration = Duration::from_secs(30);
 
-/// The event log, and what was made for it.
+/// What is made of the event log, before it is open.
+pub(super) struct EventsToCome {
+    place: LogPlace,
+    retention: Retention,
+    late: LateLog,
+    source: Arc<dyn CustomerSource>,
+    reconcile_interval: Option<Duration>,
+    asking: Asking,
+    /// Keeps the directory of a temporary log, and removes it in the end.
+    directory: Option<TempDir>,
+}
+
+/// What is made of the event log.
 pub(super) struct Events {
     log: Arc<dyn EventLog>,
     source: Arc<dyn CustomerSource>,
@@ -37,33 +49,79 @@ pub(super) struct Events {
     witness: Arc<Witness>,
     reconcile_interval: Option<Duration>,
     asking: Asking,
-    /// What the log is stored in.
-    files: Vec<PathBuf>,
-    /// Keeps the directory of a temporary log, and removes it in the end.
     _directory: Option<TempDir>,
 }
 
-impl Events {
-    /// Opens the log.
-    pub(super) async fn open(
-        config: &EventsConfig,
-        grid: &grid::Client,
-        observing: &Observing,
-    ) -> Result<Self, BindError> {
-        let Opened { log, files, directory } = open_log(config, observing).await?;
-        let log = observing.log(log);
-        let source: Arc<dyn CustomerSource> = Arc::new(GridSource::new(grid.clone()));
-        let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::clone(&source)));
-        let witness = Arc::new(Witness::new(Arc::clone(&log)));
-        let (reconcile_interval, asking) = (config.reconcile_interval, Asking::default());
-        Ok(Self { log, source, lookup, witness, reconcile_interval, asking, files, _directory: directory })
+impl EventsToCome {
+    /// Finds a place for the log, and opens nothing.
+    pub(super) fn new(config: &EventsConfig, grid: &grid::Client) -> Result<Self, BindError> {
+        let EventsConfig { webhook: _, log, retention, watch_max_age: _, reconcile_interval } = config;
+        let (place, directory) = match log {
+            EventLogConfig::Kept(place) => (place.clone(), None),
+            EventLogConfig::Temporary => {
+                let directory =
+                    tempfile::Builder::new().prefix("gridgate-").tempdir().map_err(BindError::TemporaryLog)?;
+                (LogPlace::Sqlite(directory.path().join("events.db")), Some(directory))
+            }
+        };
+        let RetentionConfig { max_age, max_bytes } = *retention;
+        Ok(Self {
+            place,
+            retention: Retention { max_age, max_bytes },
+            late: LateLog::default(),
+            source: Arc::new(GridSource::new(grid.clone())),
+            reconcile_interval: *reconcile_interval,
+            asking: Asking::default(),
+            directory,
+        })
+    }
+
+    /// Where the log will be.
+    pub(super) fn late(&self) -> LateLog {
+        self.late.clone()
     }
 
     /// Everything that is told of the log and of those who ask Grid.
     pub(super) fn observed(&self, observing: Observing) -> Observed {
-        observing.finish(&self.log, self.files.clone(), self.asking.clone())
+        let files = match &self.place {
+            LogPlace::Sqlite(path) => ["", "-wal"].map(|suffix| with_suffix(path, suffix)).to_vec(),
+            LogPlace::Nats(_) => Vec::new(),
+        };
+        observing.finish(self.late(), files, self.asking.clone())
     }
 
+    /// What may be done about webhooks that were not understood.
+    pub(super) fn quarantine(&self) -> Quarantine {
+        Quarantine { log: self.late(), source: Arc::clone(&self.source) }
+    }
+
+    /// Opens the log, which may take as long as reading it. Whoever waits for it has it then.
+    pub(super) async fn open(self, observed: &Observed) -> Result<Events, LogOpenError> {
+        let Self { place, retention, late, source, reconcile_interval, asking, directory } = self;
+        let log = observed.log(open_log(place, retention, observed).await?);
+        late.set(Arc::clone(&log));
+        let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::clone(&source)));
+        let witness = Arc::new(Witness::new(Arc::clone(&log)));
+        Ok(Events { log, source, lookup, witness, reconcile_interval, asking, _directory: directory })
+    }
+}
+
+/// The door for webhooks that are signed with one of `keys`.
+pub(super) fn door(config: &WebhookConfig, keys: &str, log: LateLog) -> Result<WebhookDoor, BindError> {
+    let WebhookConfig { addr: _, path, public_keys: _, relay_url, tls: _ } = config;
+    let relay =
+        relay_url.clone().map(|url| Relay::new(RelayConfig { url, timeout: crate::webhook::relay::RELAY_TIMEOUT }));
+    let config = DoorConfig {
+        path: DoorPath::parse(path)?,
+        keys: PublicKeys::from_pem([keys])?,
+        relay: relay.transpose()?,
+        limits: Limits::default(),
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Ok(WebhookDoor::new(config, log, clock))
+}
+
+impl Events {
     /// The service that answers from the log. Its streams say goodbye when `leaving` is cancelled.
     pub(super) fn service(&self, max_age: Duration, leaving: CancellationToken) -> KycEvents {
         let watch = WatchConfig { max_age, max_lag: MAX_LAG, leaving };
@@ -73,26 +131,6 @@ impl Events {
     /// What calls tell of the statuses in Grid's answers.
     pub(super) fn witness(&self) -> &Arc<Witness> {
         &self.witness
-    }
-
-    /// The door for webhooks that are signed with one of `keys`.
-    pub(super) fn door(&self, config: &EventsConfig, keys: &str) -> Result<WebhookDoor, BindError> {
-        let WebhookConfig { addr: _, path, public_keys: _, relay_url, tls: _ } = &config.webhook;
-        let relay =
-            relay_url.clone().map(|url| Relay::new(RelayConfig { url, timeout: crate::webhook::relay::RELAY_TIMEOUT }));
-        let config = DoorConfig {
-            path: DoorPath::parse(path)?,
-            keys: PublicKeys::from_pem([keys])?,
-            relay: relay.transpose()?,
-            limits: Limits::default(),
-        };
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        Ok(WebhookDoor::new(config, Arc::clone(&self.log), clock))
-    }
-
-    /// What may be done about webhooks that were not understood.
-    pub(super) fn quarantine(&self) -> Quarantine {
-        Quarantine { log: Arc::clone(&self.log), source: Arc::clone(&self.source) }
     }
 
     /// Keeps the log true, until `stop`: records what Grid answered to calls, asks it about what is in doubt, and looks for
@@ -124,47 +162,33 @@ impl Events {
     }
 }
 
-/// A log that was opened.
-struct Opened {
-    log: Arc<dyn EventLog>,
-    /// What it is stored in on this machine, besides what is temporary anyway.
-    files: Vec<PathBuf>,
-    /// The directory of a temporary log.
-    directory: Option<TempDir>,
-}
-
-async fn open_log(config: &EventsConfig, observing: &Observing) -> Result<Opened, BindError> {
-    let RetentionConfig { max_age, max_bytes } = config.retention;
-    let retention = Retention { max_age, max_bytes };
-    let (path, directory) = match &config.log {
-        EventLogConfig::Nats(nats) => {
-            let options = JetStreamOptions { traces: Some(observing.traces()), ..jetstream_options(nats, retention) };
-            let log = JetStreamLog::open(options, Arc::new(SystemClock)).await?;
-            return Ok(Opened { log: Arc::new(log), files: Vec::new(), directory: None });
+async fn open_log(
+    place: LogPlace,
+    retention: Retention,
+    observed: &Observed,
+) -> Result<Arc<dyn EventLog>, LogOpenError> {
+    match place {
+        LogPlace::Nats(nats) => {
+            let options = JetStreamOptions { traces: Some(observed.traces()), ..jetstream_options(&nats, retention) };
+            Ok(Arc::new(JetStreamLog::open(options, Arc::new(SystemClock)).await?))
         }
-        EventLogConfig::Sqlite(path) => (path.clone(), None),
-        EventLogConfig::Temporary => {
-            let directory = tempfile::Builder::new().prefix("gridgate-").tempdir().map_err(BindError::TemporaryLog)?;
-            (directory.path().join("events.db"), Some(directory))
+        LogPlace::Sqlite(path) => {
+            let options = SqliteOptions { retention, ..SqliteOptions::at(path) };
+            let open = move || SqliteLog::open(options, Arc::new(SystemClock));
+            match tokio::task::spawn_blocking(open).await {
+                Ok(opened) => Ok(Arc::new(opened?)),
+                Err(_) => Err(LogOpenError::Panicked),
+            }
         }
-    };
-    let files = ["", "-wal"].map(|suffix| with_suffix(&path, suffix)).to_vec();
-    let options = SqliteOptions { retention, ..SqliteOptions::at(path) };
-    let open = move || SqliteLog::open(options, Arc::new(SystemClock));
-    match tokio::task::spawn_blocking(open).await {
-        Ok(opened) => Ok(Opened { log: Arc::new(opened?), files, directory }),
-        Err(_) => Err(BindError::EventLogPanicked),
     }
 }
 
 /// Where a log is that a command names, and how many bytes its events may take.
-pub(crate) fn log_place((config, max_bytes): (EventLogConfig, u64)) -> Place {
+pub(crate) fn log_place((place, max_bytes): (LogPlace, u64)) -> Place {
     let retention = Retention { max_bytes, ..Retention::default() };
-    match config {
-        EventLogConfig::Sqlite(path) => Place::File(path),
-        EventLogConfig::Nats(nats) => Place::JetStream(Box::new(jetstream_options(&nats, retention))),
-        // No command takes it for a place.
-        EventLogConfig::Temporary => Place::File(std::path::PathBuf::new()),
+    match place {
+        LogPlace::Sqlite(path) => Place::File(path),
+        LogPlace::Nats(nats) => Place::JetStream(Box::new(jetstream_options(&nats, retention))),
     }
 }
 

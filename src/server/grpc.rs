@@ -1,20 +1,23 @@
 //! The gRPC port: the services behind the layers that every call passes.
 
 use super::observe::Observing;
-use super::services::{DESCRIPTORS, DescriptorError};
+use super::readiness::Readiness;
+use super::services::{self, Api, ApiParts, DESCRIPTORS, DescriptorError};
 use crate::config::{DeadlineConfig, GrpcConfig, LoadConfig};
 use crate::identity::Gate;
 use crate::rpc::{
     ArrivalLayer, ArrivalLimits, ArrivalService, ContentTypeLayer, ContentTypeService, DeadlineLayer, DeadlineService,
-    Deadlines, IdentityLayer, IdentityService, LoadLayer, LoadLimits, LoadService, Methods, StopLayer, StopService,
-    code_name,
+    Deadlines, IdentityLayer, IdentityService, Later, LoadLayer, LoadLimits, LoadService, Methods, StartingService,
+    StopLayer, StopService, code_name,
 };
 use crate::telemetry::context::Incoming;
 use crate::telemetry::{CallsLayer, CallsService, SpansLayer, SpansService};
+use crate::transport::Port;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
+use tonic_health::server::HealthReporter;
 use tower::Layer as _;
 
 /// When calls end although they are not done.
@@ -28,7 +31,11 @@ pub(super) struct Stops {
 
 /// All services with all layers around them; the outermost, that a call passes first, is written first.
 pub(super) type GrpcService = ContentTypeService<
-    CallsService<IdentityService<SpansService<StopService<DeadlineService<ArrivalService<LoadService<Routes>>>>>>>,
+    CallsService<
+        IdentityService<
+            SpansService<StopService<DeadlineService<ArrivalService<LoadService<StartingService<Routes>>>>>>,
+        >,
+    >,
 >;
 
 /// Every method that is served.
@@ -50,26 +57,61 @@ fn arrival_limits(grpc: &GrpcConfig) -> ArrivalLimits {
     }
 }
 
+/// The gRPC port, and everything that is served on it.
+pub(super) struct Grpc {
+    pub(super) port: Port,
+    pub(super) service: GrpcService,
+    /// What the port is there for, once the event log is open, and where it goes then.
+    pub(super) api: Api,
+    pub(super) later: Later<Routes>,
+    pub(super) stops: Stops,
+    pub(super) readiness: Readiness,
+}
+
+impl Grpc {
+    /// Puts services and layers together for this port. Not ready.
+    ///
+    /// # Errors
+    /// The descriptors that were compiled in cannot be read.
+    pub(super) async fn set_up(
+        config: GrpcConfig,
+        port: Port,
+        gate: Option<Arc<Gate>>,
+        methods: &Arc<Methods>,
+        of: ApiParts,
+        observing: &mut Observing,
+    ) -> Result<Self, DescriptorError> {
+        let (stops, reporter, names) = (Stops::default(), HealthReporter::new(), services::names(methods));
+        let own = services::health_and_reflection(&names, &config, reporter.clone(), &stops)?;
+        let (services, later) = StartingService::new(own);
+        let service = with_layers(services, &config, gate, methods, &stops, observing);
+        let ApiParts { grid, uploads, watch_max_age } = of;
+        let (deliveries, leaving) = (observing.deliveries(), stops.leaving.clone());
+        let api = Api { grpc: config, grid, uploads, deliveries, watch_max_age, leaving };
+        Ok(Grpc { port, service, api, later, readiness: Readiness::starting(reporter, names).await, stops })
+    }
+}
+
 /// Puts the layers around the services.
-pub(super) fn with_layers(
-    routes: Routes,
+fn with_layers(
+    services: StartingService<Routes>,
     grpc: &GrpcConfig,
     gate: Option<Arc<Gate>>,
-    methods: Methods,
+    methods: &Arc<Methods>,
     stops: &Stops,
     observing: &mut Observing,
 ) -> GrpcService {
+    let methods = || Arc::clone(methods);
     let DeadlineConfig { default, upload, max } = grpc.deadlines;
     let LoadConfig { max_calls, max_call_wait, max_streams } = grpc.load;
-    let load = LoadLayer::new(LoadLimits { max_calls, max_wait: max_call_wait, max_streams }, methods.clone());
+    let load = LoadLayer::new(LoadLimits { max_calls, max_wait: max_call_wait, max_streams }, methods());
     observing.load(&load);
-    let arrival = ArrivalLayer::new(arrival_limits(grpc), methods.clone());
-    let deadline = DeadlineLayer::new(Deadlines { default, upload, max }, methods.clone());
+    let arrival = ArrivalLayer::new(arrival_limits(grpc), methods());
+    let deadline = DeadlineLayer::new(Deadlines { default, upload, max }, methods());
     let stop = StopLayer::for_all_calls(stops.cut.clone());
-    let calls = CallsLayer::new(observing.calls(), methods.names(), code_name);
-    let identity = IdentityLayer::new(gate, methods, Incoming::trace_id_of);
-    let calls = calls.layer(
-        identity.layer(SpansLayer.layer(stop.layer(deadline.layer(arrival.layer(load.layer(routes.prepare())))))),
-    );
+    let calls = CallsLayer::new(observing.calls(), methods().names(), code_name);
+    let identity = IdentityLayer::new(gate, methods(), Incoming::trace_id_of);
+    let admitted = SpansLayer.layer(stop.layer(deadline.layer(arrival.layer(load.layer(services)))));
+    let calls = calls.layer(identity.layer(admitted));
     ContentTypeLayer.layer(calls)
 }

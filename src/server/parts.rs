@@ -19,7 +19,12 @@ impl Part {
 
     /// Starts one that not every server has.
     pub(super) fn start_if_any(name: &'static str, part: Option<impl Future<Output = ()> + Send + 'static>) -> Self {
-        part.map_or(Part { name, task: None }, |part| Part::start(name, part))
+        part.map_or_else(Part::none, |part| Part::start(name, part))
+    }
+
+    /// None yet.
+    pub(super) fn none() -> Self {
+        Part { name: "", task: None }
     }
 
     /// Waits until it has ended. How it ended was logged where it ended, a panic by the runtime.
@@ -68,6 +73,58 @@ impl Parts {
             name = keeper.ends_by_itself() => name,
             name = follower.ends_by_itself() => name,
             name = reloader.ends_by_itself() => name,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn endless(name: &'static str) -> Part {
+        Part::start(name, pending())
+    }
+
+    fn parts() -> Parts {
+        Parts {
+            grpc: endless("grpc"),
+            door: Part::start_if_any("door", None::<std::future::Pending<()>>),
+            admin: endless("admin"),
+            sandbox: Part::none(),
+            keeper: endless("keeper"),
+            follower: endless("follower"),
+            reloader: endless("reloader"),
+        }
+    }
+
+    async fn panics() {
+        panic!("as the test has it");
+    }
+
+    #[tokio::test]
+    async fn each_part_that_panics_is_named() {
+        let places: [fn(&mut Parts) -> &mut Part; 7] = [
+            |parts| &mut parts.grpc,
+            |parts| &mut parts.door,
+            |parts| &mut parts.admin,
+            |parts| &mut parts.sandbox,
+            |parts| &mut parts.keeper,
+            |parts| &mut parts.follower,
+            |parts| &mut parts.reloader,
+        ];
+        for place in places {
+            let mut parts = parts();
+            assert_eq!(parts.one_ends().now_or_never(), None);
+            *place(&mut parts) = Part::start("the broken one", panics());
+            assert_eq!(timeout(PATIENCE, parts.one_ends()).await, Ok("the broken one"));
+            // It is not waited for again.
+            timeout(PATIENCE, place(&mut parts).ended()).await.unwrap();
+            assert_eq!(parts.one_ends().now_or_never(), None);
         }
     }
 }

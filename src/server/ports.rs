@@ -1,7 +1,10 @@
 //! Takes the ports, and remembers each that could not be had.
 
-use super::error::ListenError;
-use crate::config::Setting;
+use super::Addresses;
+use super::error::{BindError, ListenError};
+use super::own_sandbox::OwnSandbox;
+use crate::config::{Setting, Upstream, connectable, settings};
+use crate::grid::ClientConfig;
 use std::io;
 use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpSocket};
@@ -11,6 +14,9 @@ use tokio::net::{TcpListener, TcpSocket};
 /// overflow it, and the system then resets some of them in the middle of their first call.
 const BACKLOG: u32 = 4096;
 
+/// A listener, and which address it became where 0 was asked for.
+pub(super) type Bound = (TcpListener, SocketAddr);
+
 /// Listens on the address that a setting names, and says which one it became. Needs the runtime around it.
 ///
 /// # Errors
@@ -19,7 +25,7 @@ pub fn listen(setting: &'static Setting, addr: SocketAddr) -> Result<(TcpListene
     open(addr).map_err(|source| ListenError { setting, addr, source })
 }
 
-fn open(addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+fn open(addr: SocketAddr) -> io::Result<Bound> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // As `TcpListener::bind` does: a server that starts again is not kept waiting by connections of the one before. On
     // Windows it would mean that two may listen.
@@ -31,26 +37,77 @@ fn open(addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, addr))
 }
 
-/// The ports taken so far, as failures: what could be had is with who asked for it.
-#[derive(Default)]
+/// What is to be listened on.
+pub(super) struct Wanted<'a> {
+    pub(super) grpc: SocketAddr,
+    pub(super) admin: SocketAddr,
+    /// None where no webhooks are taken.
+    pub(super) webhook: Option<SocketAddr>,
+    /// Where webhooks are taken, as a path.
+    pub(super) webhook_path: &'a str,
+    pub(super) upstream: Upstream,
+}
+
+/// The ports, all of them, and the Grid that is called: an own sandbox is at one of them.
 pub(super) struct Ports {
-    failures: Vec<ListenError>,
+    pub(super) grpc: Bound,
+    pub(super) admin: Bound,
+    pub(super) webhook: Option<Bound>,
+    pub(super) account: ClientConfig,
+    pub(super) sandbox: Option<OwnSandbox>,
 }
 
 impl Ports {
-    /// Listens on an address, and says which one it became. `None` is remembered as a failure.
-    pub(super) fn bind(&mut self, setting: &'static Setting, addr: SocketAddr) -> Option<(TcpListener, SocketAddr)> {
-        match listen(setting, addr) {
-            Ok(port) => Some(port),
-            Err(failure) => {
-                self.failures.push(failure);
-                None
-            }
+    /// Where they are.
+    pub(super) fn addresses(&self) -> Addresses {
+        Addresses {
+            grpc: self.grpc.1,
+            webhook: self.webhook.as_ref().map(|(_, addr)| *addr),
+            admin: self.admin.1,
+            sandbox: self.sandbox.as_ref().map(|own| own.addr),
         }
     }
+}
 
-    /// What could not be had.
-    pub(super) fn into_failures(self) -> Vec<ListenError> {
-        self.failures
+impl Wanted<'_> {
+    /// Listens everywhere.
+    ///
+    /// # Errors
+    /// Every address that cannot be listened on.
+    pub(super) fn bind(self) -> Result<Ports, BindError> {
+        let Wanted { grpc, admin, webhook, webhook_path, upstream } = self;
+        let mut failures = Failures::default();
+        let grpc = failures.listen(&settings::GRPC_ADDR, grpc);
+        let admin = failures.listen(&settings::ADMIN_ADDR, admin);
+        let webhook = webhook.and_then(|addr| failures.listen(&settings::WEBHOOK_ADDR, addr));
+        let (account, sandbox) = match upstream {
+            Upstream::Grid(account) => {
+                let base_url = account.base_url.as_str();
+                (Some(ClientConfig::new(base_url, account.client_id, account.client_secret)), None)
+            }
+            Upstream::Sandbox { addr, behaviour } => {
+                let door = webhook.as_ref().map(|(_, addr)| format!("http://{}{webhook_path}", connectable(*addr)));
+                let port = failures.listen(&settings::SANDBOX_ADDR, addr);
+                let sandbox = port.map(|(listener, addr)| OwnSandbox::new(listener, addr, &behaviour, door));
+                (sandbox.as_ref().map(OwnSandbox::client_config), sandbox)
+            }
+        };
+        match (grpc, admin, account, failures) {
+            (Some(grpc), Some(admin), Some(account), Failures(none)) if none.is_empty() => {
+                Ok(Ports { grpc, admin, webhook, account, sandbox })
+            }
+            (_, _, _, Failures(failures)) => Err(BindError::Listen(failures)),
+        }
+    }
+}
+
+/// Addresses that cannot be listened on.
+#[derive(Default)]
+struct Failures(Vec<ListenError>);
+
+impl Failures {
+    /// `None` is remembered.
+    fn listen(&mut self, setting: &'static Setting, addr: SocketAddr) -> Option<Bound> {
+        listen(setting, addr).map_err(|failure| self.0.push(failure)).ok()
     }
 }

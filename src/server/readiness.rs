@@ -46,33 +46,50 @@ pub(super) enum Phase {
     Draining,
 }
 
+impl Phase {
+    /// What health checks hear.
+    fn status(self) -> ServingStatus {
+        match self {
+            Phase::Ready => ServingStatus::Serving,
+            Phase::Starting | Phase::Draining => ServingStatus::NotServing,
+        }
+    }
+}
+
 /// Tells everyone who asks about the phase.
 pub(super) struct Readiness {
     phase: watch::Sender<Phase>,
     reporter: HealthReporter,
     /// The services whose health is reported, beside that of the whole server.
-    services: Vec<&'static str>,
+    services: Vec<String>,
 }
 
 impl Readiness {
     /// Starts as not ready. `reporter` is the one whose health service is served.
-    pub(super) async fn starting(reporter: HealthReporter, services: Vec<&'static str>) -> Self {
+    pub(super) async fn starting(reporter: HealthReporter, services: Vec<String>) -> Self {
         let readiness = Readiness { phase: watch::Sender::new(Phase::Starting), reporter, services };
-        readiness.enter(Phase::Starting).await;
+        readiness.report(Phase::Starting.status()).await;
         readiness
     }
 
     /// Enters a phase, and tells those who watch.
     pub(super) async fn enter(&self, phase: Phase) {
-        let status = match phase {
-            Phase::Ready => ServingStatus::Serving,
-            Phase::Starting | Phase::Draining => ServingStatus::NotServing,
-        };
-        self.phase.send_replace(phase);
+        let before = self.phase.send_replace(phase);
+        if before.status() != phase.status() {
+            self.report(phase.status()).await;
+        }
+    }
+
+    async fn report(&self, status: ServingStatus) {
         // The empty name is the server as a whole (grpc.health.v1).
-        for service in std::iter::once("").chain(self.services.iter().copied()) {
+        for service in std::iter::once("").chain(self.services.iter().map(String::as_str)) {
             self.reporter.set_service_status(service, status).await;
         }
+    }
+
+    /// Whether this is the phase now.
+    pub(super) fn is(&self, phase: Phase) -> bool {
+        *self.phase.borrow() == phase
     }
 
     /// The phase, now and as it changes.

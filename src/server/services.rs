@@ -1,8 +1,9 @@
-//! The services of the gRPC port, each with its limits, compression and a name in health checks.
+//! The services of the gRPC port, each with its limits and compression: those of the API, which need the event log, and
+//! those about the server itself, which are there before it.
 
+use super::events::Events;
 use super::grpc::Stops;
 use crate::config::GrpcConfig;
-use crate::kyc::witness::Witness;
 use crate::pb::beneficial_owner_service_server::BeneficialOwnerServiceServer;
 use crate::pb::customer_service_server::CustomerServiceServer;
 use crate::pb::document_service_server::DocumentServiceServer;
@@ -10,20 +11,21 @@ use crate::pb::encoded::kyc_event_service_server::KycEventServiceServer;
 use crate::pb::platform_service_server::PlatformServiceServer;
 use crate::pb::verification_service_server::VerificationServiceServer;
 use crate::rpc::{
-    BeneficialOwners, Customers, Documents, KycEvents, Platform, RequestEndLayer, StopLayer, UploadMemory,
+    BeneficialOwners, Customers, Deliveries, Documents, Methods, Platform, RequestEndLayer, StopLayer, UploadMemory,
     Verifications,
 };
 use crate::{grid, pb};
-use std::convert::Infallible;
+use std::collections::BTreeSet;
 use std::error::Error as StdError;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding::{Gzip, Zstd};
 use tonic::server::NamedService;
 use tonic::service::{LayerExt as _, Routes};
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 use tonic_reflection::server as reflection;
-use tower::Service;
 
 /// The descriptors of every service that is served: what reflection shows, and deadlines are read from.
 pub(super) const DESCRIPTORS: [&[u8]; 4] = [
@@ -57,76 +59,78 @@ macro_rules! with_limits {
     };
 }
 
-/// Services, and the names of those that have a health of their own.
-#[derive(Default)]
-pub(super) struct Services {
-    pub(super) routes: Routes,
-    pub(super) names: Vec<&'static str>,
+/// What calls are answered with.
+pub(super) struct ApiParts {
+    pub(super) grid: grid::Client,
+    pub(super) uploads: UploadMemory,
+    pub(super) watch_max_age: Duration,
 }
 
-impl Services {
+/// What the services of the API are made of, beside the event log, which comes later.
+pub(super) struct Api {
+    pub(super) grpc: GrpcConfig,
+    pub(super) grid: grid::Client,
+    pub(super) uploads: UploadMemory,
+    pub(super) deliveries: Arc<dyn Deliveries>,
+    pub(super) watch_max_age: Duration,
+    /// Cancelled when streams are to say goodbye.
+    pub(super) leaving: CancellationToken,
+}
+
+impl Api {
     /// Every service of `gridgate.v1`: the one place where a new one is added.
-    pub(super) fn of_the_api(
-        grpc: &GrpcConfig,
-        grid: &grid::Client,
-        uploads: UploadMemory,
-        events: KycEvents,
-        witness: &Arc<Witness>,
-    ) -> Self {
-        let customers = CustomerServiceServer::new(Customers::new(grid.clone(), Arc::clone(witness)));
+    pub(super) fn routes(self, events: &Events) -> Routes {
+        let Api { grpc, grid, uploads, deliveries, watch_max_age, leaving } = self;
+        let witness = || Arc::clone(events.witness());
+        let watch = events.service(watch_max_age, leaving).observed_by(deliveries);
+        let customers = CustomerServiceServer::new(Customers::new(grid.clone(), witness()));
         let owners = BeneficialOwnerServiceServer::new(BeneficialOwners::new(grid.clone()));
         let documents = DocumentServiceServer::new(Documents::new(grid.clone(), uploads));
-        let verifications = VerificationServiceServer::new(Verifications::new(grid.clone(), Arc::clone(witness)));
-        let platform = PlatformServiceServer::new(Platform::new(grid.clone()));
-        Services::default()
-            .with(with_limits!(grpc, customers))
-            .with(with_limits!(grpc, owners))
-            .with(with_limits!(grpc, documents))
-            .with(with_limits!(grpc, verifications))
-            .with(with_limits!(grpc, platform))
-            .with(with_limits!(grpc, KycEventServiceServer::new(events)))
+        let verifications = VerificationServiceServer::new(Verifications::new(grid.clone(), witness()));
+        let platform = PlatformServiceServer::new(Platform::new(grid));
+        Routes::default()
+            .add_service(with_limits!(grpc, customers))
+            .add_service(with_limits!(grpc, owners))
+            .add_service(with_limits!(grpc, documents))
+            .add_service(with_limits!(grpc, verifications))
+            .add_service(with_limits!(grpc, platform))
+            .add_service(with_limits!(grpc, KycEventServiceServer::new(watch)))
+            .prepare()
     }
+}
 
-    /// Adds health (`grpc.health.v1`) and reflection (v1 and v1alpha).
-    pub(super) fn with_health_and_reflection(
-        self,
-        grpc: &GrpcConfig,
-        reporter: HealthReporter,
-        stops: &Stops,
-    ) -> Result<Routes, DescriptorError> {
-        let unreadable = |error: reflection::Error| DescriptorError(error.into());
-        // Only what is served is listed, although the descriptors may describe more.
-        let others = [HealthServer::<HealthService>::NAME, REFLECTION_V1, REFLECTION_V1ALPHA];
-        let reflection = || {
-            let builder = reflection::Builder::configure().include_reflection_service(false);
-            let builder =
-                DESCRIPTORS.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set));
-            self.names.iter().copied().chain(others).fold(builder, reflection::Builder::with_service_name)
-        };
-        let leaving = &stops.leaving;
-        let endless = (StopLayer::for_endless_calls(leaving.clone()), RequestEndLayer::new(leaving.clone()));
-        let health = HealthServer::new(HealthService::from_health_reporter(reporter));
-        let v1 = reflection().build_v1().map_err(unreadable)?;
-        let v1alpha = reflection().build_v1alpha().map_err(unreadable)?;
-        Ok(self
-            .routes
-            // Never compressed: clients that check health by themselves (grpc-core) cannot read it otherwise.
-            .add_service(endless.named_layer(health.max_decoding_message_size(grpc.max_request_size)))
-            .add_service(endless.named_layer(with_limits!(grpc, v1).max_decoding_message_size(REFLECTION_MESSAGE)))
-            .add_service(
-                endless.named_layer(with_limits!(grpc, v1alpha).max_decoding_message_size(REFLECTION_MESSAGE)),
-            ))
-    }
+/// The names of the services of the API, as the descriptors have them.
+pub(super) fn names(methods: &Methods) -> Vec<String> {
+    let services = methods.names().filter_map(|name| name.split_once('/')).map(|(service, _)| service);
+    let own: BTreeSet<&str> = services.filter(|service| !service.starts_with("grpc.")).collect();
+    own.into_iter().map(str::to_owned).collect()
+}
 
-    /// Adds one service, and its name to those whose health is reported.
-    fn with<S>(mut self, service: S) -> Self
-    where
-        S: Service<http::Request<tonic::body::Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
-        S::Response: axum::response::IntoResponse,
-        S::Future: Send + 'static,
-    {
-        self.routes = self.routes.add_service(service);
-        self.names.push(S::NAME);
-        self
-    }
+/// Health (`grpc.health.v1`) and reflection (v1 and v1alpha), which lists `names` too.
+pub(super) fn health_and_reflection(
+    names: &[String],
+    grpc: &GrpcConfig,
+    reporter: HealthReporter,
+    stops: &Stops,
+) -> Result<Routes, DescriptorError> {
+    let unreadable = |error: reflection::Error| DescriptorError(error.into());
+    // Only what is served is listed, although the descriptors may describe more.
+    let others = [HealthServer::<HealthService>::NAME, REFLECTION_V1, REFLECTION_V1ALPHA];
+    let reflection = || {
+        let builder = reflection::Builder::configure().include_reflection_service(false);
+        let builder =
+            DESCRIPTORS.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set));
+        names.iter().map(String::as_str).chain(others).fold(builder, reflection::Builder::with_service_name)
+    };
+    let leaving = &stops.leaving;
+    let endless = (StopLayer::for_endless_calls(leaving.clone()), RequestEndLayer::new(leaving.clone()));
+    let health = HealthServer::new(HealthService::from_health_reporter(reporter));
+    let v1 = reflection().build_v1().map_err(unreadable)?;
+    let v1alpha = reflection().build_v1alpha().map_err(unreadable)?;
+    Ok(Routes::default()
+        // Never compressed: clients that check health by themselves (grpc-core) cannot read it otherwise.
+        .add_service(endless.named_layer(health.max_decoding_message_size(grpc.max_request_size)))
+        .add_service(endless.named_layer(with_limits!(grpc, v1).max_decoding_message_size(REFLECTION_MESSAGE)))
+        .add_service(endless.named_layer(with_limits!(grpc, v1alpha).max_decoding_message_size(REFLECTION_MESSAGE)))
+        .prepare())
 }

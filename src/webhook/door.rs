@@ -16,7 +16,7 @@ use super::receive::{Receiver, router};
 use super::relay::Relay;
 use super::throttle::Throttle;
 use crate::kyc::clock::Clock;
-use crate::kyc::log::EventLog;
+use crate::kyc::log::LateLog;
 use crate::transport::{Protocol, Tls};
 
 /// What the door is configured with.
@@ -110,9 +110,10 @@ pub struct WebhookDoor {
 }
 
 impl WebhookDoor {
-    /// A door to this log. Nothing listens yet.
+    /// A door to this log. Nothing listens yet. While the log is not open, what is to be recorded is answered 503, and the
+    /// rest as always.
     #[must_use]
-    pub fn new(config: DoorConfig, log: Arc<dyn EventLog>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(config: DoorConfig, log: impl Into<LateLog>, clock: Arc<dyn Clock>) -> Self {
         let DoorConfig { path, keys, relay, limits } = config;
         tracing::info!(?keys, relay = relay.is_some(), path = path.as_str(), "webhooks are taken");
         let receiver = Receiver {
@@ -120,7 +121,7 @@ impl WebhookDoor {
             keys,
             relay,
             limits,
-            log,
+            log: log.into(),
             clock,
             counters: Arc::new(Counters::default()),
             memory: BodyMemory::new(limits.max_bodies_bytes),

@@ -84,6 +84,8 @@ outcomes! {
     BodyIncomplete = 400, "body_incomplete", "The body is incomplete.";
     /// Other bodies take all the memory there is for them.
     Busy = 503, "busy", "Too much is going on; try again.";
+    /// The log is not open yet.
+    Starting = 503, "starting", "The event log is not open yet; try again.";
     /// The log could not say that it is recorded.
     LogUnavailable = 503, "log_unavailable", "It could not be recorded now; try again.";
     /// The log took too long to say that it is recorded.

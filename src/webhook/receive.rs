@@ -26,7 +26,7 @@ use super::throttle::Throttle;
 use crate::kyc::clock::Clock;
 use crate::kyc::event::Observation;
 use crate::kyc::id::ObservationId;
-use crate::kyc::log::{EventLog, LogError, Quarantined, Recorded};
+use crate::kyc::log::{LateLog, LogError, Quarantined, Recorded};
 
 /// What requests are answered with.
 pub(super) struct Receiver {
@@ -34,7 +34,7 @@ pub(super) struct Receiver {
     pub(super) keys: PublicKeys,
     pub(super) relay: Option<Relay>,
     pub(super) limits: Limits,
-    pub(super) log: Arc<dyn EventLog>,
+    pub(super) log: LateLog,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) counters: Arc<Counters>,
     pub(super) memory: BodyMemory,
@@ -188,7 +188,8 @@ impl Receiver {
 
     async fn record(&self, observation: Observation, webhook_type: &WebhookType) -> Outcome {
         let (id, customer) = (observation.id.clone(), observation.customer.clone());
-        match timeout(self.limits.record_timeout, self.log.record(observation)).await {
+        let Some(log) = self.log.get() else { return Outcome::Starting };
+        match timeout(self.limits.record_timeout, log.record(observation)).await {
             Ok(Ok(Recorded::New { position, outcome })) => {
                 let outcome = outcome.word();
                 tracing::debug!(webhook = %id, r#type = %webhook_type, %customer, %position, outcome, "recorded");
@@ -211,7 +212,8 @@ impl Receiver {
     async fn quarantine(&self, webhook: Quarantined) -> Outcome {
         let (id, kind, reason) = (webhook.id.clone(), webhook.kind.clone(), webhook.reason.clone());
         let customer = webhook.customer.clone();
-        match timeout(self.limits.record_timeout, self.log.quarantine(webhook)).await {
+        let Some(log) = self.log.get() else { return Outcome::Starting };
+        match timeout(self.limits.record_timeout, log.quarantine(webhook)).await {
             Ok(Ok(true)) => {
                 let customer = customer.as_ref().map(tracing::field::display);
                 tracing::warn!(webhook = %id, r#type = %kind, customer, reason, "not understood, and put into quarantine");

@@ -27,6 +27,7 @@ mod replicas;
 mod retention;
 mod sandbox;
 mod server;
+mod starting;
 mod support;
 mod telemetry;
 mod tls;

@@ -26,6 +26,10 @@ pub(super) enum StageError {
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error(transparent)]
+    Run(#[from] RunError),
+    #[error("gridgate ended before it was ready")]
+    Ended,
+    #[error(transparent)]
     Control(#[from] ControlError),
     #[error("the gRPC API cannot be called")]
     Channel(#[from] tonic::transport::Error),
@@ -85,9 +89,12 @@ impl Stage {
         let channel = Endpoint::from_shared(format!("http://{}", addresses.grpc))?.connect_lazy();
         let control = Control::new(sandbox.clone())?;
         let stop = CancellationToken::new();
-        let running = tokio::spawn(app.run(stop.clone().cancelled_owned()));
+        let mut running = tokio::spawn(app.run(stop.clone().cancelled_owned()));
+        tokio::select! {
+            became = timeout(PATIENCE, ready) => became.map_err(|_| StageError::Slow)?,
+            ended = &mut running => return Err(ended.map_or(StageError::Ended, |ran| ran.err().map_or(StageError::Ended, StageError::Run))),
+        }
         let stage = Stage { channel, control, grpc: addresses.grpc, grid, sandbox, stop, running };
-        timeout(PATIENCE, ready).await.map_err(|_| StageError::Slow)?;
         stage.check_where_calls_go().await?;
         Ok(stage)
     }

@@ -58,9 +58,9 @@ pub struct ArrivalLayer {
 impl ArrivalLayer {
     /// For the methods that are served.
     #[must_use]
-    pub fn new(limits: ArrivalLimits, methods: Methods) -> Self {
+    pub fn new(limits: ArrivalLimits, methods: impl Into<Arc<Methods>>) -> Self {
         let memory = Arc::new(Semaphore::new(limits.max_memory.min(Semaphore::MAX_PERMITS)));
-        ArrivalLayer { limits, memory, methods: Arc::new(methods) }
+        ArrivalLayer { limits, memory, methods: methods.into() }
     }
 
     /// The most that a message at this path may be.

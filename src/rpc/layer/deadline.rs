@@ -75,8 +75,8 @@ pub struct DeadlineLayer {
 impl DeadlineLayer {
     /// Deadlines by the kind of method.
     #[must_use]
-    pub fn new(deadlines: Deadlines, methods: Methods) -> Self {
-        DeadlineLayer { deadlines, methods: Arc::new(methods) }
+    pub fn new(deadlines: Deadlines, methods: impl Into<Arc<Methods>>) -> Self {
+        DeadlineLayer { deadlines, methods: methods.into() }
     }
 }
 

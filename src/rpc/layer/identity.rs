@@ -34,8 +34,12 @@ impl IdentityLayer {
     /// With this gate before `methods`; with none, for everyone. `trace_id` reads the id of the trace that a request says
     /// it is part of, for audit lines.
     #[must_use]
-    pub fn new(gate: Option<Arc<Gate>>, methods: Methods, trace_id: fn(&HeaderMap) -> Option<Box<str>>) -> Self {
-        IdentityLayer { gate, methods: Arc::new(methods), trace_id }
+    pub fn new(
+        gate: Option<Arc<Gate>>,
+        methods: impl Into<Arc<Methods>>,
+        trace_id: fn(&HeaderMap) -> Option<Box<str>>,
+    ) -> Self {
+        IdentityLayer { gate, methods: methods.into(), trace_id }
     }
 }
 

@@ -67,7 +67,7 @@ pub struct LoadLayer {
 impl LoadLayer {
     /// Places for the methods that are served.
     #[must_use]
-    pub fn new(limits: LoadLimits, methods: Methods) -> Self {
+    pub fn new(limits: LoadLimits, methods: impl Into<Arc<Methods>>) -> Self {
         let LoadLimits { max_calls, max_wait, max_streams } = limits;
         let kinds = Kinds {
             grid: Places::new(max_calls, max_wait),
@@ -76,7 +76,7 @@ impl LoadLayer {
             streams: Places::new(max_streams, Duration::ZERO),
             health: Places::new(MAX_HEALTH_WATCHES, Duration::ZERO),
         };
-        LoadLayer { kinds: Arc::new(kinds), methods: Arc::new(methods) }
+        LoadLayer { kinds: Arc::new(kinds), methods: methods.into() }
     }
 
     /// How busy it is now, by kind.

@@ -11,6 +11,7 @@ mod load;
 mod methods;
 mod request_end;
 mod revoked;
+mod starting;
 mod stop;
 
 pub use arrival::{ArrivalLayer, ArrivalLimits, ArrivalService, NotArrived};
@@ -22,4 +23,5 @@ pub use identity::{IdentityLayer, IdentityService};
 pub use load::{LoadLayer, LoadLimits, LoadService, PlacesSnapshot, Shed};
 pub use methods::{MethodKind, Methods};
 pub use request_end::RequestEndLayer;
+pub use starting::{Later, StartingService};
 pub use stop::{StopLayer, StopService};

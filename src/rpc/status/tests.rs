@@ -97,6 +97,7 @@ fn every_lack_of_an_answer_has_the_code_and_reason_of_its_row() {
         overloaded(shed),
         too_many_streams(shed),
         malformed_timeout(&MalformedTimeout),
+        starting(),
         shutting_down(),
         connection_aged(),
         not_arrived(NotArrived::TooLarge),

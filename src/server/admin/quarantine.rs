@@ -9,7 +9,7 @@
 use super::answer::{Asked, Body, Refusal};
 use crate::kyc::ask::AskError;
 use crate::kyc::id::ObservationId;
-use crate::kyc::log::{EventLog, LogError, Quarantined};
+use crate::kyc::log::{EventLog, LateLog, LogError, Quarantined};
 use crate::kyc::quarantine::{self, Retried, RetryError};
 use crate::kyc::source::{CustomerSource, SourceError};
 use axum::extract::State;
@@ -28,8 +28,15 @@ const MAX_PAGE: usize = 1000;
 /// What the routes need: the log, and who is asked.
 #[derive(Clone)]
 pub(in crate::server) struct Quarantine {
-    pub(in crate::server) log: Arc<dyn EventLog>,
+    pub(in crate::server) log: LateLog,
     pub(in crate::server) source: Arc<dyn CustomerSource>,
+}
+
+impl Quarantine {
+    fn log(&self) -> Result<&dyn EventLog, Refusal> {
+        let starting = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "starting", "the event log is not open yet");
+        self.log.get().map(AsRef::as_ref).ok_or_else(starting)
+    }
 }
 
 /// Its routes.
@@ -92,7 +99,7 @@ async fn list(
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Refusal::bad_request(format!("limit must be from 1 to {MAX_PAGE}")));
     }
-    let webhooks = quarantine.log.quarantined(after.as_ref(), limit).await.map_err(log_failed)?;
+    let webhooks = quarantine.log()?.quarantined(after.as_ref(), limit).await.map_err(log_failed)?;
     let next_after = webhooks.last().filter(|_| webhooks.len() == limit).map(|webhook| webhook.id.to_string());
     Ok(Json(Page { webhooks: webhooks.into_iter().map(Shown::from).collect(), next_after }))
 }
@@ -113,11 +120,11 @@ struct RetriedShown {
 }
 
 async fn retry(
-    State(Quarantine { log, source }): State<Quarantine>,
+    State(quarantine): State<Quarantine>,
     Body(Named { id: text }): Body<Named>,
 ) -> Result<Json<RetriedShown>, Refusal> {
     let id = id(&text)?;
-    let retried = quarantine::retry(log.as_ref(), source.as_ref(), &id).await;
+    let retried = quarantine::retry(quarantine.log()?, quarantine.source.as_ref(), &id).await;
     let Retried { customer, status, outcome } = retried.map_err(not_retried)?;
     let outcome = outcome.word();
     tracing::info!(webhook = %id, %customer, outcome, "Grid was asked in its place: taken out of quarantine");
@@ -130,7 +137,7 @@ async fn dismiss(
     Body(Named { id: text }): Body<Named>,
 ) -> Result<StatusCode, Refusal> {
     let id = id(&text)?;
-    if quarantine.log.release(&id).await.map_err(log_failed)? {
+    if quarantine.log()?.release(&id).await.map_err(log_failed)? {
         tracing::info!(webhook = %id, "dismissed from quarantine");
         Ok(StatusCode::NO_CONTENT)
     } else {

@@ -22,7 +22,7 @@ use self::watching::Watching;
 use self::webhooks::WebhookMetrics;
 use crate::grid::{BreakerState, Client};
 use crate::identity::Gate;
-use crate::kyc::log::EventLog;
+use crate::kyc::log::{EventLog, LateLog};
 use crate::kyc::reconcile::Freshness;
 use crate::kyc::resolve::ResolverState;
 use crate::kyc::trace::Traces;
@@ -52,6 +52,8 @@ pub(super) struct Observing {
 pub(super) struct Observed {
     metrics: Metrics,
     states: Arc<States>,
+    log: LogMetrics,
+    recordings: Arc<Recordings>,
 }
 
 /// How the parts are doing that ask Grid by themselves; empty until they run.
@@ -75,16 +77,6 @@ impl Observing {
     /// Who is told of requests to Grid.
     pub(super) fn grid(&self) -> Arc<dyn crate::grid::Observer> {
         Arc::clone(&self.grid) as Arc<dyn crate::grid::Observer>
-    }
-
-    /// The log, with everything counted and traced that is recorded.
-    pub(super) fn log(&self, log: Arc<dyn EventLog>) -> Arc<dyn EventLog> {
-        Arc::new(ObservedLog::new(log, self.log.clone(), Arc::clone(&self.recordings)))
-    }
-
-    /// Who knows the traces of what is recorded.
-    pub(super) fn traces(&self) -> Arc<dyn Traces> {
-        Arc::new(LogTraces(Arc::clone(&self.recordings)))
     }
 
     /// Who is told of what streams say.
@@ -153,15 +145,25 @@ impl Observing {
     }
 
     /// Everything is there: the states of the log are read when they are asked for. `files`: what the log is stored in.
-    pub(super) fn finish(self, log: &Arc<dyn EventLog>, files: Vec<PathBuf>, asking: Asking) -> Observed {
-        let Self { mut metrics, calls: _, grid: _, log: _, recordings: _, ports: _ } = self;
-        let states = Arc::new(States::new(Arc::clone(log), files));
+    pub(super) fn finish(self, of: LateLog, files: Vec<PathBuf>, asking: Asking) -> Observed {
+        let Self { mut metrics, calls: _, grid: _, log, recordings, ports: _ } = self;
+        let states = Arc::new(States::new(of, files));
         states.register(&mut metrics, asking);
-        Observed { metrics, states }
+        Observed { metrics, states, log, recordings }
     }
 }
 
 impl Observed {
+    /// The log, with everything counted and traced that is recorded.
+    pub(super) fn log(&self, log: Arc<dyn EventLog>) -> Arc<dyn EventLog> {
+        Arc::new(ObservedLog::new(log, self.log.clone(), Arc::clone(&self.recordings)))
+    }
+
+    /// Who knows the traces of what is recorded.
+    pub(super) fn traces(&self) -> Arc<dyn Traces> {
+        Arc::new(LogTraces(Arc::clone(&self.recordings)))
+    }
+
     /// Every metric now, as text, and its media type.
     pub(super) async fn text(&self, accept: &str) -> (&'static str, String) {
         self.states.refresh().await;

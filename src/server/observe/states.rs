@@ -2,11 +2,12 @@
 //!
 //! Reading the log takes time and may fail. Each state is given a moment by itself; one that could not be read has no value
 //! then, and takes no other along. `gridgate_event_log_up` says whether the log is there, not whether counting ends in time.
+//! Before the log is open nothing has a value.
 
 use super::{Asking, Gauge, count};
 use crate::kyc::head::Head;
 use crate::kyc::id::{EntityKey, Position};
-use crate::kyc::log::{Bookmark, EventLog, LogError, Scope};
+use crate::kyc::log::{Bookmark, EventLog, LateLog, LogError, Scope};
 use crate::telemetry::Metrics;
 use crate::telemetry::process::to_f64;
 use futures_util::FutureExt as _;
@@ -34,12 +35,13 @@ struct State {
     quarantined: Option<usize>,
     recent_to: Option<Timestamp>,
     swept_at: Option<Timestamp>,
-    up: bool,
+    /// None until the log is open.
+    up: Option<bool>,
 }
 
 /// The state of the log.
 pub(super) struct States {
-    log: Arc<dyn EventLog>,
+    log: LateLog,
     files: Vec<PathBuf>,
     /// Guards what was read last; never held across a wait.
     state: Mutex<State>,
@@ -48,18 +50,19 @@ pub(super) struct States {
 }
 
 impl States {
-    pub(super) fn new(log: Arc<dyn EventLog>, files: Vec<PathBuf>) -> Self {
+    pub(super) fn new(log: LateLog, files: Vec<PathBuf>) -> Self {
         Self { log, files, state: Mutex::default(), reading: tokio::sync::Mutex::default() }
     }
 
     /// Reads the log, unless that was done a moment ago.
     pub(super) async fn refresh(&self) {
+        let Some(log) = self.log.get() else { return };
         let _reading = self.reading.lock().await;
         let before = *self.state();
         if before.read_at.is_some_and(|at| at.elapsed() < FRESH) {
             return;
         }
-        let state = read(self.log.as_ref(), before).await;
+        let state = read(log.as_ref(), before).await;
         *self.state() = state;
     }
 
@@ -77,7 +80,7 @@ impl States {
         state(
             "gridgate_event_log_up",
             "Whether the event log could be read just now, and takes events: 1 or 0",
-            |state| Some(f64::from(u8::from(state.up))),
+            |state| state.up.map(|up| f64::from(u8::from(up))),
         );
         state("gridgate_event_oldest_position", "Everything after this position is kept in the event log", |state| {
             state.oldest.map(|position| count(position.get()))
@@ -115,31 +118,31 @@ impl States {
 
     /// Adds those that are known without reading the log.
     fn register_live(self: &Arc<Self>, metrics: &mut Metrics, asking: Asking) {
-        let mut live = |name, help, value: fn(&States) -> Option<f64>| {
+        let mut live = |name, help, value: fn(&dyn EventLog) -> Option<f64>| {
             let this = Arc::clone(self);
-            metrics.read_one(Gauge, name, help, move || value(&this));
+            metrics.read_one(Gauge, name, help, move || value(this.log.get()?.as_ref()));
         };
-        live("gridgate_event_newest_position", "The position of the newest event", |this| {
-            Some(count(this.log.hub().end().position.get()))
+        live("gridgate_event_newest_position", "The position of the newest event", |log| {
+            Some(count(log.hub().end().position.get()))
         });
         live(
             "gridgate_event_as_of_timestamp_seconds",
             "When this process last knew the end of the event log, as Unix time",
-            |this| Some(unix(this.log.as_of())),
+            |log| Some(unix(log.as_of())),
         );
-        live("gridgate_event_log_size_bytes", "What the files of the event log take on the disk", States::size);
-        live("gridgate_watch_streams", "Streams that watch the event log", |this| {
-            Some(to_f64(this.log.hub().watching()))
-        });
+        live("gridgate_watch_streams", "Streams that watch the event log", |log| Some(to_f64(log.hub().watching())));
         live(
             "gridgate_watch_slowest_behind_events",
             "How many events the slowest stream has before it that it did not take yet",
-            |this| Some(this.log.hub().backlog().map_or(0.0, |backlog| count(backlog.events))),
+            |log| Some(log.hub().backlog().map_or(0.0, |backlog| count(backlog.events))),
         );
-        live("gridgate_watch_slowest_behind_seconds", "How long ago the first of them was recorded", |this| {
-            let oldest = this.log.hub().backlog().and_then(|backlog| backlog.oldest);
+        live("gridgate_watch_slowest_behind_seconds", "How long ago the first of them was recorded", |log| {
+            let oldest = log.hub().backlog().and_then(|backlog| backlog.oldest);
             Some(oldest.map_or(0.0, |at| Timestamp::now().duration_since(at).as_secs_f64().max(0.0)))
         });
+        let this = Arc::clone(self);
+        let size = "What the files of the event log take on the disk";
+        metrics.read_one(Gauge, "gridgate_event_log_size_bytes", size, move || this.size());
         let Asking { reconciler, resolver } = asking;
         metrics.read_one(
             Gauge,
@@ -184,7 +187,7 @@ async fn read(log: &dyn EventLog, before: State) -> State {
         quarantined,
         recent_to: recent_to.flatten(),
         swept_at: swept_at.flatten(),
-        up,
+        up: Some(up),
     }
 }
 

@@ -49,8 +49,11 @@ impl TestApp {
     /// One that has its ports already.
     pub async fn run(app: App) -> TestApp {
         let (addresses, ready, stop) = (app.addresses(), app.ready(), CancellationToken::new());
-        let running = tokio::spawn(app.run(stop.clone().cancelled_owned()));
-        soon("ready", ready).await;
+        let mut running = tokio::spawn(app.run(stop.clone().cancelled_owned()));
+        tokio::select! {
+            () = soon("ready", ready) => {}
+            ended = &mut running => panic!("it ended instead: {ended:?}"),
+        }
         TestApp { addresses, stop, running: Some(running) }
     }
 

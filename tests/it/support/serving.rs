@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::program::Program;
 
 /// Ports that nobody else gets while the program is down: below those that systems hand out by themselves.
-fn fixed_ports<const N: usize>(random: &mut fastrand::Rng) -> [SocketAddr; N] {
+pub fn fixed_ports<const N: usize>(random: &mut fastrand::Rng) -> [SocketAddr; N] {
     let mut free = Vec::new();
     while free.len() < N {
         let port = SocketAddr::from((Ipv4Addr::LOCALHOST, random.u16(15_000..32_000)));
