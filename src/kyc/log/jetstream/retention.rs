@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Client;
-use async_nats::jetstream::kv::{Operation, Store};
+use async_nats::jetstream::kv::{Operation, Store, UpdateErrorKind};
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::publish::{Publish, Published, publish};
 use super::streams::Names;
@@ -32,6 +32,8 @@ const KEY: &str = "trimmed";
 const AT_ONCE: usize = 500;
 /// How many heads are written at once.
 const HEADS_AT_ONCE: usize = 32;
+/// How long is waited at most before remembering what went is tried once more.
+const LONGEST_WAIT: Duration = Duration::from_millis(320);
 /// How often it is looked whether something is to go.
 const EVERY: Duration = Duration::from_secs(60);
 
@@ -88,16 +90,26 @@ impl Trimmed {
             recorded_at: self.recorded_at.as_microsecond(),
         };
         let value = Bytes::from(serde_json::to_vec(&wire).map_err(unavailable)?);
-        let before = state.entry(KEY).await.map_err(unavailable)?;
-        let revision = before.as_ref().map_or(0, |entry| entry.revision);
-        if let Some(entry) = before.filter(|entry| entry.operation == Operation::Put) {
-            let before = Self::parse(&entry.value)?;
-            if before.mark.position >= self.mark.position {
-                return Ok(before);
+        let mut wait = Duration::from_millis(10);
+        loop {
+            let before = state.entry(KEY).await.map_err(unavailable)?;
+            let revision = before.as_ref().map_or(0, |entry| entry.revision);
+            if let Some(entry) = before.filter(|entry| entry.operation == Operation::Put) {
+                let before = Self::parse(&entry.value)?;
+                if before.mark.position >= self.mark.position {
+                    return Ok(before);
+                }
             }
+            match state.update(KEY, value.clone(), revision).await {
+                Ok(_) => return Ok(self),
+                // Somebody else lets go of events too; what that came to shows in a moment.
+                Err(error) if error.kind() == UpdateErrorKind::TimedOut || wait > LONGEST_WAIT => {
+                    return Err(unavailable(error));
+                }
+                Err(_) => sleep(wait).await,
+            }
+            wait *= 2;
         }
-        state.update(KEY, value, revision).await.map_err(unavailable)?;
-        Ok(self)
     }
 }
 
