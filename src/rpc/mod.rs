@@ -17,6 +17,7 @@ mod kyc_event;
 mod layer;
 mod open_enum;
 mod page;
+mod pieces;
 mod platform;
 mod sighting;
 pub mod status;

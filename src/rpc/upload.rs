@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Streaming;
 
+use super::pieces::Pieces;
 use super::{Error, Violations};
 
 /// Largest document, in bytes (OpenAPI `BaseDocumentRequest`: 10 MB; the API allows 10 MiB).
@@ -75,21 +76,19 @@ pub(super) async fn collect<P: Part>(
 struct Collected<'a> {
     memory: &'a UploadMemory,
     taken: Option<OwnedSemaphorePermit>,
-    /// A file that came in one part is never copied.
-    first: Bytes,
-    all: BytesMut,
+    pieces: Pieces,
 }
 
 impl<'a> Collected<'a> {
     fn new(memory: &'a UploadMemory) -> Self {
-        Self { memory, taken: None, first: Bytes::new(), all: BytesMut::new() }
+        Self { memory, taken: None, pieces: Pieces::default() }
     }
 
     fn add(&mut self, chunk: Bytes) -> Result<(), Error> {
         if chunk.is_empty() {
             return Ok(());
         }
-        if self.first.len() + self.all.len() + chunk.len() > MAX_DOCUMENT {
+        if self.pieces.len() + chunk.len() > MAX_DOCUMENT {
             return Err(Violations::of("chunk", "must add up to at most 10 MiB"));
         }
         let permit = self.memory.take(chunk.len())?;
@@ -97,18 +96,12 @@ impl<'a> Collected<'a> {
             Some(taken) => taken.merge(permit),
             None => self.taken = Some(permit),
         }
-        if self.first.is_empty() && self.all.is_empty() {
-            self.first = chunk;
-        } else {
-            self.all.extend_from_slice(&std::mem::take(&mut self.first));
-            self.all.extend_from_slice(&chunk);
-        }
+        self.pieces.push(chunk);
         Ok(())
     }
 
     fn finish(self) -> (Bytes, Option<OwnedSemaphorePermit>) {
-        let content = if self.all.is_empty() { self.first } else { self.all.freeze() };
-        (content, self.taken)
+        (self.pieces.finish(), self.taken)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one message of a call, as it arrives.
 
-use bytes::{Bytes, BytesMut};
+use crate::rpc::pieces::Pieces;
+use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt as _;
 use std::pin::pin;
@@ -25,16 +26,13 @@ pub(super) struct Message {
     most: usize,
     memory: Arc<Semaphore>,
     held: Option<OwnedSemaphorePermit>,
-    /// A message that came in one piece is never copied. Of more pieces one is made at once: tiny ones would hold
-    /// more memory in their handles than in their bytes.
-    first: Bytes,
-    rest: BytesMut,
+    pieces: Pieces,
 }
 
 impl Message {
     /// Nothing yet, of at most so many bytes.
     pub(super) fn new(most: usize, memory: Arc<Semaphore>) -> Self {
-        Message { most, memory, held: None, first: Bytes::new(), rest: BytesMut::new() }
+        Message { most, memory, held: None, pieces: Pieces::default() }
     }
 
     /// Reads until the caller has said all.
@@ -51,7 +49,7 @@ impl Message {
     }
 
     fn add(&mut self, data: Bytes) -> Result<(), NotArrived> {
-        if data.len() > self.most.saturating_sub(self.first.len() + self.rest.len()) {
+        if data.len() > self.most.saturating_sub(self.pieces.len()) {
             return Err(NotArrived::TooLarge);
         }
         let bytes = u32::try_from(data.len()).map_err(|_| NotArrived::TooLarge)?;
@@ -60,18 +58,13 @@ impl Message {
             Some(held) => held.merge(memory),
             None => self.held = Some(memory),
         }
-        if self.first.is_empty() && self.rest.is_empty() {
-            self.first = data;
-        } else {
-            self.rest.extend_from_slice(&std::mem::take(&mut self.first));
-            self.rest.extend_from_slice(&data);
-        }
+        self.pieces.push(data);
         Ok(())
     }
 
     /// All of it, and the memory that it holds, which is given back when that is dropped.
     pub(super) fn finish(self) -> (Bytes, Option<OwnedSemaphorePermit>) {
-        let Message { most: _, memory: _, held, first, rest } = self;
-        (if rest.is_empty() { first } else { rest.freeze() }, held)
+        let Message { most: _, memory: _, held, pieces } = self;
+        (pieces.finish(), held)
     }
 }
