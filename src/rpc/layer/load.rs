@@ -25,8 +25,6 @@ use std::time::Duration;
 use tonic::Status;
 use tower::{Layer, Service};
 
-/// What needs no credentials, and is never refused where it is over at once.
-const HEALTH: &str = "/grpc.health.v1.Health/";
 /// Watches of health that may be open at once: several for each connection that there may be by default. One takes a few
 /// kilobytes.
 const MAX_HEALTH_WATCHES: u32 = 4096;
@@ -91,8 +89,8 @@ impl LoadLayer {
     fn places(&self, path: &str) -> Option<(&Places, Refusal)> {
         let Kinds { grid, uploads, events, streams, health } = self.kinds.as_ref();
         Some(match self.methods.kind(path) {
-            MethodKind::Stream if path.starts_with(HEALTH) => (health, status::too_many_streams),
-            MethodKind::Unary | MethodKind::Upload if path.starts_with(HEALTH) => return None,
+            MethodKind::Stream if Methods::is_health(path) => (health, status::too_many_streams),
+            MethodKind::Unary | MethodKind::Upload if Methods::is_health(path) => return None,
             MethodKind::Stream => (streams, status::too_many_streams),
             MethodKind::Upload => (uploads, status::overloaded),
             MethodKind::Unary if path.starts_with(EVENTS) => (events, status::overloaded),
@@ -200,9 +198,8 @@ where
                 }
                 StateProjection::Refused { status } => {
                     // A future is not polled after its answer; if it is, it has no other answer than the one it gave.
-                    let status = status.take().unwrap_or_else(|| Status::internal("the call was answered already"));
-                    let (head, ()) = status.into_http::<()>().into_parts();
-                    return Poll::Ready(Ok(Response::from_parts(head, PlacedBody { body: None, _place: None })));
+                    let status = status.take().unwrap_or_else(status::answered_already);
+                    return Poll::Ready(Ok(status::refusal(status, PlacedBody { body: None, _place: None })));
                 }
             };
             this.state.set(next);
