@@ -101,8 +101,7 @@ impl AdminClient {
             Ok(_) => return Err(AdminError::ServerName(name)),
             Err(_) => Url::parse(&format!("{scheme}://{name}:{}", addr.port())),
         };
-        let url =
-            url.ok().filter(|url| matches!(url.path(), "/")).ok_or_else(|| AdminError::ServerName(name.clone()))?;
+        let url = url.ok().filter(|url| url.path() == "/").ok_or_else(|| AdminError::ServerName(name.clone()))?;
         if let Some(tls) = tls {
             http = with_tls(http, tls)?;
         }

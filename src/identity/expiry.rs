@@ -16,8 +16,7 @@ pub(super) struct Told(HashMap<(Arc<str>, Timestamp), SignedDuration>);
 impl Told {
     /// Tells of the tokens of a policy that are nearer to their end than when they were last told of.
     pub(super) fn tell(&mut self, gate: &Gate, now: Timestamp) {
-        let mut expiries = gate.expiries();
-        for (caller, expires) in self.due(&mut expiries, now) {
+        for (caller, expires) in self.due(gate.expiries(), now) {
             if expires <= now {
                 tracing::warn!(caller = &*caller, %expires, "a token of this caller has expired");
             } else {
@@ -26,7 +25,7 @@ impl Told {
         }
     }
 
-    fn due(&mut self, expiries: &mut Vec<(Arc<str>, Timestamp)>, now: Timestamp) -> Vec<(Arc<str>, Timestamp)> {
+    fn due(&mut self, mut expiries: Vec<(Arc<str>, Timestamp)>, now: Timestamp) -> Vec<(Arc<str>, Timestamp)> {
         let Told(told) = self;
         // Those that are no longer in the policy need no memory.
         told.retain(|token, _| expiries.contains(token));
@@ -35,7 +34,7 @@ impl Told {
             let Some(stage) = STAGES.into_iter().find(|stage| left <= *stage) else { return false };
             told.insert(token.clone(), stage).is_none_or(|before| before > stage)
         });
-        std::mem::take(expiries)
+        expiries
     }
 }
 
@@ -47,11 +46,11 @@ mod tests {
     fn each_stage_is_told_once() {
         let expires: Timestamp = "2030-01-31T00:00:00Z".parse().unwrap();
         let mut told = Told::default();
-        let mut count = |left: SignedDuration| told.due(&mut vec![("a".into(), expires)], expires - left).len();
+        let mut count = |left: SignedDuration| told.due(vec![("a".into(), expires)], expires - left).len();
         let hours = SignedDuration::from_hours;
         let said: Vec<_> = [400, 336, 335, 30, 24, 23, 1, 0, -1].map(|left| count(hours(left))).into();
         assert_eq!(said, [0, 1, 0, 0, 1, 0, 0, 1, 0]);
-        assert_eq!(told.due(&mut Vec::new(), expires), []);
+        assert_eq!(told.due(Vec::new(), expires), []);
         assert!(told.0.is_empty(), "what the policy no longer has is forgotten");
     }
 }

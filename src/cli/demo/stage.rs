@@ -92,7 +92,12 @@ impl Stage {
         let mut running = tokio::spawn(app.run(stop.clone().cancelled_owned()));
         tokio::select! {
             became = timeout(PATIENCE, ready) => became.map_err(|_| StageError::Slow)?,
-            ended = &mut running => return Err(ended.map_or(StageError::Ended, |ran| ran.err().map_or(StageError::Ended, StageError::Run))),
+            ended = &mut running => {
+                return Err(match ended {
+                    Ok(Err(error)) => StageError::Run(error),
+                    Ok(Ok(())) | Err(_) => StageError::Ended,
+                });
+            }
         }
         let stage = Stage { channel, control, grpc: addresses.grpc, grid, sandbox, stop, running };
         stage.check_where_calls_go().await?;

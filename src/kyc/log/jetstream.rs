@@ -8,6 +8,7 @@
 mod admission;
 mod buckets;
 mod connect;
+mod contention;
 mod copying;
 mod gone;
 mod load;

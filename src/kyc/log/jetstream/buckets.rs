@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
+use super::contention::{contended, waits};
 use super::publish::{Publish, Published, publish};
 use super::retention::unavailable;
 use super::{Shared, connect, subject};
@@ -18,8 +19,8 @@ use crate::kyc::log::{Bookmark, Duty, Lease, LogError, Quarantined};
 
 /// How many values are read at once.
 const READ_AT_ONCE: usize = 16;
-/// How often something is tried that other replicas are in the way of.
-const TRIES: u32 = 6;
+/// What replicas may want to change at the same time.
+const THE_WEBHOOK: &str = "the same webhook";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct QuarantinedWire {
@@ -44,15 +45,6 @@ fn is_there(entry: &Entry) -> bool {
         Operation::Put => true,
         Operation::Delete | Operation::Purge => false,
     }
-}
-
-/// How long each try waits for what another replica has under way, which servers refuse because of but do not show yet.
-fn waits() -> impl Iterator<Item = Duration> {
-    (0..TRIES).map(|n| Duration::from_millis(10 * (1 << n)))
-}
-
-fn contended() -> LogError {
-    LogError::Unavailable { reason: "another replica keeps changing the same webhook".to_owned() }
 }
 
 async fn entry(store: &Store, key: &str) -> Result<Option<Entry>, LogError> {
@@ -103,7 +95,7 @@ pub(super) async fn quarantine(client: &Client, store: &Store, webhook: Quaranti
         }
         sleep(wait).await;
     }
-    Err(contended())
+    Err(contended(THE_WEBHOOK))
 }
 
 /// Remembers a time.
@@ -159,7 +151,7 @@ impl Shared {
             }
             sleep(wait).await;
         }
-        Err(contended())
+        Err(contended(THE_WEBHOOK))
     }
 
     pub(super) async fn bookmark(&self, bookmark: Bookmark) -> Result<Option<Timestamp>, LogError> {

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::contention::{contended, waits};
 use super::publish::{Publish, Published, publish};
 use super::streams::Names;
 use super::{OpenError, Shared, connect, message, subject};
@@ -32,8 +33,6 @@ const KEY: &str = "trimmed";
 const AT_ONCE: usize = 500;
 /// How many heads are written at once.
 const HEADS_AT_ONCE: usize = 32;
-/// How long is waited at most before remembering what went is tried once more.
-const LONGEST_WAIT: Duration = Duration::from_millis(320);
 /// How often it is looked whether something is to go.
 const EVERY: Duration = Duration::from_secs(60);
 
@@ -90,8 +89,7 @@ impl Trimmed {
             recorded_at: self.recorded_at.as_microsecond(),
         };
         let value = Bytes::from(serde_json::to_vec(&wire).map_err(unavailable)?);
-        let mut wait = Duration::from_millis(10);
-        loop {
+        for wait in waits() {
             let before = state.entry(KEY).await.map_err(unavailable)?;
             let revision = before.as_ref().map_or(0, |entry| entry.revision);
             if let Some(entry) = before.filter(|entry| entry.operation == Operation::Put) {
@@ -102,14 +100,12 @@ impl Trimmed {
             }
             match state.update(KEY, value.clone(), revision).await {
                 Ok(_) => return Ok(self),
+                Err(error) if error.kind() == UpdateErrorKind::TimedOut => return Err(unavailable(error)),
                 // Somebody else lets go of events too; what that came to shows in a moment.
-                Err(error) if error.kind() == UpdateErrorKind::TimedOut || wait > LONGEST_WAIT => {
-                    return Err(unavailable(error));
-                }
                 Err(_) => sleep(wait).await,
             }
-            wait *= 2;
         }
+        Err(contended("what is remembered of events that are gone"))
     }
 }
 
