@@ -29,6 +29,8 @@ pub struct SandboxConfig {
 pub struct SandboxBehaviour {
     /// Whether it is a regulated platform.
     pub regulated: bool,
+    /// Whether it writes errors as Grid did until September 2026.
+    pub old_error_bodies: bool,
     /// Where it sends webhooks. `None`: to the gridgate it is part of, or nowhere.
     pub webhook_endpoint: Option<reqwest::Url>,
     /// What goes wrong with webhooks.
@@ -87,6 +89,7 @@ impl SandboxConfig {
 /// Reads how a sandbox behaves.
 pub(super) fn behaviour(reader: &mut Reader) -> Option<SandboxBehaviour> {
     let regulated = reader.switch(&settings::SANDBOX_REGULATED);
+    let old_error_bodies = reader.switch(&settings::SANDBOX_OLD_ERROR_BODIES);
     let has_endpoint = reader.is_set(&settings::SANDBOX_WEBHOOK_ENDPOINT);
     let webhook_endpoint =
         if has_endpoint { reader.base_url(&settings::SANDBOX_WEBHOOK_ENDPOINT).map(Some) } else { Some(None) };
@@ -94,6 +97,7 @@ pub(super) fn behaviour(reader: &mut Reader) -> Option<SandboxBehaviour> {
     let answers = answers(reader);
     Some(SandboxBehaviour {
         regulated: regulated?,
+        old_error_bodies: old_error_bodies?,
         webhook_endpoint: webhook_endpoint?,
         webhooks: webhooks?,
         answers: answers?,

@@ -34,13 +34,20 @@ const BUDGET_WINDOW: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Call {
     deadline: Instant,
+    is_once: bool,
 }
 
 impl Call {
     /// A call that ends by `deadline`, repetitions included.
     #[must_use]
     pub fn until(deadline: Instant) -> Self {
-        Self { deadline }
+        Self { deadline, is_once: false }
+    }
+
+    /// The same, with nothing repeated.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self { is_once: true, ..self }
     }
 
     /// When it ends at the latest.

@@ -14,7 +14,8 @@ use super::model::FieldError;
 /// Why a call to Grid failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Grid answered with an error status: any 4xx or 5xx but 502, 503 and 504, which say nothing about the call.
+    /// Grid answered with an error status: any 4xx or 5xx but 408, 502, 503 and 504, which say nothing about the
+    /// call.
     #[error(transparent)]
     Answered(Box<Refusal>),
 
@@ -52,7 +53,7 @@ pub enum Error {
         operation: Operation,
     },
 
-    /// A read was answered with 502, 503 or 504, or not at all, also when it was repeated.
+    /// A read was answered with 408, 502, 503 or 504, or not at all, also when it was repeated.
     #[error("{operation}: no answer from Grid ({cause})")]
     ReadLost {
         /// The call.
@@ -63,7 +64,8 @@ pub enum Error {
         retry_after: Option<Duration>,
     },
 
-    /// A mutation was sent, and its answer was lost, unreadable, or 502, 503 or 504: whether Grid acted is not known.
+    /// A mutation was sent, and its answer was lost, unreadable, or 408, 502, 503 or 504: whether Grid acted is not
+    /// known.
     ///
     /// `UpdateCustomer`, `DeleteCustomer`, `ReplaceDocument` and the like end here only after they were repeated.
     #[error("{operation}: sent, but whether Grid acted is not known ({cause})")]
@@ -153,20 +155,35 @@ pub struct Refusal {
     /// Every bad field (`details.errors[]`), in Grid's field paths; messages scrubbed, at most 512
     /// characters each. At most 100.
     pub field_errors: Vec<FieldError>,
+    /// What is wrong with an uploaded file (`precheckErrors[]`), in Grid's words such as `screenshot`. At most 20.
+    pub precheck_errors: Vec<String>,
     /// When Grid wants to be asked again (`Retry-After`, RFC 9110 section 10.2.3).
     pub retry_after: Option<Duration>,
     /// With 423: until when the resource is locked (`details.lockedUntil`).
     pub locked_until: Option<Timestamp>,
+    /// Whatever else `details` has, by its name there; scrubbed, at most 16 of 256 characters each.
+    pub more: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { operation, status, code, message: _, field_errors, retry_after, locked_until } = self;
+        let Self {
+            operation,
+            status,
+            code,
+            message: _,
+            field_errors,
+            precheck_errors,
+            retry_after,
+            locked_until,
+            more: _,
+        } = self;
         f.debug_struct("Refusal")
             .field("operation", operation)
             .field("status", status)
             .field("code", code)
             .field("field_errors", field_errors)
+            .field("precheck_errors", precheck_errors)
             .field("retry_after", retry_after)
             .field("locked_until", locked_until)
             .finish_non_exhaustive()

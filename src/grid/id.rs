@@ -7,8 +7,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// Longest id accepted, in bytes. Grid's own are under 60.
 const MAX_LEN: usize = 256;
 
-/// Paths beside a resource's own (`/customers/bulk/…`, `/customers/end-user-terms`), which no id may name.
-const SIBLING_PATHS: [&str; 2] = ["bulk", "end-user-terms"];
+/// Paths beside a customer's own (`/customers/bulk/…`, `/customers/agreements`), which no id may name. Grid's other resources
+/// have none.
+const SIBLING_PATHS: [&str; 5] = ["agreements", "bulk", "end-user-terms", "external-accounts", "internal-accounts"];
 
 /// What stays as it is in one path segment: RFC 3986's unreserved characters, and the colon of Grid's ids.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
@@ -23,7 +24,7 @@ impl ResourceId {
     /// Takes an id as a caller gave it.
     ///
     /// # Errors
-    /// An id that is empty, `.`, `..`, the name of a sibling path (`bulk`, `end-user-terms`), longer than 256 bytes, or
+    /// An id that is empty, `.`, `..`, the name of a sibling path (`bulk`, `agreements` and the like), longer than 256 bytes, or
     /// that holds a slash, a backslash, `?`, `#`, `%`, white space or a control character.
     pub fn parse(id: &str) -> Result<Self, InvalidResourceId> {
         if id.is_empty() {
@@ -103,6 +104,12 @@ mod tests {
             ("bulk", InvalidResourceId::Reserved),
             ("Bulk", InvalidResourceId::Reserved),
             ("end-user-terms", InvalidResourceId::Reserved),
+            ("agreements", InvalidResourceId::Reserved),
+            ("Agreements", InvalidResourceId::Reserved),
+            ("internal-accounts", InvalidResourceId::Reserved),
+            ("EXTERNAL-ACCOUNTS", InvalidResourceId::Reserved),
+            ("%61greements", InvalidResourceId::NotOneSegment),
+            ("agreements/", InvalidResourceId::NotOneSegment),
             ("a/b", InvalidResourceId::NotOneSegment),
             ("a\\b", InvalidResourceId::NotOneSegment),
             ("%2e%2e", InvalidResourceId::NotOneSegment),

@@ -1,5 +1,6 @@
 //! CustomerService: customers, links to the hosted verification, contact verification, bulk imports.
 
+mod existing;
 mod import;
 mod input;
 mod output;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
-use super::error::required_id;
+use super::error::{Resource, required_id};
 use super::page::Listed;
 use super::{Error, Violations, call, page, sighting};
 use crate::grid::model::{ContactVerificationConfirm, KycLinkRequest};
@@ -17,6 +18,7 @@ use crate::grid::{Client, CreateKey, UpdateOutcome};
 use crate::kyc::witness::Witness;
 use crate::pb;
 use crate::pb::customer_service_server::CustomerService;
+use existing::Claims;
 
 /// What the details of a status call a customer.
 pub(super) const CUSTOMER: &str = "gridgate.v1.Customer";
@@ -51,7 +53,11 @@ impl CustomerService for Customers {
         let input = violations.finish(input)?;
         let key = request_id.map_or(CreateKey::Generated, CreateKey::RequestId);
         let question = self.witness.question();
-        let customer = self.grid.create_customer(&call, input, key).await.map_err(Error::from)?;
+        let claims = Claims::of(&input, request_id);
+        let customer = match self.grid.create_customer(&call, input, key).await {
+            Ok(customer) => customer,
+            Err(error) => return Err(claims.explain(&self.grid, &call, error, None).await.into()),
+        };
         sighting::customer(question, &customer);
         Ok(Response::new(pb::CreateCustomerResponse { customer: Some(customer.into()) }))
     }
@@ -106,8 +112,13 @@ impl CustomerService for Customers {
         let signed = input::signed_retry(challenge_id, wallet_signature, &mut violations);
         let (id, changes) = violations.finish(id.zip(changes))?;
         let question = self.witness.question();
-        let outcome =
-            self.grid.update_customer(&call, &id, &changes, signed).await.map_err(Error::about(CUSTOMER, &id))?;
+        let outcome = match self.grid.update_customer(&call, &id, &changes, signed).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let about = Some(Resource::new(CUSTOMER, id.as_str()));
+                return Err(Claims::of(&changes, None).explain(&self.grid, &call, error, about).await.into());
+            }
+        };
         let result = match outcome {
             UpdateOutcome::Updated(customer) => {
                 sighting::customer(question, &customer);

@@ -66,7 +66,7 @@ pub enum Error {
 impl Error {
     /// Puts what a call was about beside what Grid said, for a `map_err`.
     pub(super) fn about(resource_type: &'static str, id: &ResourceId) -> impl FnOnce(grid::Error) -> Self {
-        let about = Some(Resource { resource_type, name: id.as_str().to_owned() });
+        let about = Some(Resource::new(resource_type, id.as_str()));
         move |error| Self::Grid { error, about }
     }
 }
@@ -77,13 +77,27 @@ impl From<grid::Error> for Error {
     }
 }
 
-/// What a call was about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a call was about, or what is in its way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resource {
     /// Full name of its message, such as `gridgate.v1.Customer`.
     pub resource_type: &'static str,
-    /// Grid's id, or the platform's.
+    /// Grid's id, or the platform's. Empty: it is not known, or there are several.
     pub name: String,
+    /// Grid's id of what it belongs to; mostly empty.
+    pub owner: String,
+    /// What about it; mostly empty.
+    pub description: String,
+    /// Where there are several: Grid's ids, as many as are known.
+    pub candidates: Vec<String>,
+}
+
+impl Resource {
+    /// One that is known by its id.
+    #[must_use]
+    pub fn new(resource_type: &'static str, name: &str) -> Self {
+        Self { resource_type, name: name.to_owned(), ..Self::default() }
+    }
 }
 
 /// Every field of a request that can never be right, collected so that the caller hears of all at once.

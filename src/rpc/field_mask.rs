@@ -12,7 +12,8 @@ use super::Violations;
 use crate::pb;
 
 /// Our own descriptors. They were compiled with this program, so they can be read; a test makes sure.
-static POOL: LazyLock<Option<DescriptorPool>> = LazyLock::new(|| DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET).ok());
+pub(super) static POOL: LazyLock<Option<DescriptorPool>> =
+    LazyLock::new(|| DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET).ok());
 
 /// A message reduced to what its mask names.
 pub(super) struct Masked<M> {

@@ -1,8 +1,14 @@
 //! Grid's field paths, such as `businessInfo.legalName`, in the API's own terms.
 
-use heck::ToSnakeCase;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
+use heck::ToSnakeCase;
+use prost_reflect::DescriptorPool;
+
+use super::field_mask::POOL;
 use crate::grid::Operation;
+use crate::grid::model::FieldError;
 
 /// Fields that stand at the top of a customer in Grid's JSON, and in `individual` here.
 const INDIVIDUAL: [&str; 6] =
@@ -22,18 +28,37 @@ const EDD: [&str; 11] = [
     "pep_status",
 ];
 
+/// Fields that Grid may name without `personalInfo` before them, and that stand in `personal_info` here.
+const PERSONAL_INFO: [&str; 11] = [
+    "first_name",
+    "middle_name",
+    "last_name",
+    "birth_date",
+    "nationality",
+    "email",
+    "phone_number",
+    "address",
+    "id_type",
+    "identifier",
+    "country_of_issuance",
+];
+
 /// The path of a field in the request message of `operation`, from Grid's path.
 ///
 /// A path that Grid invents later still comes out as snake case, so it stays readable.
 pub(super) fn to_api(operation: Operation, grid: &str) -> String {
-    let path = grid.split('.').map(snake_case).collect::<Vec<_>>().join(".");
+    let path = snake_path(grid);
+    if path.is_empty() {
+        return path;
+    }
     match operation {
         Operation::CreateCustomer => customer_field(&path),
         Operation::UpdateCustomer | Operation::UpdateCustomerSigned => match path.as_str() {
             "customer_type" => path,
             _ => format!("customer.{}", customer_field(&path)),
         },
-        Operation::UpdateBeneficialOwner => format!("beneficial_owner.{path}"),
+        Operation::CreateBeneficialOwner => owner_field(&path),
+        Operation::UpdateBeneficialOwner => format!("beneficial_owner.{}", owner_field(&path)),
         Operation::UploadDocument | Operation::ReplaceDocument => match path.as_str() {
             "file" => "chunk".to_owned(),
             _ => format!("metadata.{path}"),
@@ -51,24 +76,93 @@ pub(super) fn to_api(operation: Operation, grid: &str) -> String {
             "is_including_deleted" => "include_deleted".to_owned(),
             _ => path,
         },
-        Operation::GetCustomer
-        | Operation::DeleteCustomer
-        | Operation::CreateKycLink
+        // What is not in these requests is the customer's.
+        Operation::CreateKycLink
         | Operation::SendEmailVerification
         | Operation::ConfirmEmailVerification
         | Operation::SendPhoneVerification
         | Operation::ConfirmPhoneVerification
+        | Operation::SubmitVerification => customer_field(&path),
+        Operation::GetCustomer
+        | Operation::DeleteCustomer
         | Operation::GetImportJob
         | Operation::GetEndUserTerms
-        | Operation::CreateBeneficialOwner
         | Operation::GetBeneficialOwner
         | Operation::GetDocument
         | Operation::DeleteDocument
-        | Operation::SubmitVerification
         | Operation::GetVerification
         | Operation::GetPlatformConfig
         | Operation::SendTestWebhook => path,
     }
+}
+
+/// The path of a field that stands in the way of a verification, from Grid's path, which may begin with what has the field.
+///
+/// For a customer it is the path in CreateCustomerRequest, for an owner in CreateBeneficialOwnerRequest. `resource_id` says
+/// whose field it is; where it is not known, the path does, as well as it can.
+pub(super) fn of_problem(resource_id: Option<&str>, grid: &str) -> String {
+    let (of_customer, of_owner) = (grid.strip_prefix("customer."), grid.strip_prefix("beneficialOwner."));
+    let path = snake_path(of_customer.or(of_owner).unwrap_or(grid));
+    match resource_id.and_then(|id| id.split_once(':')).map(|(kind, _)| kind) {
+        Some("BeneficialOwner") => owner_field(&path),
+        Some("Customer") => customer_field(&path),
+        Some("Document") => path,
+        Some(_) | None if of_owner.is_some() => owner_field(&path),
+        Some(_) | None => customer_field(&path),
+    }
+}
+
+/// A sentence of Grid's with its names of fields in this API's terms: those in `named`, and whatever is plainly one.
+///
+/// Plainly a field is a known name that no English word could be: `birthDate`, `address.line1`, `currencies[0]`. Words such as
+/// `nationality` are replaced only where Grid says that they are the field: in quotes, or with a colon after them.
+pub(super) fn in_words(operation: Operation, text: &str, named: &[FieldError]) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '[' | ']' | '_');
+    let mut said = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(begins) = rest.find(is_part) {
+        let (before, from) = rest.split_at(begins);
+        let (run, after) = from.split_at(from.find(|c| !is_part(c)).unwrap_or(from.len()));
+        // A dot at its end is the sentence's.
+        let path = run.trim_end_matches('.');
+        let is_quoted = before.ends_with(['\'', '"', '`']) || (path == run && after.starts_with(':'));
+        let is_named = named.iter().any(|error| error.field == path);
+        said.push_str(before);
+        if (is_known(path) || is_named) && (is_telling(path) || is_quoted) {
+            said.push_str(&to_api(operation, path));
+        } else {
+            said.push_str(path);
+        }
+        said.push_str(run.get(path.len()..).unwrap_or_default());
+        rest = after;
+    }
+    said.push_str(rest);
+    said
+}
+
+/// Whether a text can't be an English word: `birthDate`, `address.line1`, `currencies[0]`.
+fn is_telling(path: &str) -> bool {
+    path.starts_with(|c: char| c.is_ascii_lowercase())
+        && path.contains(|c: char| c.is_ascii_uppercase() || c == '.' || c == '[')
+}
+
+/// Whether each part of a path is a field of this API's in Grid's way of writing.
+fn is_known(path: &str) -> bool {
+    let name = |segment: &str| segment.split('[').next().is_some_and(|name| FIELD_NAMES.contains(name));
+    path.split('.').all(name)
+}
+
+/// The names of all fields, in camel case.
+static FIELD_NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let messages = POOL.iter().flat_map(DescriptorPool::all_messages);
+    let own = messages.filter(|message| message.package_name() == "gridgate.v1");
+    own.flat_map(|message| message.fields().map(|field| field.json_name().to_owned()).collect::<Vec<_>>()).collect()
+});
+
+/// A field of an owner, which Grid may name without saying that it is of `personalInfo`.
+fn owner_field(path: &str) -> String {
+    let first = path.split(['.', '[']).next().unwrap_or_default();
+    if PERSONAL_INFO.contains(&first) { format!("personal_info.{path}") } else { path.to_owned() }
 }
 
 fn customer_field(path: &str) -> String {
@@ -77,11 +171,15 @@ fn customer_field(path: &str) -> String {
         format!("individual.{path}")
     } else if EDD.contains(&first) {
         format!("individual.edd.{path}")
-    } else if first == "business_info" {
+    } else if first == "business_info" || first == "beneficial_owners" {
         format!("business.{path}")
     } else {
         path.to_owned()
     }
+}
+
+fn snake_path(grid: &str) -> String {
+    grid.split('.').map(snake_case).collect::<Vec<_>>().join(".")
 }
 
 /// `currencies[0]` keeps its index; everything before it becomes snake case.
@@ -100,6 +198,7 @@ mod tests {
     fn paths_are_the_apis_own() {
         let table = [
             (Operation::CreateCustomer, "email", "email"),
+            (Operation::UpdateCustomer, "", ""),
             (Operation::CreateCustomer, "birthDate", "individual.birth_date"),
             (Operation::CreateCustomer, "address.line1", "address.line1"),
             (Operation::CreateCustomer, "pepStatus", "individual.edd.pep_status"),
@@ -111,6 +210,9 @@ mod tests {
             (Operation::UpdateCustomerSigned, "fullName", "customer.individual.full_name"),
             (Operation::UpdateCustomer, "businessInfo.taxId", "customer.business.business_info.tax_id"),
             (Operation::CreateBeneficialOwner, "personalInfo.address.postalCode", "personal_info.address.postal_code"),
+            (Operation::CreateBeneficialOwner, "birthDate", "personal_info.birth_date"),
+            (Operation::UpdateBeneficialOwner, "address.line1", "beneficial_owner.personal_info.address.line1"),
+            (Operation::SubmitVerification, "birthDate", "individual.birth_date"),
             (Operation::UpdateBeneficialOwner, "roles[0]", "beneficial_owner.roles[0]"),
             (Operation::UploadDocument, "documentHolder", "metadata.document_holder"),
             (Operation::UploadDocument, "file", "chunk"),
@@ -125,6 +227,64 @@ mod tests {
         ];
         for (operation, grid, api) in table {
             assert_eq!(to_api(operation, grid), api, "{operation} {grid}");
+        }
+    }
+
+    #[test]
+    fn sentences_name_fields_as_the_api_does() {
+        use Operation::{CreateBeneficialOwner, CreateCustomer, ListCustomers, UpdateCustomer, UploadDocument};
+        let table = [
+            (CreateCustomer, "birthDate is required", "individual.birth_date is required"),
+            (UpdateCustomer, "birthDate: is required.", "customer.individual.birth_date: is required."),
+            (CreateCustomer, "Check birthDate.", "Check individual.birth_date."),
+            (CreateCustomer, "(address.postalCode, currencies[0])", "(address.postal_code, currencies[0])"),
+            (CreateCustomer, "`nationality` and 'idType'", "`individual.nationality` and 'individual.id_type'"),
+            (CreateCustomer, "nationality: unknown", "individual.nationality: unknown"),
+            (CreateCustomer, "The nationality is unknown", "The nationality is unknown"),
+            (CreateCustomer, "businessInfo.taxId", "business.business_info.tax_id"),
+            (CreateCustomer, "newThing is bad, otherThing too", "new_thing is bad, otherThing too"),
+            (
+                CreateCustomer,
+                "the iPhone of example.com, e.g. INVALID_INPUT",
+                "the iPhone of example.com, e.g. INVALID_INPUT",
+            ),
+            (CreateCustomer, "näme=birthDate…", "näme=individual.birth_date…"),
+            (CreateBeneficialOwner, "personalInfo.birthDate", "personal_info.birth_date"),
+            (UploadDocument, "documentNumber", "metadata.document_number"),
+            (ListCustomers, "isIncludingDeleted", "isIncludingDeleted"),
+            (CreateCustomer, "", ""),
+        ];
+        let named = [FieldError { field: "newThing".to_owned(), ..FieldError::default() }];
+        for (operation, grid, api) in table {
+            assert_eq!(in_words(operation, grid, &named), api, "{operation}");
+        }
+    }
+
+    #[test]
+    fn problems_name_fields_of_whose_they_are() {
+        let (customer, owner) = (Some("Customer:1"), Some("BeneficialOwner:1"));
+        let table = [
+            (customer, "customer.birthDate", "individual.birth_date"),
+            (customer, "birthDate", "individual.birth_date"),
+            (customer, "customer.address.line1", "address.line1"),
+            (customer, "customer.businessInfo.taxId", "business.business_info.tax_id"),
+            (
+                customer,
+                "beneficialOwners[1].personalInfo.lastName",
+                "business.beneficial_owners[1].personal_info.last_name",
+            ),
+            (owner, "personalInfo.birthDate", "personal_info.birth_date"),
+            (owner, "birthDate", "personal_info.birth_date"),
+            (owner, "beneficialOwner.address.city", "personal_info.address.city"),
+            (owner, "ownershipPercentage", "ownership_percentage"),
+            (Some("Document:1"), "documentNumber", "document_number"),
+            (Some("Thing:1"), "fullName", "individual.full_name"),
+            (None, "personalInfo.birthDate", "personal_info.birth_date"),
+            (None, "beneficialOwner.birthDate", "personal_info.birth_date"),
+            (None, "customer.fullName", "individual.full_name"),
+        ];
+        for (resource, grid, api) in table {
+            assert_eq!(of_problem(resource, grid), api, "{resource:?} {grid}");
         }
     }
 }

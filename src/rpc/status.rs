@@ -5,6 +5,7 @@
 //! what a call was about. Encoded they stay under [`MAX_DETAILS`].
 
 mod details;
+mod existing;
 mod identity;
 mod load;
 mod log;
@@ -12,6 +13,7 @@ mod table;
 
 use std::time::Duration;
 
+use heck::{ToShoutySnakeCase as _, ToSnakeCase as _};
 use http::Response;
 use jiff::Timestamp;
 use tonic::{Code, Status};
@@ -193,6 +195,7 @@ fn invalid(violations: &Violations) -> Status {
         .map(|violation| BadField {
             path: violation.field.clone(),
             description: violation.description.clone(),
+            reason: String::new(),
             grid: None,
         })
         .collect::<Vec<_>>();
@@ -228,7 +231,11 @@ fn grid(error: &grid::Error, about: Option<Resource>) -> Status {
                 .metadata("may_have_acted", may_have_acted.to_string())
         }
     };
-    let about = about.filter(|_| matches!(code, Code::NotFound | Code::AlreadyExists | Code::FailedPrecondition));
+    let about = match code {
+        Code::NotFound | Code::FailedPrecondition => about,
+        Code::AlreadyExists => Some(existing::resource(operation, about)),
+        _ => None,
+    };
     details.metadata("operation", operation.name().to_owned()).resource(about).status(code, &message(error))
 }
 
@@ -237,13 +244,42 @@ fn answered(refusal: &Refusal) -> Details {
         Some(code) => Details::new(GRID_DOMAIN, code),
         None => Details::new(GRIDGATE_DOMAIN, reason::GRID_ERROR),
     };
-    let fields = refusal.field_errors.iter().map(|error| bad_field(refusal.operation, error)).collect();
-    details.fields(fields).metadata("http_status", refusal.status.to_string())
+    let operation = refusal.operation;
+    let fields = refusal.field_errors.iter().map(|error| bad_field(refusal, error));
+    let file = refusal.precheck_errors.iter().map(|word| bad_file(operation, word));
+    let more = refusal.more.iter().map(|(name, text)| (format!("details_{}", name.to_snake_case()), text.clone()));
+    details
+        .fields(fields.chain(file).collect())
+        .extras(more.collect())
+        .metadata("http_status", refusal.status.to_string())
 }
 
-fn bad_field(operation: Operation, error: &grid::model::FieldError) -> BadField {
+/// What Grid found wrong with an uploaded file before anybody looked at it.
+fn bad_file(operation: Operation, word: &str) -> BadField {
+    const GRID_FIELD: &str = "file";
+    let said = match word {
+        "dataNotReadable" => ": the data on it can't be read",
+        "screenshot" => ": it is a screenshot",
+        "grayscale" => ": it is not in colour",
+        "documentExpired" => ": it has expired",
+        // A word of Grid's that is newer than this.
+        _ => "",
+    };
+    let path = field_path::to_api(operation, GRID_FIELD);
+    let grid = pb::FieldError {
+        field: path.clone(),
+        grid_field: GRID_FIELD.to_owned(),
+        message: Some(word.to_owned()),
+        ..Default::default()
+    };
+    let reason = word.to_shouty_snake_case();
+    BadField { path, description: format!("{word}{said}"), reason, grid: Some(grid) }
+}
+
+fn bad_field(refusal: &Refusal, error: &grid::model::FieldError) -> BadField {
     let grid::model::FieldError { field, message, constraint } = error;
-    let path = field_path::to_api(operation, field);
+    let path = field_path::to_api(refusal.operation, field);
+    let message = message.as_deref().map(|message| in_words(refusal, message));
     let grid::model::FieldConstraint { format, pattern, allowed, min_length, max_length } =
         constraint.clone().unwrap_or_default();
     let grid = pb::FieldError {
@@ -256,7 +292,12 @@ fn bad_field(operation: Operation, error: &grid::model::FieldError) -> BadField 
         min_length,
         max_length,
     };
-    BadField { path, description: message.clone().unwrap_or_else(|| "is not valid".to_owned()), grid: Some(grid) }
+    let description = message.clone().unwrap_or_else(|| "is not valid".to_owned());
+    BadField { path, description, reason: String::new(), grid: Some(grid) }
+}
+
+fn in_words(refusal: &Refusal, text: &str) -> String {
+    field_path::in_words(refusal.operation, text, &refusal.field_errors)
 }
 
 /// When to come back: what Grid said in `Retry-After`, or until when the resource is locked.
@@ -268,11 +309,15 @@ fn wait(refusal: &Refusal) -> Option<Duration> {
 /// Words for the caller. Grid's own are scrubbed already; the transport's reasons stay in the log.
 fn message(error: &grid::Error) -> String {
     match error {
-        grid::Error::Answered(refusal) if is_our_credentials(refusal) => "Grid refused gridgate's credentials".to_owned(),
-        grid::Error::Answered(refusal) => match &refusal.message {
-            Some(message) => format!("Grid: {message}"),
-            None => format!("Grid answered {}", refusal.status),
-        },
+        grid::Error::Answered(refusal) => {
+            let (who, nothing) = match is_our_credentials(refusal) {
+                true => ("Grid refused gridgate's credentials", String::new()),
+                false => ("Grid", format!(" answered {}", refusal.status)),
+            };
+            let said = refusal.message.as_deref();
+            let said = said.map_or(nothing, |message| format!(": {}", in_words(refusal, message)));
+            format!("{who}{said}")
+        }
         grid::Error::Redirected { .. } => "Grid answered with a redirect, which is not followed".to_owned(),
         grid::Error::Unreachable { .. } => "Grid can't be reached; nothing was done".to_owned(),
         grid::Error::CircuitOpen { .. } => "Grid has been failing, so it was not asked; nothing was done".to_owned(),

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 use super::customer::CUSTOMER;
 use super::error::required_id;
 use super::page::Listed;
-use super::{Error, Violations, call, open_enum, page, sighting, timestamp};
+use super::{Error, Violations, call, field_path, open_enum, page, sighting, timestamp};
 use crate::grid::model;
 use crate::grid::{Client, VerificationFilter};
 use crate::kyc::witness::Witness;
@@ -100,10 +100,12 @@ impl From<model::Verification> for pb::Verification {
 impl From<model::VerificationError> for pb::VerificationError {
     fn from(error: model::VerificationError) -> Self {
         let model::VerificationError { resource_id, error_type, field, accepted_document_types, reason } = error;
+        let field_path = field.as_deref().map(|field| field_path::of_problem(Some(&resource_id), field));
         Self {
             resource_id,
             r#type: error_type,
             field,
+            field_path,
             accepted_document_types: accepted_document_types.unwrap_or_default(),
             reason,
         }

@@ -17,6 +17,9 @@ pub struct SandboxConfig {
     /// Whether the platform verifies its customers itself: they are then created `APPROVED`. The control API can
     /// change it later.
     pub regulated: bool,
+    /// Whether errors are written as Grid did until September 2026, `{status, code, message, details}`. The control API
+    /// can change it later.
+    pub old_error_bodies: bool,
     /// Scheme, host and port under which the applicant's browser reaches this sandbox, without a path: the start of
     /// every `kycUrl`. Absent: the address that the sandbox listens on.
     pub public_base_url: Option<String>,
@@ -44,6 +47,7 @@ impl SandboxConfig {
             client_id: client_id.into(),
             client_secret,
             regulated: false,
+            old_error_bodies: false,
             public_base_url: None,
             uma_domain: "sandbox.uma.localhost".to_owned(),
             webhook_endpoint: None,

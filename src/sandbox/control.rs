@@ -10,7 +10,7 @@
 //! | `POST /control/reset` | Forgets everything, and puts clock and settings back. |
 //! | `GET /control/requests?after=N` | The latest requests on Grid's paths, credentials left out. `DELETE` forgets them. |
 //! | `GET /control/clock` | `{now, aheadSeconds}`. `POST {advanceSeconds}` moves it forward. |
-//! | `GET /control/platform` | `{regulated, laggingUpdatedAt}`. `POST` changes what it names. With `laggingUpdatedAt` a new status leaves `updatedAt` as it was, as in Grid's own examples. |
+//! | `GET /control/platform` | `{regulated, oldErrorBodies, laggingUpdatedAt}`. `POST` changes what it names. With `oldErrorBodies` errors are written as Grid did until September 2026. With `laggingUpdatedAt` a new status leaves `updatedAt` as it was, as in Grid's own examples. |
 //! | `GET /control/webhooks` | `{endpoint, mischief, waiting, ended}`: where webhooks go, what goes wrong with them, how many wait, what became of the latest. |
 //! | `POST /control/webhooks/endpoint` | `{url}`: sends webhooks there, or nowhere (`null`). |
 //! | `POST /control/webhooks/mischief` | A whole [`WebhookMischief`](super::WebhookMischief): duplicates, reorders, delays, drops. |
@@ -109,18 +109,24 @@ async fn advance_clock(State(app): State<App>, Body(advance): Body<Advance>) -> 
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Platform {
     regulated: Option<bool>,
+    old_error_bodies: Option<bool>,
     lagging_updated_at: Option<bool>,
 }
 
 async fn platform(State(app): State<App>) -> Json<Value> {
     let store = app.store();
-    Json(json!({ "regulated": store.regulated, "laggingUpdatedAt": store.lagging_updated_at }))
+    Json(json!({
+        "regulated": store.regulated,
+        "oldErrorBodies": store.old_error_bodies,
+        "laggingUpdatedAt": store.lagging_updated_at,
+    }))
 }
 
 async fn change_platform(State(app): State<App>, Body(change): Body<Platform>) -> Json<Value> {
     {
         let mut store = app.store();
         store.regulated = change.regulated.unwrap_or(store.regulated);
+        store.old_error_bodies = change.old_error_bodies.unwrap_or(store.old_error_bodies);
         store.lagging_updated_at = change.lagging_updated_at.unwrap_or(store.lagging_updated_at);
     }
     platform(State(app)).await

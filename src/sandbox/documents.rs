@@ -148,6 +148,10 @@ async fn read_document(
     let (Some(file), Some(kind)) = (upload.file, kind) else {
         return Err(GridError::bad_field("file", "is required"));
     };
+    let precheck_errors = precheck(file.name.as_deref().unwrap_or_default());
+    if !precheck_errors.is_empty() {
+        return Err(GridError::document_rejected(precheck_errors));
+    }
     document.file_name = Some(file_name(file.name, kind));
     Ok((document, file.bytes))
 }
@@ -165,6 +169,15 @@ fn check_file(file: Option<&UploadedFile>, faults: &mut Faults) -> Option<&'stat
         faults.add("file", "must be a PDF, JPEG or PNG file");
     }
     kind
+}
+
+/// What a look at the file finds, by the words at the end of its name: `passport-screenshot-grayscale.png`.
+fn precheck(file_name: &str) -> Vec<String> {
+    let stem = file_name.rsplit_once('.').map_or(file_name, |(stem, _)| stem);
+    let word = |part: &str| words::PRECHECK_ERRORS.iter().find(|word| word.eq_ignore_ascii_case(part));
+    let mut found: Vec<String> = stem.rsplit('-').map_while(word).map(|word| (*word).to_owned()).collect();
+    found.reverse();
+    found
 }
 
 /// The extension of a file that is one of the accepted kinds.
@@ -211,7 +224,21 @@ fn not_found() -> GridError {
 
 #[cfg(test)]
 mod tests {
-    use super::{file_kind, file_name};
+    use super::{file_kind, file_name, precheck};
+
+    #[test]
+    fn the_end_of_a_files_name_says_what_is_wrong_with_it() {
+        for (name, found) in [
+            ("passport.pdf", &[][..]),
+            ("screenshot.pdf", &["screenshot"]),
+            ("passport-screenshot-documentexpired.png", &["screenshot", "documentExpired"]),
+            ("screenshot-of-a-passport.png", &[]),
+            ("passport-dataNotReadable", &["dataNotReadable"]),
+            ("", &[]),
+        ] {
+            assert_eq!(precheck(name), found, "{name}");
+        }
+    }
 
     #[test]
     fn files_are_told_by_their_bytes() {

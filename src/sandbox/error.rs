@@ -1,9 +1,12 @@
 //! Grid's errors: a status, one of the codes that Grid's OpenAPI lists for it, and every bad field at once.
 
 use axum::Json;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::shared::App;
 use crate::grid::model::{ErrorBody, ErrorDetails, FieldError};
 
 /// An error as Grid answers it (OpenAPI `Error400` to `Error501`).
@@ -16,11 +19,12 @@ pub(super) struct GridError {
     pub(super) code: &'static str,
     message: String,
     fields: Vec<FieldError>,
+    precheck_errors: Vec<String>,
 }
 
 impl GridError {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), fields: Vec::new() }
+        Self { status, code, message: message.into(), fields: Vec::new(), precheck_errors: Vec::new() }
     }
 
     /// 400 with the bad fields in `details.errors[]`.
@@ -94,6 +98,12 @@ impl GridError {
         Self::new(StatusCode::GONE, "CUSTOMER_DELETED", "Customer has been permanently deleted")
     }
 
+    /// 422: a document that is refused at once, with what is wrong with its file.
+    pub(super) fn document_rejected(precheck_errors: Vec<String>) -> Self {
+        let rejected = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "DOCUMENT_REJECTED", "The document was rejected");
+        Self { precheck_errors, ..rejected }
+    }
+
     /// 424: a credential tied to the customer could not be changed along.
     pub(super) fn credential_sync_failed() -> Self {
         let message = "Failed to update one or more tied EMAIL_OTP credentials";
@@ -113,14 +123,37 @@ impl GridError {
 
     /// The body, as Grid writes it.
     pub(super) fn body(self) -> ErrorBody {
-        let Self { status, code, message, fields } = self;
-        let details = (!fields.is_empty()).then_some(ErrorDetails { errors: fields, locked_until: None });
-        ErrorBody { status: Some(status.as_u16()), code: Some(code.to_owned()), message: Some(message), details }
+        let Self { status: _, code, message, fields, precheck_errors } = self;
+        let details = ErrorDetails { errors: fields, ..ErrorDetails::default() };
+        ErrorBody { code: Some(code.to_owned()), reason: Some(message), precheck_errors, details }
     }
 }
 
 impl IntoResponse for GridError {
     fn into_response(self) -> Response {
-        (self.status, Json(self.body())).into_response()
+        answer(self.status, self.body())
+    }
+}
+
+/// An error's response, which remembers what its body says.
+pub(super) fn answer(status: StatusCode, body: ErrorBody) -> Response {
+    let mut response = (status, Json(&body)).into_response();
+    response.extensions_mut().insert(body);
+    response
+}
+
+/// Writes errors as Grid did until September 2026, where the sandbox is to.
+pub(super) async fn write_as_configured(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let status = response.status();
+    match response.extensions_mut().remove::<ErrorBody>() {
+        Some(body) if app.store().old_error_bodies => {
+            let old = (status, Json(body.as_old(status.as_u16()))).into_response();
+            let (mut head, _) = response.into_parts();
+            // Its length is another.
+            head.headers.extend(old.headers().clone());
+            Response::from_parts(head, old.into_body())
+        }
+        Some(_) | None => response,
     }
 }

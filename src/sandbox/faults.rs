@@ -4,7 +4,6 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::http::{Method, StatusCode};
@@ -12,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use super::error;
 use super::shared::App;
 use crate::grid::model::ErrorBody;
 
@@ -41,6 +41,9 @@ pub struct Fault {
     /// The `code` of that answer's body; absent: one that goes with the status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// The `precheckErrors` of that answer's body: what a 422 says of a document's file, such as `screenshot`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub precheck_errors: Vec<String>,
     /// That answer's body instead of Grid's error, as `text/html`: what a proxy before Grid might say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
@@ -72,6 +75,7 @@ impl Default for Fault {
             delay_millis: 0,
             status: None,
             code: None,
+            precheck_errors: Vec::new(),
             body: None,
             retry_after: None,
             hang_up: None,
@@ -142,12 +146,12 @@ fn answer(fault: &Fault, status: u16) -> Response {
         Some(text) => (code, [(CONTENT_TYPE, "text/html; charset=utf-8")], text.clone()).into_response(),
         None => {
             let body = ErrorBody {
-                status: Some(code.as_u16()),
                 code: Some(fault.code.clone().unwrap_or_else(|| code_of(status).to_owned())),
-                message: Some("The sandbox was told to answer this".to_owned()),
-                details: None,
+                reason: Some("The sandbox was told to answer this".to_owned()),
+                precheck_errors: fault.precheck_errors.clone(),
+                ..ErrorBody::default()
             };
-            (code, Json(body)).into_response()
+            error::answer(code, body)
         }
     };
     if let Some(Ok(value)) = fault.retry_after.as_deref().map(HeaderValue::from_str) {
@@ -166,6 +170,7 @@ fn code_of(status: u16) -> &'static str {
         405 => "METHOD_NOT_ALLOWED",
         409 => "CONFLICT",
         410 => "CUSTOMER_DELETED",
+        422 => "DOCUMENT_REJECTED",
         424 => "EMAIL_OTP_CREDENTIAL_SYNC_FAILED",
         429 => "RATE_LIMITED",
         501 => "NOT_IMPLEMENTED",

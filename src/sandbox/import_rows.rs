@@ -168,10 +168,9 @@ fn body(cells: &Map<String, Value>) -> Map<String, Value> {
 
 fn row_error(correlation_id: String, error: GridError) -> ImportError {
     let body = error.body();
-    let details = body.details.and_then(|details| serde_json::to_value(details).ok());
-    let details = match details {
-        Some(Value::Object(details)) => details,
+    let details = match serde_json::to_value(body.details) {
+        Ok(Value::Object(details)) => details,
         _ => Map::new(),
     };
-    ImportError { correlation_id, code: body.code, message: body.message, details }
+    ImportError { correlation_id, code: body.code, message: body.reason, details }
 }

@@ -187,6 +187,7 @@ fn grid_router(app: &App) -> Router<App> {
         .method_not_allowed_fallback(async || GridError::method_not_allowed())
         .layer(from_fn_with_state(Arc::clone(app), auth::require_credentials))
         .layer(from_fn_with_state(Arc::clone(app), faults::disturb))
+        .layer(from_fn_with_state(Arc::clone(app), error::write_as_configured))
         .layer(from_fn_with_state(Arc::clone(app), journal::record))
         .layer(from_fn_with_state(Arc::clone(app), clock::date))
 }

@@ -51,7 +51,7 @@ impl Shared {
         let clock = Clock::new();
         let webhooks = Webhooks::new(&config);
         Self {
-            store: Mutex::new(Store::new(config.regulated, config.limits, Arc::clone(&webhooks.wake))),
+            store: Mutex::new(Store::new(&config, Arc::clone(&webhooks.wake))),
             webhooks,
             faults: Faults::new(config.faults.clone()),
             journal: Journal::new(config.limits.requests),
@@ -74,7 +74,7 @@ impl Shared {
 
     /// Forgets everything that is held, and puts the clock back.
     pub(super) fn reset(&self) {
-        let fresh = Store::new(self.config.regulated, self.config.limits, Arc::clone(&self.webhooks.wake));
+        let fresh = Store::new(&self.config, Arc::clone(&self.webhooks.wake));
         let mut store = self.store();
         *store = fresh;
         self.clock.reset();

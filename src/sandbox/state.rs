@@ -11,7 +11,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::config::Limits;
+use super::config::{Limits, SandboxConfig};
 use super::error::GridError;
 use super::kyc_links::{LinkRow, Replay};
 use super::outbox::Outbox;
@@ -23,6 +23,8 @@ use crate::grid::model::{BeneficialOwner, Customer, CustomerType, Document, Impo
 pub(super) struct Store {
     /// Whether customers are created `APPROVED`.
     pub(super) regulated: bool,
+    /// Whether errors are written as Grid did until September 2026.
+    pub(super) old_error_bodies: bool,
     /// Whether a new status leaves `updatedAt` as it was.
     pub(super) lagging_updated_at: bool,
     /// Customers; grouped by `platformCustomerId`.
@@ -79,9 +81,10 @@ pub(super) struct DocumentRow {
 
 impl Store {
     /// An empty store, which tells this listener of transitions.
-    pub(super) fn new(regulated: bool, limits: Limits, listener: Arc<Notify>) -> Self {
+    pub(super) fn new(config: &SandboxConfig, listener: Arc<Notify>) -> Self {
         Self {
-            regulated,
+            regulated: config.regulated,
+            old_error_bodies: config.old_error_bodies,
             lagging_updated_at: false,
             customers: Table::default(),
             uma_addresses: HashMap::new(),
@@ -94,7 +97,7 @@ impl Store {
             jobs: Table::default(),
             challenges: Challenges::default(),
             outbox: Outbox::new(listener),
-            limits,
+            limits: config.limits,
         }
     }
 

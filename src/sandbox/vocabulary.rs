@@ -228,3 +228,6 @@ mod tests {
         assert!(TWO_SIDED_DOCUMENTS.iter().all(|kind| IDENTITY_DOCUMENTS.contains(kind)));
     }
 }
+
+/// What can be wrong with a document's file at first sight (OpenAPI `Error422`).
+pub(super) const PRECHECK_ERRORS: &[&str] = &["dataNotReadable", "screenshot", "grayscale", "documentExpired"];

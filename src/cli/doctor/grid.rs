@@ -109,8 +109,7 @@ impl Grid {
         let outcome = match serde_json::from_slice(&body) {
             Ok(answer) if status.is_success() => Ok(answer),
             _ => {
-                let error: Option<ErrorBody> = serde_json::from_slice(&body).ok();
-                let code = error.and_then(|error| error.code).filter(|_| !status.is_success());
+                let code = ErrorBody::read(&body).code.filter(|_| !status.is_success());
                 Err(Refusal { status, code })
             }
         };

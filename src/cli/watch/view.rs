@@ -133,9 +133,10 @@ impl<W: Write> Terminal<W> {
     fn issues(&self, issues: &[VerificationIssue]) -> String {
         let issues: Vec<_> = issues
             .iter()
-            .map(|VerificationIssue { r#type, field }| match field.as_str() {
-                "" => printable(r#type),
-                field => format!("{} {}", printable(r#type), printable(field)),
+            .map(|VerificationIssue { r#type, field, field_path }| match [field_path.as_str(), field] {
+                ["", ""] => printable(r#type),
+                // A gridgate that is older than this program.
+                ["", path] | [path, _] => format!("{} {}", printable(r#type), printable(path)),
             })
             .collect();
         if issues.is_empty() { String::new() } else { format!("  {}", issues.join(", ")) }

@@ -23,6 +23,17 @@ pub const SANDBOX_REGULATED: Setting = Setting {
     doc: "Makes the local sandbox a regulated financial institution's platform: its customers are created approved.",
 };
 
+/// Whether the local sandbox writes errors in the old way.
+pub const SANDBOX_OLD_ERROR_BODIES: Setting = Setting {
+    key: "sandbox.old_error_bodies",
+    env: "GRIDGATE_SANDBOX_OLD_ERROR_BODIES",
+    flag: Some("sandbox-old-error-bodies"),
+    default: Some("false"),
+    kind: Kind::Switch,
+    doc: "Makes the local sandbox write errors as Grid did until September 2026: `{status, code, message, details}` \
+          instead of `{code, reason, details}`.",
+};
+
 /// Where its webhooks go.
 pub const SANDBOX_WEBHOOK_ENDPOINT: Setting = Setting {
     key: "sandbox.webhook_endpoint",

@@ -20,6 +20,8 @@ const MAX_FIELD_ERRORS: usize = 100;
 /// A longer wait is as good as none to a caller, and need not fit every representation of a duration.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_ALLOWED_VALUES: usize = 300;
+const MAX_PRECHECKS: usize = 20;
+const MAX_MORE: usize = 16;
 
 /// Why a successful answer's body can't be used.
 #[derive(Debug)]
@@ -70,9 +72,8 @@ impl Answer {
     /// The error that Grid answered, without what it repeats of the request. A body that is no error of Grid's makes a
     /// refusal with nothing but the status.
     pub(super) fn refusal(&self, operation: Operation, scrubber: &Scrubber) -> Refusal {
-        let body = serde_json::from_slice::<ErrorBody>(self.body()).unwrap_or_default();
-        let ErrorBody { status: _, code, message, details } = body;
-        let ErrorDetails { errors, locked_until } = details.unwrap_or_default();
+        let ErrorBody { code, reason, precheck_errors, details } = ErrorBody::read(self.body());
+        let ErrorDetails { errors, locked_until, more } = details;
         let field_error = |error| {
             let FieldError { field, message, constraint } = error;
             FieldError {
@@ -81,14 +82,17 @@ impl Answer {
                 constraint: constraint.map(bounded_constraint),
             }
         };
+        let more = more.into_iter().filter(|(name, _)| is_code(name) && scrubber.scrub(name, MAX_CODE) == *name);
         Refusal {
             operation,
             status: self.status().as_u16(),
-            code: code.filter(|code| is_code(code)),
-            message: message.map(|message| scrubber.scrub(&message, MAX_MESSAGE)),
+            code: code.map(|code| code.trim().to_owned()).filter(|code| is_code(code)),
+            message: reason.map(|reason| scrubber.scrub(&reason, MAX_MESSAGE)),
             field_errors: errors.into_iter().take(MAX_FIELD_ERRORS).map(field_error).collect(),
+            precheck_errors: precheck_errors.into_iter().filter(|word| is_code(word)).take(MAX_PRECHECKS).collect(),
             retry_after: self.retry_after(),
             locked_until,
+            more: more.take(MAX_MORE).map(|(name, text)| (name, scrubber.scrub(&text, MAX_FIELD_PATH))).collect(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Closed, it counts failures in a row. Open, it holds everything back for a while. Then it is half open: one request
 //! is let through to try, and its outcome closes or opens the breaker again. A failure is a request without a complete
-//! answer, and 502, 503 and 504. A 500 is not: Grid is there, and fails that one request.
+//! answer, and 408, 502, 503 and 504. A 500 or 501 is not: Grid is there, and does not do that one thing.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

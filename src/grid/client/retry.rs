@@ -1,7 +1,7 @@
 //! Sending a request as often as the rules allow, within the call's deadline.
 //!
-//! Repeated are: for every call what never left, and 429 once `Retry-After` has passed; for reads 500, 502, 503, 504 and
-//! lost answers; the same but 500 for mutations that change nothing more the second time. Everything else is sent once.
+//! Repeated are: for every call what never left, and 429 once `Retry-After` has passed; for reads 408, 500, 502, 503, 504
+//! and lost answers; the same but 500 for mutations that change nothing more the second time. Everything else is sent once.
 //! All calls together share a budget of repetitions, so that a failing Grid is not met with a multiple of the load.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 
 use super::answer::Misread;
 use super::scrub::Scrubber;
-use super::transport::{Answer, Failure};
+use super::transport::{self, Answer, Failure};
 use super::{Call, Client, Request};
 use crate::grid::model::counting_unknown_words;
 use crate::grid::{Error, Exchanged, HeldBack, Observer, Operation, Refusal, Repeatable, RetryConfig, Server};
@@ -71,6 +71,7 @@ impl Client {
                 Repeat::After(Some(wait)) => Some(wait.max(backoff(retry, attempt))),
             };
             attempt += 1;
+            let delay = delay.filter(|_| !call.is_once);
             let delay = delay.filter(|delay| attempt < retry.max_attempts && *delay < call.remaining());
             let delay = delay.filter(|_| {
                 let granted = self.shared.budget.withdraw();
@@ -164,7 +165,12 @@ impl Client {
         if status.is_redirection() {
             return Err(Setback::last(Error::Redirected { operation, status: status.as_u16() }));
         }
-        let refusal = answer.refusal(operation, &Scrubber::of(request));
+        let mut scrubber = Scrubber::of(request);
+        if status == StatusCode::UNAUTHORIZED {
+            // What Grid says of our credentials is for callers too, but not the credentials.
+            transport::credentials(&self.shared.authorization).iter().for_each(|part| scrubber.add_whole(part));
+        }
+        let refusal = answer.refusal(operation, &scrubber);
         let repeat = match status {
             StatusCode::TOO_MANY_REQUESTS if !request.is_spent() => Repeat::After(refusal.retry_after),
             StatusCode::INTERNAL_SERVER_ERROR if operation.is_read() => Repeat::Backoff,
@@ -226,9 +232,15 @@ fn is_too_many(refusal: &Refusal) -> bool {
     refusal.status == StatusCode::TOO_MANY_REQUESTS.as_u16()
 }
 
-/// 502, 503 and 504 come from what stands before Grid, and say nothing about what Grid did.
+/// 408, 502, 503 and 504 come from what stands before Grid, and say nothing about what Grid did.
 fn is_gateway_failure(status: StatusCode) -> bool {
-    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+    matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+    )
 }
 
 /// The wait before repetition `attempt` (from 0): random between half of the doubled base and all of it.

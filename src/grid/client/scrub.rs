@@ -65,6 +65,14 @@ impl Scrubber {
         scrubber
     }
 
+    /// Takes out a text that is no part of the request, as a whole.
+    pub(super) fn add_whole(&mut self, value: &str) {
+        let whole: String = tokens(value).into_iter().filter_map(|token| token.word).collect();
+        if is_telling(&whole) {
+            self.values.push(whole);
+        }
+    }
+
     /// The text without the request's strings, at most `max_chars` long.
     pub(super) fn scrub(&self, text: &str, max_chars: usize) -> String {
         let text = head(text, max_chars.saturating_mul(2));

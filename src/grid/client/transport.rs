@@ -90,6 +90,15 @@ pub(super) fn basic_auth(client_id: &str, secret: &SecretString) -> Result<Heade
     Ok(value)
 }
 
+/// What an `Authorization` header of [`basic_auth`] says: the header's own text, client id and secret.
+pub(super) fn credentials(authorization: &HeaderValue) -> Vec<String> {
+    let encoded = authorization.to_str().unwrap_or_default().trim_start_matches("Basic ");
+    let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap_or_default();
+    let pair = String::from_utf8(decoded).unwrap_or_default();
+    let parts = pair.split_once(':').map(|(id, secret)| [id.to_owned(), secret.to_owned()]);
+    parts.into_iter().flatten().chain([encoded.to_owned()]).collect()
+}
+
 /// The HTTP client: pooled connections, no redirects, no repetitions of its own.
 pub(super) fn build_http(base_url: &Url, connect_timeout: Duration) -> Result<reqwest::Client, ClientSetupError> {
     let mut builder = reqwest::Client::builder()

@@ -1,46 +1,58 @@
-//! Grid's error body: `{status, code, message, details}`.
+//! Grid's error body: `{code, reason, details}`, and the older `{status, code, message, details}`.
+//!
+//! An error is read part by part: a part that is not as documented costs that part, and no other. Written is the newer
+//! body; [`ErrorBody::as_old`] is the older one.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::redact::redacted_debug;
-use super::serde_as::{lenient_time, null_as_default};
 
-/// An error as Grid answers it. Its words may repeat what was sent, so Debug shows status and code only.
-#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+/// A larger number of a lock's end is milliseconds, a smaller one seconds: the year 5138, and March 1973.
+const MOST_SECONDS: f64 = 1e11;
+
+/// An error as Grid answers it. Its words may repeat what was sent, so Debug shows the code only.
+#[derive(Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ErrorBody {
-    /// The HTTP status again.
-    pub status: Option<u16>,
     /// Grid's code, such as `INVALID_INPUT`.
     pub code: Option<String>,
-    /// The problem in words.
-    pub message: Option<String>,
+    /// The problem in words: `reason`, or the older `message`.
+    pub reason: Option<String>,
+    /// With `DOCUMENT_REJECTED`: what is wrong with the file, such as `screenshot`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub precheck_errors: Vec<String>,
     /// What else Grid says; its shape varies by code.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub details: Option<ErrorDetails>,
+    #[serde(skip_serializing_if = "ErrorDetails::is_empty")]
+    pub details: ErrorDetails,
 }
-redacted_debug!(ErrorBody { status, code });
+redacted_debug!(ErrorBody { code });
 
-/// The parts of `details` that mean something here.
-#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+/// The parts of `details`.
+#[derive(Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ErrorDetails {
     /// Every bad field at once.
-    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
     /// With 423: when to come back.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub locked_until: Option<Timestamp>,
+    /// Whatever else there is, each as text: a string as it is, anything but a scalar as JSON.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, String>,
 }
 redacted_debug!(ErrorDetails { locked_until });
 
 /// One bad field.
-#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct FieldError {
-    /// Dot-notation path of the field, in Grid's names.
-    #[serde(deserialize_with = "null_as_default")]
+    /// Dot-notation path of the field, in Grid's names. Empty: the request as a whole.
     pub field: String,
     /// The problem in words.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,8 +64,8 @@ pub struct FieldError {
 redacted_debug!(FieldError { field });
 
 /// What a good value of a field looks like. Grid may add to it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct FieldConstraint {
     /// A named format, such as `email` or `iso3166-1-alpha-2`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,7 +74,7 @@ pub struct FieldConstraint {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
     /// Allowed values.
-    #[serde(rename = "enum", deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "enum", skip_serializing_if = "Vec::is_empty")]
     pub allowed: Vec<String>,
     /// Least length in characters.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,4 +82,177 @@ pub struct FieldConstraint {
     /// Greatest length in characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_length: Option<i64>,
+}
+
+/// The error body as it was until September 2026.
+#[derive(Serialize)]
+pub struct OldErrorBody<'a> {
+    status: u16,
+    code: &'a Option<String>,
+    message: &'a Option<String>,
+    #[serde(skip_serializing_if = "ErrorDetails::is_empty")]
+    details: &'a ErrorDetails,
+}
+
+impl ErrorBody {
+    /// Reads an error body, new or old. What can't be read is absent.
+    #[must_use]
+    pub fn read(body: &[u8]) -> Self {
+        let Ok(body) = std::str::from_utf8(body) else { return Self::default() };
+        let top = members(body);
+        let details = top.get("details").map_or("", |details| details.get());
+        let inner = members(details);
+        let part = |name: &str| inner.get(name).or_else(|| top.get(name)).copied();
+        // Details that are a list or a text can only be what is wrong.
+        let errors = part("errors").or(top.get("details").copied().filter(|_| inner.is_empty()));
+        let locked_until = part("lockedUntil").and_then(time);
+        let is_read = |name: &str| match name {
+            "errors" | "precheckErrors" => true,
+            "lockedUntil" => locked_until.is_some(),
+            _ => false,
+        };
+        let more = inner.iter().filter(|(name, _)| !is_read(name));
+        Self {
+            code: top.get("code").and_then(|code| serde_json::from_str::<String>(code.get()).ok()),
+            reason: ["reason", "message"].into_iter().find_map(|name| words(top.get(name)?)),
+            precheck_errors: part("precheckErrors").map(texts).unwrap_or_default(),
+            details: ErrorDetails {
+                errors: errors.map(field_errors).unwrap_or_default(),
+                locked_until,
+                more: more.filter_map(|(name, value)| Some((name.clone(), any_text(value)?))).collect(),
+            },
+        }
+    }
+
+    /// The same as it was written until September 2026, which had the HTTP status in it.
+    #[must_use]
+    pub fn as_old(&self, status: u16) -> OldErrorBody<'_> {
+        let Self { code, reason, precheck_errors: _, details } = self;
+        OldErrorBody { status, code, message: reason, details }
+    }
+}
+
+impl ErrorDetails {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What is wrong, field by field: a list of fields or of sentences, a single one, or a field's name with what is wrong
+/// with it.
+fn field_errors(errors: &RawValue) -> Vec<FieldError> {
+    if let Some(items) = items(errors) {
+        return items.into_iter().filter_map(field_error).collect();
+    }
+    let by_name = members(errors.get());
+    if by_name.is_empty() || is_field_error(&by_name) {
+        return field_error(errors).into_iter().collect();
+    }
+    let named = |(field, said): (String, &RawValue)| FieldError { field, message: words(said), constraint: None };
+    by_name.into_iter().map(named).collect()
+}
+
+fn is_field_error(members: &BTreeMap<String, &RawValue>) -> bool {
+    ["field", "message", "reason", "constraint"].iter().any(|name| members.contains_key(*name))
+}
+
+fn field_error(error: &RawValue) -> Option<FieldError> {
+    let members = members(error.get());
+    let part = |name: &str| members.get(name).copied();
+    let read = FieldError {
+        field: part("field").map(|field| texts(field).join(".")).unwrap_or_default(),
+        message: part("message").or(part("reason")).and_then(words).or_else(|| words(error)),
+        constraint: part("constraint").map(|constraint| field_constraint(&members_of(constraint))),
+    };
+    Some(read).filter(|read| *read != FieldError::default())
+}
+
+fn field_constraint(members: &BTreeMap<String, &RawValue>) -> FieldConstraint {
+    let part = |name: &str| members.get(name).copied();
+    FieldConstraint {
+        format: part("format").and_then(text),
+        pattern: part("pattern").and_then(text),
+        allowed: part("enum").map(texts).unwrap_or_default(),
+        min_length: part("minLength").and_then(whole_number),
+        max_length: part("maxLength").and_then(whole_number),
+    }
+}
+
+/// A string as it is, or any other value as JSON; not `null`.
+fn any_text(value: &RawValue) -> Option<String> {
+    (value.get() != "null").then(|| text(value).unwrap_or_else(|| value.get().to_owned()))
+}
+
+/// A time as RFC 3339 has it, or since 1970 in seconds or milliseconds.
+fn time(value: &RawValue) -> Option<Timestamp> {
+    let text = text(value)?;
+    let since_1970 = |number: f64| {
+        let millis = if number.abs() > MOST_SECONDS { number } else { number * 1000.0 };
+        // No time is so far away that the cast could matter: what does not fit is refused.
+        #[allow(clippy::cast_possible_truncation, reason = "a cast saturates, and from_millisecond checks")]
+        Timestamp::from_millisecond(millis as i64).ok()
+    };
+    text.parse().ok().or_else(|| since_1970(text.parse().ok()?))
+}
+
+/// A whole number, also one that is written with a fraction of zero.
+fn whole_number(value: &RawValue) -> Option<i64> {
+    let text = text(value)?;
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    whole.parse().ok().filter(|_| fraction.chars().all(|digit| digit == '0'))
+}
+
+/// A sentence, or several as one.
+fn words(value: &RawValue) -> Option<String> {
+    Some(texts(value).join("; ")).filter(|words| !words.trim().is_empty())
+}
+
+/// The texts of a list, or the only one.
+fn texts(value: &RawValue) -> Vec<String> {
+    match items(value) {
+        Some(items) => items.into_iter().filter_map(text).collect(),
+        None => text(value).into_iter().collect(),
+    }
+}
+
+/// A string, or a number or a truth value as it is written.
+fn text(value: &RawValue) -> Option<String> {
+    match value.get().as_bytes().first()? {
+        b'"' => serde_json::from_str(value.get()).ok(),
+        b'{' | b'[' | b'n' => None,
+        _ => Some(value.get().to_owned()),
+    }
+}
+
+fn items(list: &RawValue) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(list.get()).ok()
+}
+
+fn members_of(object: &RawValue) -> BTreeMap<String, &RawValue> {
+    members(object.get())
+}
+
+/// The members of a JSON object, unread, up to where it is no JSON any more. None: it is no object.
+fn members(json: &str) -> BTreeMap<String, &RawValue> {
+    struct Members<'a, 'm>(&'m mut BTreeMap<String, &'a RawValue>);
+
+    impl<'a> Visitor<'a> for Members<'a, '_> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some((name, value)) = map.next_entry()? {
+                self.0.insert(name, value);
+            }
+            Ok(())
+        }
+    }
+
+    let mut members = BTreeMap::new();
+    // What came before a mistake stays.
+    let _ = serde_json::Deserializer::from_str(json).deserialize_map(Members(&mut members));
+    members
 }

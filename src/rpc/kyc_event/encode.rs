@@ -10,7 +10,7 @@ use crate::kyc::head::Head;
 use crate::kyc::id::{Epoch, ObservationId};
 use crate::kyc::token::Mark;
 use crate::pb;
-use crate::rpc::timestamp;
+use crate::rpc::{field_path, timestamp};
 
 /// Tag and wire type of `WatchKycStatusResponse.resume_token`: field 1, length-delimited.
 const RESUME_TOKEN_KEY: u8 = 0x0a;
@@ -143,7 +143,10 @@ fn record_of_head(head: &Head) -> pb::KycEventRecord {
 
 fn issue(problem: &Problem) -> pb::VerificationIssue {
     let Problem { kind, field } = problem;
-    pb::VerificationIssue { r#type: kind.to_string(), field: field.as_deref().unwrap_or_default().to_owned() }
+    let field = field.as_deref().unwrap_or_default();
+    // Whose field it is was not recorded: the path says it well enough.
+    let field_path = field_path::of_problem(None, field);
+    pb::VerificationIssue { r#type: kind.to_string(), field: field.to_owned(), field_path }
 }
 
 fn outcome_number(outcome: Outcome) -> i32 {

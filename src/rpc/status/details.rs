@@ -24,6 +24,8 @@ const MAX_TEXT: usize = 512;
 pub(super) struct BadField {
     pub(super) path: String,
     pub(super) description: String,
+    /// `SCREENSHOT`, say: a word for programs; mostly empty.
+    pub(super) reason: String,
     pub(super) grid: Option<pb::FieldError>,
 }
 
@@ -32,6 +34,8 @@ pub(super) struct Details {
     domain: &'static str,
     reason: String,
     metadata: HashMap<String, String>,
+    /// Metadata that gives way to bad fields.
+    extras: Vec<(String, String)>,
     fields: Vec<BadField>,
     retry: Option<Duration>,
     resource: Option<Resource>,
@@ -40,11 +44,18 @@ pub(super) struct Details {
 impl Details {
     pub(super) fn new(domain: &'static str, reason: &str) -> Self {
         let reason = reason.to_owned();
-        Self { domain, reason, metadata: HashMap::new(), fields: Vec::new(), retry: None, resource: None }
+        let (metadata, extras) = (HashMap::new(), Vec::new());
+        Self { domain, reason, metadata, extras, fields: Vec::new(), retry: None, resource: None }
     }
 
     pub(super) fn metadata(mut self, key: &str, value: String) -> Self {
         self.metadata.insert(key.to_owned(), value);
+        self
+    }
+
+    /// Metadata as far as there is room for it.
+    pub(super) fn extras(mut self, extras: Vec<(String, String)>) -> Self {
+        self.extras = extras;
         self
     }
 
@@ -59,15 +70,22 @@ impl Details {
     }
 
     pub(super) fn resource(mut self, resource: Option<Resource>) -> Self {
+        let candidates = resource.as_ref().map(|resource| resource.candidates.join(",")).unwrap_or_default();
+        if !candidates.is_empty() {
+            self = self.metadata("candidates", candidates);
+        }
         self.resource = resource;
         self
     }
 
     /// The status, with as many bad fields as there is room for.
-    pub(super) fn status(self, code: Code, message: &str) -> Status {
+    pub(super) fn status(mut self, code: Code, message: &str) -> Status {
         let message = cut(message);
         let mut shown = self.fields.len();
         let mut encoded = self.encode(code, &message, shown);
+        while encoded.len() > MAX_DETAILS && self.extras.pop().is_some() {
+            encoded = self.encode(code, &message, shown);
+        }
         while encoded.len() > MAX_DETAILS && shown > 0 {
             shown -= 1;
             encoded = self.encode(code, &message, shown);
@@ -82,7 +100,8 @@ impl Details {
     fn encode(&self, code: Code, message: &str, shown: usize) -> Vec<u8> {
         let truncated = shown < self.fields.len();
         let fields = self.fields.get(..shown).unwrap_or_default();
-        let mut metadata = self.metadata.clone();
+        let mut metadata: HashMap<_, _> = self.extras.iter().cloned().collect();
+        metadata.extend(self.metadata.clone());
         if truncated {
             metadata.insert("field_violations_omitted".to_owned(), (self.fields.len() - shown).to_string());
         }
@@ -103,11 +122,12 @@ impl Details {
             let retry_delay = prost_types::Duration::try_from(after).ok();
             details.push(any("google.rpc.RetryInfo", &google_rpc::RetryInfo { retry_delay }));
         }
-        if let Some(Resource { resource_type, name }) = &self.resource {
+        if let Some(Resource { resource_type, name, owner, description, candidates: _ }) = &self.resource {
             let info = google_rpc::ResourceInfo {
                 resource_type: (*resource_type).to_owned(),
                 resource_name: name.clone(),
-                ..Default::default()
+                owner: owner.clone(),
+                description: description.clone(),
             };
             details.push(any("google.rpc.ResourceInfo", &info));
         }
@@ -121,6 +141,7 @@ fn bad_request(fields: &[BadField]) -> google_rpc::BadRequest {
         .map(|field| google_rpc::bad_request::FieldViolation {
             field: field.path.clone(),
             description: cut(&field.description),
+            reason: field.reason.clone(),
             ..Default::default()
         })
         .collect();
@@ -152,7 +173,7 @@ mod tests {
     fn field(index: usize, description: &str) -> BadField {
         let path = format!("individual.field_{index}");
         let grid = pb::FieldError { field: path.clone(), message: Some(description.to_owned()), ..Default::default() };
-        BadField { path, description: description.to_owned(), grid: Some(grid) }
+        BadField { path, description: description.to_owned(), reason: String::new(), grid: Some(grid) }
     }
 
     fn field_errors(status: &Status) -> pb::FieldErrors {

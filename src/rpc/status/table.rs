@@ -34,14 +34,17 @@ pub(super) fn code_of_refusal(refusal: &Refusal) -> Code {
             _ => Code::Internal,
         },
         403 => match grid_code {
-            "USER_NOT_READY" | "END_USER_TERMS_NOT_ACCEPTED" => Code::FailedPrecondition,
+            "USER_NOT_READY" | "CUSTOMER_NOT_VERIFIED" | "END_USER_TERMS_NOT_ACCEPTED" => Code::FailedPrecondition,
             _ => Code::PermissionDenied,
         },
         404 | 410 => Code::NotFound,
         405 | 415 | 500 => Code::Internal,
         409 => match grid_code {
-            "UMA_ADDRESS_EXISTS" | "EMAIL_OTP_EMAIL_ALREADY_EXISTS" => Code::AlreadyExists,
-            "EMAIL_OTP_CREDENTIAL_SET_CHANGED" => Code::Aborted,
+            "UMA_ADDRESS_EXISTS"
+            | "EMAIL_OTP_EMAIL_ALREADY_EXISTS"
+            | "SMS_OTP_PHONE_NUMBER_ALREADY_EXISTS"
+            | "DOCUMENT_ALREADY_EXISTS" => Code::AlreadyExists,
+            "EMAIL_OTP_CREDENTIAL_SET_CHANGED" | "SMS_OTP_CREDENTIAL_SET_CHANGED" => Code::Aborted,
             "CONFLICT" if is_create(refusal.operation) => Code::AlreadyExists,
             _ => Code::FailedPrecondition,
         },

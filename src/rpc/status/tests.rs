@@ -38,8 +38,10 @@ fn refusal(operation: Operation, status: u16, code: Option<&str>) -> grid::Error
         code: code.map(str::to_owned),
         message: Some("Grid's words".to_owned()),
         field_errors: Vec::new(),
+        precheck_errors: Vec::new(),
         retry_after: None,
         locked_until: None,
+        more: Vec::new(),
     }))
 }
 
@@ -121,7 +123,7 @@ fn every_lack_of_an_answer_has_the_code_and_reason_of_its_row() {
 fn every_error_of_the_event_service_has_the_code_of_its_row() {
     let reason = String::new;
     let token = || "AQ".to_owned();
-    let about = || Resource { resource_type: "gridgate.v1.Customer", name: "Customer:1".to_owned() };
+    let about = || Resource::new("gridgate.v1.Customer", "Customer:1");
     let source = |error| Error::Source { error, about: about() };
     let errors: Vec<(&str, Vec<Error>)> = vec![
         (
@@ -249,5 +251,5 @@ fn too_many_requests_and_locks_say_when_to_come_back() {
 fn our_own_credentials_are_not_the_callers_fault() {
     let status = Status::from(Error::from(refusal(Operation::GetCustomer, 401, Some("UNAUTHORIZED"))));
     assert_eq!(status.code(), Code::Internal);
-    assert_eq!(status.message(), "Grid refused gridgate's credentials");
+    assert_eq!(status.message(), "Grid refused gridgate's credentials: Grid's words");
 }

@@ -140,6 +140,11 @@ async fn service_unavailable() {
 }
 
 #[tokio::test]
+async fn request_timeout() {
+    says_nothing("408", |_| Reply::error(408, "REQUEST_TIMEOUT", "too slow")).await;
+}
+
+#[tokio::test]
 async fn gateway_timeout() {
     says_nothing("504", |_| Reply::error(504, "GATEWAY_TIMEOUT", "too slow")).await;
 }
@@ -280,7 +285,10 @@ async fn a_redirect_is_never_followed() {
 async fn credentials_that_grid_refuses_are_not_the_callers_fault() {
     for outcome in meet(DEADLINE, |_| Reply::error(401, "UNAUTHORIZED", "who are you?")).await {
         let status = outcome.result.as_ref().unwrap_err();
-        assert_eq!((status.code(), status.message()), (Code::Internal, "Grid refused gridgate's credentials"));
+        assert_eq!(
+            (status.code(), status.message()),
+            (Code::Internal, "Grid refused gridgate's credentials: who are you?")
+        );
         outcome.was_sent("401", false);
     }
 }

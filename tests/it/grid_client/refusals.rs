@@ -36,6 +36,134 @@ async fn every_bad_field_is_kept_with_its_constraint() {
 }
 
 #[tokio::test]
+async fn the_words_are_the_reason_or_the_older_message() {
+    for (body, words) in [
+        (json!({ "code": "CONFLICT", "reason": "taken" }), Some("taken")),
+        (json!({ "status": 409, "code": "CONFLICT", "message": "taken" }), Some("taken")),
+        (json!({ "code": "CONFLICT", "reason": "taken", "message": "old words" }), Some("taken")),
+        (json!({ "code": "CONFLICT", "reason": null, "message": "old words" }), Some("old words")),
+        (json!({ "code": "CONFLICT", "reason": "", "message": "old words" }), Some("old words")),
+        (json!({ "code": "CONFLICT", "reason": { "no": "words" }, "message": "old words" }), Some("old words")),
+        (json!({ "code": "CONFLICT", "reason": ["one", "two"] }), Some("one; two")),
+        (json!({ "code": "CONFLICT", "reason": 7 }), Some("7")),
+        (json!({ "code": "CONFLICT" }), None),
+    ] {
+        let refusal = refused(Operation::UpdateCustomer, Reply::json(409, body.clone())).await;
+        assert_eq!((refusal.code.as_deref(), refusal.message.as_deref()), (Some("CONFLICT"), words), "{body}");
+    }
+}
+
+/// The bad fields of a refusal whose body has these parts beside code and reason.
+async fn bad_fields_of(parts: Value) -> Vec<(String, Option<String>)> {
+    let mut body = json!({ "code": "UMA_ADDRESS_EXISTS", "reason": "taken" });
+    body.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
+    let refusal = refused(Operation::UpdateCustomer, Reply::json(409, body)).await;
+    assert_eq!((refusal.code.as_deref(), refusal.message.as_deref()), (Some("UMA_ADDRESS_EXISTS"), Some("taken")));
+    refusal.field_errors.into_iter().map(|error| (error.field, error.message)).collect()
+}
+
+#[tokio::test]
+async fn bad_fields_are_read_however_they_are_written() {
+    for (parts, expected) in [
+        (json!({ "details": { "errors": ["too short", "no name"] } }), vec![("", "too short"), ("", "no name")]),
+        (json!({ "details": { "errors": "too short" } }), vec![("", "too short")]),
+        (json!({ "details": { "errors": { "field": "taxId", "message": "bad" } } }), vec![("taxId", "bad")]),
+        (
+            json!({ "details": { "errors": { "taxId": "bad", "fullName": ["short", "odd"] } } }),
+            vec![("fullName", "short; odd"), ("taxId", "bad")],
+        ),
+        (json!({ "details": { "errors": [{ "field": "taxId", "reason": "bad" }] } }), vec![("taxId", "bad")]),
+        (
+            json!({ "details": { "errors": [{ "field": ["address", "line1"], "message": 7 }] } }),
+            vec![("address.line1", "7")],
+        ),
+        (json!({ "details": { "errors": [null, 7, {}, [], { "field": "taxId" }] } }), vec![("", "7"), ("taxId", "")]),
+        (json!({ "details": [{ "field": "taxId", "message": "bad" }] }), vec![("taxId", "bad")]),
+        (json!({ "details": "too short" }), vec![("", "too short")]),
+        (json!({ "errors": [{ "field": "taxId", "message": "bad" }] }), vec![("taxId", "bad")]),
+        (json!({ "details": { "errors": 7.5 } }), vec![("", "7.5")]),
+        (json!({ "details": { "errors": null } }), vec![]),
+        (json!({ "details": null }), vec![]),
+        (json!({ "details": false, "status": "409", "more": [[[]]] }), vec![("", "false")]),
+    ] {
+        let got = bad_fields_of(parts.clone()).await;
+        let got: Vec<_> =
+            got.iter().map(|(field, message)| (field.as_str(), message.as_deref().unwrap_or_default())).collect();
+        assert_eq!(got, expected, "{parts}");
+    }
+}
+
+#[tokio::test]
+async fn each_part_of_a_constraint_is_read_by_itself() {
+    let constraint = json!({
+        "format": { "name": "email" }, "pattern": "^a$", "enum": ["A", 7, null, { "b": 1 }], "minLength": 1.0,
+        "maxLength": "many",
+    });
+    let body = json!({
+        "code": "INVALID_INPUT", "reason": "bad", "details": { "errors": [{ "field": "taxId", "constraint": constraint }] },
+    });
+    let refusal = refused(Operation::UpdateCustomer, Reply::json(400, body)).await;
+    let constraint = refusal.field_errors[0].constraint.clone().unwrap();
+    assert_eq!((constraint.format, constraint.pattern.as_deref()), (None, Some("^a$")));
+    assert_eq!(constraint.allowed, ["A", "7"]);
+    assert_eq!((constraint.min_length, constraint.max_length), (Some(1), None));
+}
+
+#[tokio::test]
+async fn a_mistake_in_the_json_costs_only_what_comes_after_it() {
+    let nested = format!("{}1{}", "[".repeat(2000), "]".repeat(2000));
+    for body in [
+        r#"{"code":"UMA_ADDRESS_EXISTS","reason":"taken","details":{"limit":NaN}}"#.to_owned(),
+        r#"{"code":"UMA_ADDRESS_EXISTS","reason":"taken","details":{"#.to_owned(),
+        r#"{"code":"UMA_ADDRESS_EXISTS","reason":"taken",}"#.to_owned(),
+        r#"{"code":"UMA_ADDRESS_EXISTS","reason":"taken"} and more"#.to_owned(),
+        r#"{"code":"WRONG","code":"UMA_ADDRESS_EXISTS","reason":"taken","details":{"n":1e999}}"#.to_owned(),
+        format!(r#"{{"details":{{"deep":{nested}}},"code":"UMA_ADDRESS_EXISTS","reason":"taken"}}"#),
+    ] {
+        let reply = Reply::bytes(409, "application/json", body.clone());
+        let refusal = refused(Operation::UpdateCustomer, reply).await;
+        let read = (refusal.code.as_deref(), refusal.message.as_deref());
+        assert_eq!(read, (Some("UMA_ADDRESS_EXISTS"), Some("taken")), "{body:.80}");
+    }
+}
+
+#[tokio::test]
+async fn the_file_of_a_rejected_document_says_what_is_wrong_with_it() {
+    let words = ["dataNotReadable", "screenshot", "grayscale", "documentExpired"];
+    for body in [
+        json!({ "code": "DOCUMENT_REJECTED", "reason": "no", "precheckErrors": words }),
+        json!({ "code": "DOCUMENT_REJECTED", "reason": "no", "details": { "precheckErrors": words } }),
+        json!({ "code": "DOCUMENT_REJECTED", "reason": "no", "precheckErrors": [words[0], words[1], null, words[2], {}, words[3]] }),
+    ] {
+        let refusal = refused(Operation::UploadDocument, Reply::json(422, body)).await;
+        assert_eq!(
+            (refusal.code.as_deref(), refusal.precheck_errors),
+            (Some("DOCUMENT_REJECTED"), words.map(str::to_owned).to_vec())
+        );
+    }
+}
+
+#[tokio::test]
+async fn other_details_are_kept_as_text_within_bounds() {
+    let body = json!({ "code": "CONFLICT", "reason": "no", "details": {
+        "column": "umaAddress", "row": 7, "isFinal": true, "of": { "name": "Ada Byron" }, "nothing": null, "no name": 1,
+        "long": "x ".repeat(5000),
+    } });
+    let refusal = refused(Operation::UpdateCustomer, Reply::json(409, body)).await;
+    let more: Vec<_> = refusal.more.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    assert_eq!(more[..2], [("column", "umaAddress"), ("isFinal", "true")]);
+    assert_eq!((more[2].0, more[2].1.len()), ("long", 256));
+    assert_eq!(more[3..], [("of", r#"{"name":"…"}"#), ("row", "7")]);
+}
+
+#[tokio::test]
+async fn our_own_credentials_are_not_repeated() {
+    let words = "client-id with client-secret, Y2xpZW50LWlkOmNsaWVudC1zZWNyZXQ= is unknown";
+    let refusal = refused(Operation::GetCustomer, Reply::error(401, "UNAUTHORIZED", words)).await;
+    assert_eq!(refusal.message.as_deref(), Some("… with …, …= is unknown"));
+}
+
+#[tokio::test]
 async fn what_a_message_repeats_of_the_request_is_taken_out() {
     let body = json!({
         "status": 400, "code": "INVALID_INPUT", "message": "'Ada Byron' is no full name: ADA is too short",
@@ -58,6 +186,29 @@ async fn a_locked_resource_says_until_when() {
     let body = json!({ "code": "LOCKED", "details": { "lockedUntil": "2026-05-06T07:08:09Z" } });
     let refusal = refused(Operation::SubmitVerification, Reply::json(423, body)).await;
     assert_eq!(refusal.locked_until, Some("2026-05-06T07:08:09Z".parse().unwrap()));
+    let until = "2026-05-06T07:08:09Z".parse::<jiff::Timestamp>().unwrap();
+    for (said, expected) in [
+        (json!(until.as_second()), Some(until)),
+        (json!(until.as_millisecond()), Some(until)),
+        (json!(until.as_second().to_string()), Some(until)),
+        (json!(1.5e9), Some("2017-07-14T02:40:00Z".parse().unwrap())),
+        (json!("2026-05-06T09:08:09+02:00"), Some(until)),
+        (json!(1e300), None),
+        (json!("soon"), None),
+        (json!([until.as_second()]), None),
+        (Value::Null, None),
+    ] {
+        let body = json!({ "code": "LOCKED", "reason": "later", "details": { "lockedUntil": said, "note": "n" } });
+        let refusal = refused(Operation::SubmitVerification, Reply::json(423, body)).await;
+        assert_eq!((refusal.code.as_deref(), refusal.locked_until), (Some("LOCKED"), expected), "{said}");
+        let note = refusal.more.last().map(|(name, text)| (name.as_str(), text.as_str()));
+        assert_eq!(note, Some(("note", "n")));
+        assert_eq!(
+            refusal.more.len() == 2,
+            expected.is_none() && !said.is_null(),
+            "what can't be read is told as it is"
+        );
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use crate::support::upstream::{Refusing, Reply, Upstream};
 /// Everything that leaves open whether Grid acted.
 fn unanswered() -> Vec<(&'static str, Reply)> {
     vec![
+        ("408", Reply::empty(408).header("retry-after", 0)),
         ("502", Reply::empty(502)),
         ("503", Reply::bytes(503, "text/html", "<h1>busy</h1>")),
         ("504", Reply::empty(504)),
@@ -285,6 +286,27 @@ async fn a_deletion_of_what_was_gone_before_is_refused() {
         let performed = perform(&client, &call(), Operation::DeleteCustomer).await;
         assert!(matches!(performed, Err(Error::Answered(refusal)) if refusal.status == 410));
     }
+}
+
+#[tokio::test]
+async fn what_grid_does_not_support_is_asked_for_once_and_no_outage() {
+    let upstream = Upstream::start().await;
+    let mut config = config(upstream.base_url());
+    config.breaker = BreakerConfig { failures: 1, open_for: LONG };
+    let client = Client::new(config).unwrap();
+    for operation in operations(|_| true) {
+        script(&upstream, operation, Reply::error(501, "NOT_IMPLEMENTED", "not here"));
+        let performed = perform(&client, &call(), operation).await;
+        assert!(
+            matches!(&performed, Err(Error::Answered(refusal)) if refusal.status == 501),
+            "{operation}: {performed:?}"
+        );
+        assert_eq!(upstream.requests().len(), 1, "{operation}");
+    }
+    assert_eq!(client.breaker_state(), gridgate::grid::BreakerState::Closed);
+    script(&upstream, Operation::GetPlatformConfig, Reply::empty(408));
+    perform(&client, &call(), Operation::GetPlatformConfig).await.unwrap_err();
+    assert_eq!(client.breaker_state(), gridgate::grid::BreakerState::Open, "408 is a sign that Grid fails, as 503 is");
 }
 
 #[tokio::test]

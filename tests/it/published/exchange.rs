@@ -1,5 +1,6 @@
 //! One published example, and its round trip.
 
+use heck::ToSnakeCase as _;
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, ReflectMessage as _};
 use serde_json::{Value, json};
@@ -129,10 +130,27 @@ impl Exchange {
         if (got.code(), Some(details.reason.as_str())) != (expected, code) {
             return Err(format!("{error} became {got:?}, not {expected:?}"));
         }
-        let said = error["details"]["errors"].as_array().map_or(&[][..], Vec::as_slice);
+        let words = error["reason"].as_str().or(error["message"].as_str()).unwrap_or_default();
+        if !got.message().contains(words) {
+            return Err(format!("{words:?} became {:?}", got.message()));
+        }
+        for (name, said) in error["details"].as_object().into_iter().flatten() {
+            let told = details.metadata.get(&format!("details_{}", name.to_snake_case()));
+            let text = said.as_str().map_or(said.to_string(), str::to_owned);
+            if !["errors", "lockedUntil"].contains(&name.as_str()) && told != Some(&text) {
+                return Err(format!("{name} became {told:?}"));
+            }
+        }
+        let texts = |list: &Value| list.as_array().map_or(&[][..], Vec::as_slice).to_vec();
+        let (said, file) = (texts(&error["details"]["errors"]), texts(&error["precheckErrors"]));
         let told = details.field_errors.map(|told| told.errors).unwrap_or_default();
-        if said.len() != told.len() {
+        if said.len() + file.len() != told.len() {
             return Err(format!("{error} became {told:?}"));
+        }
+        for (said, told) in file.iter().zip(&told[said.len()..]) {
+            if (told.field.as_str(), told.message.as_deref()) != ("chunk", said.as_str()) {
+                return Err(format!("{said} became {told:?}"));
+            }
         }
         for (said, told) in said.iter().zip(&told) {
             let constraint = &said["constraint"];

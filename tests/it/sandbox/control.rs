@@ -118,7 +118,7 @@ async fn the_platform_becomes_regulated() {
     let grid = Grid::start().await;
     grid.control(Method::POST, "/platform", json!({ "regulated": true })).await.expect(200);
     let platform = grid.control(Method::GET, "/platform", Value::Null).await.expect(200);
-    assert_eq!(platform, json!({ "regulated": true, "laggingUpdatedAt": false }));
+    assert_eq!(platform, json!({ "regulated": true, "oldErrorBodies": false, "laggingUpdatedAt": false }));
     assert_eq!(grid.get("/config").await.expect(200)["isRegulatedFinancialInstitution"], true);
     assert_eq!(grid.create(individual("Jane Doe 002")).await["kycStatus"], "APPROVED");
 }

@@ -327,5 +327,5 @@ async fn a_full_sandbox_says_so() {
     }
     let answer = grid.post("/customers", json!({ "customerType": "INDIVIDUAL" })).await;
     assert_eq!(answer.error(500), "INTERNAL_ERROR");
-    assert!(answer.body["message"].as_str().unwrap().contains("at most 2 customers"));
+    assert!(answer.body["reason"].as_str().unwrap().contains("at most 2 customers"));
 }

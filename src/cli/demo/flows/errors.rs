@@ -108,13 +108,18 @@ async fn never_right(script: &mut Script) {
 
 async fn conflicts(script: &mut Script) -> Result<(), Abandoned> {
     let twice = cast::create_person(script.unique("twice"), cast::person("Tina Twice"));
-    script.call("The platform's own id belongs to one customer…", twice.clone(), [present("customer.id")]).await?;
+    let created =
+        script.call("The platform's own id belongs to one customer…", twice.clone(), [present("customer.id")]).await?;
     script
         .refused(
-            "…and to no other.",
+            "…and to no other. The error says whose it is.",
             twice,
             Code::AlreadyExists,
-            [is("error_info.domain", "grid.lightspark.com"), is("error_info.reason", "CONFLICT")],
+            [
+                is("error_info.domain", "grid.lightspark.com"),
+                is("error_info.reason", "CONFLICT"),
+                is("resource_info.resource_name", created.text("customer.id")?),
+            ],
         )
         .await;
     let request_id = uuid::Uuid::new_v4().to_string();

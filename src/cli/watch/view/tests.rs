@@ -70,8 +70,12 @@ fn what_changed_nothing_says_why() {
 #[test]
 fn a_verification_says_what_is_in_its_way() {
     let issues = vec![
-        VerificationIssue { r#type: "MISSING_FIELD".to_owned(), field: "address.city".to_owned() },
-        VerificationIssue { r#type: "MISSING_IDENTITY_DOCUMENT".to_owned(), field: String::new() },
+        VerificationIssue {
+            r#type: "MISSING_FIELD".to_owned(),
+            field: "birthDate".to_owned(),
+            field_path: "individual.birth_date".to_owned(),
+        },
+        VerificationIssue { r#type: "MISSING_IDENTITY_DOCUMENT".to_owned(), ..Default::default() },
     ];
     let update = VerificationUpdate {
         record: record(KycEventOutcome::Change, KycEventSource::Resolver),
@@ -85,7 +89,7 @@ fn a_verification_says_what_is_in_its_way() {
     assert_eq!(
         plain(Event::VerificationUpdate(update)),
         "2026-01-31T12:00:00Z  Customer:1  Verification:2  IN_PROGRESS → RESOLVE_ERRORS  \
-         MISSING_FIELD address.city, MISSING_IDENTITY_DOCUMENT  asked in doubt\n"
+         MISSING_FIELD individual.birth_date, MISSING_IDENTITY_DOCUMENT  asked in doubt\n"
     );
     let state = VerificationState {
         record: webhook(),
@@ -99,7 +103,7 @@ fn a_verification_says_what_is_in_its_way() {
     assert_eq!(
         plain(Event::SnapshotEntry(row)),
         "2026-01-31T12:00:00Z  Customer:1  Verification:2  RESOLVE_ERRORS  \
-         MISSING_FIELD address.city, MISSING_IDENTITY_DOCUMENT\n"
+         MISSING_FIELD individual.birth_date, MISSING_IDENTITY_DOCUMENT\n"
     );
 }
 

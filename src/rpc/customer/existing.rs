@@ -1,0 +1,89 @@
+//! Which customer is there already, when Grid says that one is.
+//!
+//! What Grid answers then does not say it, but the id is what a caller wants: it is looked for once, by what only one customer
+//! should have. The answer of the call is Grid's error in any case.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::CUSTOMER;
+use crate::grid::model::{Customer, CustomerInput};
+use crate::grid::{self, Call, Client, CustomerFilter, Operation, PageRequest};
+use crate::rpc::Error;
+use crate::rpc::error::Resource;
+
+/// How long is looked at most: whoever asks waits for an error. It is never more than half of what the call has left.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// As many as can be told apart at a glance.
+const ROWS: PageRequest = PageRequest { limit: 10, cursor: None };
+
+/// What a request asks for that another customer may have.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    platform_customer_id: Option<String>,
+    uma_address: Option<String>,
+}
+
+impl Claims {
+    /// Those of a request. Without an id of the platform's own, `request_id` is the customer's.
+    pub(super) fn of(input: &CustomerInput, request_id: Option<Uuid>) -> Self {
+        Self {
+            platform_customer_id: input.platform_customer_id.clone().or(request_id.map(|id| id.to_string())),
+            uma_address: input.uma_address.clone(),
+        }
+    }
+
+    /// The error of a request about the customer `about`, with the one that is in its way, where that is what Grid says.
+    pub(super) async fn explain(
+        self,
+        grid: &Client,
+        call: &Call,
+        error: grid::Error,
+        about: Option<Resource>,
+    ) -> Error {
+        let grid::Error::Answered(refusal) = &error else { return Error::Grid { error, about } };
+        let what = match (refusal.status, refusal.code.as_deref()) {
+            (409, Some("CONFLICT")) if refusal.operation == Operation::CreateCustomer => "platform_customer_id",
+            (409, Some("UMA_ADDRESS_EXISTS")) => "uma_address",
+            _ => return Error::Grid { error, about },
+        };
+        let filter = match what {
+            "uma_address" => CustomerFilter { uma_address: self.uma_address, ..CustomerFilter::default() },
+            _ => CustomerFilter { platform_customer_id: self.platform_customer_id, ..CustomerFilter::default() },
+        };
+        let found = look_for(grid, call, &filter).await;
+        Error::Grid { error, about: Some(in_the_way(what, found)) }
+    }
+}
+
+/// The ids of the customers that have it, and how many there are; `None`: nobody could say.
+async fn look_for(grid: &Client, call: &Call, filter: &CustomerFilter) -> Option<(Vec<String>, u64)> {
+    let CustomerFilter { platform_customer_id, uma_address, .. } = filter;
+    let is_one = |customer: &Customer| {
+        let same_id = platform_customer_id.as_ref().is_some_and(|id| customer.platform_customer_id == *id);
+        let same = |wanted: &String, has: &String| wanted.eq_ignore_ascii_case(has);
+        let same_address = uma_address.as_ref().zip(customer.uma_address.as_ref()).is_some_and(|(a, b)| same(a, b));
+        same_id || same_address
+    };
+    let until = Instant::now() + PATIENCE.min(call.remaining() / 2);
+    let page = grid.list_customers(&Call::until(until).once(), filter, &ROWS).await;
+    let page = page.inspect_err(|error| tracing::debug!(%error, "the customer that is there was not found")).ok()?;
+    let ids: Vec<_> = page.data.into_iter().filter(is_one).map(|customer| customer.id).collect();
+    let least = u64::try_from(ids.len()).unwrap_or(u64::MAX);
+    let total = page.total_count.filter(|_| page.has_more).unwrap_or(least).max(least);
+    Some((ids, total))
+}
+
+fn in_the_way(what: &str, found: Option<(Vec<String>, u64)>) -> Resource {
+    let (ids, total) = found.unwrap_or_default();
+    let (name, description) = match (ids.as_slice(), total) {
+        ([only], 1) => (only.clone(), format!("this customer has that {what}")),
+        ([], _) => (String::new(), format!("a customer has that {what}; which one is not known")),
+        (_, total) => (String::new(), format!("{total} customers have that {what}")),
+    };
+    let candidates = if name.is_empty() { ids } else { Vec::new() };
+    Resource { resource_type: CUSTOMER, name, description, candidates, ..Resource::default() }
+}

@@ -1,0 +1,31 @@
+//! What is known of something that is there already.
+
+use crate::grid::Operation;
+use crate::rpc::error::Resource;
+
+/// What is in the way of a call that ends as ALREADY_EXISTS: what was found out about it, or else what can be said without.
+pub(super) fn resource(operation: Operation, about: Option<Resource>) -> Resource {
+    let found = about.as_ref().is_some_and(|about| !about.description.is_empty());
+    let owner = match about {
+        Some(found_out) if found => return found_out,
+        other => other.map(|about| about.name).unwrap_or_default(),
+    };
+    let (resource_type, owner, description) = match operation {
+        Operation::CreateBeneficialOwner => {
+            ("gridgate.v1.BeneficialOwner", owner, "the customer has such an owner already: see ListBeneficialOwners")
+        }
+        Operation::UploadDocument => {
+            ("gridgate.v1.Document", owner, "the holder has such a document already: see ListDocuments")
+        }
+        Operation::ReplaceDocument => {
+            ("gridgate.v1.Document", String::new(), "there is such a document already: see ListDocuments")
+        }
+        // Grid looks through the accounts of all customers, and does not say whose it is.
+        _ => (
+            "gridgate.v1.Customer",
+            String::new(),
+            "another customer or account has it already; Grid does not say which",
+        ),
+    };
+    Resource { resource_type, owner, description: description.to_owned(), ..Resource::default() }
+}
