@@ -11,6 +11,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use prost_reflect::prost_types::FileDescriptorSet;
+
 /// Root of the imports.
 const PROTO_ROOT: &str = "proto";
 /// The one package, whose files lie in one folder.
@@ -32,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .bytes(".")
         .skip_debug(redacting.messages)
-        .compile_fds(compiler.file_descriptor_set())?;
+        .compile_fds(without_deprecations(compiler.file_descriptor_set()))?;
     generate_event_server(&compiler, &out_dir)
 }
 
@@ -53,6 +55,21 @@ fn generate_event_server(compiler: &protox::Compiler, out_dir: &Path) -> Result<
         .out_dir(out_dir)
         .compile_fds(set)?;
     Ok(())
+}
+
+/// The same files, with nothing marked as deprecated. The marks are for callers, who find them in the descriptors; this
+/// program goes on serving what is deprecated, and the compiler would warn of every line that does.
+fn without_deprecations(mut set: FileDescriptorSet) -> FileDescriptorSet {
+    for file in &mut set.file {
+        for options in file.message_type.iter_mut().flat_map(|message| &mut message.field).flat_map(|f| &mut f.options)
+        {
+            options.deprecated = None;
+        }
+        for options in file.service.iter_mut().flat_map(|service| &mut service.method).flat_map(|m| &mut m.options) {
+            options.deprecated = None;
+        }
+    }
+    set
 }
 
 /// The `.proto` files of a folder, in the same order on every machine.

@@ -75,6 +75,7 @@ not_called! {
     confirm_phone_verification(pb::ConfirmPhoneVerificationRequest) -> pb::ConfirmPhoneVerificationResponse;
     import_customers(tonic::Streaming<pb::ImportCustomersRequest>) -> pb::ImportCustomersResponse;
     get_import_job(pb::GetImportJobRequest) -> pb::GetImportJobResponse;
+    list_agreements(pb::ListAgreementsRequest) -> pb::ListAgreementsResponse;
     get_end_user_terms(pb::GetEndUserTermsRequest) -> pb::GetEndUserTermsResponse;
 }
 

@@ -79,6 +79,8 @@ operations! {
     ImportCustomers = POST "/customers/bulk/csv", Never;
     /// Reads an import job.
     GetImportJob = GET "/customers/bulk/jobs/{id}", Read;
+    /// Reads the agreements that Grid supports.
+    ListAgreements = GET "/customers/agreements", Read;
     /// Reads the End User Terms in force.
     GetEndUserTerms = GET "/customers/end-user-terms", Read;
     /// Adds an owner to a business.

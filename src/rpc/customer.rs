@@ -1,5 +1,6 @@
 //! CustomerService: customers, links to the hosted verification, contact verification, bulk imports.
 
+mod agreement;
 mod existing;
 mod import;
 mod input;
@@ -230,6 +231,16 @@ impl CustomerService for Customers {
         let id = required_id("job_id", &request.into_inner().job_id)?;
         let job = self.grid.get_import_job(&call, &id).await.map_err(Error::about(IMPORT_JOB, &id))?;
         Ok(Response::new(pb::GetImportJobResponse { import_job: Some(job.into()) }))
+    }
+
+    async fn list_agreements(
+        &self,
+        request: Request<pb::ListAgreementsRequest>,
+    ) -> Result<Response<pb::ListAgreementsResponse>, Status> {
+        let call = call::of(&request);
+        let listed = self.grid.list_agreements(&call).await.map_err(Error::from)?;
+        let agreements = listed.data.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::ListAgreementsResponse { agreements }))
     }
 
     async fn get_end_user_terms(

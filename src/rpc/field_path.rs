@@ -86,6 +86,7 @@ pub(super) fn to_api(operation: Operation, grid: &str) -> String {
         Operation::GetCustomer
         | Operation::DeleteCustomer
         | Operation::GetImportJob
+        | Operation::ListAgreements
         | Operation::GetEndUserTerms
         | Operation::GetBeneficialOwner
         | Operation::GetDocument

@@ -24,6 +24,11 @@ pub(super) async fn date(State(app): State<App>, request: Request, next: Next) -
     response
 }
 
+/// The date at this time, UTC.
+pub(super) fn date_of(time: Timestamp) -> jiff::civil::Date {
+    time.to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
 /// Smallest step of the clock. Grid's times are RFC 3339; microseconds survive every parser in use.
 const TICK: SignedDuration = SignedDuration::from_micros(1);
 

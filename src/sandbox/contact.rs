@@ -106,6 +106,7 @@ fn base(customer: Customer) -> Customer {
         platform_customer_id,
         customer_type,
         end_user_terms_consent,
+        agreement_consents,
         region,
         currencies,
         email,
@@ -120,6 +121,7 @@ fn base(customer: Customer) -> Customer {
     let blank = super::customer_record::blank_row(id, platform_customer_id, customer_type);
     Customer {
         end_user_terms_consent,
+        agreement_consents,
         region,
         currencies,
         email,

@@ -1,15 +1,18 @@
 //! Reading the body of `POST /customers` and of `PATCH /customers/{id}` (OpenAPI `CustomerCreateRequestOneOf` and
 //! `CustomerUpdateRequestOneOf`), and what holds for a customer as a whole.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Map, Value};
 
+use super::agreements::read_consents;
+use super::clock::date_of;
 use super::customer_record::blank_input;
 use super::fields::{Faults, Fields};
 use super::formats::Form;
 use super::platform::CURRENCY_CODES;
 use super::vocabulary as words;
-use crate::grid::model::{Address, BusinessInfo, Customer, CustomerInput, CustomerType, EndUserTermsConsent};
+use crate::grid::model::{Address, BusinessInfo, Customer, CustomerInput, CustomerType};
 
 /// Longest `platformCustomerId` and names.
 const NAME: Form = Form::Text(Some(250));
@@ -29,15 +32,16 @@ pub(super) enum Intent {
 pub(super) fn read_customer(
     body: &Map<String, Value>,
     intent: Intent,
-    today: Date,
+    now: Timestamp,
     faults: &mut Faults,
 ) -> Option<CustomerInput> {
+    let today = date_of(now);
     let fields = Fields::of_body(body);
     fields.require(&["customerType"], faults);
     let customer_type = fields.text("customerType", Form::OneOf(words::CUSTOMER_TYPES), faults);
 
     let mut input = blank_input(CustomerType::from(customer_type.as_deref().unwrap_or_default()));
-    read_common(&fields, intent, &mut input, faults);
+    read_common(&fields, intent, now, &mut input, faults);
     match &input.customer_type {
         CustomerType::Individual => read_individual(&fields, today, &mut input, faults),
         CustomerType::Business => read_business(&fields, intent, today, &mut input, faults),
@@ -46,7 +50,7 @@ pub(super) fn read_customer(
     Some(input)
 }
 
-fn read_common(fields: &Fields<'_>, intent: Intent, input: &mut CustomerInput, faults: &mut Faults) {
+fn read_common(fields: &Fields<'_>, intent: Intent, now: Timestamp, input: &mut CustomerInput, faults: &mut Faults) {
     if intent != Intent::Update {
         input.platform_customer_id = fields.text("platformCustomerId", NAME, faults);
         input.region = fields.text("region", Form::Country, faults);
@@ -55,24 +59,8 @@ fn read_common(fields: &Fields<'_>, intent: Intent, input: &mut CustomerInput, f
     input.email = fields.text("email", Form::Email, faults);
     input.phone_number = fields.text("phoneNumber", Form::Phone, faults);
     input.uma_address = fields.text("umaAddress", Form::UmaAddress, faults);
-    input.end_user_terms_consent = read_consent(fields, faults);
+    (input.end_user_terms_consent, input.agreement_consents) = read_consents(fields, now, faults);
     input.address = read_address(fields, faults);
-}
-
-fn read_consent(fields: &Fields<'_>, faults: &mut Faults) -> Option<EndUserTermsConsent> {
-    let consent = fields.object("endUserTermsConsent", faults)?;
-    consent.require(&["acceptedAt", "ipAddress", "termsVersion", "acceptanceMethod"], faults);
-    let terms_version = consent.text("termsVersion", TEXT, faults);
-    if terms_version.as_deref().is_some_and(|version| version != words::TERMS_VERSION) {
-        let message = "The submitted End User Terms version is not supported";
-        faults.add_coded("END_USER_TERMS_VERSION_NOT_FOUND", consent.path("termsVersion"), message, None);
-    }
-    Some(EndUserTermsConsent {
-        accepted_at: consent.text("acceptedAt", Form::DateTime, faults).and_then(|time| time.parse().ok()),
-        ip_address: consent.text("ipAddress", Form::IpAddress, faults),
-        terms_version,
-        acceptance_method: consent.text("acceptanceMethod", Form::OneOf(words::ACCEPTANCE_METHODS), faults),
-    })
 }
 
 /// Reads an `Address`, which comes whole or not at all.

@@ -14,6 +14,7 @@ pub(super) fn blank_input(customer_type: CustomerType) -> CustomerInput {
         phone_number: None,
         uma_address: None,
         end_user_terms_consent: None,
+        agreement_consents: None,
         address: None,
         full_name: None,
         birth_date: None,
@@ -43,6 +44,7 @@ pub(super) fn blank_row(id: String, platform_customer_id: String, customer_type:
         platform_customer_id,
         customer_type,
         end_user_terms_consent: None,
+        agreement_consents: None,
         region: None,
         currencies: None,
         email: None,
@@ -95,6 +97,7 @@ pub(super) fn apply(input: CustomerInput, row: &mut CustomerRow) {
         phone_number,
         uma_address,
         end_user_terms_consent,
+        agreement_consents,
         address,
         full_name,
         birth_date,
@@ -122,6 +125,7 @@ pub(super) fn apply(input: CustomerInput, row: &mut CustomerRow) {
     overwrite(&mut customer.phone_number, phone_number);
     overwrite(&mut customer.uma_address, uma_address);
     overwrite(&mut customer.end_user_terms_consent, end_user_terms_consent);
+    overwrite(&mut customer.agreement_consents, agreement_consents);
     overwrite(&mut customer.address, address);
     overwrite(&mut customer.full_name, full_name);
     overwrite(&mut customer.birth_date, birth_date);

@@ -46,7 +46,7 @@ pub(super) async fn update(
 /// Reads what is to change, and checks the customer as it would be then.
 fn read_update(app: &Shared, row: &CustomerRow, body: &Map<String, Value>) -> Result<CustomerInput, GridError> {
     let mut faults = Faults::default();
-    let input = read_customer(body, Intent::Update, app.today(), &mut faults);
+    let input = read_customer(body, Intent::Update, app.clock.now(), &mut faults);
     if body.contains_key("email") && body.contains_key("phoneNumber") {
         for field in ["email", "phoneNumber"] {
             faults.add(field, "email and phoneNumber have to be updated in separate requests");

@@ -25,7 +25,7 @@ pub(super) async fn create(
     JsonObject(body): JsonObject,
 ) -> Result<(StatusCode, Json<Customer>), GridError> {
     let mut faults = Faults::default();
-    let input = read_customer(&body, Intent::Create, app.today(), &mut faults);
+    let input = read_customer(&body, Intent::Create, app.clock.now(), &mut faults);
     let Some(input) = input else {
         faults.into_result()?;
         return Err(GridError::bad_field("customerType", "is required"));

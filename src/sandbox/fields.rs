@@ -139,6 +139,23 @@ impl<'a> Fields<'a> {
         Some(Fields { object: object?, path: self.path(name) })
     }
 
+    /// A list of objects, if it is there and a list; entries that are no objects are named by their position.
+    pub(super) fn objects(&self, name: &str, faults: &mut Faults) -> Option<Vec<Fields<'a>>> {
+        let Some(list) = self.object.get(name)?.as_array() else {
+            faults.add(self.path(name), "must be a list of objects");
+            return None;
+        };
+        let mut objects = Vec::with_capacity(list.len());
+        for (position, entry) in list.iter().enumerate().take(LONGEST_LIST) {
+            let path = format!("{}[{position}]", self.path(name));
+            match entry.as_object() {
+                Some(object) => objects.push(Fields { object, path }),
+                None => faults.add(path, "must be an object"),
+            }
+        }
+        Some(objects)
+    }
+
     fn checked(&self, text: &str, form: Form, path: impl FnOnce() -> String, faults: &mut Faults) -> Option<String> {
         match form.check(text) {
             Ok(()) => Some(text.to_owned()),

@@ -1,5 +1,6 @@
 //! What a good value of one field looks like, and what is said of a bad one.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::vocabulary::COUNTRIES;
@@ -28,8 +29,10 @@ pub(super) enum Form {
     Ein,
     /// A NAICS code: 2 to 6 digits.
     Naics,
-    /// A time, RFC 3339.
+    /// A time, RFC 3339, and so with an offset.
     DateTime,
+    /// The same, not later than this one.
+    PastDateTime(Timestamp),
     /// An IPv4 or IPv6 address.
     IpAddress,
     /// A web address.
@@ -73,7 +76,8 @@ impl Form {
                 Self::UsPersonTaxNumber => has_shape(value, "###-##-####"),
                 Self::Ein => has_shape(value, "##-#######"),
                 Self::Naics => (2..=6).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit()),
-                Self::DateTime => value.parse::<jiff::Timestamp>().is_ok(),
+                Self::DateTime => parse_time(value).is_some(),
+                Self::PastDateTime(latest) => parse_time(value).is_some_and(|time| time <= latest),
                 Self::IpAddress => value.parse::<std::net::IpAddr>().is_ok(),
                 Self::WebAddress => is_web_address(value),
             };
@@ -94,6 +98,7 @@ impl Form {
             | Self::Ein
             | Self::Naics
             | Self::DateTime
+            | Self::PastDateTime(_)
             | Self::IpAddress
             | Self::WebAddress => "INVALID_INPUT",
         }
@@ -134,7 +139,11 @@ impl Form {
             ),
             Self::Ein => ("must have the format ##-#######".to_owned(), pattern(EIN)),
             Self::Naics => ("must be a NAICS code of 2 to 6 digits".to_owned(), pattern(NAICS)),
-            Self::DateTime => ("must be a date and time (RFC 3339)".to_owned(), format("date-time")),
+            Self::DateTime => ("must be a date and time with an offset (RFC 3339)".to_owned(), format("date-time")),
+            Self::PastDateTime(_) => (
+                "must be a date and time with an offset (RFC 3339), and not in the future".to_owned(),
+                format("date-time"),
+            ),
             Self::IpAddress => ("must be an IPv4 or IPv6 address".to_owned(), format("ip")),
             Self::WebAddress => {
                 ("must start with https:// (or http:// for local development)".to_owned(), format("url"))
@@ -142,6 +151,24 @@ impl Form {
         };
         Box::new(Refusal { message, constraint })
     }
+}
+
+/// Reads a time as RFC 3339 writes it, and nothing else that jiff would read as one.
+fn parse_time(value: &str) -> Option<Timestamp> {
+    let seconds = value.get(..19).filter(|seconds| has_shape(seconds, "####-##-##T##:##:##"))?;
+    let rest = value.get(seconds.len()..)?;
+    let offset = match rest.strip_prefix('.') {
+        Some(fraction) => {
+            let offset = fraction.trim_start_matches(|digit: char| digit.is_ascii_digit());
+            if offset.len() == fraction.len() {
+                return None;
+            }
+            offset
+        }
+        None => rest,
+    };
+    let is_offset = offset == "Z" || has_shape(offset, "+##:##") || has_shape(offset, "-##:##");
+    if is_offset { value.parse().ok() } else { None }
 }
 
 /// Reads `YYYY-MM-DD`, and nothing else.

@@ -119,7 +119,7 @@ fn create(app: &Shared, job: &str, cells: &Map<String, Value>) -> Result<(), Gri
     // The columns are said to be missing by their own names, not by those of the fields they fill.
     faults.into_result()?;
     let mut faults = Faults::default();
-    match read_customer(&body(cells), Intent::Import, app.today(), &mut faults) {
+    match read_customer(&body(cells), Intent::Import, app.clock.now(), &mut faults) {
         Some(input) => {
             let mut store = app.store();
             // A job that is gone was forgotten by a reset, and must not fill the sandbox again.

@@ -23,6 +23,7 @@
 //! This module knows Grid's JSON ([`grid::model`](crate::grid::model)) and nothing of gRPC, of the event log or of the
 //! client that calls it.
 
+mod agreements;
 mod auth;
 mod body;
 mod clock;
@@ -161,6 +162,7 @@ fn grid_router(app: &App) -> Router<App> {
     Router::new()
         .route("/config", get(platform::get_config))
         .route("/customers", get(customers::list).post(customers::create))
+        .route("/customers/agreements", get(agreements::list))
         .route("/customers/end-user-terms", get(platform::get_end_user_terms))
         .route("/customers/bulk/csv", post(imports::upload).layer(uploads(imports::MAX_CSV_BYTES + MAX_ENVELOPE)))
         .route("/customers/bulk/jobs/{job_id}", get(imports::get_job))

@@ -8,7 +8,7 @@ use super::vocabulary::TERMS_VERSION;
 use crate::grid::model::{CounterpartyField, EndUserTerms, PlatformConfig, PlatformCurrency};
 
 /// Where Grid hosts the End User Terms (the example of the OpenAPI).
-const TERMS_URL: &str = "https://www.lightspark.com/legal/grid/enduserterms";
+pub(super) const TERMS_URL: &str = "https://www.lightspark.com/legal/grid/enduserterms";
 
 /// A currency of the platform: code, least and greatest amount in its smallest unit, and the customer fields that its
 /// provider requires.

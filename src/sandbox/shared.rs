@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::clock::Clock;
+use super::clock::{Clock, date_of};
 use super::config::SandboxConfig;
 use super::faults::Faults;
 use super::ids::IdKind;
@@ -98,6 +98,6 @@ impl Shared {
 
     /// Today's date on the sandbox's clock, UTC.
     pub(super) fn today(&self) -> jiff::civil::Date {
-        self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date()
+        date_of(self.clock.now())
     }
 }

@@ -120,7 +120,18 @@ pub(super) const NET_WORTH_RANGES: &[&str] =
 /// `PepStatus`.
 pub(super) const PEP_STATUSES: &[&str] = &["NONE", "DOMESTIC", "FOREIGN", "HIO", "FAMILY_OR_ASSOCIATE"];
 
-/// `EndUserTermsAcceptanceMethod`.
+/// `AgreementType`.
+pub(super) const AGREEMENT_TYPES: &[&str] = &[
+    "LIGHTSPARK_END_USER_TERMS",
+    "LIGHTSPARK_E_SIGN_CONSENT",
+    "LIGHTSPARK_PRIVACY_POLICY",
+    "LEAD_E_SIGN_CONSENT",
+    "LEAD_ACCOUNTHOLDER_AGREEMENT",
+    "LEAD_PRIVACY_POLICY",
+    "LEAD_CARDHOLDER_AGREEMENT",
+];
+
+/// `EndUserTermsAcceptanceMethod`, and the `acceptanceMethod` of an `AgreementConsent`.
 pub(super) const ACCEPTANCE_METHODS: &[&str] = &["CHECKBOX", "CLICK_TO_ACCEPT"];
 
 /// `DocumentType`.

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const CREDENTIALS: [(&str, &str); 2] = [("GRID_CLIENT_ID", "id"), ("GRID_CLIENT_SECRET", "secret")];
 
 const TITLES: [&str; 14] = [
-    "The platform, and the End User Terms",
+    "The platform, and what customers accept",
     "A regulated platform",
     "The hosted link",
     "Email and phone first",

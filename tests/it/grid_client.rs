@@ -121,6 +121,7 @@ async fn perform(client: &Client, call: &Call, operation: Operation) -> Result<(
             client.import_customers(call, futures_util::stream::iter(rows)).await.map(drop)
         }
         Operation::GetImportJob => client.get_import_job(call, &one).await.map(drop),
+        Operation::ListAgreements => client.list_agreements(call).await.map(drop),
         Operation::GetEndUserTerms => client.get_end_user_terms(call).await.map(drop),
         Operation::CreateBeneficialOwner => {
             client.create_beneficial_owner(call, &BeneficialOwnerInput::default()).await.map(drop)

@@ -1,5 +1,6 @@
 //! The sandbox, from outside: real requests to a real port, one sandbox per test.
 
+mod agreements;
 mod contact;
 mod control;
 mod creation;

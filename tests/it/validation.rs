@@ -1,6 +1,7 @@
 //! What can never be right is refused before Grid is asked, with a `BadRequest` that names every such field; the rest is
 //! Grid's business.
 
+mod agreements;
 mod customers;
 mod documents;
 mod ids;

@@ -90,6 +90,7 @@ unary! { CustomerService, CustomerServiceClient:
     ConfirmPhoneVerification =
         confirm_phone_verification(ConfirmPhoneVerificationRequest) -> ConfirmPhoneVerificationResponse;
     GetImportJob = get_import_job(GetImportJobRequest) -> GetImportJobResponse;
+    ListAgreements = list_agreements(ListAgreementsRequest) -> ListAgreementsResponse;
     GetEndUserTerms = get_end_user_terms(GetEndUserTermsRequest) -> GetEndUserTermsResponse;
 }
 

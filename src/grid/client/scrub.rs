@@ -30,7 +30,8 @@ const IDS: [&str; 7] = [
 ];
 
 /// Fields whose values are words of Grid's vocabularies, as long as they look like one.
-const VOCABULARIES: [&str; 6] = ["customerType", "documentType", "side", "currencies", "roles", "acceptanceMethod"];
+const VOCABULARIES: [&str; 7] =
+    ["customerType", "documentType", "side", "currencies", "roles", "acceptanceMethod", "type"];
 
 /// The strings of one request, folded to what is compared: letters and digits in lower case.
 #[derive(Default)]

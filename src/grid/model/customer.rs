@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::open_enum::open_enum;
 use super::redact::redacted_debug;
 use super::serde_as::{lenient_time, null_as_default};
-use super::{BeneficialOwner, BusinessInfo, ContactVerification};
+use super::{AgreementConsent, BeneficialOwner, BusinessInfo, ContactVerification};
 
 open_enum! {
     /// Whether a customer is a person or a business (OpenAPI `CustomerType`).
@@ -106,6 +106,9 @@ pub struct Customer {
     /// The recorded acceptance of the terms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_user_terms_consent: Option<EndUserTermsConsent>,
+    /// The agreements that were accepted. Absent is another thing than an empty list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement_consents: Option<Vec<AgreementConsent>>,
     /// Country of the customer's regulatory region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
@@ -241,9 +244,12 @@ pub struct CustomerInput {
     /// UMA address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uma_address: Option<String>,
-    /// Evidence that the terms were accepted.
+    /// Evidence that the terms were accepted. Grid refuses it beside `agreement_consents`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_user_terms_consent: Option<EndUserTermsConsent>,
+    /// The agreements that were accepted; an empty list is sent as `[]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement_consents: Option<Vec<AgreementConsent>>,
     /// A person's or a business's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,

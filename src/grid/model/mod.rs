@@ -6,6 +6,7 @@
 //! that answer has to be there: the id of a resource, the rows of a list, the address of a link.
 //! Types that carry personal data have a [`Debug`](std::fmt::Debug) that names ids and statuses only.
 
+mod agreement;
 mod beneficial_owner;
 mod business;
 mod contact;
@@ -21,6 +22,7 @@ mod serde_as;
 mod verification;
 mod webhook;
 
+pub use agreement::{Agreement, AgreementConsent, Agreements};
 pub use beneficial_owner::{BeneficialOwner, BeneficialOwnerInput, PersonalInfo};
 pub use business::BusinessInfo;
 pub use contact::{ContactVerification, ContactVerificationConfirm, ContactVerificationStatus};

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::grid::client::{Call, Client, Request};
 use crate::grid::model::{
-    Customer, CustomerInput, EndUserTerms, KycLink, KycLinkRequest, Page, SignedRequestChallenge,
+    Agreements, Customer, CustomerInput, EndUserTerms, KycLink, KycLinkRequest, Page, SignedRequestChallenge,
 };
 use crate::grid::{CustomerFilter, Error, Operation, PageRequest, ResourceId};
 
@@ -133,6 +133,14 @@ impl Client {
             request = request.header(IDEMPOTENCY_KEY, key);
         }
         self.json(call, request).await
+    }
+
+    /// Reads the agreements that Grid supports (`GET /customers/agreements`).
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn list_agreements(&self, call: &Call) -> Result<Agreements, Error> {
+        self.json(call, Request::new(Operation::ListAgreements, None)).await
     }
 
     /// Reads the End User Terms in force (`GET /customers/end-user-terms`).

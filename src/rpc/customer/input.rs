@@ -6,6 +6,8 @@ use crate::pb;
 use crate::rpc::field_mask::{self, Emptied, Masked};
 use crate::rpc::{Violations, business_info, open_enum, timestamp};
 
+use super::agreement;
+
 /// Reads a `CreateCustomerRequest`, but for its `request_id`.
 pub(super) fn create(request: pb::CreateCustomerRequest, violations: &mut Violations) -> Option<model::CustomerInput> {
     let pb::CreateCustomerRequest {
@@ -18,6 +20,7 @@ pub(super) fn create(request: pb::CreateCustomerRequest, violations: &mut Violat
         phone_number,
         uma_address,
         end_user_terms_consent,
+        agreement_consents,
         address,
         details,
     } = request;
@@ -26,16 +29,17 @@ pub(super) fn create(request: pb::CreateCustomerRequest, violations: &mut Violat
         pb::create_customer_request::Details::Business(_) => model::CustomerType::Business,
     });
     let customer_type = customer_type_of(customer_type, said, "details", violations);
-    let end_user_terms_consent = consent(end_user_terms_consent, "end_user_terms_consent", violations);
+    let emptied = Emptied::default();
+    let consents = agreement::read(end_user_terms_consent, agreement_consents, &emptied, "", violations);
     let mut input = empty(customer_type?);
     input.platform_customer_id = platform_customer_id;
     input.region = region;
-    let emptied = Emptied::default();
     input.currencies = emptied.list("currencies", currencies);
     input.email = email;
     input.phone_number = phone_number;
     input.uma_address = uma_address;
-    input.end_user_terms_consent = end_user_terms_consent;
+    input.end_user_terms_consent = consents.end_user_terms;
+    input.agreement_consents = consents.agreements;
     input.address = address.map(Into::into);
     match details {
         Some(pb::create_customer_request::Details::Individual(person)) => individual(person, &emptied, &mut input),
@@ -59,15 +63,24 @@ pub(super) fn update(
     });
     let customer_type = customer_type_of(customer_type, said, "customer.details", violations);
     let Masked { message, emptied } = field_mask::apply("gridgate.v1.CustomerUpdate", customer, mask, violations);
-    let pb::CustomerUpdate { currencies, email, phone_number, uma_address, end_user_terms_consent, address, details } =
-        message;
-    let end_user_terms_consent = consent(end_user_terms_consent, "customer.end_user_terms_consent", violations);
+    let pb::CustomerUpdate {
+        currencies,
+        email,
+        phone_number,
+        uma_address,
+        end_user_terms_consent,
+        agreement_consents,
+        address,
+        details,
+    } = message;
+    let consents = agreement::read(end_user_terms_consent, agreement_consents, &emptied, "customer.", violations);
     let mut input = empty(customer_type?);
     input.currencies = emptied.list("currencies", currencies);
     input.email = email;
     input.phone_number = phone_number;
     input.uma_address = uma_address;
-    input.end_user_terms_consent = end_user_terms_consent;
+    input.end_user_terms_consent = consents.end_user_terms;
+    input.agreement_consents = consents.agreements;
     input.address = address.map(Into::into);
     match details {
         Some(pb::customer_update::Details::Individual(person)) => individual(person, &emptied, &mut input),
@@ -158,16 +171,6 @@ fn customer_type_of(
     }
 }
 
-fn consent(
-    consent: Option<pb::EndUserTermsConsent>,
-    field: &str,
-    violations: &mut Violations,
-) -> Option<model::EndUserTermsConsent> {
-    let pb::EndUserTermsConsent { accepted_at, ip_address, terms_version, acceptance_method } = consent?;
-    let accepted_at = timestamp::from_pb(&format!("{field}.accepted_at"), accepted_at, violations);
-    Some(model::EndUserTermsConsent { accepted_at, ip_address, terms_version, acceptance_method })
-}
-
 fn individual(person: pb::IndividualInput, emptied: &Emptied, input: &mut model::CustomerInput) {
     let pb::IndividualInput { full_name, birth_date, nationality, id_type, identifier, country_of_issuance, edd } =
         person;
@@ -227,6 +230,7 @@ fn empty(customer_type: model::CustomerType) -> model::CustomerInput {
         phone_number: None,
         uma_address: None,
         end_user_terms_consent: None,
+        agreement_consents: None,
         address: None,
         full_name: None,
         birth_date: None,

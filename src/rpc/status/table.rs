@@ -74,6 +74,7 @@ fn is_create(operation: Operation) -> bool {
         | Operation::ConfirmPhoneVerification
         | Operation::ImportCustomers
         | Operation::GetImportJob
+        | Operation::ListAgreements
         | Operation::GetEndUserTerms
         | Operation::GetBeneficialOwner
         | Operation::ListBeneficialOwners

@@ -209,9 +209,10 @@ fn echo(sent: &Value) -> Value {
     })
 }
 
-/// The canaries in an encoded message, each by its number.
+/// The canaries in an encoded message, each by its number. One that is cut in two, by the chunks of a file, has none.
 fn birds_in(encoded: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(encoded).to_lowercase();
-    let number = |(at, _)| text[at..].chars().take(CANARY.len() + 4).collect();
-    text.match_indices(CANARY).map(number).collect()
+    let number = |(at, _)| text[at..].chars().take(CANARY.len() + 4).collect::<String>();
+    let is_whole = |bird: &String| bird.chars().filter(char::is_ascii_digit).count() == 4;
+    text.match_indices(CANARY).map(number).filter(is_whole).collect()
 }

@@ -158,6 +158,7 @@ pub static RPCS: &[Rpc] = &[
         .answers(200, "customer"),
     rpc("ImportCustomers", "POST", "/customers/bulk/csv", Never).sends(Sends::Csv).answers(202, ""),
     rpc("GetImportJob", "GET", "/customers/bulk/jobs/*", Read).id("job_id").answers(200, "import_job"),
+    rpc("ListAgreements", "GET", "/customers/agreements", Read),
     rpc("GetEndUserTerms", "GET", "/customers/end-user-terms", Read).answers(200, "end_user_terms"),
     rpc("CreateBeneficialOwner", "POST", "/beneficial-owners", Never)
         .sends(Sends::Json(""))

@@ -21,6 +21,7 @@ const RENAMED: &[(&str, &str, &str)] = &[
     ("ContactVerification", "email", "email_status"),
     ("ContactVerification", "phone", "phone_status"),
     ("UpdateChallenge", "requestId", "challenge_id"),
+    ("ListAgreementsResponse", "data", "agreements"),
     ("ListCustomersRequest", "limit", "page_size"),
     ("ListCustomersRequest", "cursor", "page_token"),
     ("ListCustomersRequest", "isIncludingDeleted", "include_deleted"),

@@ -27,8 +27,8 @@ pub fn id_for(field: &str) -> &'static str {
 /// What is sent to Grid, as Grid has it: JSON bodies, fields beside a file, query parameters.
 pub fn sent() -> Vec<(&'static str, Value)> {
     vec![
-        ("CreateCustomer", merged([shared_input(), created_only(), person(), edd(), identification()])),
-        ("CreateCustomer", merged([shared_input(), created_only(), company_to_send()])),
+        ("CreateCustomer", merged([shared_input(), agreed(), created_only(), person(), edd(), identification()])),
+        ("CreateCustomer", merged([shared_input(), agreed_to_terms(), created_only(), company_to_send()])),
         (
             "CreateCustomer",
             json!({ "customerType": "INDIVIDUAL", "platformCustomerId": "walk-in 7", "fullName": "Odo Brandt" }),
@@ -41,8 +41,8 @@ pub fn sent() -> Vec<(&'static str, Value)> {
             "CreateCustomer",
             json!({ "customerType": "INDIVIDUAL", "platformCustomerId": "", "fullName": "", "address": {} }),
         ),
-        ("UpdateCustomer", merged([shared_input(), person(), edd(), identification()])),
-        ("UpdateCustomer", merged([shared_input(), company_to_send()])),
+        ("UpdateCustomer", merged([shared_input(), agreed(), person(), edd(), identification()])),
+        ("UpdateCustomer", merged([shared_input(), agreed_to_terms(), company_to_send()])),
         ("UpdateCustomer", json!({ "customerType": "BUSINESS", "phoneNumber": "+4930123456" })),
         ("CreateKycLink", json!({ "redirectUri": "https://shop.example/back?step=2&lang=de" })),
         ("CreateKycLink", json!({})),
@@ -109,6 +109,8 @@ pub fn answered() -> Vec<(&'static str, Value)> {
                 "id": JOB, "status": "PENDING", "progress": { "total": 0, "processed": 0, "successful": 0, "failed": 0 },
             }),
         ),
+        ("ListAgreements", agreements()),
+        ("ListAgreements", json!({ "data": [] })),
         ("GetEndUserTerms", json!({ "version": "V7", "url": "https://terms.example/v7" })),
         ("CreateBeneficialOwner", owner(1)),
         ("GetBeneficialOwner", owner(2)),
@@ -194,6 +196,7 @@ fn base_customer(customer_type: &str) -> Value {
         "id": id, "platformCustomerId": "platform/4711", "customerType": customer_type, "region": "FI",
         "currencies": ["EUR", "USDC"], "email": "post@kontor.example", "phoneNumber": "+358401234567",
         "umaAddress": "$kontor@uma.example", "endUserTermsConsent": consent(),
+        "agreementConsents": [agreement("LEAD_CARDHOLDER_AGREEMENT", "2026-06-20", "CHECKBOX", 9)],
         "createdAt": "2026-01-02T03:04:05.678901Z", "updatedAt": "2026-02-03T04:05:06Z", "isDeleted": true,
     })
 }
@@ -209,6 +212,36 @@ fn consent() -> Value {
     })
 }
 
+/// What a customer accepted, in the deprecated way, which Grid does not take beside the other one.
+fn agreed_to_terms() -> Value {
+    json!({ "endUserTermsConsent": consent() })
+}
+
+fn agreed() -> Value {
+    json!({
+        "agreementConsents": [
+            agreement("LIGHTSPARK_END_USER_TERMS", "2025-10-13", "CHECKBOX", 1),
+            agreement("LEAD_PRIVACY_POLICY", "2026-04-10", "CLICK_TO_ACCEPT", 2),
+        ],
+    })
+}
+
+fn agreement(agreement_type: &str, version: &str, method: &str, number: u8) -> Value {
+    json!({
+        "type": agreement_type, "acceptedAt": format!("2026-05-0{number}T10:20:30.25Z"),
+        "ipAddress": format!("203.0.113.{number}"), "termsVersion": version, "acceptanceMethod": method,
+    })
+}
+
+fn agreements() -> Value {
+    json!({
+        "data": [
+            { "type": "LIGHTSPARK_END_USER_TERMS", "version": "2025-10-13", "url": "https://terms.example/end-user" },
+            { "type": "LEAD_E_SIGN_CONSENT", "version": "2026-03-01", "url": "https://terms.example/e-sign" },
+        ],
+    })
+}
+
 fn address(prefix: &str) -> Value {
     json!({
         "line1": format!("{prefix} Mannerheimintie 12"), "line2": format!("{prefix} Porras C"),
@@ -221,7 +254,7 @@ fn address(prefix: &str) -> Value {
 fn shared_input() -> Value {
     json!({
         "currencies": ["SEK", "BTC", "EUR"], "email": "zelda.quark@post.example", "phoneNumber": "+46701234567",
-        "umaAddress": "$zelda@uma.example", "endUserTermsConsent": consent(), "address": address("Sent"),
+        "umaAddress": "$zelda@uma.example", "address": address("Sent"),
     })
 }
 

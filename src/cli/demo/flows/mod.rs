@@ -76,9 +76,9 @@ impl Flow {
         let (name, title, about) = match self {
             Flow::Platform => (
                 "platform",
-                "The platform, and the End User Terms",
+                "The platform, and what customers accept",
                 "What kind of platform this is decides how customers are onboarded. Every customer accepts Grid's terms \
-                 before the first transaction, and the acceptance is recorded with the customer.",
+                 and agreements before the first transaction, and the acceptance is recorded with the customer.",
             ),
             Flow::Regulated => (
                 "regulated",

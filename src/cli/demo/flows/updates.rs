@@ -79,11 +79,8 @@ pub(super) async fn play(script: &mut Script) -> Result<(), Abandoned> {
     script
         .call(
             "A list that is named and empty is emptied.",
-            update(pb::CustomerUpdate::default(), &["individual.edd.source_of_funds_categories"]),
-            [
-                absent("customer.individual.edd.source_of_funds_categories"),
-                is("customer.individual.edd.pep_status", "NONE"),
-            ],
+            update(pb::CustomerUpdate::default(), &["currencies"]),
+            [absent("customer.currencies"), is("customer.individual.edd.pep_status", "NONE")],
         )
         .await?;
     refused(script, &update).await

@@ -1,0 +1,53 @@
+//! The agreements that customers accept, and what is recorded of it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::redact::redacted_debug;
+use super::serde_as::{lenient_time, null_as_default};
+
+/// Evidence that a customer accepted one agreement (OpenAPI `AgreementConsent`).
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AgreementConsent {
+    /// Which agreement, such as `LIGHTSPARK_END_USER_TERMS`.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub agreement_type: Option<String>,
+    /// When it was accepted.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    pub accepted_at: Option<Timestamp>,
+    /// The address of the device used to accept it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_address: Option<String>,
+    /// The version that was accepted, such as `2025-10-13`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terms_version: Option<String>,
+    /// `CHECKBOX` or `CLICK_TO_ACCEPT`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acceptance_method: Option<String>,
+}
+redacted_debug!(AgreementConsent { agreement_type, terms_version });
+
+/// An agreement that Grid supports, in its current version (OpenAPI `AgreementDocument`).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Agreement {
+    /// What it is, such as `LIGHTSPARK_END_USER_TERMS`.
+    #[serde(rename = "type", deserialize_with = "null_as_default")]
+    pub agreement_type: String,
+    /// Its current version.
+    #[serde(deserialize_with = "null_as_default")]
+    pub version: String,
+    /// Where its text is hosted.
+    #[serde(deserialize_with = "null_as_default")]
+    pub url: String,
+}
+
+/// The catalog: every agreement that Grid supports (OpenAPI `AgreementDocumentListResponse`).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Agreements {
+    /// One entry for each type.
+    #[serde(deserialize_with = "null_as_default")]
+    pub data: Vec<Agreement>,
+}
