@@ -27,7 +27,7 @@ phase() {
         PHASES_FAILED=$((PHASES_FAILED + 1))
     fi
     printf '<== %s: %s after %d s\n' "$name" "$verdict" "$took"
-    PHASES_TABLE+=$(printf '%-12s %5d s  %s' "$name" "$took" "$verdict")$'\n'
+    PHASES_TABLE+=$(printf '%-16s %5d s  %s' "$name" "$took" "$verdict")$'\n'
 }
 
 # phases_end LABEL: prints the table and, alone on the last line, how many passed and failed; fails if one did.

@@ -15,6 +15,11 @@ import { closeObjects, operations, readOpenApi } from "./openapi.mjs";
 import { startPrism } from "./prism.mjs";
 import { selfTest } from "./self-test.mjs";
 
+// How the sandbox becomes the Grid of the month that a document describes.
+const SANDBOX_FLAGS = {
+  "2026-08": ["--sandbox-approve-at-creation", "--sandbox-old-error-bodies"],
+  "2026-09": [],
+};
 const SANDBOX_LIMIT_MS = 30_000;
 const DEMO_LIMIT_MS = 300_000;
 
@@ -38,17 +43,18 @@ export async function observe(openApi, upstream, drive) {
 }
 
 async function check(gridgate, openApiPath) {
+  const { document, month } = readOpenApi(openApiPath);
   // The sandbox and the demo's gridgate share credentials. Nothing of the caller's own environment may point them at a real Grid.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(GRID|GRIDGATE|LIGHTSPARK)_/.test(name)));
   Object.assign(env, { GRID_CLIENT_ID: "contract", GRID_CLIENT_SECRET: "contract-secret", GRIDGATE_SANDBOX_ADDR: "127.0.0.1:0" });
   env.GRIDGATE_LOG_LEVEL = "warn";
 
-  const sandbox = await startSandbox(gridgate, env);
+  const sandbox = await startSandbox(gridgate, SANDBOX_FLAGS[month], env);
   try {
     const { driven: demo, known, exchanges, logged } = await observe(
-      readOpenApi(openApiPath),
+      document,
       sandbox.baseUrl,
-      (url) => runDemo(gridgate, ["--sandbox-url", sandbox.url, "--grid-base-url", url, "--valid-only"], env),
+      (url) => runDemo(gridgate, ["--grid", month, "--sandbox-url", sandbox.url, "--grid-base-url", url, "--valid-only"], env),
     );
     const violating = exchanges.filter(({ violations }) => violations.length > 0);
     // What the log has beyond the violations that the exchanges tell better: an upstream's 501, trouble inside Prism.
@@ -64,7 +70,7 @@ async function check(gridgate, openApiPath) {
       ...(other.length === 0 ? [] : [`Prism's log has ${other.length} more warnings or errors`]),
     ];
     failures.forEach((failure) => console.log(`contract: FAILED: ${failure}`));
-    if (failures.length === 0) console.log(`contract: ${exchanges.length} exchanges, no violation`);
+    if (failures.length === 0) console.log(`contract: ${exchanges.length} exchanges with the Grid of ${month}, no violation`);
     return failures.length === 0;
   } finally {
     await sandbox.stop();
@@ -83,8 +89,8 @@ function report(known, exchanges, violating, other) {
   if (unseen.length > 0) console.log(`contract: not used by the demo: ${unseen.join(", ")}`);
 }
 
-async function startSandbox(gridgate, env) {
-  const child = spawn(gridgate, ["sandbox"], { env, stdio: ["ignore", "pipe", "inherit"] });
+async function startSandbox(gridgate, flags, env) {
+  const child = spawn(gridgate, ["sandbox", ...flags], { env, stdio: ["ignore", "pipe", "inherit"] });
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "exit");

@@ -6,15 +6,19 @@
 
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
+import { correct } from "./corrections.mjs";
 
 const METHODS = ["get", "put", "post", "delete", "patch", "head", "options", "trace"];
 // Their values are data, not schemas.
 const DATA = new Set(["example", "examples", "default", "enum", "const"]);
 
+// The document, with what is plainly wrong in it corrected, and the month whose Grid it describes.
 export function readOpenApi(path) {
   const document = parse(readFileSync(path, "utf8"));
   if (!document?.openapi || !document.paths) throw new Error(`${path} is no OpenAPI document`);
-  return document;
+  // Error bodies are what changed everywhere.
+  const month = document.components?.schemas?.Error400?.properties?.reason ? "2026-09" : "2026-08";
+  return { document: correct(document, month), month };
 }
 
 export function closeObjects(document) {

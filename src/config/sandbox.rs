@@ -31,6 +31,8 @@ pub struct SandboxBehaviour {
     pub regulated: bool,
     /// Whether it writes errors as Grid did until September 2026.
     pub old_error_bodies: bool,
+    /// Whether it decides about individuals when they are created, as Grid's sandbox did until September 2026.
+    pub approve_at_creation: bool,
     /// Where it sends webhooks. `None`: to the gridgate it is part of, or nowhere.
     pub webhook_endpoint: Option<reqwest::Url>,
     /// What goes wrong with webhooks.
@@ -90,6 +92,7 @@ impl SandboxConfig {
 pub(super) fn behaviour(reader: &mut Reader) -> Option<SandboxBehaviour> {
     let regulated = reader.switch(&settings::SANDBOX_REGULATED);
     let old_error_bodies = reader.switch(&settings::SANDBOX_OLD_ERROR_BODIES);
+    let approve_at_creation = reader.switch(&settings::SANDBOX_APPROVE_AT_CREATION);
     let has_endpoint = reader.is_set(&settings::SANDBOX_WEBHOOK_ENDPOINT);
     let webhook_endpoint =
         if has_endpoint { reader.base_url(&settings::SANDBOX_WEBHOOK_ENDPOINT).map(Some) } else { Some(None) };
@@ -98,6 +101,7 @@ pub(super) fn behaviour(reader: &mut Reader) -> Option<SandboxBehaviour> {
     Some(SandboxBehaviour {
         regulated: regulated?,
         old_error_bodies: old_error_bodies?,
+        approve_at_creation: approve_at_creation?,
         webhook_endpoint: webhook_endpoint?,
         webhooks: webhooks?,
         answers: answers?,

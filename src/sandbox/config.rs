@@ -20,6 +20,9 @@ pub struct SandboxConfig {
     /// Whether errors are written as Grid did until September 2026, `{status, code, message, details}`. The control API
     /// can change it later.
     pub old_error_bodies: bool,
+    /// Whether individuals are decided when they are created, by the end of their names, as Grid's own sandbox did until
+    /// September 2026. The control API can change it later.
+    pub approve_at_creation: bool,
     /// Scheme, host and port under which the applicant's browser reaches this sandbox, without a path: the start of
     /// every `kycUrl`. Absent: the address that the sandbox listens on.
     pub public_base_url: Option<String>,
@@ -48,6 +51,7 @@ impl SandboxConfig {
             client_secret,
             regulated: false,
             old_error_bodies: false,
+            approve_at_creation: false,
             public_base_url: None,
             uma_domain: "sandbox.uma.localhost".to_owned(),
             webhook_endpoint: None,

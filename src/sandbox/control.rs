@@ -10,7 +10,7 @@
 //! | `POST /control/reset` | Forgets everything, and puts clock and settings back. |
 //! | `GET /control/requests?after=N` | The latest requests on Grid's paths, credentials left out. `DELETE` forgets them. |
 //! | `GET /control/clock` | `{now, aheadSeconds}`. `POST {advanceSeconds}` moves it forward. |
-//! | `GET /control/platform` | `{regulated, oldErrorBodies, laggingUpdatedAt}`. `POST` changes what it names. With `oldErrorBodies` errors are written as Grid did until September 2026. With `laggingUpdatedAt` a new status leaves `updatedAt` as it was, as in Grid's own examples. |
+//! | `GET /control/platform` | `{regulated, approveAtCreation, oldErrorBodies, laggingUpdatedAt}`. `POST` changes what it names. With `approveAtCreation` individuals are decided and with `oldErrorBodies` errors are written as Grid did until September 2026. With `laggingUpdatedAt` a new status leaves `updatedAt` as it was, as in Grid's own examples. |
 //! | `GET /control/webhooks` | `{endpoint, mischief, waiting, ended}`: where webhooks go, what goes wrong with them, how many wait, what became of the latest. |
 //! | `POST /control/webhooks/endpoint` | `{url}`: sends webhooks there, or nowhere (`null`). |
 //! | `POST /control/webhooks/mischief` | A whole [`WebhookMischief`](super::WebhookMischief): duplicates, reorders, delays, drops. |
@@ -37,6 +37,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
 
+use super::decisions::Rules;
 use super::faults::Fault;
 use super::query::Params;
 use super::shared::App;
@@ -110,6 +111,7 @@ async fn advance_clock(State(app): State<App>, Body(advance): Body<Advance>) -> 
 struct Platform {
     regulated: Option<bool>,
     old_error_bodies: Option<bool>,
+    approve_at_creation: Option<bool>,
     lagging_updated_at: Option<bool>,
 }
 
@@ -118,6 +120,7 @@ async fn platform(State(app): State<App>) -> Json<Value> {
     Json(json!({
         "regulated": store.regulated,
         "oldErrorBodies": store.old_error_bodies,
+        "approveAtCreation": store.rules == Rules::AtCreation,
         "laggingUpdatedAt": store.lagging_updated_at,
     }))
 }
@@ -127,6 +130,7 @@ async fn change_platform(State(app): State<App>, Body(change): Body<Platform>) -
         let mut store = app.store();
         store.regulated = change.regulated.unwrap_or(store.regulated);
         store.old_error_bodies = change.old_error_bodies.unwrap_or(store.old_error_bodies);
+        store.rules = change.approve_at_creation.map_or(store.rules, Rules::of);
         store.lagging_updated_at = change.lagging_updated_at.unwrap_or(store.lagging_updated_at);
     }
     platform(State(app)).await

@@ -55,7 +55,7 @@ pub(super) fn create_customer(
     if platform_id.is_some_and(|id| !uma_address_given && store.active_with_platform_id(&id)) {
         return Err(GridError::conflict("An active customer with this platformCustomerId already exists"));
     }
-    complete(app, store.regulated, &mut row);
+    complete(app, store, &mut row);
     let now = row.customer.created_at.unwrap_or_default();
     store.add_customer(row)?;
     store.announce_customer(&id, now)?;
@@ -63,7 +63,7 @@ pub(super) fn create_customer(
 }
 
 /// Adds what Grid decides itself.
-fn complete(app: &Shared, regulated: bool, row: &mut CustomerRow) {
+fn complete(app: &Shared, store: &Store, row: &mut CustomerRow) {
     let now = app.clock.tick();
     let customer = &mut row.customer;
     customer.created_at = Some(now);
@@ -86,7 +86,7 @@ fn complete(app: &Shared, regulated: bool, row: &mut CustomerRow) {
     {
         customer.country_of_issuance = Some("US".to_owned());
     }
-    let status = status_at_creation(customer, regulated);
+    let status = status_at_creation(customer, store.regulated, store.rules);
     set_status(customer, status);
 }
 

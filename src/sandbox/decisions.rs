@@ -1,9 +1,26 @@
 //! What Grid's sandbox decides by the last three characters of a field (Grid's guide "Sandbox testing").
 //!
-//! Individuals are decided by their full name when they are created, businesses by their registration number when
-//! they are verified, and their owners by their last name in that moment.
+//! An individual is decided by the full name and a business by the registration number, when a complete verification or
+//! the hosted flow is submitted; a business's owners by their last names in that moment. Until September 2026 individuals
+//! were decided when they were created ([`Rules::AtCreation`]).
 
 use crate::grid::model::{BeneficialOwner, Customer, CustomerType, KycStatus};
+
+/// When the suffixes decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rules {
+    /// When somebody complete is submitted: Grid's rules since September 2026.
+    AtVerification,
+    /// About individuals when they are created: Grid's rules until then.
+    AtCreation,
+}
+
+impl Rules {
+    /// The rules that go with the setting `sandbox.approve_at_creation`.
+    pub(super) fn of(approve_at_creation: bool) -> Self {
+        if approve_at_creation { Self::AtCreation } else { Self::AtVerification }
+    }
+}
 
 /// What the last three characters of a field ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +62,13 @@ impl Suffix {
 
 /// The status a customer is created with.
 ///
-/// An individual without a name is `UNVERIFIED`: there is nothing yet that could decide.
-pub(super) fn status_at_creation(customer: &Customer, regulated: bool) -> KycStatus {
+/// By the old rules, an individual without a name is `UNVERIFIED`: there is nothing yet that could decide.
+pub(super) fn status_at_creation(customer: &Customer, regulated: bool, rules: Rules) -> KycStatus {
     if regulated {
         return KycStatus::Approved;
+    }
+    if rules == Rules::AtVerification {
+        return KycStatus::Unverified;
     }
     match (&customer.customer_type, Suffix::of_customer(customer)) {
         (CustomerType::Business, _) | (_, None | Some(Suffix::Problematic)) => KycStatus::Unverified,
@@ -70,7 +90,7 @@ pub(super) fn status_of_owner(owner: &BeneficialOwner) -> KycStatus {
 
 #[cfg(test)]
 mod tests {
-    use super::{Suffix, status_at_creation, status_of_owner};
+    use super::{Rules, Suffix, status_at_creation, status_of_owner};
     use crate::grid::model::{BeneficialOwner, BusinessInfo, CustomerType, KycStatus, PersonalInfo};
     use crate::sandbox::customer_record::blank_row;
 
@@ -94,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_customer_starts_as_its_suffix_says() {
+    fn a_customer_starts_as_the_rules_say() {
         let individual = |name: Option<&str>| {
             let mut row = blank_row("c".into(), "p".into(), CustomerType::Individual);
             row.customer.full_name = name.map(str::to_owned);
@@ -107,15 +127,20 @@ mod tests {
             (Some("Jane Doe"), KycStatus::Approved),
             (None, KycStatus::Unverified),
         ] {
-            assert_eq!(status_at_creation(&individual(name), false), status, "{name:?}");
-            assert_eq!(status_at_creation(&individual(name), true), KycStatus::Approved, "{name:?}");
+            let start = |regulated, rules| status_at_creation(&individual(name), regulated, rules);
+            assert_eq!(start(false, Rules::AtCreation), status, "{name:?}");
+            assert_eq!(start(false, Rules::AtVerification), KycStatus::Unverified, "{name:?}");
+            assert_eq!(start(true, Rules::AtCreation), KycStatus::Approved, "{name:?}");
+            assert_eq!(start(true, Rules::AtVerification), KycStatus::Approved, "{name:?}");
         }
         for number in [None, Some("BRN-001"), Some("BRN-002"), Some("BRN-003"), Some("5523041")] {
             let mut business = blank_row("c".into(), "p".into(), CustomerType::Business).customer;
             business.business_info =
                 Some(BusinessInfo { registration_number: number.map(str::to_owned), ..BusinessInfo::default() });
-            assert_eq!(status_at_creation(&business, false), KycStatus::Unverified, "{number:?}");
-            assert_eq!(status_at_creation(&business, true), KycStatus::Approved, "{number:?}");
+            for rules in [Rules::AtVerification, Rules::AtCreation] {
+                assert_eq!(status_at_creation(&business, false, rules), KycStatus::Unverified, "{number:?}");
+                assert_eq!(status_at_creation(&business, true, rules), KycStatus::Approved, "{number:?}");
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::contact::is_contact_verified;
+use super::decisions::Rules;
 use super::error::GridError;
 use super::hosted_page::{self, Applicant, Ending};
 use super::shared::App;
@@ -140,12 +141,22 @@ impl Store {
             return Err(GridError::conflict("The customer's email and phone have to be VERIFIED first"));
         }
         let decided = is_decided(status.as_ref());
-        if decision == Decision::Submit && business && !decided {
-            // A business is verified by the hosted flow just as by `POST /verifications`.
-            return self.submit(id, now).map(|_| ());
-        }
         // Whoever was rejected may try again; who is approved stays so until somebody decides otherwise.
-        if !decided || (decision == Decision::Submit && status == Some(KycStatus::Rejected)) {
+        let begins = !decided || (decision == Decision::Submit && status == Some(KycStatus::Rejected));
+        if decision == Decision::Submit && begins {
+            match self.rules {
+                // The applicant gives the page whatever is missing, so the suffix decides.
+                Rules::AtVerification if self.open_verification(id).is_none() => {
+                    return self.decide_by_suffix(id, now, decided_at).map(|_| ());
+                }
+                // A business is verified by the hosted flow just as by `POST /verifications`.
+                Rules::AtCreation if business && !decided => {
+                    return self.submit(id, now, decided_at).map(|_| ());
+                }
+                Rules::AtVerification | Rules::AtCreation => {}
+            }
+        }
+        if begins {
             self.begin_review(id, now)?;
         }
         let status = match decision {

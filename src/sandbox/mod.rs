@@ -15,9 +15,10 @@
 //! Every status transition goes into an outbox, from where `webhooks` tells the platform of it.
 //!
 //! Where Grid's documentation leaves something open, the sandbox assumes: a deleted customer can be read, and changing
-//! it is 404; a customer without a name or a business without a registration number has no deciding suffix, so the one
-//! is `UNVERIFIED` and the other approved when verified; each submission is a verification of its own, except while one
-//! is under review; owners start `UNVERIFIED`; directors, officers, trustees and partners are control persons too;
+//! it is 404; a customer without a name or a business without a registration number has no deciding suffix, and is
+//! approved when verified; what a verification begins and what it comes to happen before it is answered, one after the
+//! other; a document of poor quality leaves the customer's status as it was; the hosted flow counts as complete; each
+//! submission is a verification of its own, except while one is under review; owners start `UNVERIFIED`; directors, officers, trustees and partners are control persons too;
 //! everybody with 25 % or the role `UBO` is a beneficial owner.
 //!
 //! This module knows Grid's JSON ([`grid::model`](crate::grid::model)) and nothing of gRPC, of the event log or of the

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::config::{Limits, SandboxConfig};
+use super::decisions::Rules;
 use super::error::GridError;
 use super::kyc_links::{LinkRow, Replay};
 use super::outbox::Outbox;
@@ -25,6 +26,8 @@ pub(super) struct Store {
     pub(super) regulated: bool,
     /// Whether errors are written as Grid did until September 2026.
     pub(super) old_error_bodies: bool,
+    /// When the suffixes decide.
+    pub(super) rules: Rules,
     /// Whether a new status leaves `updatedAt` as it was.
     pub(super) lagging_updated_at: bool,
     /// Customers; grouped by `platformCustomerId`.
@@ -85,6 +88,7 @@ impl Store {
         Self {
             regulated: config.regulated,
             old_error_bodies: config.old_error_bodies,
+            rules: Rules::of(config.approve_at_creation),
             lagging_updated_at: false,
             customers: Table::default(),
             uma_addresses: HashMap::new(),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::body::JsonObject;
 use super::contact::is_contact_verified;
-use super::decisions::{Suffix, status_of_owner};
+use super::decisions::{Rules, Suffix, status_of_owner};
 use super::error::GridError;
 use super::fields::{Faults, Fields};
 use super::formats::Form;
@@ -31,8 +31,9 @@ pub(super) async fn create(
     fields.require(&["customerId"], &mut faults);
     let id = fields.text("customerId", Form::Text(None), &mut faults).unwrap_or_default();
     faults.into_result()?;
-    let now = app.clock.tick();
-    app.store().submit(&id, now).map(Json)
+    let mut store = app.store();
+    let (now, decided_at) = (app.clock.tick(), app.clock.tick());
+    store.submit(&id, now, decided_at).map(Json)
 }
 
 /// `GET /verifications/{id}`.
@@ -68,8 +69,13 @@ pub(super) fn is_under_review(status: &VerificationStatus) -> bool {
 
 impl Store {
     /// Submits a customer for review. Each submission is a verification of its own, but for one that is already being
-    /// reviewed, which is answered again.
-    pub(super) fn submit(&mut self, id: &str, now: Timestamp) -> Result<Verification, GridError> {
+    /// reviewed, which is answered again. What is decided at once is decided at `decided_at`.
+    pub(super) fn submit(
+        &mut self,
+        id: &str,
+        now: Timestamp,
+        decided_at: Timestamp,
+    ) -> Result<Verification, GridError> {
         let row = self.active_customer(id)?;
         let status = row.customer.status().cloned();
         if is_decided(status.as_ref()) {
@@ -85,8 +91,73 @@ impl Store {
         {
             return Ok(open);
         }
-        let outcome = self.assess(id)?;
-        self.settle(id, outcome, now)
+        match self.rules {
+            Rules::AtVerification => {
+                let errors = self.missing(id)?;
+                if errors.is_empty() {
+                    self.decide_by_suffix(id, now, decided_at)
+                } else {
+                    self.settle(id, (VerificationStatus::ResolveErrors, errors), now)
+                }
+            }
+            Rules::AtCreation => {
+                let outcome = self.assess(id)?;
+                self.settle(id, outcome, now)
+            }
+        }
+    }
+
+    /// Begins a verification of somebody complete, and ends it as the suffix says. Two statuses at two times: whoever
+    /// hears of both can tell which is the later.
+    pub(super) fn decide_by_suffix(
+        &mut self,
+        id: &str,
+        now: Timestamp,
+        decided_at: Timestamp,
+    ) -> Result<Verification, GridError> {
+        let suffix = Suffix::of_customer(&self.active_customer(id)?.customer).unwrap_or(Suffix::Approved);
+        let begun = (VerificationStatus::InProgress, Vec::new());
+        if suffix == Suffix::Problematic {
+            // What can be mended leaves the customer as it is.
+            let verification = self.begin(id, begun, now)?.id;
+            let errors = vec![self.poor_document(id)];
+            self.move_verification(&verification, VerificationStatus::ResolveErrors, errors, decided_at)?;
+            return self.verification(&verification);
+        }
+        let verification = self.settle(id, begun, now)?.id;
+        match suffix {
+            Suffix::Pending | Suffix::Problematic => {}
+            Suffix::Rejected => {
+                self.decide_verification(&verification, VerificationStatus::Rejected, Vec::new(), decided_at)?;
+            }
+            Suffix::Approved => {
+                self.decide_verification(&verification, VerificationStatus::Approved, Vec::new(), decided_at)?;
+            }
+        }
+        self.verification(&verification)
+    }
+
+    fn verification(&self, id: &str) -> Result<Verification, GridError> {
+        self.verifications.get(id).cloned().ok_or_else(|| GridError::not_found("Verification"))
+    }
+
+    /// What stands in the way of a submission.
+    fn missing(&self, id: &str) -> Result<Vec<VerificationError>, GridError> {
+        let row = self.active_customer(id)?;
+        let documents = self.documents_of(id);
+        if row.customer.customer_type != CustomerType::Business {
+            return Ok(individual_errors(&row.customer, row.identifier.as_deref(), &documents));
+        }
+        let owners: Vec<_> = self.owners.group(id).map(|(_, owner)| (owner, self.documents_of(&owner.id))).collect();
+        Ok(business_errors(&row.customer, &documents, &owners))
+    }
+
+    /// The error of a document that cannot be read: the one a reviewer would look at first.
+    fn poor_document(&self, id: &str) -> VerificationError {
+        let documents = self.documents_of(id);
+        let document = identity_document(&documents).or(documents.first().copied());
+        let resource = document.map_or(id, |document| document.id.as_str());
+        error(resource, "POOR_QUALITY_DOCUMENT", "The quality of the document is too low")
     }
 
     /// The latest verification that is being reviewed.
@@ -95,35 +166,28 @@ impl Store {
         latest_first.find(|row| is_under_review(&row.verification_status)).cloned()
     }
 
-    /// What comes of a submission: the verification's status, and what stands in the way.
+    /// What comes of a submission by the old rules: the verification's status, and what stands in the way.
     fn assess(&self, id: &str) -> Result<(VerificationStatus, Vec<VerificationError>), GridError> {
         let row = self.active_customer(id)?;
         let suffix = Suffix::of_customer(&row.customer);
-        let documents = self.documents_of(id);
         if row.customer.customer_type == CustomerType::Business {
             return Ok(match suffix {
                 Some(Suffix::Rejected) => (VerificationStatus::Rejected, vec![rejection(id)]),
                 Some(Suffix::Approved) | None => (VerificationStatus::Approved, Vec::new()),
                 Some(Suffix::Pending | Suffix::Problematic) => {
-                    let owners: Vec<_> =
-                        self.owners.group(id).map(|(_, owner)| (owner, self.documents_of(&owner.id))).collect();
-                    let errors = business_errors(&row.customer, &documents, &owners);
+                    let errors = self.missing(id)?;
                     (blocked_or(&errors, VerificationStatus::InProgress), errors)
                 }
             });
         }
-        let mut errors = individual_errors(&row.customer, row.identifier.as_deref(), &documents);
+        let errors = self.missing(id)?;
         if !errors.is_empty() {
             return Ok((VerificationStatus::ResolveErrors, errors));
         }
         Ok(match suffix {
             Some(Suffix::Pending) => (VerificationStatus::PendingManualReview, errors),
             Some(Suffix::Rejected) => (VerificationStatus::Rejected, vec![rejection(id)]),
-            Some(Suffix::Problematic) => {
-                let resource = identity_document(&documents).map_or(id, |document| document.id.as_str());
-                errors.push(error(resource, "POOR_QUALITY_DOCUMENT", "The quality of the document is too low"));
-                (VerificationStatus::ResolveErrors, errors)
-            }
+            Some(Suffix::Problematic) => (VerificationStatus::ResolveErrors, vec![self.poor_document(id)]),
             Some(Suffix::Approved) | None => (VerificationStatus::Approved, errors),
         })
     }
@@ -132,19 +196,11 @@ impl Store {
     fn settle(
         &mut self,
         id: &str,
-        (status, errors): (VerificationStatus, Vec<VerificationError>),
+        outcome: (VerificationStatus, Vec<VerificationError>),
         now: Timestamp,
     ) -> Result<Verification, GridError> {
-        let verification = Verification {
-            id: IdKind::Verification.new_id(),
-            customer_id: id.to_owned(),
-            verification_status: status.clone(),
-            errors,
-            created_at: Some(now),
-            updated_at: Some(now),
-        };
-        self.add_verification(verification.clone(), now)?;
-        let customer_status = match status {
+        let verification = self.begin(id, outcome, now)?;
+        let customer_status = match verification.verification_status {
             VerificationStatus::Approved => KycStatus::Approved,
             VerificationStatus::Rejected => KycStatus::Rejected,
             VerificationStatus::PendingManualReview | VerificationStatus::InProgress => KycStatus::Pending,
@@ -158,10 +214,33 @@ impl Store {
         Ok(verification)
     }
 
+    /// Adds a verification.
+    fn begin(
+        &mut self,
+        id: &str,
+        (status, errors): (VerificationStatus, Vec<VerificationError>),
+        now: Timestamp,
+    ) -> Result<Verification, GridError> {
+        let verification = Verification {
+            id: IdKind::Verification.new_id(),
+            customer_id: id.to_owned(),
+            verification_status: status,
+            errors,
+            created_at: Some(now),
+            updated_at: Some(now),
+        };
+        self.add_verification(verification.clone(), now)?;
+        Ok(verification)
+    }
+
     /// Puts a customer under review without asking for anything, as the hosted flow does.
     pub(super) fn begin_review(&mut self, id: &str, now: Timestamp) -> Result<Verification, GridError> {
         let Some(open) = self.open_verification(id) else {
-            return self.settle(id, (VerificationStatus::PendingManualReview, Vec::new()), now);
+            let status = match self.rules {
+                Rules::AtVerification => VerificationStatus::InProgress,
+                Rules::AtCreation => VerificationStatus::PendingManualReview,
+            };
+            return self.settle(id, (status, Vec::new()), now);
         };
         self.move_customer(id, KycStatus::Pending, now)?;
         Ok(open)

@@ -33,7 +33,8 @@ impl SandboxAccess {
     /// A sandbox that is called so, and behaves as configured.
     #[must_use]
     pub fn sandbox(&self, behaviour: &SandboxBehaviour) -> SandboxConfig {
-        let SandboxBehaviour { regulated, old_error_bodies, webhook_endpoint, webhooks, answers } = behaviour;
+        let SandboxBehaviour { regulated, approve_at_creation, old_error_bodies, webhook_endpoint, webhooks, answers } =
+            behaviour;
         let SandboxWebhooks { duplicates, reorder, delay, drop_percent } = *webhooks;
         let webhook_mischief = WebhookMischief {
             duplicates,
@@ -45,6 +46,7 @@ impl SandboxAccess {
         SandboxConfig {
             regulated: *regulated,
             old_error_bodies: *old_error_bodies,
+            approve_at_creation: *approve_at_creation,
             webhook_endpoint: webhook_endpoint.as_ref().map(ToString::to_string),
             webhook_mischief,
             faults: faults(*answers),

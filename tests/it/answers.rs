@@ -59,17 +59,17 @@ async fn a_created_customer_is_known_though_no_webhook_ever_comes() {
     let created = soon("created", customers.create_customer(request)).await.unwrap().into_inner().customer.unwrap();
     let request = pb::GetKycStatusRequest { customer_id: created.id.clone(), ..Default::default() };
     let known = soon("a status", events.get_kyc_status(request)).await.unwrap().into_inner().customer.unwrap();
-    assert_eq!(known.status_raw, "PENDING");
+    assert_eq!(known.status_raw, "UNVERIFIED");
 
     let Some(Event::StatusChange(change)) = watcher.response().await.event else { panic!("a change") };
-    assert_eq!((&change.customer_id, change.status_raw.as_str()), (&created.id, "PENDING"));
+    assert_eq!((&change.customer_id, change.status_raw.as_str()), (&created.id, "UNVERIFIED"));
     let record = change.record.unwrap();
     assert_eq!(record.source(), pb::KycEventSource::Answer);
 
     let request = pb::DeleteCustomerRequest { customer_id: created.id.clone() };
     soon("deleted", customers.delete_customer(request)).await.unwrap();
     let Some(Event::StatusChange(change)) = watcher.response().await.event else { panic!("a change") };
-    assert_eq!((change.status_raw.as_str(), change.is_deleted), ("PENDING", true));
+    assert_eq!((change.status_raw.as_str(), change.is_deleted), ("UNVERIFIED", true));
     let state = reqwest::get(format!("{control}/webhooks")).await.unwrap().json::<Value>().await.unwrap();
     assert!(state["ended"].as_array().unwrap().iter().all(|webhook| webhook["outcome"] == "DROPPED"), "{state}");
 }

@@ -284,6 +284,7 @@ async fn gridgate_and_a_sandbox_beside_it_work_together() {
         "--sandbox-webhook-endpoint",
         &endpoint,
         "--sandbox-webhook-duplicates=2",
+        "--sandbox-approve-at-creation",
         "--sandbox-answer-delay=1ms",
     ];
     let mut sandbox = Program::start(&[&["sandbox"], &more[..]].concat(), &env);

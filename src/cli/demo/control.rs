@@ -21,6 +21,8 @@ pub(super) enum Act {
     FinishHostedFlow { kyc_url: String, decision: &'static str },
     /// The platform becomes a regulated one, or ceases to be.
     SetRegulated(bool),
+    /// The sandbox decides about individuals when they are created, or not any more.
+    SetApproveAtCreation(bool),
     /// The customer gets an embedded wallet that signs in by email.
     TieWallet { customer_id: String },
     /// The wallet's device signs.
@@ -113,6 +115,7 @@ impl Control {
         Ok(match act {
             Act::Decide { id, status } => post("decisions", json!({ "id": id, "status": status })),
             Act::SetRegulated(regulated) => post("platform", json!({ "regulated": regulated })),
+            Act::SetApproveAtCreation(switched_on) => post("platform", json!({ "approveAtCreation": switched_on })),
             Act::TieWallet { customer_id } => post("wallets", json!({ "customerId": customer_id, "emailOtp": true })),
             Act::Sign { customer_id, payload } => {
                 post("wallets/sign", json!({ "customerId": customer_id, "payloadToSign": payload }))

@@ -14,6 +14,7 @@ mod flows;
 mod hearing;
 mod layout;
 mod reflect;
+mod release;
 mod report;
 mod rpc;
 mod script;
@@ -32,6 +33,7 @@ use flows::Flow;
 use hearing::Hearing;
 use layout::Palette;
 use reflect::Reflection;
+use release::Release;
 use report::{JsonLines, Report};
 use reqwest::Url;
 use script::Script;
@@ -66,6 +68,13 @@ pub(super) struct DemoArgs {
     #[arg(long)]
     valid_only: bool,
 
+    /// Play Grid as it was in this month, with a sandbox that follows its rules
+    ///
+    /// A running sandbox is the Grid of 2026-08 if it was started with --sandbox-approve-at-creation and
+    /// --sandbox-old-error-bodies.
+    #[arg(long, value_name = "MONTH", default_value = "2026-09")]
+    grid: Release,
+
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
@@ -87,10 +96,22 @@ struct NotAsExpected;
 
 /// Plays, and fails if anything came out otherwise than expected.
 pub(super) fn run(args: DemoArgs, env: Environment) -> Result<(), Failure> {
-    let DemoArgs { sandbox_url, grid_client_id, grid_client_secret_file, grid_base_url, valid_only, json, flows } =
-        args;
+    let DemoArgs {
+        sandbox_url,
+        grid_client_id,
+        grid_client_secret_file,
+        grid_base_url,
+        valid_only,
+        grid: release,
+        json,
+        flows,
+    } = args;
     let report = report(json, &env);
     let mut sources = sources(env);
+    if release == Release::August {
+        sources = sources.with(&settings::SANDBOX_APPROVE_AT_CREATION, "true");
+        sources = sources.with(&settings::SANDBOX_OLD_ERROR_BODIES, "true");
+    }
     if sandbox_url.is_some() {
         // Its webhooks go elsewhere: what it decides is found by asking.
         sources = sources.with(&settings::RECONCILE_INTERVAL, "1s");
@@ -110,7 +131,7 @@ pub(super) fn run(args: DemoArgs, env: Environment) -> Result<(), Failure> {
     let config = Config::load(sources, sandbox_url.is_none())?;
     telemetry::init(&config.log, None).map_err(|error| Failure::Other("cannot log", error.into()))?;
     let reflection = Reflection::new().map_err(|error| Failure::Other("cannot read the descriptors", error.into()))?;
-    let play = Play { reflection, report, valid_only, flows };
+    let play = Play { reflection, report, valid_only, release, flows };
     super::block_on(async {
         let stage =
             Stage::build(config, sandbox_url).await.map_err(|error| Failure::Other("cannot start", error.into()))?;
@@ -125,18 +146,20 @@ struct Play {
     reflection: Reflection,
     report: Box<dyn Report>,
     valid_only: bool,
+    release: Release,
     /// Only these; all, if none.
     flows: Vec<Flow>,
 }
 
 impl Play {
     async fn on(self, stage: &Stage) -> Result<(), Failure> {
-        let Play { reflection, mut report, valid_only, flows } = self;
+        let Play { reflection, mut report, valid_only, release, flows } = self;
         let started = Instant::now();
         report.started(&stage.shown());
         let hearing = Hearing::begin(stage.channel()).await;
         let hearing = hearing.map_err(|status| Failure::Other("cannot watch", status.into()))?;
-        let mut script = Script::new(stage.channel(), stage.control(), reflection, report, hearing, valid_only);
+        let mut script =
+            Script::new(stage.channel(), stage.control(), reflection, report, hearing, valid_only, release);
         let all = flows.is_empty();
         let flows = if all { Flow::value_variants() } else { &flows };
         for flow in flows {
@@ -147,7 +170,7 @@ impl Play {
             Err(why) => (0, Some(why)),
         };
 
-        let methods = script.methods();
+        let methods = script.methods_of_release();
         let (flows, called, left_out, mut report) = script.finish();
         // Only a play of everything can be blamed for what it does not call.
         let wanted = |method: &String| all && !called.contains(method);

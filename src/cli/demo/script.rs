@@ -4,6 +4,7 @@ use super::control::{Act, Control};
 use super::expect::{Expectation, Verdict, is};
 use super::hearing::Hearing;
 use super::reflect::{Reflection, code_name, method_name};
+use super::release::Release;
 use super::report::Report;
 use super::rpc::Rpc;
 use super::step::{Call, FlowSummary, Heard, LeftOut, Outcome, Step};
@@ -63,6 +64,10 @@ pub(super) struct Script {
     heard: usize,
     /// Whether requests that Grid's API description forbids are left out.
     valid_only: bool,
+    /// Whose Grid is played.
+    release: Release,
+    /// Methods of steps that were left out because the release lacks what they need.
+    not_yet: BTreeSet<String>,
     /// Makes ids of this run unlike those of any other.
     run: String,
     /// The flow being played, last.
@@ -80,6 +85,7 @@ impl Script {
         report: Box<dyn Report>,
         hearing: Hearing,
         valid_only: bool,
+        release: Release,
     ) -> Self {
         let run = uuid::Uuid::new_v4().simple().to_string();
         let run = run.get(..8).unwrap_or_default().to_owned();
@@ -91,6 +97,8 @@ impl Script {
             hearing,
             heard: 0,
             valid_only,
+            release,
+            not_yet: BTreeSet::new(),
             run,
             flows: Vec::new(),
             called: BTreeSet::new(),
@@ -149,20 +157,41 @@ impl Script {
         (self.flows, self.called, self.left_out, self.report)
     }
 
-    /// Every method there is, as `Service/Method`.
-    pub(super) fn methods(&self) -> Vec<String> {
-        self.reflection.methods()
+    /// Every method that the release has what it takes for, as `Service/Method`.
+    pub(super) fn methods_of_release(&self) -> Vec<String> {
+        let mut methods = self.reflection.methods();
+        methods.retain(|method| !self.not_yet.contains(method));
+        methods
+    }
+
+    /// Whose Grid is played.
+    pub(super) fn release(&self) -> Release {
+        self.release
     }
 
     /// Whether to leave out a request that Grid's API description forbids. Says so, if it is left out.
     pub(super) fn leaves_out_invalid(&mut self, about: &str) -> bool {
         if self.valid_only {
-            let why = "its request breaks Grid's API description (--valid-only)";
-            let flow = self.flow_name();
-            self.report.left_out(&LeftOut { flow, about: about.to_owned(), why });
-            self.left_out += 1;
+            self.leave_out(about, "its request breaks Grid's API description (--valid-only)");
         }
         self.valid_only
+    }
+
+    /// Whether to leave out steps that need what Grid has had only since `since`, and with them these methods
+    /// (`Service/Method`) that no other step calls. Says so, if they are left out.
+    pub(super) fn leaves_out_before(&mut self, since: Release, about: &str, methods: &[&str]) -> bool {
+        let too_early = self.release < since;
+        if too_early {
+            self.leave_out(about, "the Grid that is played does not have it yet (--grid)");
+            self.not_yet.extend(methods.iter().map(|method| (*method).to_owned()));
+        }
+        too_early
+    }
+
+    fn leave_out(&mut self, about: &str, why: &'static str) {
+        let flow = self.flow_name();
+        self.report.left_out(&LeftOut { flow, about: about.to_owned(), why });
+        self.left_out += 1;
     }
 
     /// Calls, expecting an answer.

@@ -34,6 +34,17 @@ pub const SANDBOX_OLD_ERROR_BODIES: Setting = Setting {
           instead of `{code, reason, details}`.",
 };
 
+/// Whether the local sandbox decides as Grid's did until September 2026.
+pub const SANDBOX_APPROVE_AT_CREATION: Setting = Setting {
+    key: "sandbox.approve_at_creation",
+    env: "GRIDGATE_SANDBOX_APPROVE_AT_CREATION",
+    flag: Some("sandbox-approve-at-creation"),
+    default: Some("false"),
+    kind: Kind::Switch,
+    doc: "Makes the local sandbox decide as Grid's own did until September 2026: about individuals when they are \
+          created, by the end of their names (docs/SANDBOX.md).",
+};
+
 /// Where its webhooks go.
 pub const SANDBOX_WEBHOOK_ENDPOINT: Setting = Setting {
     key: "sandbox.webhook_endpoint",

@@ -328,7 +328,13 @@ async fn quarantined(admin: SocketAddr) -> Vec<String> {
 #[tokio::test]
 async fn no_canary_gets_out_of_a_gridgate_with_its_own_sandbox() {
     let directory = tempfile::tempdir().unwrap();
-    let flags = ["--sandbox", "--sandbox-addr=127.0.0.1:0", "--log-level=debug", "--reconcile-interval=200ms"];
+    let flags = [
+        "--sandbox",
+        "--sandbox-addr=127.0.0.1:0",
+        "--sandbox-approve-at-creation",
+        "--log-level=debug",
+        "--reconcile-interval=200ms",
+    ];
     let (mut searched, sandbox) = Searched::start(directory.path(), &flags, &[]).await;
     let control = Control::of(sandbox.unwrap());
     let bird = |text: &str| Some(format!("{CANARY} {text}"));

@@ -37,8 +37,10 @@ impl Rig {
         };
         let mut customers = CustomerServiceClient::new(self.app.channel().await);
         let created = soon("a customer", customers.create_customer(request)).await.unwrap().into_inner();
+        let id = created.customer.unwrap().id;
+        self.control.decide(&id, "PENDING").await;
         self.control.ended_as(|webhook| webhook["type"] == "CUSTOMER.KYC_PENDING").await;
-        created.customer.unwrap().id
+        id
     }
 
     /// A decision whose webhook is lost.

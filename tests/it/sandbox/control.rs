@@ -75,7 +75,7 @@ async fn a_bad_control_request_says_what_is_wrong() {
         assert!(answer.body["error"].as_str().is_some_and(|error| !error.is_empty()), "{path} {body}: {answer:?}");
         answer.expect(status);
     }
-    assert_eq!(grid.status(&customer).await, "APPROVED");
+    assert_eq!(grid.status(&customer).await, "UNVERIFIED");
     // A form of another site can't send JSON.
     let form =
         grid.bare(Method::POST, "/control/decisions").body(json!({ "id": customer, "status": "HOLD" }).to_string());
@@ -118,9 +118,22 @@ async fn the_platform_becomes_regulated() {
     let grid = Grid::start().await;
     grid.control(Method::POST, "/platform", json!({ "regulated": true })).await.expect(200);
     let platform = grid.control(Method::GET, "/platform", Value::Null).await.expect(200);
-    assert_eq!(platform, json!({ "regulated": true, "oldErrorBodies": false, "laggingUpdatedAt": false }));
+    let expected =
+        json!({ "regulated": true, "approveAtCreation": false, "oldErrorBodies": false, "laggingUpdatedAt": false });
+    assert_eq!(platform, expected);
     assert_eq!(grid.get("/config").await.expect(200)["isRegulatedFinancialInstitution"], true);
     assert_eq!(grid.create(individual("Jane Doe 002")).await["kycStatus"], "APPROVED");
+}
+
+#[tokio::test]
+async fn the_old_rules_come_back_and_go() {
+    let grid = Grid::start().await;
+    for (switched_on, status) in [(true, "APPROVED"), (false, "UNVERIFIED")] {
+        let change = json!({ "approveAtCreation": switched_on });
+        let platform = grid.control(Method::POST, "/platform", change).await.expect(200);
+        assert_eq!(platform["approveAtCreation"], switched_on);
+        assert_eq!(grid.create(individual("Jane Doe")).await["kycStatus"], status);
+    }
 }
 
 #[tokio::test]
@@ -130,7 +143,8 @@ async fn a_reset_forgets_everything() {
     grid.upload(&customer, "PASSPORT", None).await;
     grid.submit(&customer).await.expect(200);
     grid.post(&format!("/customers/{customer}/kyc-link"), json!({})).await.expect(201);
-    grid.control(Method::POST, "/platform", json!({ "regulated": true })).await.expect(200);
+    let settings = json!({ "regulated": true, "approveAtCreation": true });
+    grid.control(Method::POST, "/platform", settings).await.expect(200);
     grid.advance(3600).await;
     assert!(grid.control(Method::GET, "/clock", Value::Null).await.expect(200)["aheadSeconds"] == 3600);
 
@@ -141,4 +155,5 @@ async fn a_reset_forgets_everything() {
     assert_eq!(grid.control(Method::GET, "/requests", Value::Null).await.expect(200)["requests"], json!([]));
     assert_eq!(grid.get(&format!("/customers/{customer}")).await.error(404), "USER_NOT_FOUND");
     assert_eq!(grid.get("/config").await.expect(200)["isRegulatedFinancialInstitution"], false);
+    assert_eq!(grid.create(individual("Jane Doe")).await["kycStatus"], "UNVERIFIED");
 }

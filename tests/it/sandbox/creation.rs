@@ -44,7 +44,7 @@ async fn what_is_created_is_there_afterwards() {
         assert_eq!(created[field], *value, "{field}");
     }
     assert!(created.get("identifier").is_none(), "write-only");
-    assert_eq!(created["kycStatus"], "PENDING", "decided by the suffix, not by the request");
+    assert_eq!(created["kycStatus"], "UNVERIFIED", "decided when it is verified, and not by the request");
     assert_eq!(created["isDeleted"], false);
     assert_eq!(created["createdAt"], created["updatedAt"]);
     assert!(id(&created).starts_with("Customer:0"));
@@ -80,7 +80,7 @@ async fn what_is_not_said_is_made_up_or_stays_absent() {
     assert!(!created["platformCustomerId"].as_str().unwrap().is_empty());
     let uma = created["umaAddress"].as_str().unwrap();
     assert!(uma.starts_with('$') && uma.ends_with("@uma.example.com"), "{uma}");
-    assert_eq!(created["kycStatus"], "UNVERIFIED", "no name yet that could decide");
+    assert_eq!(created["kycStatus"], "UNVERIFIED");
     for field in ["region", "currencies", "email", "address", "fullName", "countryOfIssuance"] {
         assert!(created.get(field).is_none(), "{field}");
     }
@@ -95,8 +95,19 @@ async fn what_is_not_said_is_made_up_or_stays_absent() {
 }
 
 #[tokio::test]
-async fn the_suffix_of_the_name_decides() {
+async fn nobody_is_decided_at_creation() {
     let grid = Grid::start().await;
+    for suffix in ["001", "002", "003", ""] {
+        assert_eq!(grid.create(individual(&format!("Jane Doe {suffix}"))).await["kycStatus"], "UNVERIFIED", "{suffix}");
+        assert_eq!(grid.create(business(&format!("BRN-{suffix}"))).await["kybStatus"], "UNVERIFIED", "{suffix}");
+    }
+}
+
+#[tokio::test]
+async fn by_the_old_rules_the_suffix_of_the_name_decides() {
+    let grid = Grid::deciding_at_creation().await;
+    let nameless = grid.create(json!({ "customerType": "INDIVIDUAL" })).await;
+    assert_eq!(nameless["kycStatus"], "UNVERIFIED", "no name yet that could decide");
     for (name, status) in [
         ("Jane Doe 001", "PENDING"),
         ("Jane Doe001", "PENDING"),

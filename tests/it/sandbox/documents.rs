@@ -151,7 +151,7 @@ async fn a_document_can_be_deleted_until_it_is_submitted() {
     assert_eq!(grid.delete(&path).await.error(404), "REFERENCE_NOT_FOUND");
 
     let passport = grid.upload(&customer, "PASSPORT", None).await;
-    assert_eq!(grid.submit(&customer).await.expect(200)["verificationStatus"], "PENDING_MANUAL_REVIEW");
+    assert_eq!(grid.submit(&customer).await.expect(200)["verificationStatus"], "IN_PROGRESS");
     assert_eq!(grid.delete(&format!("/documents/{}", id(&passport))).await.error(409), "CONFLICT");
 }
 

@@ -39,6 +39,11 @@ impl Grid {
         Self::with(|_| {}).await
     }
 
+    /// A sandbox that decides at creation, as Grid's did until September 2026.
+    pub async fn deciding_at_creation() -> Self {
+        Self::with(|config| config.approve_at_creation = true).await
+    }
+
     pub async fn with(change: impl FnOnce(&mut SandboxConfig)) -> Self {
         let mut config = SandboxConfig::new(CLIENT_ID, SECRET.to_owned().into());
         change(&mut config);
@@ -127,6 +132,17 @@ impl Grid {
 
     pub async fn replace_with(&self, id: &str, fields: &[(&str, &str)], file: Option<(&str, Vec<u8>)>) -> Answer {
         send(self.request(Method::PUT, &format!("/documents/{id}")).multipart(form(fields, file))).await
+    }
+
+    /// Creates a business that lacks nothing, with one owner, and returns both ids.
+    pub async fn complete_business(&self, registration_number: &str, last_name: &str) -> (String, String) {
+        let customer = self.create_id(business(registration_number)).await;
+        for kind in ["CERTIFICATE_OF_INCORPORATION", "TRUST_AGREEMENT", "UTILITY_BILL"] {
+            self.upload(&customer, kind, None).await;
+        }
+        let owner = id(&self.post("/beneficial-owners", owner(&customer, last_name)).await.expect(201));
+        self.upload(&owner, "PASSPORT", None).await;
+        (customer, owner)
     }
 
     pub async fn submit(&self, customer_id: &str) -> Answer {

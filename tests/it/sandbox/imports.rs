@@ -54,7 +54,7 @@ async fn rows_become_customers() {
     let all = grid.get("/customers").await.expect(200);
     let (person, company) = (&all["data"][0], &all["data"][1]);
     assert_eq!(person["fullName"], "Doe, John 001");
-    assert_eq!(person["kycStatus"], "PENDING");
+    assert_eq!(person["kycStatus"], "UNVERIFIED");
     assert_eq!(person["email"], "john@example.com");
     assert_eq!(person["address"]["postalCode"], "94105");
     assert_eq!(company["umaAddress"], "$acme@uma.example.com");

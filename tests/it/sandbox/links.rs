@@ -75,14 +75,19 @@ async fn the_way_back_is_a_web_address() {
 
 #[tokio::test]
 async fn a_person_plays_the_applicant() {
-    let grid = Grid::start().await;
+    plays_the_applicant(Grid::start().await, "001", "IN_PROGRESS").await;
+    plays_the_applicant(Grid::deciding_at_creation().await, "003", "PENDING_MANUAL_REVIEW").await;
+}
+
+/// Every button, for a name whose suffix waits for a reviewer.
+async fn plays_the_applicant(grid: Grid, suffix: &str, under_review: &str) {
     for (decision, status, verification) in [
         ("approve", "APPROVED", "APPROVED"),
         ("reject", "REJECTED", "REJECTED"),
-        ("hold", "HOLD", "PENDING_MANUAL_REVIEW"),
-        ("submit", "PENDING", "PENDING_MANUAL_REVIEW"),
+        ("hold", "HOLD", under_review),
+        ("submit", "PENDING", under_review),
     ] {
-        let customer = grid.create_id(individual("Jane <b>Doe</b> 003")).await;
+        let customer = grid.create_id(individual(&format!("Jane <b>Doe</b> {suffix}"))).await;
         let link = link(&grid, &customer).await;
         let page = open(&grid, &link).await;
         let policy = page.headers["content-security-policy"].to_str().unwrap().to_owned();
@@ -91,7 +96,7 @@ async fn a_person_plays_the_applicant() {
         assert_eq!(page.headers["cache-control"], "no-store");
         let page = page.expect(200);
         let html = page.as_str().unwrap();
-        assert!(html.contains("Jane &lt;b&gt;Doe&lt;/b&gt; 003") && html.contains(&customer));
+        assert!(html.contains(&format!("Jane &lt;b&gt;Doe&lt;/b&gt; {suffix}")) && html.contains(&customer));
         assert!(!html.contains("<script") && !html.contains("src="), "works without scripts, loads nothing");
         assert_eq!(grid.status(&customer).await, "UNVERIFIED", "opening a link changes nothing");
 
@@ -108,8 +113,12 @@ async fn a_person_plays_the_applicant() {
 
 #[tokio::test]
 async fn whoever_is_held_or_rejected_tries_again() {
-    let grid = Grid::start().await;
-    let customer = grid.create_id(individual("Jane Doe 003")).await;
+    tries_again(Grid::start().await, "Jane Doe 001").await;
+    tries_again(Grid::deciding_at_creation().await, "Jane Doe 003").await;
+}
+
+async fn tries_again(grid: Grid, name: &str) {
+    let customer = grid.create_id(individual(name)).await;
     for (decision, status) in [
         ("hold", "HOLD"),
         ("submit", "PENDING"),
@@ -124,14 +133,40 @@ async fn whoever_is_held_or_rejected_tries_again() {
 }
 
 #[tokio::test]
-async fn a_business_finishes_by_its_suffix_or_as_pressed() {
+async fn somebody_finishes_by_the_suffix() {
     let grid = Grid::start().await;
-    for (number, decision, status) in [
-        ("5523041", "submit", "APPROVED"),
-        ("BRN-002", "submit", "REJECTED"),
-        ("BRN-001", "submit", "UNVERIFIED"),
-        ("BRN-001", "approve", "APPROVED"),
+    for (suffix, status, verification) in [
+        ("001", "PENDING", "IN_PROGRESS"),
+        ("002", "REJECTED", "REJECTED"),
+        ("003", "UNVERIFIED", "RESOLVE_ERRORS"),
+        ("417", "APPROVED", "APPROVED"),
     ] {
+        // The applicant gives the page whatever is missing.
+        let person = json!({ "customerType": "INDIVIDUAL", "fullName": format!("Jane Doe {suffix}") });
+        for customer in [grid.create_id(person).await, grid.create_id(business(suffix)).await] {
+            press(&grid, &link(&grid, &customer).await, "submit").await.expect(200);
+            assert_eq!(grid.status(&customer).await, status, "{suffix}");
+            let all = grid.get(&format!("/verifications?customerId={customer}")).await.expect(200);
+            assert_eq!((&all["totalCount"], &all["data"][0]["verificationStatus"]), (&json!(1), &json!(verification)));
+        }
+    }
+    let nameless = grid.create_id(json!({ "customerType": "INDIVIDUAL" })).await;
+    press(&grid, &link(&grid, &nameless).await, "submit").await.expect(200);
+    assert_eq!(grid.status(&nameless).await, "APPROVED");
+}
+
+#[tokio::test]
+async fn a_business_finishes_by_its_suffix_or_as_pressed() {
+    let new = [("BRN-001", "submit", "PENDING"), ("BRN-003", "submit", "UNVERIFIED")];
+    finishes_as_a_business(Grid::start().await, new).await;
+    let old = [("BRN-001", "submit", "UNVERIFIED"), ("BRN-003", "submit", "UNVERIFIED")];
+    finishes_as_a_business(Grid::deciding_at_creation().await, old).await;
+}
+
+async fn finishes_as_a_business(grid: Grid, of_these_rules: [(&str, &str, &str); 2]) {
+    let of_both =
+        [("5523041", "submit", "APPROVED"), ("BRN-002", "submit", "REJECTED"), ("BRN-001", "approve", "APPROVED")];
+    for (number, decision, status) in of_both.into_iter().chain(of_these_rules) {
         let customer = grid.create_id(business(number)).await;
         let owner = id(&grid.post("/beneficial-owners", owner(&customer, "Doe002")).await.expect(201));
         press(&grid, &link(&grid, &customer).await, decision).await.expect(200);

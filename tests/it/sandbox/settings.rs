@@ -35,6 +35,14 @@ async fn mischief_with_webhooks_is_what_the_flags_say() {
 }
 
 #[tokio::test]
+async fn the_old_rules_are_a_flag() {
+    let (_program, control) = sandbox(&["--sandbox-approve-at-creation"]).await;
+    assert_eq!(control.get("/platform").await["approveAtCreation"], true);
+    let (_program, control) = sandbox(&[]).await;
+    assert_eq!(control.get("/platform").await["approveAtCreation"], false);
+}
+
+#[tokio::test]
 async fn mischief_with_answers_is_shared_out_as_the_flags_say() {
     let (_program, control) =
         sandbox(&["--sandbox-answer-delay=5ms", "--sandbox-answer-429-percent=20", "--sandbox-answer-503-percent=40"])

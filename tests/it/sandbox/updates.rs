@@ -15,7 +15,7 @@ async fn only_what_is_present_changes() {
     assert!(changed["updatedAt"].as_str() > created["updatedAt"].as_str());
     let expected = with(created, &change);
     assert_eq!(changed, with(expected, &json!({ "updatedAt": changed["updatedAt"] })));
-    assert_eq!(changed["kycStatus"], "PENDING", "a new name decides nothing");
+    assert_eq!(changed["kycStatus"], "UNVERIFIED", "a new name decides nothing");
     assert_eq!(grid.get(&path).await.expect(200), changed);
 }
 

@@ -21,7 +21,12 @@ const IDENTITY: &str = "MISSING_IDENTITY_DOCUMENT PASSPORT|DRIVERS_LICENSE|NATIO
 
 #[tokio::test]
 async fn an_individual_is_asked_for_everything_that_is_missing() {
-    let grid = Grid::start().await;
+    is_asked_for_everything(Grid::start().await, "UNVERIFIED", "IN_PROGRESS").await;
+    is_asked_for_everything(Grid::deciding_at_creation().await, "PENDING", "PENDING_MANUAL_REVIEW").await;
+}
+
+/// A person's way to a decision, with the status at first and that of a complete verification.
+async fn is_asked_for_everything(grid: Grid, at_first: &str, under_review: &str) {
     let customer = grid.create_id(json!({ "customerType": "INDIVIDUAL", "fullName": "Jane Doe 001" })).await;
     let blocked = grid.submit(&customer).await.expect(200);
     assert_eq!(blocked["verificationStatus"], "RESOLVE_ERRORS");
@@ -38,7 +43,7 @@ async fn an_individual_is_asked_for_everything_that_is_missing() {
             IDENTITY,
         ]
     );
-    assert_eq!(grid.status(&customer).await, "PENDING");
+    assert_eq!(grid.status(&customer).await, at_first);
 
     grid.patch(&format!("/customers/{customer}"), individual("Jane Doe 001")).await.expect(200);
     assert_eq!(missing(&grid.submit(&customer).await.expect(200)), [IDENTITY]);
@@ -47,7 +52,7 @@ async fn an_individual_is_asked_for_everything_that_is_missing() {
     grid.upload(&customer, "DRIVERS_LICENSE", Some("BACK")).await;
 
     let submitted = grid.submit(&customer).await.expect(200);
-    assert_eq!(submitted["verificationStatus"], "PENDING_MANUAL_REVIEW");
+    assert_eq!(submitted["verificationStatus"], under_review);
     assert_eq!(submitted["errors"], json!([]));
     assert_eq!(grid.status(&customer).await, "PENDING");
     assert_eq!(grid.submit(&customer).await.expect(200), submitted, "the one under review is answered again");
@@ -68,9 +73,65 @@ async fn an_individual_is_asked_for_everything_that_is_missing() {
     assert_eq!(grid.get("/verifications?verificationStatus=DONE").await.bad_fields(), ["verificationStatus"]);
 }
 
+/// What comes of a complete submission, by the end of the name or number.
+const DECISIONS: [(&str, &str, &str, Option<&str>); 4] = [
+    ("001", "IN_PROGRESS", "PENDING", None),
+    ("002", "REJECTED", "REJECTED", Some("APPLICANT_REJECTED")),
+    ("003", "RESOLVE_ERRORS", "UNVERIFIED", Some("POOR_QUALITY_DOCUMENT")),
+    ("417", "APPROVED", "APPROVED", None),
+];
+
 #[tokio::test]
-async fn the_suffix_decides_what_a_submission_leads_to() {
+async fn the_suffix_decides_once_nothing_is_missing() {
     let grid = Grid::start().await;
+    for (suffix, verification_status, status, error) in DECISIONS {
+        // The same for individuals and businesses; what is missing comes first.
+        let person = grid.create_id(individual(&format!("Jane Doe {suffix}"))).await;
+        assert_eq!(missing(&grid.submit(&person).await.expect(200)), [IDENTITY], "{suffix}");
+        assert_eq!(grid.status(&person).await, "UNVERIFIED", "{suffix}");
+        let document = id(&grid.upload(&person, "PASSPORT", None).await);
+        let company = grid.create_id(business(&format!("BRN-{suffix}"))).await;
+        assert_eq!(grid.submit(&company).await.expect(200)["verificationStatus"], "RESOLVE_ERRORS", "{suffix}");
+        assert_eq!(grid.status(&company).await, "UNVERIFIED", "{suffix}");
+
+        let (company, owner) = grid.complete_business(&format!("BRN-{suffix}"), "Doe002").await;
+        for customer in [&person, &company] {
+            let verification = grid.submit(customer).await.expect(200);
+            assert_eq!(verification["verificationStatus"], verification_status, "{suffix}");
+            assert_eq!(missing(&verification), error.into_iter().collect::<Vec<_>>(), "{suffix}");
+            assert_eq!(grid.status(customer).await, status, "{suffix}");
+            let path = format!("/verifications/{}", id(&verification));
+            assert_eq!(grid.get(&path).await.expect(200), verification, "{suffix}");
+            let again = grid.submit(customer).await;
+            match status {
+                "REJECTED" | "APPROVED" => assert_eq!(again.error(400), "INVALID_INPUT", "{suffix}"),
+                "PENDING" => assert_eq!(again.expect(200), verification, "the one under review is answered again"),
+                _ => assert_ne!(id(&again.expect(200)), id(&verification), "{suffix}"),
+            }
+        }
+        if error == Some("POOR_QUALITY_DOCUMENT") {
+            let last = grid.submit(&person).await.expect(200);
+            assert_eq!(last["errors"][0]["resourceId"], document);
+            assert_eq!(grid.delete(&format!("/documents/{document}")).await.expect(204), Value::Null, "to be replaced");
+        }
+        let owner = grid.get(&format!("/beneficial-owners/{owner}")).await.expect(200);
+        assert_eq!(owner["kycStatus"], if status == "UNVERIFIED" { "UNVERIFIED" } else { "REJECTED" }, "{suffix}");
+    }
+    // Whoever has no registration number has none of these ends; and the name counts that is there when it is decided.
+    let (company, _) = grid.complete_business("BRN-001", "Doe").await;
+    let nameless = grid.create_id(individual("Jane Doe 002")).await;
+    let rename = json!({ "customerType": "INDIVIDUAL", "fullName": "Jane Doe" });
+    grid.patch(&format!("/customers/{nameless}"), rename).await.expect(200);
+    grid.upload(&nameless, "PASSPORT", None).await;
+    assert_eq!(grid.submit(&nameless).await.expect(200)["verificationStatus"], "APPROVED");
+    let renumber = json!({ "customerType": "BUSINESS", "businessInfo": { "registrationNumber": "BRN-002" } });
+    grid.patch(&format!("/customers/{company}"), renumber).await.expect(200);
+    assert_eq!(grid.submit(&company).await.expect(200)["verificationStatus"], "REJECTED");
+}
+
+#[tokio::test]
+async fn by_the_old_rules_the_suffix_decides_what_a_submission_leads_to() {
+    let grid = Grid::deciding_at_creation().await;
     for name in ["Jane Doe 002", "Jane Doe"] {
         let customer = grid.create_id(individual(name)).await;
         assert_eq!(grid.submit(&customer).await.error(400), "INVALID_INPUT", "{name} is decided");
@@ -109,8 +170,11 @@ async fn the_suffix_decides_what_a_submission_leads_to() {
 
 #[tokio::test]
 async fn a_business_is_asked_for_everything_that_is_missing() {
-    for number in ["BRN-001", "BRN-003"] {
-        let grid = Grid::start().await;
+    for (grid, number) in [
+        (Grid::start().await, "BRN-001"),
+        (Grid::deciding_at_creation().await, "BRN-001"),
+        (Grid::deciding_at_creation().await, "BRN-003"),
+    ] {
         let bare =
             with(business(number), &json!({ "address": null, "businessInfo": { "countriesOfOperation": null } }));
         let customer = grid.create_id(bare).await;
@@ -171,8 +235,8 @@ async fn a_business_is_asked_for_everything_that_is_missing() {
 }
 
 #[tokio::test]
-async fn other_businesses_are_decided_at_once_and_their_owners_with_them() {
-    let grid = Grid::start().await;
+async fn by_the_old_rules_other_businesses_are_decided_at_once_and_their_owners_with_them() {
+    let grid = Grid::deciding_at_creation().await;
     for (number, status) in [(Some("BRN-002"), "REJECTED"), (Some("5523041"), "APPROVED"), (None, "APPROVED")] {
         let change = json!({ "businessInfo": { "registrationNumber": number } });
         let customer = grid.create_id(with(business(""), &change)).await;

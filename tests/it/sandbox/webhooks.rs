@@ -82,10 +82,19 @@ impl Endpoint {
     }
 }
 
+/// A sandbox that decides at creation, so that one request sends one webhook.
 async fn pair() -> (Grid, Endpoint) {
+    pair_by_rules(true).await
+}
+
+async fn pair_by_rules(approve_at_creation: bool) -> (Grid, Endpoint) {
     let endpoint = Endpoint::start().await;
     let url = endpoint.url.clone();
-    (Grid::with(|config| config.webhook_endpoint = Some(url)).await, endpoint)
+    let grid = Grid::with(|config| {
+        config.webhook_endpoint = Some(url);
+        config.approve_at_creation = approve_at_creation;
+    });
+    (grid.await, endpoint)
 }
 
 async fn webhooks(grid: &Grid) -> Value {
@@ -152,6 +161,56 @@ async fn every_status_is_told_and_signed() {
     grid.decide(&customer, "FROZEN").await;
     assert_eq!(endpoint.types(1).await, ["CUSTOMER.KYC_FROZEN"]);
     grid.create(individual("Jane Doe 003")).await;
+    endpoint.silent(&grid).await;
+}
+
+#[tokio::test]
+async fn what_is_decided_at_a_verification_is_told_in_two_steps() {
+    let (grid, mut endpoint) = pair_by_rules(false).await;
+    for (suffix, types) in [
+        ("001", &["VERIFICATION.IN_PROGRESS", "CUSTOMER.KYB_PENDING"][..]),
+        (
+            "002",
+            &["VERIFICATION.IN_PROGRESS", "CUSTOMER.KYB_PENDING", "VERIFICATION.REJECTED", "CUSTOMER.KYB_REJECTED"],
+        ),
+        ("003", &["VERIFICATION.IN_PROGRESS", "VERIFICATION.RESOLVE_ERRORS"]),
+        (
+            "417",
+            &["VERIFICATION.IN_PROGRESS", "CUSTOMER.KYB_PENDING", "VERIFICATION.APPROVED", "CUSTOMER.KYB_APPROVED"],
+        ),
+    ] {
+        let person = grid.create_id(individual(&format!("Jane Doe {suffix}"))).await;
+        grid.upload(&person, "PASSPORT", None).await;
+        let (company, _) = grid.complete_business(&format!("BRN-{suffix}"), "Doe").await;
+        for (customer, kind) in [(person, "KYC"), (company, "KYB")] {
+            grid.submit(&customer).await.expect(200);
+            let mut told = Vec::new();
+            for _ in types {
+                told.push(endpoint.next().await.body());
+            }
+            let said: Vec<_> = told.iter().map(|body| body["type"].as_str().unwrap().to_owned()).collect();
+            let expected: Vec<_> = types.iter().map(|name| name.replace("KYB", kind)).collect();
+            assert_eq!(said, expected, "creation tells of nothing, and nothing is told twice");
+            // Whoever hears of both can tell which is the later, of the customer and of the verification.
+            let times = |told: &Value| (told["timestamp"].clone(), told["data"]["updatedAt"].clone());
+            let (first, last) = (times(&told[0]), times(told.last().unwrap()));
+            if suffix != "001" {
+                assert!(first.0.as_str() < last.0.as_str() && first.1.as_str() < last.1.as_str(), "{told:#?}");
+            }
+        }
+    }
+    endpoint.silent(&grid).await;
+
+    // The hosted flow tells the same.
+    let customer = grid.create_id(json!({ "customerType": "INDIVIDUAL", "fullName": "Jane Doe" })).await;
+    let link = grid.post(&format!("/customers/{customer}/kyc-link"), json!({})).await.expect(201);
+    let page = link["kycUrl"].as_str().unwrap().strip_prefix(&grid.origin).unwrap();
+    let form = grid.bare(Method::POST, page).header("content-type", "application/x-www-form-urlencoded");
+    send(form.body("decision=submit")).await.expect(200);
+    assert_eq!(
+        endpoint.types(4).await,
+        ["VERIFICATION.IN_PROGRESS", "CUSTOMER.KYC_PENDING", "VERIFICATION.APPROVED", "CUSTOMER.KYC_APPROVED"]
+    );
     endpoint.silent(&grid).await;
 }
 

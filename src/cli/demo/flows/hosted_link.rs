@@ -3,6 +3,7 @@
 use super::super::cast::{self, some};
 use super::super::control::Act;
 use super::super::expect::{absent, count, is, is_not, present};
+use super::super::release::Release;
 use super::super::script::{Abandoned, Script};
 use crate::pb;
 
@@ -15,7 +16,12 @@ pub(super) async fn play(script: &mut Script) -> Result<(), Abandoned> {
 }
 
 async fn a_person(script: &mut Script) -> Result<(), Abandoned> {
-    let jane = pb::IndividualInput { full_name: some("Jane Doe 003"), ..pb::IndividualInput::default() };
+    // Whose names end so are UNVERIFIED at first, and under review when they have finished.
+    let suffix = match script.release() {
+        Release::August => cast::POOR,
+        Release::September => cast::VALIDATED,
+    };
+    let jane = pb::IndividualInput { full_name: Some(format!("Jane Doe {suffix}")), ..pb::IndividualInput::default() };
     let created = script
         .call(
             "Create the customer with what is known already: it fills in the hosted form.",

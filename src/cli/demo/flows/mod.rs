@@ -1,5 +1,6 @@
 //! The flows: each a short story of calls, a file each.
 
+mod at_creation;
 mod business;
 mod contact_verification;
 mod decisions;
@@ -29,6 +30,7 @@ pub(super) enum Flow {
     PoorDocuments,
     Business,
     Decisions,
+    AtCreation,
     Watching,
     Import,
     Updates,
@@ -59,6 +61,7 @@ impl Flow {
             Flow::PoorDocuments => poor_documents::play(script).await,
             Flow::Business => business::play(script).await,
             Flow::Decisions => decisions::play(script).await,
+            Flow::AtCreation => at_creation::play(script).await,
             Flow::Watching => watching::play(script).await,
             Flow::Import => import::play(script).await,
             Flow::Updates => updates::play(script).await,
@@ -118,7 +121,13 @@ impl Flow {
                 "decisions",
                 "Every kind of decision",
                 "Grid's sandbox decides by the last three characters of a person's name and of a business's registration \
-                 number.",
+                 number, once they are complete.",
+            ),
+            Flow::AtCreation => (
+                "at-creation",
+                "Decided at creation",
+                "Until September 2026 the sandbox decided about a person at creation, and about a business without \
+                 looking at its papers. A switch brings that back.",
             ),
             Flow::Watching => (
                 "watching",

@@ -1,0 +1,32 @@
+// What is plainly wrong in Grid's OpenAPI documents, and what the check reads instead.
+//
+// The document of a month is reference data, so it stays as it is: these corrections are made in the copy that the check works with.
+// Each one says why it is right, of which months' documents it is, and expects to find the mistake: once the document is right, the
+// correction fails, and goes.
+
+const OF_SEPTEMBER = ["2026-09"];
+
+export const CORRECTIONS = [
+  {
+    of: OF_SEPTEMBER,
+    what: "DELETE /beneficial-owners/{beneficialOwnerId} needs credentials, and answers 401 and 500 as every other operation does",
+    why: "it was described by its 204, 404 and 409 only, without security; an operation that anybody may call would be a hole in Grid",
+    correct(document) {
+      const owner = document.paths["/beneficial-owners/{beneficialOwnerId}"];
+      if (owner?.delete === undefined || "security" in owner.delete || "401" in owner.delete.responses) return false;
+      owner.delete.security = owner.get.security;
+      for (const status of ["401", "500"]) owner.delete.responses[status] = owner.get.responses[status];
+      return true;
+    },
+  },
+];
+
+// Makes every correction of this month's document.
+export function correct(document, month, corrections = CORRECTIONS) {
+  for (const correction of corrections.filter(({ of }) => of.includes(month))) {
+    if (!correction.correct(document)) {
+      throw new Error(`the document of ${month} is right by now, or another one, so take this correction away: ${correction.what}`);
+    }
+  }
+  return document;
+}
