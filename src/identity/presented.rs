@@ -5,8 +5,11 @@ use super::token::TokenHash;
 use super::{Source, xfcc};
 use crate::transport::Peer;
 use http::{HeaderMap, HeaderValue, header};
+use rustls::pki_types::CertificateDer;
 use std::net::IpAddr;
 use webpki::EndEntityCert;
+use x509_parser::asn1_rs::Tag;
+use x509_parser::extensions::GeneralName;
 
 /// The header in which Linkerd's proxy says who is at the other end of its mutual TLS. It takes away one that a caller
 /// sent.
@@ -58,10 +61,7 @@ impl Presented {
             addr,
             is_from_self: addr.is_some_and(|addr| !addr.is_loopback() && connected_to == Some(addr)),
             token: token(headers),
-            certificate: leaf.map_or(Names::These(Vec::new()), |der| match EndEntityCert::try_from(der) {
-                Ok(certificate) => names(certificate.valid_uri_names(), certificate.valid_dns_names()),
-                Err(_) => Names::Malformed,
-            }),
+            certificate: leaf.map_or(Names::These(Vec::new()), certificate_names),
             xfcc: all(xfcc::HEADER),
             linkerd: all(LINKERD),
         }
@@ -101,6 +101,24 @@ fn token(headers: &HeaderMap) -> Token {
     }
 }
 
+fn certificate_names(der: &CertificateDer<'_>) -> Names {
+    let Ok(certificate) = EndEntityCert::try_from(der) else { return Names::Malformed };
+    let names = names(certificate.valid_uri_names(), certificate.valid_dns_names());
+    // A URI that is not text is left out above, and counts all the same.
+    let has_spiffe = certificate.valid_uri_names().any(is_spiffe);
+    if has_spiffe && uri_count(der) != Some(1) { Names::Malformed } else { names }
+}
+
+/// How many URIs a certificate has among its names, readable or not; `None` where that cannot be told.
+fn uri_count(der: &[u8]) -> Option<usize> {
+    /// The tag of a URI (RFC 5280, section 4.2.1.6).
+    const URI: Tag = Tag(6);
+    let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
+    let names = certificate.subject_alternative_name().ok()??;
+    let is_uri = |name: &&GeneralName<'_>| matches!(name, GeneralName::URI(_) | GeneralName::Invalid(URI, _));
+    Some(names.value.general_names.iter().filter(is_uri).count())
+}
+
 /// Several lines of a list are one list (RFC 9110, section 5.3).
 fn xfcc_names(values: &[HeaderValue]) -> Names {
     let Ok(lines) = values.iter().map(HeaderValue::to_str).collect::<Result<Vec<_>, _>>() else {
@@ -126,15 +144,19 @@ fn linkerd_names(values: &[HeaderValue]) -> Names {
     }
 }
 
-/// The names of one certificate. One with several SPIFFE ids, or one that is none, is no SVID and must be refused
-/// (X509-SVID, section 2: exactly one URI, and section 5.2); URIs of other kinds and wildcards name nobody here.
+/// The names of one certificate. One with a SPIFFE id beside another URI of any kind, or with a SPIFFE id that is none, is
+/// no SVID and must be refused (X509-SVID, section 2: exactly one URI, and section 5.2). Without a SPIFFE id, URIs name
+/// nobody here; nor do wildcards.
 fn names<'n>(uris: impl Iterator<Item = &'n str>, dns_names: impl Iterator<Item = &'n str>) -> Names {
+    let uris: Vec<&str> = uris.collect();
     let mut names = Vec::new();
-    for uri in uris.filter(|uri| is_spiffe(uri)) {
-        match Identity::spiffe(uri) {
-            Some(identity) if names.is_empty() => names.push(identity),
-            Some(_) | None => return Names::Malformed,
-        }
+    match uris[..] {
+        [uri] if is_spiffe(uri) => match Identity::spiffe(uri) {
+            Some(identity) => names.push(identity),
+            None => return Names::Malformed,
+        },
+        _ if uris.iter().any(|uri| is_spiffe(uri)) => return Names::Malformed,
+        _ => {}
     }
     names.extend(dns_names.filter_map(Identity::dns));
     Names::These(names)
@@ -205,7 +227,14 @@ mod tests {
         assert_eq!(of(&["URI=spiffe://a/far", "URI=spiffe://a/near;DNS=b"]), these(&["spiffe://a/near", "dns:b"]));
         assert_eq!(of(&["URI=spiffe://a/far,Hash=1;URI="]), these(&[]));
         assert_eq!(of(&["URI=https://a/b;DNS=*.c"]), these(&[]));
-        for value in ["", "URI=spiffe://a/b;URI=spiffe://a/c", "URI=spiffe://a/b?c", "URI=\"spiffe://a/b"] {
+        for value in [
+            "",
+            "URI=spiffe://a/b;URI=spiffe://a/c",
+            "URI=spiffe://a/b;URI=https://a/c",
+            "URI=https://a/c;URI=spiffe://a/b;DNS=d",
+            "URI=spiffe://a/b?c",
+            "URI=\"spiffe://a/b",
+        ] {
             assert_eq!(of(&[value]), Names::Malformed, "{value:?}");
         }
     }

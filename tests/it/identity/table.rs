@@ -181,6 +181,9 @@ async fn with_tls_certificates_and_trusted_proxies_say_it_too() {
         (issue("spiffe://mesh/else"), scene.ca.client_named(&[]), issue("spiffe://mesh/gateway"));
     let linkerd = issue("spiffe://mesh/linkerd");
     let two_ids = scene.ca.client_named(&["spiffe://mesh/all", "spiffe://mesh/one"]);
+    // X509-SVID, section 2: exactly one URI, of whatever kind.
+    let two_uris = scene.ca.client_named(&["spiffe://mesh/all", "https://mesh/all"]);
+    let other_first = scene.ca.client_named(&["https://mesh/all", "all.mesh", "spiffe://mesh/all"]);
     let wildcard = issue("*.mesh");
     let with = |name, pair, heard| Kind { name, tls: Some(Some(pair)), headers: Vec::new(), heard };
     let kinds = [
@@ -192,6 +195,12 @@ async fn with_tls_certificates_and_trusted_proxies_say_it_too() {
         with("a certificate without names", &nameless, MISSING),
         with("a certificate for a wildcard", &wildcard, MISSING),
         with("a certificate with two SPIFFE ids", &two_ids, INVALID),
+        with("a certificate with a SPIFFE id and another URI", &two_uris, INVALID),
+        with("a certificate with another URI, a DNS name and a SPIFFE id", &other_first, INVALID),
+        Kind {
+            headers: xfcc("spiffe://mesh/all;URI=https://mesh/all"),
+            ..with("a proxy for a certificate with a SPIFFE id and another URI", &gateway, INVALID)
+        },
         with("a proxy that speaks for nobody", &gateway, MISSING),
         Kind {
             headers: xfcc("spiffe://mesh/all"),
