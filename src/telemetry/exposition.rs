@@ -15,9 +15,21 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// What is asked for with an `Accept` header.
+    /// What is asked for with an `Accept` header (RFC 9110, section 12.5.1). OpenMetrics has to be asked for by name, in a
+    /// version that is written here, and be wanted at least as much as the other.
     pub(super) fn accepted(accept: &str) -> Self {
-        if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Prometheus }
+        let (mut open_metrics, mut plain) = (0, 0);
+        for range in accept.split(',') {
+            let Some(Range { media_type, version, weight }) = Range::parse(range) else { continue };
+            match (media_type.as_str(), version) {
+                ("application/openmetrics-text", None | Some("1.0.0" | "0.0.1")) => {
+                    open_metrics = weight.max(open_metrics)
+                }
+                ("text/plain", None | Some("0.0.4")) => plain = weight.max(plain),
+                _ => {}
+            }
+        }
+        if open_metrics > 0 && open_metrics >= plain { Self::OpenMetrics } else { Self::Prometheus }
     }
 
     /// What is answered in `Content-Type`.
@@ -27,6 +39,42 @@ impl Format {
             Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
         }
     }
+}
+
+/// One media range of an `Accept` header.
+struct Range<'a> {
+    /// In lower case.
+    media_type: String,
+    version: Option<&'a str>,
+    /// How much it is wanted, in thousandths; 0: not at all.
+    weight: u16,
+}
+
+impl<'a> Range<'a> {
+    /// `None` where it cannot be read.
+    fn parse(range: &'a str) -> Option<Self> {
+        let mut parts = range.split(';').map(str::trim);
+        let media_type = parts.next()?.to_ascii_lowercase();
+        let (mut version, mut weight) = (None, 1000);
+        for (name, value) in parts.filter_map(|part| part.split_once('=')) {
+            let value = value.trim().trim_matches('"');
+            match name.trim().to_ascii_lowercase().as_str() {
+                "version" => version = Some(value),
+                "q" => weight = thousandths(value)?,
+                _ => {}
+            }
+        }
+        Some(Self { media_type, version, weight })
+    }
+}
+
+/// A weight from `0` to `1`, with up to three digits after the point, in thousandths.
+fn thousandths(weight: &str) -> Option<u16> {
+    let (whole, digits) = weight.split_once('.').unwrap_or((weight, ""));
+    if !matches!(whole, "0" | "1") || digits.len() > 3 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    format!("{whole}{digits:0<3}").parse().ok().filter(|weight| *weight <= 1000)
 }
 
 /// Rewrites an OpenMetrics text as Prometheus' own.
@@ -77,10 +125,31 @@ mod tests {
 
     #[test]
     fn prometheus_own_text_unless_the_other_is_asked_for() {
-        assert_eq!(Format::accepted("*/*"), Format::Prometheus);
-        assert_eq!(
-            Format::accepted("application/openmetrics-text;version=1.0.0,text/plain;q=0.5"),
-            Format::OpenMetrics
-        );
+        for (accept, expected) in [
+            ("", Format::Prometheus),
+            ("*/*", Format::Prometheus),
+            ("application/*", Format::Prometheus),
+            ("application/openmetrics-text", Format::OpenMetrics),
+            ("Application/OpenMetrics-Text; Version=1.0.0", Format::OpenMetrics),
+            ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", Format::OpenMetrics),
+            ("application/openmetrics-text;q=0", Format::Prometheus),
+            ("application/openmetrics-text;version=1.0.0;q=0.000,*/*", Format::Prometheus),
+            ("application/openmetrics-text; q=0, text/plain", Format::Prometheus),
+            ("text/plain, application/openmetrics-text;q=0.9", Format::Prometheus),
+            ("text/plain;q=0, application/openmetrics-text;q=0.1", Format::OpenMetrics),
+            ("application/openmetrics-text;version=2.0.0, text/plain", Format::Prometheus),
+            ("application/openmetrics-text;q=nonsense", Format::Prometheus),
+            ("application/openmetrics-text;q=1.5", Format::Prometheus),
+            ("application/openmetrics-text-x", Format::Prometheus),
+            // What Prometheus sends.
+            (
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+                 application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
+                 text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+                Format::OpenMetrics,
+            ),
+        ] {
+            assert_eq!(Format::accepted(accept), expected, "{accept:?}");
+        }
     }
 }
