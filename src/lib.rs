@@ -9,9 +9,11 @@
 pub mod cli;
 pub mod config;
 pub mod grid;
+mod http_client;
 pub mod identity;
 pub mod kyc;
 pub mod pb;
+mod pem;
 pub mod rpc;
 pub mod sandbox;
 pub mod server;

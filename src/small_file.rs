@@ -2,27 +2,60 @@
 //!
 //! Somebody may have put a device or a pipe there, which has no end, or no beginning.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
-use tokio::fs::File;
-use tokio::io::AsyncReadExt as _;
 
 /// Reads a file of at most `most` bytes.
 ///
 /// # Errors
+/// As for [`read_now`].
+pub async fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let path = path.to_owned();
+    tokio::task::spawn_blocking(move || read_now(&path, most)).await?
+}
+
+/// The same, and blocks meanwhile: for what is read before there is a runtime.
+///
+/// # Errors
 /// It cannot be read; it is something else than a file ([`io::ErrorKind::InvalidInput`]); or it is larger
 /// ([`io::ErrorKind::FileTooLarge`]), also if it grows while it is read.
-pub async fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub fn read_now(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     // Before it is opened: opening a pipe waits for its other end.
-    if !tokio::fs::metadata(path).await?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a file"));
-    }
+    is_file(&std::fs::metadata(path)?)?;
+    let file = File::open(path)?;
+    // And after: something else may have taken its name meanwhile.
+    is_file(&file.metadata()?)?;
     let mut bytes = Vec::new();
-    File::open(path).await?.take(most.saturating_add(1)).read_to_end(&mut bytes).await?;
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     match u64::try_from(bytes.len()) {
         Ok(length) if length <= most => Ok(bytes),
         Ok(_) | Err(_) => Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("is larger than {most} bytes"))),
     }
+}
+
+/// The same, as text, without the byte order mark that some editors put before it.
+///
+/// # Errors
+/// The same, and what it holds is not UTF-8 ([`io::ErrorKind::InvalidData`]).
+pub fn read_text_now(path: &Path, most: u64) -> io::Result<String> {
+    let mut text = String::from_utf8(read_now(path, most)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8 text"))?;
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.remove(0);
+    }
+    Ok(text)
+}
+
+/// What some editors put before text, and is no part of it.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
+
+fn is_file(metadata: &std::fs::Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    let what = if metadata.is_dir() { "is a folder" } else { "is no file, but a device or a pipe" };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, what))
 }
 
 #[cfg(test)]
@@ -45,5 +78,9 @@ mod tests {
         assert_eq!(kind(Path::new("/dev/zero")).await, io::ErrorKind::InvalidInput);
         assert_eq!(kind(directory.path()).await, io::ErrorKind::InvalidInput);
         assert_eq!(kind(&path("none")).await, io::ErrorKind::NotFound);
+        std::fs::write(path("marked"), "\u{feff}text\u{feff}").unwrap();
+        assert_eq!(read_text_now(&path("marked"), 99).unwrap(), "text\u{feff}");
+        std::fs::write(path("latin"), b"Z\xfcrich").unwrap();
+        assert_eq!(read_text_now(&path("latin"), 99).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }

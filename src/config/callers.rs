@@ -4,6 +4,7 @@
 use super::read::Reader;
 use super::setting::Setting;
 use super::{ConfigError, Sources, settings, source, toml_file};
+use crate::pem;
 use reqwest::Url;
 use secrecy::SecretString;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -66,11 +67,18 @@ impl CallerConfig {
 
 fn tls(reader: &mut Reader) -> Option<CallerTls> {
     let (certificate, key) = (&settings::CLIENT_TLS_CERTIFICATE, &settings::CLIENT_TLS_KEY);
-    let ca = reader.is_set(&settings::CLIENT_TLS_CA).then(|| reader.content(&settings::CLIENT_TLS_CA));
+    let ca = reader.is_set(&settings::CLIENT_TLS_CA).then(|| reader.pem(&settings::CLIENT_TLS_CA, pem::bundle));
     let named = reader.is_set(&settings::CLIENT_TLS_SERVER_NAME);
     let server_name = named.then(|| reader.text(&settings::CLIENT_TLS_SERVER_NAME));
     let identity = match (reader.is_set(certificate), reader.is_set(key)) {
-        (true, true) => Some(reader.content(certificate).zip(reader.content(key).map(SecretString::from))),
+        (true, true) => {
+            let (certificate, key) = (reader.pem(certificate, pem::chain), reader.pem(key, pem::private_key));
+            Some(
+                certificate
+                    .map(|certificates| pem::write_certificates(&certificates))
+                    .zip(key.map(|key| pem::write_key(&key))),
+            )
+        }
         (false, false) => None,
         (true, false) => {
             reader.missing(key, &format!("the private key of {}", certificate.key));
@@ -81,6 +89,7 @@ fn tls(reader: &mut Reader) -> Option<CallerTls> {
             return None;
         }
     };
+    let ca = ca.map(|ca| ca.map(|certificates| pem::write_certificates(&certificates)));
     let given = |given: Option<Option<String>>| match given {
         Some(text) => text.map(Some),
         None => Some(None),

@@ -18,6 +18,11 @@ pub fn settings_document() -> String {
          Lengths of time are written `500ms`, `30s`, `2m`; sizes `65536`, `512KiB`, `4MiB`; a switch is `true` or `false`.\n\
          A port of 0 is any free port: the ready line on standard output says which.\n\
          \n\
+         What a setting names as a file has to be one, of at most 4 MiB: no pipe and no device, and no larger. Of a secret in a\n\
+         file, a byte order mark before it and white space around it are not part. PEM may have Windows' line ends, a byte\n\
+         order mark, quotation marks or anything else between its blocks: every block is read, or gridgate refuses the file and\n\
+         names the block that it cannot read (NATS needs each on lines of its own).\n\
+         \n\
          In a container, loopback is inside the container. To be called from outside it, set `{addr}=0.0.0.0:50051`\n\
          and `{policy}`, the file that says who may call what ([IDENTITY.md](IDENTITY.md)). Without\n\
          one, `{allow}=true` lets in everyone who can connect.\n",

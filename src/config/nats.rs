@@ -86,7 +86,7 @@ impl LogPlace {
                 Ok(Location::Sqlite(path)) => Some(Self::Sqlite(path)),
                 Ok(Location::Nats(servers)) => nats(&mut reader, servers).map(|nats| Self::Nats(Box::new(nats))),
                 Ok(Location::Temporary) => {
-                    reader.mistake(&settings::EVENT_LOG, format!("\"{place}\" is nowhere"));
+                    reader.mistake(&settings::EVENT_LOG, format!("\"{place}\" is not a persistent location"));
                     None
                 }
                 Err(problem) => {
@@ -127,7 +127,8 @@ impl Location {
                 servers(scheme, rest.trim_start_matches('/')).map(Self::Nats)
             }
             _ => Err("must be sqlite: and the path of a file, such as sqlite:/var/lib/gridgate/events.db, or nats:// \
-                      (tls://) and the addresses of NATS servers, such as nats://nats-0:4222,nats-1:4222"
+                      (tls://) and the addresses of NATS servers, such as nats://nats-0:4222,nats-1:4222, or temporary, \
+                      for a log that is gone when the process ends"
                 .to_owned()),
         }
     }

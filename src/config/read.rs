@@ -3,11 +3,18 @@
 use super::mistake::{ConfigError, Mistake};
 use super::setting::{Kind, Setting};
 use super::source::{Given, Origin, Values};
+use super::toml_file::THE_FILE;
 use super::value;
-use secrecy::SecretString;
+use crate::pem::PemError;
+use crate::small_file;
+use secrecy::{ExposeSecret as _, SecretString};
+use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// The largest file that a setting names, in bytes: many times a bundle of all public CAs.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Hands out values. A method that returns `None` for a setting with a default has noted a mistake.
 pub(super) struct Reader {
@@ -33,6 +40,11 @@ impl Reader {
         self.values.get(setting.key).is_some_and(|given| given.origin != Origin::Default)
     }
 
+    /// Where its value was written.
+    pub(super) fn origin(&self, setting: &Setting) -> Option<&Origin> {
+        self.values.get(setting.key).map(|given| &given.origin)
+    }
+
     /// Notes a mistake about a setting.
     pub(super) fn mistake(&mut self, setting: &Setting, problem: impl Into<String>) {
         let origin = self.values.get(setting.key).map(|given| given.origin.to_string());
@@ -40,7 +52,12 @@ impl Reader {
     }
 
     /// Notes that a setting is needed and nothing sets it; `alternative` says what else would do.
+    ///
+    /// Where the file of settings could not be read to its end, it may set it, and that mistake has been noted.
     pub(super) fn missing(&mut self, setting: &Setting, alternative: &str) {
+        if self.mistakes.iter().any(|mistake| mistake.setting == THE_FILE) {
+            return;
+        }
         let problem = format!("is not set; set {}, {alternative}", setting.env);
         self.mistakes.push(Mistake { setting: setting.key.to_owned(), origin: None, problem });
     }
@@ -125,31 +142,37 @@ impl Reader {
         self.parsed(setting, value::text).map(SecretString::from)
     }
 
-    /// What the file says that a setting names.
-    pub(super) fn content(&mut self, setting: &Setting) -> Option<String> {
+    /// What the PEM of the file holds that a setting names.
+    pub(super) fn pem<T>(&mut self, setting: &Setting, read: impl FnOnce(&[u8]) -> Result<T, PemError>) -> Option<T> {
         let path = self.file(setting)?;
-        match std::fs::read_to_string(&path) {
-            Ok(content) => Some(content),
-            Err(error) => {
-                self.mistake(setting, format!("cannot read {}: {error}", path.display()));
+        let bytes = self.noting(setting, &path, small_file::read_now(&path, MOST_BYTES))?;
+        match read(&bytes) {
+            Ok(held) => Some(held),
+            Err(problem) => {
+                self.mistake(setting, format!("{} {problem}", path.display()));
                 None
             }
         }
     }
 
-    /// The secret in the file that a setting names, without the white space around it.
+    fn noting<T>(&mut self, setting: &Setting, path: &Path, read: io::Result<T>) -> Option<T> {
+        read.map_err(|error| self.mistake(setting, format!("cannot read {}: {error}", path.display()))).ok()
+    }
+
+    /// What the file says that a setting names.
+    pub(super) fn content(&mut self, setting: &Setting) -> Option<String> {
+        let path = self.file(setting)?;
+        self.noting(setting, &path, small_file::read_text_now(&path, MOST_BYTES))
+    }
+
+    /// The secret in the file that a setting names, without the white space around it: a line break at its end, and a
+    /// byte order mark before it, are an editor's and not the secret's.
     pub(super) fn secret_in_file(&mut self, setting: &Setting) -> Option<SecretString> {
-        let path = PathBuf::from(self.text(setting)?);
-        match std::fs::read_to_string(&path) {
-            Ok(content) => match value::text(content.trim()) {
-                Ok(secret) => Some(SecretString::from(secret)),
-                Err(problem) => {
-                    self.mistake(setting, format!("what {} contains {problem}", path.display()));
-                    None
-                }
-            },
-            Err(error) => {
-                self.mistake(setting, format!("cannot read {}: {error}", path.display()));
+        let content = SecretString::from(self.content(setting)?);
+        match value::text(content.expose_secret().trim()) {
+            Ok(secret) => Some(SecretString::from(secret)),
+            Err(problem) => {
+                self.mistake(setting, format!("what the file contains {problem}"));
                 None
             }
         }

@@ -7,10 +7,14 @@ use super::mistake::Mistake;
 use super::setting::Setting;
 use super::settings::{ALL, CONFIG_FILE_ENV};
 use super::toml_file::{self, ConfigFile, THE_FILE};
+use crate::small_file::{self, BYTE_ORDER_MARK};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
+
+/// The largest file of settings, in bytes: a thousand times what sets all of them.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Everything that can set something. Later ones win: the file, then the environment, then flags.
 #[derive(Clone, Default)]
@@ -36,8 +40,9 @@ impl Sources {
     /// The TOML file at `path`. That it cannot be read is a mistake like others, reported with them.
     #[must_use]
     pub fn with_file(mut self, path: &Path) -> Self {
+        let text = small_file::read_text_now(path, MOST_BYTES);
         let path = path.display().to_string();
-        match std::fs::read_to_string(&path) {
+        match text {
             Ok(text) => self.file = Some(ConfigFile { path, text }),
             Err(error) => {
                 let problem = format!("cannot be read: {error}");
@@ -119,9 +124,13 @@ fn from_env(env: &BTreeMap<String, OsString>, mistakes: &mut Vec<Mistake>) -> Va
         let Some(value) = env.get(setting.env).filter(|value| !value.is_empty()) else { continue };
         match value.to_str() {
             Some(text) => {
+                // It comes along where a variable is filled from a file.
+                let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
                 let given = Given { text: text.to_owned(), origin: Origin::Env(setting.env) };
                 values.insert(setting.key, given);
             }
+            // Whoever set it for everyone did not mean to stop this one; `telemetry` warns of it.
+            None if setting.env.starts_with("OTEL_") => {}
             None => mistakes.push(Mistake {
                 setting: setting.key.to_owned(),
                 origin: Some(setting.env.to_owned()),

@@ -19,9 +19,11 @@ pub struct ConfigFile {
 }
 
 /// Reads what the file sets. Broken syntax, unknown keys and values that are neither text, number nor `true`/`false`
-/// are mistakes; what could be read nevertheless is returned, so that other mistakes are found in the same run.
+/// are mistakes; what could be read nevertheless is returned, so that other mistakes are found in the same run. Where the
+/// syntax is broken, it is the only mistake of the file: a key or a value that looks wrong may only be in the wrong place.
 pub(super) fn read(file: &ConfigFile, mistakes: &mut Vec<Mistake>) -> Values {
     let (root, errors) = DeTable::parse_recoverable(&file.text);
+    let is_broken = !errors.is_empty();
     for error in errors {
         let line = error.span().map(|span| line_at(&file.text, span.start));
         mistakes.push(Mistake {
@@ -30,9 +32,14 @@ pub(super) fn read(file: &ConfigFile, mistakes: &mut Vec<Mistake>) -> Values {
             problem: error.message().trim().to_owned(),
         });
     }
-    let mut reading = Reading { file, values: Values::new(), mistakes };
+    let mut found = Vec::new();
+    let mut reading = Reading { file, values: Values::new(), mistakes: &mut found };
     reading.table("", root.get_ref());
-    reading.values
+    let values = reading.values;
+    if !is_broken {
+        mistakes.append(&mut found);
+    }
+    values
 }
 
 fn line_at(text: &str, offset: usize) -> usize {

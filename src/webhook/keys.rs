@@ -7,7 +7,9 @@ use std::fmt;
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey};
 use rustls::pki_types::alg_id;
-use rustls::pki_types::pem::{self, PemObject as _, SectionKind};
+
+use crate::pem::{self, Block, Label, PemError};
+use crate::small_file::BYTE_ORDER_MARK;
 
 /// A key's short name for logs: the beginning of the SHA-256 of its SPKI, in hexadecimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,6 +57,9 @@ pub enum KeyProblem {
     /// There is no PEM in the text.
     #[error("has no PEM block; it must begin with -----BEGIN PUBLIC KEY-----")]
     NotPem,
+    /// The line that the PEM should begin with is not written as it has to be.
+    #[error("has a first line that is not -----BEGIN PUBLIC KEY-----")]
+    Beginning,
     /// The PEM begins and does not end, or is not base64 inside.
     #[error("is broken PEM: its end line is missing, or what is between is not base64")]
     BrokenPem,
@@ -83,8 +88,8 @@ impl PublicKeys {
     /// How many can be active at once. Each costs a verification for a webhook that none of them signed.
     pub const MAX: usize = 8;
 
-    /// Takes keys as PEM (SPKI, `-----BEGIN PUBLIC KEY-----`); each text can hold several. Line breaks may be written as
-    /// `\n`, as they are in environment variables. The same key given twice counts once.
+    /// Takes keys as PEM (SPKI, `-----BEGIN PUBLIC KEY-----`); each text can hold several, with anything between them. Line
+    /// breaks may be written as `\n`, as they are in environment variables. The same key given twice counts once.
     ///
     /// # Errors
     /// When there is no key, when there are too many, and when one of them is not a P-256 public key.
@@ -92,9 +97,11 @@ impl PublicKeys {
         let mut keys: Vec<(KeyId, ParsedPublicKey)> = Vec::new();
         let mut number = 0;
         for text in texts {
-            for key in blocks(text) {
+            let blocks = pem_blocks(text).map_err(|(at, problem)| InvalidKeys::Key { number: number + at, problem })?;
+            for block in &blocks {
                 number += 1;
-                let (id, key) = key.and_then(parse).map_err(|problem| InvalidKeys::Key { number, problem })?;
+                let key = spki(block).and_then(parse);
+                let (id, key) = key.map_err(|problem| InvalidKeys::Key { number, problem })?;
                 if keys.iter().all(|(known, _)| *known != id) {
                     keys.push((id, key));
                 }
@@ -124,41 +131,35 @@ impl fmt::Debug for PublicKeys {
     }
 }
 
-/// The SPKI of each PEM block of a text; one problem where there is none.
-fn blocks(text: &str) -> Vec<Result<Vec<u8>, KeyProblem>> {
-    let unescaped;
-    let text = if text.contains('\n') {
-        text
-    } else {
-        unescaped = text.replace("\\n", "\n");
-        &unescaped
-    };
-    if text.trim().is_empty() {
-        return Vec::new();
+/// The PEM blocks of a text, none where it is blank; or which of them cannot be read, and why.
+fn pem_blocks(text: &str) -> Result<Vec<Block>, (usize, KeyProblem)> {
+    if text.trim_matches(|letter: char| letter.is_whitespace() || letter == BYTE_ORDER_MARK).is_empty() {
+        return Ok(Vec::new());
     }
-    let blocks: Vec<_> = <(SectionKind, Vec<u8>)>::pem_slice_iter(text.as_bytes()).map(spki).collect();
-    match (blocks.is_empty(), text.contains("-----BEGIN ")) {
-        (false, _) => blocks,
-        (true, true) => vec![Err(KeyProblem::OtherPem)],
-        (true, false) => vec![Err(KeyProblem::NotPem)],
-    }
-}
-
-fn spki(block: Result<(SectionKind, Vec<u8>), pem::Error>) -> Result<Vec<u8>, KeyProblem> {
-    match block {
-        Ok((SectionKind::PublicKey, spki)) => Ok(spki),
-        Ok((SectionKind::PrivateKey | SectionKind::EcPrivateKey | SectionKind::RsaPrivateKey, _)) => {
-            Err(KeyProblem::PrivateKey)
+    let blocks = pem::blocks(text.as_bytes()).map_err(|error| match error {
+        PemError::Beginning(number) => (number, KeyProblem::Beginning),
+        PemError::NoEnd(number) | PemError::Broken(number) => (number, KeyProblem::BrokenPem),
+        PemError::Encrypted(number) => (number, KeyProblem::PrivateKey),
+        PemError::Kind { number, .. } => (number, KeyProblem::OtherPem),
+        PemError::NoPem(_) | PemError::Der | PemError::Utf16 | PemError::Lacks { .. } | PemError::Keys(_) => {
+            (1, KeyProblem::NotPem)
         }
-        Ok((SectionKind::Certificate, _)) => Err(KeyProblem::Certificate),
-        Ok(_) => Err(KeyProblem::OtherPem),
-        Err(_) => Err(KeyProblem::BrokenPem),
+    })?;
+    if blocks.is_empty() { Err((1, KeyProblem::NotPem)) } else { Ok(blocks) }
+}
+
+fn spki(block: &Block) -> Result<&[u8], KeyProblem> {
+    match block.label {
+        Label::PublicKey => Ok(block.der()),
+        label if label.is_private() => Err(KeyProblem::PrivateKey),
+        Label::Certificate => Err(KeyProblem::Certificate),
+        _ => Err(KeyProblem::OtherPem),
     }
 }
 
-fn parse(spki: Vec<u8>) -> Result<(KeyId, ParsedPublicKey), KeyProblem> {
-    let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &spki);
-    key.map(|key| (KeyId::of(&spki), key)).map_err(|_| why_not(&spki))
+fn parse(spki: &[u8]) -> Result<(KeyId, ParsedPublicKey), KeyProblem> {
+    let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, spki);
+    key.map(|key| (KeyId::of(spki), key)).map_err(|_| why_not(spki))
 }
 
 /// What else than a P-256 key it is, told by the algorithm identifier that an SPKI begins with (RFC 5280, section 4.1).
@@ -212,6 +213,73 @@ mod tests {
         assert_eq!(PublicKeys::from_pem([escaped.as_str()]).unwrap().ids().count(), 1);
         let windows = one.replace('\n', "\r\n");
         assert_eq!(PublicKeys::from_pem([windows.as_str()]).unwrap().ids().count(), 1);
+    }
+
+    #[test]
+    fn keys_are_read_however_they_were_pasted() {
+        let (one, two) = (ec(&ECDSA_P256_SHA256_ASN1_SIGNING), ec(&ECDSA_P256_SHA256_ASN1_SIGNING));
+        let count = |text: String| PublicKeys::from_pem([text.as_str()]).map(|keys| keys.ids().count());
+        let (first, second) = (one.trim_end(), two.trim_end());
+        for between in [
+            "",
+            "\n",
+            ",",
+            ", ",
+            ";",
+            " ",
+            "\t",
+            "\u{feff}",
+            "\n\u{feff}",
+            "\\n",
+            "\"\n\"",
+            "\r\n",
+            "\n# the new one\n",
+        ] {
+            assert_eq!(count(format!("{first}{between}{second}")), Ok(2), "{between:?}");
+        }
+        let indented: String = two.lines().map(|line| format!("    {line}\n")).collect();
+        assert_eq!(count(format!("{one}{indented}")), Ok(2));
+        assert_eq!(count(format!("{one}\"{second}\"")), Ok(2));
+        for single in [
+            format!("\u{feff}{one}"),
+            format!("\"{first}\""),
+            format!("'{first}'"),
+            indented,
+            one.replace('\n', "\r\n"),
+            one.replace('\n', "\\n"),
+            one.replace('\n', "\\r\\n"),
+            one.replace('\n', " "),
+            one.replace('\n', "\r"),
+            format!("\"{}\"", first.replace('\n', "\\n")),
+            format!("{first}\\n"),
+        ] {
+            assert_eq!(count(single.clone()), Ok(1), "{single:?}");
+        }
+    }
+
+    #[test]
+    fn a_block_that_cannot_be_read_is_named_and_never_left_out() {
+        let (one, two) = (ec(&ECDSA_P256_SHA256_ASN1_SIGNING), ec(&ECDSA_P256_SHA256_ASN1_SIGNING));
+        for (broken, expected) in [
+            (two.replace("-----BEGIN", "----BEGIN"), KeyProblem::Beginning),
+            (two.replace("-----BEGIN", "\u{2014}\u{2014}BEGIN"), KeyProblem::Beginning),
+            (two.replace("-----BEGIN", "------BEGIN"), KeyProblem::Beginning),
+            (two.replace("-----BEGIN PUBLIC KEY-----", "-----begin public key-----"), KeyProblem::Beginning),
+            (two.replace("-----BEGIN PUBLIC KEY-----\n", ""), KeyProblem::Beginning),
+            (two.replace("-----END PUBLIC KEY-----\n", ""), KeyProblem::BrokenPem),
+            (two.replace("-----END PUBLIC KEY-----", "-----END PUBLIC KEY----"), KeyProblem::BrokenPem),
+            (two.replace("END PUBLIC", "END PRIVATE"), KeyProblem::BrokenPem),
+            (two.replace("\nMF", "\n>MF"), KeyProblem::BrokenPem),
+            (pem("RSA PUBLIC KEY", b"x"), KeyProblem::OtherPem),
+            (pem("ENCRYPTED PRIVATE KEY", b"x"), KeyProblem::PrivateKey),
+        ] {
+            let error = PublicKeys::from_pem([format!("{one}{broken}").as_str()]).unwrap_err();
+            assert_eq!(error, InvalidKeys::Key { number: 2, problem: expected }, "{broken}");
+        }
+        // What comes before is counted over every text, and the last block may be the good one.
+        let headless = one.replace("-----BEGIN PUBLIC KEY-----\n", "");
+        let error = PublicKeys::from_pem([one.as_str(), &format!("{headless}{two}")]).unwrap_err();
+        assert_eq!(error, InvalidKeys::Key { number: 2, problem: KeyProblem::Beginning });
     }
 
     #[test]

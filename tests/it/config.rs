@@ -417,3 +417,72 @@ fn a_key_for_webhooks_may_have_line_breaks() {
         assert_eq!(config.events.webhook.public_keys.as_deref(), Some(pem));
     }
 }
+
+#[test]
+fn broken_syntax_is_the_only_mistake_of_its_file() {
+    for toml in [
+        "[grpc\naddr = \"127.0.0.1:0\"\n",
+        "[grpc]\naddr = 127.0.0.1:0\n",
+        "[grpc]\naddr = \"127.0.0.1:0\n",
+        "[grpc]\naddr := \"127.0.0.1:0\"\nanother = 1\n",
+    ] {
+        // Without an account, which the file may have meant to set.
+        for line in mistakes(Config::load(sources(toml, &[]), false)) {
+            assert!(line.starts_with("the TOML file (from gridgate.toml:"), "{toml}: {line}");
+        }
+    }
+    // What others say is reported all the same.
+    let lines = mistakes(Config::load(with_account("[grpc\n", &[("GRIDGATE_ADMIN_ADDR", "here")]), false));
+    assert!(lines.iter().any(|line| line.starts_with("admin.addr")), "{lines:#?}");
+}
+
+#[test]
+fn what_a_log_can_be_is_said_whole() {
+    one_mistake(
+        Config::load(with_account("", &[("GRIDGATE_EVENT_LOG", "/var/events.db")]), false),
+        &["event.log", "sqlite:/var/lib", "nats://", "or temporary"],
+    );
+}
+
+#[test]
+fn a_byte_order_mark_and_a_line_end_are_no_part_of_a_secret() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("secret");
+    let secret = |content: &[u8]| {
+        std::fs::write(&path, content).unwrap();
+        let env = [("GRID_CLIENT_ID", "id"), ("GRID_CLIENT_SECRET_FILE", path.to_str().unwrap())];
+        Config::load(sources("", &env), false).map(|config| match config.upstream {
+            Upstream::Grid(account) => account.client_secret.expose_secret().to_owned(),
+            Upstream::Sandbox { .. } => panic!("no account"),
+        })
+    };
+    for content in ["hush", "hush\n", "hush\r\n", "\u{feff}hush", "\u{feff}hush\r\n", "\u{feff}\n hush \n\n"] {
+        assert_eq!(secret(content.as_bytes()).unwrap(), "hush", "{content:?}");
+    }
+    assert_eq!(secret("hu sh\u{feff}".as_bytes()).unwrap(), "hu sh\u{feff}", "what is inside stays");
+    for (content, says) in [
+        (&b""[..], "must not be empty"),
+        (b"\xef\xbb\xbf\n", "must not be empty"),
+        (b"hush\nhush", "line breaks"),
+        (b"\xff\xfeh\0u\0s\0h\0", "is not UTF-8"),
+    ] {
+        let lines = mistakes(secret(content));
+        assert!(lines[0].contains(says) && lines[0].contains("GRID_CLIENT_SECRET_FILE"), "{lines:?}");
+        assert!(!lines[0].contains("hush"), "{lines:?}");
+    }
+    // A variable that is filled from a file brings its mark along.
+    let env = [("GRID_CLIENT_ID", "\u{feff}id"), ("GRID_CLIENT_SECRET", "\u{feff}hush")];
+    let Upstream::Grid(account) = Config::load(sources("", &env), false).unwrap().upstream else {
+        panic!("no account")
+    };
+    assert_eq!((account.client_id.as_str(), account.client_secret.expose_secret()), ("id", "hush"));
+}
+
+#[test]
+fn a_marked_file_of_settings_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("gridgate.toml");
+    std::fs::write(&path, "\u{feff}[grpc]\r\naddr = \"127.0.0.1:7\"\r\n").unwrap();
+    let config = Config::load(with_account("", &[]).with_file(&path), false).unwrap();
+    assert_eq!(config.grpc.addr.port(), 7);
+}

@@ -130,6 +130,9 @@ pub enum OpenError {
     /// One side does not trust the other, or there is no TLS where there has to be.
     #[error("there is no TLS with NATS that both sides trust")]
     Tls(#[source] async_nats::ConnectError),
+    /// TLS is needed, and there is nothing to verify the servers by.
+    #[error("{0}, or set nats.ca_file (GRIDGATE_NATS_CA_FILE)")]
+    Roots(#[from] crate::http_client::NoRoots),
     /// A stream is there, and configured otherwise.
     #[error("the stream {stream} is configured otherwise: {differences}")]
     Differs {

@@ -1,8 +1,7 @@
 //! From files to what rustls works with.
 
+use crate::pem::{self, PemError};
 use crate::small_file;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
@@ -61,17 +60,13 @@ pub enum TlsError {
         /// Its path.
         path: PathBuf,
     },
-    /// A file has no certificate in it, or one that is no PEM.
-    #[error("{path} has no certificates in PEM")]
-    NoCertificate {
+    /// What a file holds cannot be used: something in it cannot be read, or is something else.
+    #[error("{path} {problem}")]
+    Pem {
         /// Its path.
         path: PathBuf,
-    },
-    /// A file has no private key in it that can be read.
-    #[error("{path} has no private key in PEM that is not encrypted")]
-    NoKey {
-        /// Its path.
-        path: PathBuf,
+        /// What is wrong.
+        problem: PemError,
     },
     /// The certificate and the key cannot be used, as they do not belong together for example.
     #[error("{certificate} and {key} cannot be used together: {source}")]
@@ -100,8 +95,7 @@ impl TlsError {
         match self {
             TlsError::Unreadable { path, source: _ }
             | TlsError::TooLarge { path }
-            | TlsError::NoCertificate { path }
-            | TlsError::NoKey { path }
+            | TlsError::Pem { path, problem: _ }
             | TlsError::Pair { certificate: path, key: _, source: _ }
             | TlsError::ClientCa { path, problem: _ } => path,
         }
@@ -149,9 +143,12 @@ impl Contents {
     pub(super) fn configure(&self, files: &TlsFiles, alpn: &[Vec<u8>]) -> Result<ServerConfig, TlsError> {
         // This one and no other, whatever the process has installed.
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let chain = certificates(&files.certificate, &self.certificate)?;
-        let key = PrivateKeyDer::from_pem_slice(self.key.expose_secret())
-            .map_err(|_problem| TlsError::NoKey { path: files.key.clone() })?;
+        let unusable = |path: &Path| {
+            let path = path.to_owned();
+            move |problem| TlsError::Pem { path, problem }
+        };
+        let chain = pem::chain(&self.certificate).map_err(unusable(&files.certificate))?;
+        let key = pem::private_key(self.key.expose_secret()).map_err(unusable(&files.key))?;
         let pair = |source| TlsError::Pair { certificate: files.certificate.clone(), key: files.key.clone(), source };
         let versions = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&TLS13, &TLS12])
@@ -181,12 +178,6 @@ async fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     })
 }
 
-fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let none = || TlsError::NoCertificate { path: path.to_owned() };
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|_problem| none())?;
-    if chain.is_empty() { Err(none()) } else { Ok(chain) }
-}
-
 fn client_verifier(
     path: &Path,
     pem: &[u8],
@@ -195,8 +186,9 @@ fn client_verifier(
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let unusable = |problem: String| TlsError::ClientCa { path: path.to_owned(), problem };
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path, pem)? {
-        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+    let certificates = pem::bundle(pem).map_err(|problem| TlsError::Pem { path: path.to_owned(), problem })?;
+    for (number, certificate) in (1..).zip(certificates) {
+        roots.add(certificate).map_err(|error| unusable(format!("certificate {number}: {error}")))?;
     }
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
     let builder = match needed {

@@ -160,21 +160,33 @@ async fn files_that_cannot_be_used_are_named() {
         (pair(&files, "own", &ours.client("spiffe://tests/gridgate")).unwrap(), files.write("empty", ""));
     let missing = files.path("missing");
     let (ca, none) = (Some(PathBuf::from(&empty)), Access::default());
+    // What the client of NATS would pass over in silence: the second certificate of each.
+    let (one, two) = (ours.pem(), Authority::new("theirs").pem());
+    let glued = PathBuf::from(files.write("glued", &format!("{}{two}", one.trim_end())));
+    let marked = PathBuf::from(files.write("marked", &format!("\u{feff}{one}{two}")));
+    let indented = PathBuf::from(files.write("indented", &format!("{one}  {two}")));
+    let broken = PathBuf::from(files.write("broken", &format!("{one}{}", two.replace("-----BEGIN", "----BEGIN"))));
+    let trusting = |path: &PathBuf| Access { ca_file: Some(path.clone()), ..Access::default() };
     let cases = [
+        (trusting(&glued), &glued, "BEGIN line is not by itself"),
+        (trusting(&marked), &marked, "BEGIN line is not by itself"),
+        (trusting(&indented), &indented, "BEGIN line is not by itself"),
+        (trusting(&broken), &broken, "block 2 does not begin"),
+        (trusting(&good.1), &good.1, "block 1 is a private key"),
         (Access { ca_file: Some(missing.clone()), ..none.clone() }, &missing, "No such file"),
-        (Access { ca_file: ca, ..none.clone() }, &PathBuf::from(&empty), "no certificate in PEM"),
+        (Access { ca_file: ca, ..none.clone() }, &PathBuf::from(&empty), "holds no certificate in PEM"),
         (
             Access { certificate: Some((good.1.clone(), good.1.clone())), ..none.clone() },
             &good.1,
-            "no certificate in PEM",
+            "holds no certificate, but a private key",
         ),
         (
             Access { certificate: Some((good.0.clone(), good.0.clone())), ..none.clone() },
             &good.0,
-            "no private key in PEM",
+            "holds no private key, but a certificate",
         ),
         (Access { login: Login::Credentials(missing.clone()), ..none.clone() }, &missing, "No such file"),
-        (Access { login: Login::Credentials(good.1.clone()), ..none }, &good.1, "cannot parse user JWT"),
+        (Access { login: Login::Credentials(good.1.clone()), ..none }, &good.1, "must hold one NATS USER JWT"),
     ];
     for (access, path, why) in cases {
         // Nobody is asked: files are looked at first.

@@ -12,9 +12,15 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::OpenError;
+use crate::http_client;
+use crate::pem::{self, PemError};
+use crate::small_file;
 
 /// How long one request to JetStream may take.
 pub(super) const REQUEST: Duration = Duration::from_secs(2);
+
+/// The largest file of certificates or credentials, in bytes.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// As whom to connect.
 #[derive(Debug, Clone, Default)]
@@ -120,18 +126,19 @@ async fn options(servers: &[String], access: &Access) -> Result<ConnectOptions, 
     options = match login {
         Login::Nobody => options,
         Login::Credentials(path) => {
-            let read = |source| OpenError::File { path: path.clone(), source };
-            options.credentials_file(path).await.map_err(read)?
+            let credentials = credentials(path).await?;
+            let unusable = |source| OpenError::File { path: path.clone(), source };
+            options.credentials(credentials.expose_secret()).map_err(unusable)?
         }
         Login::User { name, password } => options.user_and_password(name.clone(), password.expose_secret().to_owned()),
         Login::Token(token) => options.token(token.expose_secret().to_owned()),
     };
     if let Some(path) = ca_file {
-        check_certificates(path).await?;
+        check_certificates(path, pem::bundle).await?;
         options = options.add_root_certificates(path.clone());
     }
     if let Some((certificate, key)) = certificate {
-        check_certificates(certificate).await?;
+        check_certificates(certificate, pem::chain).await?;
         check_key(key).await?;
         options = options.add_client_certificate(certificate.clone(), key.clone());
     }
@@ -139,31 +146,54 @@ async fn options(servers: &[String], access: &Access) -> Result<ConnectOptions, 
     let with_tls = ca_file.is_some() || certificate.is_some();
     if with_tls || servers.iter().any(|server| server.starts_with("tls://")) {
         options = options.require_tls(true);
+        if ca_file.is_none() {
+            http_client::check_roots(&servers.join(","))?;
+        }
     }
     Ok(options)
 }
 
-/// The client reads files anew for every connection, so that they may be replaced; but it takes an empty one for good, and
-/// does not say which one it cannot read.
-async fn check_certificates(path: &Path) -> Result<(), OpenError> {
-    let pem = read(path).await?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(()),
-        Ok(_) | Err(_) => Err(unusable(path, "there is no certificate in PEM in it")),
+/// A file of credentials as the client reads it: it looks for two blocks, and does not know the line ends of Windows.
+async fn credentials(path: &Path) -> Result<SecretString, OpenError> {
+    let bytes = read(path).await?;
+    let text = SecretString::from(String::from_utf8_lossy(&bytes).replace("\\n", "\n"));
+    let text = text.expose_secret().trim_start_matches(small_file::BYTE_ORDER_MARK);
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let begun = |what: &str| text.matches("-BEGIN ").count() == 2 && text.matches(what).count() == 1;
+    if !begun("-----BEGIN NATS USER JWT-----") || !begun("-----BEGIN USER NKEY SEED-----") {
+        return Err(unusable(
+            path,
+            "must hold one NATS USER JWT and one USER NKEY SEED, each between its BEGIN and END lines",
+        ));
     }
+    Ok(format!("{}\n", lines.join("\n")).into())
+}
+
+/// What a file of certificates has to hold.
+type Certificates = fn(&[u8]) -> Result<Vec<CertificateDer<'static>>, PemError>;
+
+/// The client reads files anew for every connection, so that they may be replaced; but it takes an empty one for good, and
+/// passes over what does not begin on a line of its own, and does not say which file it cannot read.
+async fn check_certificates(path: &Path, certificates: Certificates) -> Result<(), OpenError> {
+    let pem = read(path).await?;
+    let held = certificates(&pem).map_err(|problem| unusable(path, &problem.to_string()))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    if found.is_ok_and(|found| found == held) { Ok(()) } else { Err(unusable(path, NOT_BY_ITSELF)) }
 }
 
 async fn check_key(path: &Path) -> Result<(), OpenError> {
     let pem = read(path).await?;
-    match PrivateKeyDer::from_pem_slice(&pem) {
-        Ok(_key) => Ok(()),
-        Err(_) => Err(unusable(path, "there is no private key in PEM in it that is not encrypted")),
-    }
+    let held = pem::private_key(&pem).map_err(|problem| unusable(path, &problem.to_string()))?;
+    let found = PrivateKeyDer::from_pem_slice(&pem);
+    if found.is_ok_and(|found| found == held) { Ok(()) } else { Err(unusable(path, NOT_BY_ITSELF)) }
 }
 
+/// Why a file cannot be used whose blocks would be read, but not by the client of NATS.
+const NOT_BY_ITSELF: &str = "has a block whose BEGIN line is not by itself: NATS needs each on a line of its own, with nothing \
+                             before it, not even spaces, quotation marks or a byte order mark";
+
 async fn read(path: &Path) -> Result<Vec<u8>, OpenError> {
-    tokio::fs::read(path).await.map_err(|source| OpenError::File { path: path.to_owned(), source })
+    small_file::read(path, MOST_BYTES).await.map_err(|source| OpenError::File { path: path.to_owned(), source })
 }
 
 fn unusable(path: &Path, problem: &str) -> OpenError {
