@@ -5,6 +5,7 @@
 
 use super::output::chain;
 use crate::config::{AdminCallerConfig, CallerTls};
+use crate::http_client::{self, NoRoots};
 use reqwest::header::{HOST, HeaderMap, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder, Response, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -65,6 +66,9 @@ pub(super) enum AdminError {
     /// It is not a name, or not of the address that is asked.
     #[error("client.tls_server_name, {0:?}, is not a host name")]
     ServerName(String),
+    /// There is nothing to verify its certificate by.
+    #[error("{0}, or set client.tls_ca (GRIDGATE_CLIENT_TLS_CA)")]
+    Roots(#[from] NoRoots),
     /// No request can be made.
     #[error("no request can be made")]
     Client(#[source] reqwest::Error),
@@ -102,9 +106,10 @@ impl AdminClient {
             Err(_) => Url::parse(&format!("{scheme}://{name}:{}", addr.port())),
         };
         let url = url.ok().filter(|url| url.path() == "/").ok_or_else(|| AdminError::ServerName(name.clone()))?;
-        if let Some(tls) = tls {
-            http = with_tls(http, tls)?;
-        }
+        http = match tls {
+            Some(tls) => with_tls(http, tls, &base)?,
+            None => http_client::without_roots(http),
+        };
         let http = http.resolve(url.host_str().unwrap_or(&name), addr).build().map_err(AdminError::Client)?;
         Ok(Self { base, url, http })
     }
@@ -191,11 +196,14 @@ fn is_refused(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// The CA, and the certificate to show.
-fn with_tls(mut http: ClientBuilder, tls: CallerTls) -> Result<ClientBuilder, AdminError> {
+fn with_tls(mut http: ClientBuilder, tls: CallerTls, address: &str) -> Result<ClientBuilder, AdminError> {
     let CallerTls { ca, identity, server_name: _ } = tls;
-    if let Some(ca) = ca {
-        let unusable = |error| AdminError::Certificate("the file of client.tls_ca", error);
-        http = http.tls_certs_only(Certificate::from_pem_bundle(ca.as_bytes()).map_err(unusable)?);
+    match ca {
+        Some(ca) => {
+            let unusable = |error| AdminError::Certificate("the file of client.tls_ca", error);
+            http = http.tls_certs_only(Certificate::from_pem_bundle(ca.as_bytes()).map_err(unusable)?);
+        }
+        None => http_client::check_roots(address)?,
     }
     if let Some((certificate, key)) = identity {
         let unusable = |error| AdminError::Certificate("the file of client.tls_certificate or client.tls_key", error);

@@ -1,6 +1,7 @@
 //! How commands call a running gridgate: where, with which TLS, and as whom.
 
 use crate::config::{CallerConfig, CallerTls};
+use crate::http_client::{self, NoRoots};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::time::Duration;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -26,6 +27,9 @@ pub(super) enum TargetError {
     /// The URL or the certificates can't be used.
     #[error("{0} can't be called")]
     Endpoint(String, #[source] tonic::transport::Error),
+    /// There is nothing to verify its certificate by.
+    #[error("{0}, or set client.tls_ca (GRIDGATE_CLIENT_TLS_CA)")]
+    Roots(#[from] NoRoots),
     /// The token has letters that a header can't have.
     #[error("the file of client.token_file holds no token")]
     Token,
@@ -39,6 +43,9 @@ impl Target {
         let unusable = |error| TargetError::Endpoint(name.clone(), error);
         let mut endpoint = Endpoint::from_shared(name.clone()).map_err(unusable)?;
         if url.scheme() == "https" {
+            if tls.ca.is_none() {
+                http_client::check_roots(&name)?;
+            }
             endpoint = endpoint.tls_config(client_tls(tls)).map_err(unusable)?;
         }
         Ok(Target { endpoint, bearer: Bearer::of(token)?, name })

@@ -153,16 +153,6 @@ pub(super) fn base_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Whether a URL's host is this machine for certain: `localhost`, or a loopback address.
-#[must_use]
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
-        None => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,20 +237,6 @@ mod tests {
         {
             let problem = base_url(wrong).unwrap_err();
             assert!(!problem.contains("u:p"), "{problem}");
-        }
-    }
-
-    #[test]
-    fn loopback() {
-        for (url, expected) in [
-            ("http://localhost:1/", true),
-            ("http://127.0.0.1/", true),
-            ("http://[::1]:80/", true),
-            ("http://localhost.example/", false),
-            ("http://10.0.0.1/", false),
-            ("http://127.0.0.1.example/", false),
-        ] {
-            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
         }
     }
 }

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 use super::{Observer, Unobserved};
+use crate::http_client::HttpSetupError;
 
 const MAX_BUDGET_PER_SECOND: u32 = 1_000_000;
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
@@ -111,7 +112,7 @@ pub enum ClientSetupError {
     OutOfRange(&'static str),
     /// The HTTP client could not be set up, most likely its TLS.
     #[error("the HTTP client could not be set up")]
-    Http(#[source] reqwest::Error),
+    Http(#[source] HttpSetupError),
 }
 
 /// Refuses limits that could never let a request through, or that have no meaning.

@@ -17,10 +17,11 @@ pub(super) mod test_webhook;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use reqwest::Client;
+use reqwest::{Client, Url};
 use tokio::sync::Notify;
 
 use super::config::SandboxConfig;
+use crate::http_client::HttpSetupError;
 use key::SigningKey;
 use mischief::WebhookMischief;
 use queue::Queue;
@@ -31,6 +32,7 @@ pub(super) struct Webhooks {
     state: Mutex<State>,
     /// What webhooks are sent with, once the sandbox is served.
     client: OnceLock<Client>,
+    tls_client: OnceLock<Client>,
     /// Says that there is something new to send.
     pub(super) wake: Arc<Notify>,
 }
@@ -53,7 +55,12 @@ impl Webhooks {
             queue: Queue::default(),
             key: SigningKey::generate(),
         };
-        Self { state: Mutex::new(state), client: OnceLock::new(), wake: Arc::new(Notify::new()) }
+        Self {
+            state: Mutex::new(state),
+            client: OnceLock::new(),
+            tls_client: OnceLock::new(),
+            wake: Arc::new(Notify::new()),
+        }
     }
 
     /// What webhooks are sent with. Made when it is first asked for.
@@ -61,6 +68,14 @@ impl Webhooks {
         match self.client.get() {
             Some(client) => Ok(client.clone()),
             None => dispatch::client().map(|client| self.client.get_or_init(|| client).clone()),
+        }
+    }
+
+    /// What they are sent with to an endpoint with TLS. Made when the first one needs it.
+    pub(super) fn tls_client(&self, endpoint: &Url) -> Result<Client, HttpSetupError> {
+        match self.tls_client.get() {
+            Some(client) => Ok(client.clone()),
+            None => dispatch::tls_client(endpoint).map(|client| self.tls_client.get_or_init(|| client).clone()),
         }
     }
 

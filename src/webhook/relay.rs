@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::outcome::Outcome;
 use super::signature::{SIGNATURE_HEADER, Verified};
+use crate::http_client::{self, HttpSetupError};
 
 /// How long the relay has, from the start of connecting to the end of its answer (Grid gives 5 seconds to defer).
 pub const RELAY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,7 +39,7 @@ pub enum RelaySetupError {
     Scheme,
     /// The HTTP client could not be made, for want of trusted certificates for example.
     #[error("the HTTP client could not be made")]
-    Http(#[source] reqwest::Error),
+    Http(#[source] HttpSetupError),
 }
 
 /// Why the relay's answer cannot be passed on. Each is answered with 503, so that nothing is approved.
@@ -103,16 +104,17 @@ impl Relay {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(RelaySetupError::Scheme);
         }
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            // The relay is one of the platform's own services.
-            .no_proxy()
-            .pool_idle_timeout(POOL_IDLE)
-            .tcp_nodelay(true)
-            .build()
-            .map_err(|error| RelaySetupError::Http(error.without_url()))?;
+        let http = http_client::client(&url, |builder| {
+            builder
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .referer(false)
+                // The relay is one of the platform's own services.
+                .no_proxy()
+                .pool_idle_timeout(POOL_IDLE)
+                .tcp_nodelay(true)
+        });
+        let http = http.map_err(RelaySetupError::Http)?;
         Ok(Self { http, url, timeout })
     }
 

@@ -5,6 +5,7 @@
 
 mod answers;
 mod asking;
+mod bare;
 mod browser;
 mod canary;
 mod config;

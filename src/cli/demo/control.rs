@@ -3,6 +3,7 @@
 
 use super::step::Call;
 use super::tree::Tree;
+use crate::http_client;
 use crate::sandbox::CONTROL_PATH;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Url, redirect};
@@ -62,8 +63,8 @@ impl Control {
     /// # Errors
     /// HTTP cannot be set up.
     pub(super) fn new(base: Url) -> Result<Self, ControlError> {
-        let http =
-            reqwest::Client::builder().no_proxy().timeout(PATIENCE).redirect(redirect::Policy::none()).build()?;
+        let http = http_client::without_roots(reqwest::Client::builder()).no_proxy();
+        let http = http.timeout(PATIENCE).redirect(redirect::Policy::none()).build()?;
         Ok(Control { http, base })
     }
 

@@ -4,6 +4,7 @@ use crate::cli::admin;
 use crate::cli::output::chain;
 use crate::config::GridAccount;
 use crate::grid::model::{ErrorBody, PlatformConfig, TestWebhookResult};
+use crate::http_client::{self, HttpSetupError};
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, DATE, HeaderMap};
 use reqwest::{Client, Method, StatusCode, redirect};
@@ -65,13 +66,11 @@ pub(super) struct Grid {
 
 impl Grid {
     /// Grid with this account.
-    pub(super) fn of(account: &GridAccount, connect_timeout: Duration) -> Result<Self, reqwest::Error> {
-        let mut http = Client::builder().redirect(redirect::Policy::none()).connect_timeout(connect_timeout);
-        if crate::config::is_loopback(&account.base_url) {
-            // A proxy of the environment is for what lies outside this host.
-            http = http.no_proxy();
-        }
-        Ok(Self { account: account.clone(), http: http.timeout(ANSWER).build()? })
+    pub(super) fn of(account: &GridAccount, connect_timeout: Duration) -> Result<Self, HttpSetupError> {
+        let http = http_client::client(&account.base_url, |builder| {
+            builder.redirect(redirect::Policy::none()).connect_timeout(connect_timeout).timeout(ANSWER)
+        });
+        Ok(Self { account: account.clone(), http: http? })
     }
 
     /// `GET /config`

@@ -18,6 +18,7 @@ use super::request::{Payload, Request};
 use crate::grid::model::DocumentFields;
 use crate::grid::operations::DocumentFile;
 use crate::grid::{ClientSetupError, Server};
+use crate::http_client;
 
 const USER_AGENT: &str = concat!("gridgate/", env!("CARGO_PKG_VERSION"));
 /// Connections that were idle for longer are not used again: load balancers in front of APIs close them after a minute.
@@ -101,36 +102,26 @@ pub(super) fn credentials(authorization: &HeaderValue) -> Vec<String> {
 
 /// The HTTP client: pooled connections, no redirects, no repetitions of its own.
 pub(super) fn build_http(base_url: &Url, connect_timeout: Duration) -> Result<reqwest::Client, ClientSetupError> {
-    let mut builder = reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .connect_timeout(connect_timeout)
-        .pool_idle_timeout(POOL_IDLE)
-        .tcp_keepalive(KEEPALIVE)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEPALIVE)
-        .http2_keep_alive_timeout(Duration::from_secs(10))
-        .http2_adaptive_window(true)
-        .referer(false);
-    if is_loopback(base_url) {
-        // A proxy of the environment is for what lies outside this host.
-        builder = builder.no_proxy();
-    }
-    builder.build().map_err(|error| ClientSetupError::Http(error.without_url()))
+    let client = http_client::client(base_url, |builder| {
+        builder
+            .user_agent(USER_AGENT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(connect_timeout)
+            .pool_idle_timeout(POOL_IDLE)
+            .tcp_keepalive(KEEPALIVE)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(KEEPALIVE)
+            .http2_keep_alive_timeout(Duration::from_secs(10))
+            .http2_adaptive_window(true)
+            .referer(false)
+    });
+    client.map_err(ClientSetupError::Http)
 }
 
 /// Where a base URL leads.
 pub(super) fn server_of(url: &Url) -> Server {
     Server { address: url.host_str().unwrap_or_default().into(), port: url.port_or_known_default().unwrap_or_default() }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host_str() {
-        Some("localhost" | "[::1]") => true,
-        Some(host) => host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback()),
-        None => false,
-    }
 }
 
 impl Shared {

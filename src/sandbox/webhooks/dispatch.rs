@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, redirect};
+use reqwest::{Client, ClientBuilder, Url, redirect};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::event::Event;
 use super::queue::Receipt;
+use crate::http_client::{self, HttpSetupError};
 use crate::sandbox::shared::{App, Shared};
 
 /// How long an endpoint may take to answer.
@@ -21,9 +22,18 @@ const CONCURRENT: usize = 64;
 /// The longest sleep; also what a wait for a time that never comes is cut to.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// A client to send webhooks with.
+/// A client to send webhooks with, to endpoints without TLS.
 pub(super) fn client() -> Result<Client, reqwest::Error> {
-    Client::builder().redirect(redirect::Policy::none()).no_proxy().timeout(ANSWER).build()
+    configured(http_client::without_roots(Client::builder())).build()
+}
+
+/// The same for an endpoint with TLS.
+pub(super) fn tls_client(endpoint: &Url) -> Result<Client, HttpSetupError> {
+    http_client::client(endpoint, configured)
+}
+
+fn configured(builder: ClientBuilder) -> ClientBuilder {
+    builder.redirect(redirect::Policy::none()).no_proxy().timeout(ANSWER)
 }
 
 /// Sends webhooks until the sandbox stops.
@@ -93,6 +103,10 @@ async fn fly(app: App, client: Client, receipt: Receipt, endpoint: String) {
     }
     let answer = match send(&app, &client, &endpoint, &event).await {
         Ok(response) => Some(response.status().as_u16()),
+        Err(error @ SendError::Tls(_)) => {
+            tracing::warn!(id = event.id, webhook_type = event.webhook_type, %error, "a webhook cannot be sent");
+            None
+        }
         Err(error) => {
             tracing::debug!(id = event.id, webhook_type = event.webhook_type, %error, "a webhook was not answered");
             None
@@ -107,6 +121,10 @@ async fn fly(app: App, client: Client, receipt: Receipt, endpoint: String) {
 pub(super) enum SendError {
     #[error("it could not be signed")]
     Unsigned,
+    #[error("the endpoint is no URL")]
+    NoUrl,
+    #[error(transparent)]
+    Tls(#[from] HttpSetupError),
     #[error("the endpoint did not answer")]
     Unanswered(#[source] reqwest::Error),
 }
@@ -121,6 +139,11 @@ pub(super) async fn send(
     let body = event.body();
     let signature = app.webhooks.state().key.as_ref().and_then(|key| key.sign(&body));
     let signature = signature.and_then(|value| HeaderValue::try_from(value).ok()).ok_or(SendError::Unsigned)?;
+    let endpoint = Url::parse(endpoint).map_err(|_| SendError::NoUrl)?;
+    let client = match endpoint.scheme() {
+        "https" => app.webhooks.tls_client(&endpoint)?,
+        _ => client.clone(),
+    };
     let request = client
         .post(endpoint)
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
