@@ -15,10 +15,10 @@ pub(super) fn run(args: ServeArgs, env: Environment) -> Result<(), Failure> {
     let ServeArgs { sandbox, common } = args;
     let config = Config::load(common.sources(env), sandbox)?;
     super::block_on(async {
-        let traces = config.traces.as_ref().map(Traces::new).transpose();
-        let traces = traces.map_err(|error| Failure::Other("cannot start", error.into()))?;
+        let (traces, notes) = Traces::set_up(&config.traces);
         let levels = telemetry::init(&config.log, traces.as_ref());
         let levels = levels.map_err(|error| Failure::Other("cannot log", error.into()))?;
+        notes.log();
         let served = serve(config, levels).await;
         if let (Some(traces), false) = (traces, matches!(served, Err(Failure::Interrupted))) {
             traces.shut_down().await;

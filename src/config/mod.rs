@@ -23,6 +23,7 @@ mod toml_file;
 mod traces;
 mod value;
 
+pub use crate::http_client::is_loopback;
 pub use callers::{AdminCallerConfig, CallerConfig, CallerTls, connectable};
 pub use document::settings_document;
 pub use events::{EventsConfig, RetentionConfig, WebhookConfig};
@@ -35,8 +36,7 @@ pub use setting::{Kind, Setting};
 pub use source::Sources;
 pub use tls::{ClientTlsConfig, TlsConfig, TlsTimes};
 pub use toml_file::ConfigFile;
-pub use traces::{OtlpProtocol, TracesConfig};
-pub use value::is_loopback;
+pub use traces::{OtelVariables, OtlpProtocol, TracesChoice, TracesConfig};
 
 use read::Reader;
 use secrecy::SecretString;
@@ -71,8 +71,8 @@ pub struct Config {
     pub ready_needs_grid: bool,
     /// What is logged, and how.
     pub log: LogConfig,
-    /// Where spans are sent. `None`: nowhere.
-    pub traces: Option<TracesConfig>,
+    /// Where spans are sent.
+    pub traces: TracesConfig,
 }
 
 /// Which Grid is called.
@@ -152,6 +152,7 @@ impl Config {
     /// # Errors
     /// Every mistake in the sources.
     pub fn load(sources: Sources, sandbox: bool) -> Result<Config, ConfigError> {
+        let otel = OtelVariables::of(&sources.env);
         let (values, mistakes) = source::resolve(sources);
         let mut reader = Reader::new(values, mistakes);
         let grpc = grpc::read(&mut reader);
@@ -173,7 +174,7 @@ impl Config {
         let shutdown = shutdown(&mut reader);
         let ready_needs_grid = reader.switch(&settings::READY_NEEDS_GRID);
         let log = log(&mut reader);
-        let traces = traces::read(&mut reader);
+        let traces = traces::read(&mut reader, otel);
         let config = || {
             Some(Config {
                 grpc: grpc?,
@@ -208,7 +209,7 @@ fn account(reader: &mut Reader) -> Option<GridAccount> {
     let allow_http = reader.switch(&settings::GRID_INSECURE_ALLOW_HTTP);
     if let (Some(url), Some(false)) = (&base_url, allow_http)
         && url.scheme() == "http"
-        && !value::is_loopback(url)
+        && !is_loopback(url)
     {
         let problem = format!(
             "plain http would send credentials and personal data readable over the network; use https, or set {}=true",

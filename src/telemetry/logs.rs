@@ -5,7 +5,6 @@
 
 use super::context;
 use super::traces::{SpanLayer, Traces};
-use super::variables;
 use crate::config::{LogConfig, LogFormat, log_filter};
 use opentelemetry::trace::TraceContextExt as _;
 use std::fmt;
@@ -59,11 +58,6 @@ pub fn init(config: &LogConfig, traces: Option<&Traces>) -> Result<LogLevels, Tr
     registry().with(spans).with(lines.with_filter(filter)).try_init()?;
     let _ = subscriber.set(dispatcher::get_default(tracing::Dispatch::downgrade));
     log_panics();
-    if traces.is_some() {
-        for mistake in variables::mistakes(|name| std::env::var(name).ok()) {
-            tracing::warn!("{mistake}");
-        }
-    }
     let replace = move |levels: Targets| handle.reload(quiet(levels)).map_err(|_| InvalidLevels::NotLogging);
     Ok(LogLevels { audits, shown, replace: Arc::new(replace) })
 }

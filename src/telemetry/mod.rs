@@ -9,6 +9,7 @@
 //! are names from fixed lists, ids, positions, statuses and times.
 
 pub mod calls;
+mod collector_tls;
 pub mod context;
 pub mod deliveries;
 mod exposition;
@@ -22,4 +23,4 @@ mod variables;
 pub use calls::{CallMetrics, CallsLayer, CallsService, SpansLayer, SpansService};
 pub use logs::{LogLevels, init};
 pub use metrics::Metrics;
-pub use traces::{TraceSetupError, Traces};
+pub use traces::{TraceNotes, Traces};

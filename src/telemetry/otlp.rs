@@ -2,16 +2,21 @@
 //!
 //! Spans are exported from a thread of their own, which is not one of the runtime's.
 
+use super::collector_tls::CollectorTls;
+use super::traces::TraceSetupError;
+use super::variables::{LONGEST_EXPORT, TlsFiles};
+use crate::http_client;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use opentelemetry_http::{HttpClient, HttpError};
+use reqwest::Url;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::async_trait;
 
 /// The longest that one request may take. The exporter has a limit of its own, which can only be shorter.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = LONGEST_EXPORT;
 /// The largest answer that is read, in bytes: a collector says next to nothing.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
@@ -23,17 +28,25 @@ pub(super) struct OnRuntime {
 }
 
 impl OnRuntime {
-    /// A client on the current runtime.
+    /// A client on the current runtime, for the collector at this URL. A collector on this host is not asked for by way of a
+    /// proxy, which would be shown the headers of every batch.
     ///
     /// # Errors
-    /// The HTTP client cannot be set up, most likely its TLS.
-    pub(super) fn current() -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(TIMEOUT)
-            .user_agent(concat!("gridgate/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { http, runtime: Handle::current() })
+    /// A file of `tls` cannot be used, there is nothing to verify the collector by, or the client refuses its settings.
+    pub(super) fn current(collector: &Url, tls: &TlsFiles) -> Result<Self, TraceSetupError> {
+        let tls = CollectorTls::read(tls)?;
+        let identity = tls.identity()?;
+        let http = http_client::client_trusting(collector, tls.ca.as_deref(), |builder| {
+            let builder = builder
+                .redirect(reqwest::redirect::Policy::none())
+                .timeout(TIMEOUT)
+                .user_agent(concat!("gridgate/", env!("CARGO_PKG_VERSION")));
+            match identity {
+                Some(identity) => builder.identity(identity),
+                None => builder,
+            }
+        });
+        Ok(Self { http: http?, runtime: Handle::current() })
     }
 }
 
@@ -71,7 +84,10 @@ mod tests {
 
     async fn send(addr: std::net::SocketAddr) -> Result<Response<Bytes>, HttpError> {
         let request = Request::post(format!("http://{addr}/v1/traces")).body(Bytes::new()).unwrap();
-        OnRuntime::current().unwrap().send_bytes(request).await
+        OnRuntime::current(&format!("http://{addr}").parse().unwrap(), &TlsFiles::default())
+            .unwrap()
+            .send_bytes(request)
+            .await
     }
 
     #[tokio::test]

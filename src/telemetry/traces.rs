@@ -1,18 +1,22 @@
 //! Spans, sent by OTLP to a collector.
 //!
 //! Spans wait in a queue with a bound, from which a thread sends them in batches; what does not fit is dropped, and calls
-//! never wait for a collector. What OpenTelemetry's specification has environment variables for is read from them by its
-//! SDK: the sampler (`OTEL_TRACES_SAMPLER`), the resource (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`), the queue
-//! (`OTEL_BSP_…`), and headers and timeouts of the export (`OTEL_EXPORTER_OTLP_…`).
+//! never wait for a collector. What OpenTelemetry's specification has environment variables for is read from them: here where
+//! something wrong would stop the process ([`super::variables`]), and else by its SDK: the sampler (`OTEL_TRACES_SAMPLER`), the
+//! resource (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`), and headers (`OTEL_EXPORTER_OTLP_HEADERS`).
 
+use super::collector_tls::CollectorTls;
 use super::otlp::OnRuntime;
+use super::variables::{Export, Plan};
 use crate::config::{OtlpProtocol, TracesConfig};
+use crate::http_client::HttpSetupError;
 use opentelemetry::trace::{Link, SpanKind, TraceId, TracerProvider as _};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _, WithTonicConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{
-    Config as SdkConfig, SamplingDecision, SamplingResult, SdkTracer, SdkTracerProvider, ShouldSample,
+    BatchConfigBuilder, BatchSpanProcessor, Config as SdkConfig, SamplingDecision, SamplingResult, SdkTracer,
+    SdkTracerProvider, ShouldSample,
 };
 use std::time::Duration;
 use tracing::{Level, Metadata};
@@ -31,13 +35,26 @@ pub(super) type SpanLayer =
 
 /// Spans cannot be sent.
 #[derive(Debug, thiserror::Error)]
-pub enum TraceSetupError {
+pub(super) enum TraceSetupError {
     /// The HTTP client could not be set up, most likely its TLS.
-    #[error("the HTTP client for traces could not be set up")]
-    Http(#[source] reqwest::Error),
-    /// The exporter refuses its settings.
-    #[error("traces cannot be exported")]
-    Exporter(#[from] ExporterBuildError),
+    #[error(transparent)]
+    Http(#[from] HttpSetupError),
+    /// A file cannot be used.
+    #[error("{variable}: {problem}")]
+    File {
+        /// The variable that names it.
+        variable: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The certificate that is shown to the collector cannot be used.
+    #[error(
+        "the files of OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY cannot be used together"
+    )]
+    Identity,
+    /// The exporter refuses its settings. What it says of them may hold a secret.
+    #[error("the exporter refuses the collector's address, or its settings")]
+    Exporter,
 }
 
 /// The export of spans.
@@ -46,24 +63,72 @@ pub struct Traces {
     provider: SdkTracerProvider,
 }
 
+/// What has to be said of how traces were set up, once there is a log.
+#[derive(Debug)]
+pub struct TraceNotes {
+    warnings: Vec<String>,
+    off: Option<&'static str>,
+}
+
+impl TraceNotes {
+    /// Says it.
+    pub fn log(&self) {
+        for warning in &self.warnings {
+            tracing::warn!("traces: {warning}");
+        }
+        if let Some(why) = self.off {
+            tracing::info!("traces are not sent: {why}");
+        }
+    }
+}
+
 impl Traces {
-    /// Sends spans as `config` says; to be called on the runtime that the process runs on. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// The exporter cannot be set up.
-    pub fn new(config: &TracesConfig) -> Result<Self, TraceSetupError> {
-        let TracesConfig { endpoint, protocol } = config;
+    /// Sends spans as `config` says, if it does and that can be done; to be called on the runtime that the process runs on.
+    /// Nothing is sent yet.
+    #[must_use]
+    pub fn set_up(config: &TracesConfig) -> (Option<Self>, TraceNotes) {
+        let Plan { export, mut warnings, off } = Plan::of(config);
+        let traces = export.and_then(|export| {
+            Self::new(&export).map_err(|error| warnings.push(format!("{error}; no traces are sent"))).ok()
+        });
+        (traces, TraceNotes { warnings, off })
+    }
+
+    fn new(export: &Export) -> Result<Self, TraceSetupError> {
+        let Export { endpoint, protocol, compression, timeout, tls, queue, batch, delay } = export;
         let exporter = match protocol {
             OtlpProtocol::HttpProtobuf => {
-                let http = OnRuntime::current().map_err(TraceSetupError::Http)?;
-                let url = format!("{}/v1/traces", endpoint.as_str().trim_end_matches('/'));
-                SpanExporter::builder().with_http().with_http_client(http).with_endpoint(url).build()?
+                let http = OnRuntime::current(endpoint, tls)?;
+                let builder =
+                    SpanExporter::builder().with_http().with_http_client(http).with_endpoint(endpoint.as_str());
+                let builder = builder.with_protocol(Protocol::HttpBinary).with_timeout(*timeout);
+                match compression {
+                    Some(compression) => builder.with_compression(*compression).build(),
+                    None => builder.build(),
+                }
             }
-            OtlpProtocol::Grpc => SpanExporter::builder().with_tonic().with_endpoint(endpoint.as_str()).build()?,
+            OtlpProtocol::Grpc => {
+                let builder =
+                    SpanExporter::builder().with_tonic().with_endpoint(endpoint.as_str()).with_timeout(*timeout);
+                let builder = match CollectorTls::read(tls)?.for_grpc(endpoint)? {
+                    Some(tls) => builder.with_tls_config(tls),
+                    None => builder,
+                };
+                match compression {
+                    Some(compression) => builder.with_compression(*compression).build(),
+                    None => builder.build(),
+                }
+            }
         };
+        let exporter = exporter.map_err(|_error| TraceSetupError::Exporter)?;
+        let batches = BatchConfigBuilder::default()
+            .with_max_queue_size(*queue)
+            .with_max_export_batch_size(*batch)
+            .with_scheduled_delay(*delay);
+        let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batches.build()).build();
         let sampler = FollowingLinks { others: SdkConfig::default().sampler };
         let provider = SdkTracerProvider::builder()
-            .with_batch_exporter(exporter)
+            .with_span_processor(processor)
             .with_resource(resource())
             .with_sampler(sampler)
             .build();

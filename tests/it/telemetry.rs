@@ -9,3 +9,4 @@ pub mod metrics;
 pub mod scene;
 mod shipped;
 mod traces;
+mod variables;

@@ -31,7 +31,7 @@ pub const WEBHOOK_PUBLIC_KEYS: Setting = Setting {
     default: None,
     kind: Kind::Text,
     doc: "Grid's public key for webhooks, from its dashboard: PEM, with line breaks, or with `\\n` in their places. Several, one after \
-          the other, while a key is being rotated. Without one no webhook is taken, and statuses are only learned by \
+          the other, while a key is being rotated: every block counts, or the first that cannot be read is named. Without one no webhook is taken, and statuses are only learned by \
           asking Grid. With `--sandbox` it is the sandbox's own.",
 };
 
@@ -53,7 +53,8 @@ pub const EVENT_LOG: Setting = Setting {
     flag: Some("event-log"),
     default: Some("sqlite:gridgate-data/events.db"),
     kind: Kind::Text,
-    doc: "The event log: `sqlite:` and the path of a file, on a local disk, for one process; `nats://` (or `tls://`) and the \
+    doc: "The event log: `sqlite:` and the path of a file, on a local disk, for one process, in a folder that is there \
+          (`gridgate-data` is made); `nats://` (or `tls://`) and the \
           addresses of NATS servers, separated by commas, for many processes that share it; or `temporary`, which is gone \
           when the process ends. With `--sandbox` it is `temporary` unless this is set.",
 };

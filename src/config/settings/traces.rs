@@ -10,9 +10,9 @@ pub const OTLP_ENDPOINT: Setting = Setting {
     default: None,
     kind: Kind::Url,
     doc: "The OpenTelemetry collector that traces are sent to, such as `http://localhost:4318`; over HTTP, `/v1/traces` is \
-          added. Without it there are no traces, and `traceparent` is handed on as it comes. OpenTelemetry's other \
-          variables are read as its specification says: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, \
-          `OTEL_TRACES_SAMPLER`, `OTEL_BSP_…`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_EXPORTER_OTLP_TIMEOUT`.",
+          added. Without it there are no traces, and `traceparent` is handed on as it comes. \
+          [TELEMETRY.md](TELEMETRY.md#opentelemetrys-variables) lists OpenTelemetry's variables and what becomes of each; a \
+          wrong one is warned of, and stops nothing.",
 };
 
 /// How they are sent.

@@ -104,7 +104,11 @@ async fn serve(
     variables: &[(&str, &str)],
 ) -> (Program, BTreeMap<String, String>) {
     let spki = STANDARD.encode(key.public_key().as_der().unwrap().as_ref());
-    let pem = format!("-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----\n");
+    // Behind another key, as when one is being rotated, and pasted without a line break between them.
+    let other = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+    let other = STANDARD.encode(other.public_key().as_der().unwrap().as_ref());
+    let pem =
+        [other, spki].map(|spki| format!("-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----")).concat();
     let base_url = upstream.base_url();
     let ports = ["--grpc-addr=127.0.0.1:0", "--webhook-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"];
     let account = [
