@@ -5,8 +5,6 @@
 
 FROM rust:1-slim-bookworm AS build
 WORKDIR /build
-# Function names for profilers and backtraces, but no line numbers: they would be half of the image.
-ENV CARGO_PROFILE_RELEASE_DEBUG=false CARGO_PROFILE_RELEASE_STRIP=debuginfo
 
 # The dependencies, as a layer of their own, which only a change of these two files builds anew. Cargo takes the empty sources for
 # the crate, and builds all that it depends on.

@@ -1,7 +1,7 @@
 //! `gridgate healthcheck`
 
 use super::calling::Target;
-use super::output::Failure;
+use super::output::{Failure, to_stdout, while_read};
 use super::{CommonArgs, Environment, OfCallers};
 use crate::config::CallerConfig;
 use clap::Args;
@@ -40,10 +40,13 @@ pub(super) enum Unhealthy {
 /// Succeeds if the server says that it is serving.
 pub(super) fn run(args: HealthcheckArgs, env: Environment) -> Result<(), Failure> {
     let HealthcheckArgs { service, common } = args;
+    let of = if service.is_empty() { String::new() } else { format!("{service} of ") };
     let target = Target::of(CallerConfig::load(common.sources(env))?)
         .map_err(|error| Failure::Other("cannot call", error.into()))?;
     super::block_on(async {
-        check(&target, service).await.map_err(|error| Failure::Other("not healthy", error.into()))
+        check(&target, service).await.map_err(|error| Failure::Other("not healthy", error.into()))?;
+        while_read(to_stdout(&format!("healthy: {of}{} is SERVING\n", target.name)))
+            .map_err(|error| Failure::Other("cannot write", error.into()))
     })
 }
 

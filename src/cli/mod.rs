@@ -19,10 +19,11 @@ mod sandbox;
 mod serve;
 mod signals;
 mod token;
+mod unknown;
 mod watch;
 
 use crate::config::{Setting, Sources, settings};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use flags::{Flags, SettingsOf};
 use output::Failure;
 use std::collections::BTreeMap;
@@ -186,11 +187,13 @@ impl<S: SettingsOf> CommonArgs<S> {
 
 /// Runs the program with this command line and this environment, and says what to exit with.
 pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Item = (OsString, OsString)>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are "errors" too, that go to standard output and exit with 0.
             let _ = error.print();
+            output::to_stderr(&unknown::advice(&error, Cli::command(), &args));
             return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
     };

@@ -5,7 +5,7 @@ use super::signals::Signals;
 use super::{CommonArgs, Environment, OfSandbox};
 use crate::config::{SandboxConfig, settings};
 use crate::sandbox::Sandbox;
-use crate::server::{self, SandboxAccess};
+use crate::server::{self, BindError, SandboxAccess};
 use crate::telemetry;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -45,7 +45,8 @@ async fn serve(config: SandboxConfig) -> Result<(), Failure> {
     let SandboxConfig { addr, behaviour, credentials, log: _ } = config;
     let mut signals = Signals::new().map_err(|error| Failure::Other("cannot listen for signals", error.into()))?;
     let bound = server::listen(&settings::SANDBOX_ADDR, addr);
-    let (listener, addr) = bound.map_err(|error| Failure::Other("cannot start", error.into()))?;
+    let (listener, addr) =
+        bound.map_err(|error| Failure::Other("cannot start", BindError::Listen(vec![error]).into()))?;
     let access = match credentials {
         Some((client_id, client_secret)) => SandboxAccess { client_id, client_secret, ..SandboxAccess::made_up(addr) },
         None => SandboxAccess::made_up(addr),

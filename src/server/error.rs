@@ -19,7 +19,7 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Addresses that cannot be listened on: all of them, with their settings.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    #[error("{}", listen_errors(.0))]
     Listen(Vec<ListenError>),
     /// Calls to Grid cannot be set up.
     #[error("calls to Grid cannot be set up")]
@@ -66,6 +66,19 @@ pub enum LogOpenError {
     Panicked,
 }
 
+/// Each address with what is wrong, and what to do where others have them.
+fn listen_errors(errors: &[ListenError]) -> String {
+    let mut lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    if errors.iter().any(|error| error.source.kind() == io::ErrorKind::AddrInUse) {
+        lines.push(
+            "another process listens there, likely another gridgate: stop it, or choose another port (0 is any free one; the \
+             ready line on standard output says which)"
+                .to_owned(),
+        );
+    }
+    lines.join("\n  ")
+}
+
 /// An address that cannot be listened on.
 #[derive(Debug)]
 pub struct ListenError {
@@ -80,7 +93,8 @@ pub struct ListenError {
 impl fmt::Display for ListenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ListenError { setting, addr, source } = self;
-        write!(f, "cannot listen on {addr}: {source} ({}, {})", setting.key, setting.env)
+        let flag = setting.flag.map_or_else(String::new, |flag| format!(", --{flag}"));
+        write!(f, "cannot listen on {addr}: {source} ({}, {}{flag})", setting.key, setting.env)
     }
 }
 

@@ -132,9 +132,20 @@ async fn a_port_that_is_taken_is_named_with_its_setting() {
     .await;
     assert_eq!(status.code(), Some(1));
     assert_eq!(stdout, "");
-    for part in ["cannot listen", addr.as_str(), "GRIDGATE_GRPC_ADDR", "in use"] {
+    for part in [
+        "cannot listen",
+        addr.as_str(),
+        "GRIDGATE_GRPC_ADDR",
+        "--grpc-addr",
+        "in use",
+        "another gridgate",
+        "0 is any free",
+    ] {
         assert!(stderr.contains(part), "{part} is not in {stderr}");
     }
+    let Ended { status, stderr, .. } = run(&["sandbox", "--sandbox-addr", &addr], &[]).await;
+    assert_eq!(status.code(), Some(1));
+    assert!(stderr.contains("--sandbox-addr") && stderr.contains("another gridgate"), "{stderr}");
 }
 
 #[tokio::test]
@@ -174,6 +185,79 @@ async fn a_flag_that_does_not_exist_is_a_mistake() {
     let Ended { status, stderr, .. } = run(&["serve", "--grpc-adr=127.0.0.1:0"], &[]).await;
     assert_eq!(status.code(), Some(2));
     assert!(stderr.contains("--grpc-addr"), "{stderr}");
+    for (args, parts) in [
+        (&["serve", "--nonsense"][..], &["`gridgate serve --help`", "docs/SETTINGS.md"][..]),
+        (&["healthcheck", "--url=http://a"], &["Did you mean --client-url?", "`gridgate healthcheck --help`"]),
+        (&["serve", "--log-levle=info"], &["--log-level", "`gridgate serve --help`"]),
+        (&["log", "cpoy", "a", "b"], &["'copy'", "`gridgate log --help`"]),
+        (&["frobnicate"], &["`gridgate --help`"]),
+    ] {
+        let Ended { status, stderr, .. } = run(args, &[]).await;
+        assert_eq!(status.code(), Some(2));
+        for part in parts {
+            assert!(stderr.contains(part), "{args:?}: {part} is not in {stderr}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_end_is_not_read_to_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let large = directory.path().join("large.toml");
+    std::fs::File::create(&large).unwrap().set_len(1 << 40).unwrap();
+    let folder = directory.path().to_str().unwrap();
+    let (pipe, large) = (pipe.to_str().unwrap(), large.to_str().unwrap());
+    for (path, why) in [
+        ("/dev/zero", "a device or a pipe"),
+        (pipe, "a device or a pipe"),
+        (folder, "is a folder"),
+        (large, "is larger"),
+    ] {
+        let account = [("GRID_CLIENT_ID", "id"), ("GRIDGATE_EVENT_LOG", "temporary")];
+        let secret = [&account[..], &[("GRID_CLIENT_SECRET_FILE", path)]].concat();
+        let (config, ca) = (format!("--config={path}"), format!("--client-tls-ca={path}"));
+        for (args, env) in [
+            (&["serve", "--sandbox", &config][..], &[][..]),
+            (&["serve"], &secret),
+            (&["healthcheck", &ca], &[]),
+            (&["policy", path], &[]),
+        ] {
+            let Ended { status, stderr, .. } = run(args, env).await;
+            assert_eq!(status.code(), Some(2), "{args:?}: {stderr}");
+            assert!(stderr.contains(path) && stderr.contains(why), "{args:?}: {stderr}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_folder_of_a_log_is_made_only_where_none_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing");
+    let ports = [
+        "--grpc-addr=127.0.0.1:0",
+        "--webhook-addr=127.0.0.1:0",
+        "--admin-addr=127.0.0.1:0",
+        "--sandbox-addr=127.0.0.1:0",
+    ];
+    let serve = |log: &str| {
+        let log = format!("--event-log={log}");
+        Program::start_in(directory.path(), &[&["serve", "--sandbox", &log], &ports[..]].concat(), &[])
+    };
+    for log in [format!("sqlite:{}/e.db", missing.display()), "sqlite:missing/e.db".to_owned()] {
+        let Ended { status, stderr, .. } = serve(&log).ended().await;
+        assert_eq!(status.code(), Some(1), "{stderr}");
+        for part in ["missing", "GRIDGATE_EVENT_LOG", "there is no such folder; make it or mount it first"] {
+            assert!(stderr.contains(part), "{part} is not in {stderr}");
+        }
+        assert!(!missing.exists());
+    }
+    let mut program = serve("sqlite:gridgate-data/events.db");
+    program.json_line().await;
+    assert!(directory.path().join("gridgate-data/events.db").exists());
+    program.signal("TERM").await;
+    program.ended().await;
 }
 
 #[tokio::test]
@@ -198,8 +282,10 @@ async fn the_healthcheck_says_whether_a_server_is_ready() {
     let env = [("GRIDGATE_GRPC_ADDR", addresses["grpc"].as_str())];
     let healthy = run(&["healthcheck"], &env).await;
     assert_eq!(healthy.status.code(), Some(0), "{}", healthy.stderr);
+    assert_eq!(healthy.stdout, format!("healthy: http://{} is SERVING\n", addresses["grpc"]));
     let healthy = run(&["healthcheck", "--service=gridgate.v1.CustomerService"], &env).await;
     assert_eq!(healthy.status.code(), Some(0), "{}", healthy.stderr);
+    assert!(healthy.stdout.starts_with("healthy: gridgate.v1.CustomerService of http://"), "{}", healthy.stdout);
     let unknown = run(&["healthcheck", "--service=no.such.Service"], &env).await;
     assert_eq!(unknown.status.code(), Some(1));
     assert!(unknown.stderr.contains("NotFound"), "{}", unknown.stderr);

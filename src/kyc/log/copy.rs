@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::jetstream::{self, JetStreamLog, JetStreamOptions, Target, Use};
+use super::sqlite::folder;
 use super::sqlite::view::{Entry, View};
 use super::sqlite::{LockFile, OpenError as FileError, Which};
 use super::{Bookmark, EventLog, LogError, Quarantined};
@@ -146,10 +147,7 @@ impl FileSource {
     async fn target(path: &Path, lineage: &Lineage) -> Result<Self, CopyError> {
         let (path, lineage) = (path.to_owned(), lineage.clone());
         blocking(move || {
-            if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-                let source = |source| FileError::File { path: directory.to_owned(), source };
-                std::fs::create_dir_all(directory).map_err(source)?;
-            }
+            folder::prepare(&path)?;
             let lock = LockFile::take(&path)?;
             match View::open_copy(&path, &lineage, INCOMPLETE)? {
                 Some(view) => Ok(Self { view: Arc::new(view), _lock: lock }),

@@ -7,6 +7,7 @@
 mod batch;
 mod checkpoint;
 mod failure;
+pub(super) mod folder;
 mod heads;
 mod lock;
 mod queries;
@@ -45,7 +46,7 @@ use crate::kyc::log::fullness::Fullness;
 /// How a log in a file is to be kept. Made with [`SqliteOptions::at`], and then changed where the defaults do not suit.
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
-    /// The file; made, with its directory, when it is not there.
+    /// The file; made when it is not there. Its folder has to be there, unless it is `gridgate-data`, which is made too.
     pub path: PathBuf,
     /// How long events are kept.
     pub retention: Retention,
@@ -200,10 +201,7 @@ impl SqliteLog {
     /// When another process has it, or the file cannot be used as an event log.
     pub fn open(options: SqliteOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let SqliteOptions { path, retention, queue, queue_wait, readers, cached_heads, ring_events } = options;
-        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-            std::fs::create_dir_all(directory)
-                .map_err(|source| OpenError::File { path: directory.to_owned(), source })?;
-        }
+        folder::prepare(&path)?;
         let lock = LockFile::take(&path)?;
         let mut connection = connect(&path, Role::Writer)?;
         schema::migrate(&mut connection)?;

@@ -1,0 +1,30 @@
+//! The folder that a log's file is in.
+
+use super::OpenError;
+use std::io;
+use std::path::Path;
+
+/// The folder of the log that is used where none is named. It is made; any other has to be there: a path that is misspelt, or
+/// a volume that is not mounted, would go unnoticed until the events are missed.
+const OWN: &str = "gridgate-data";
+
+/// Sees to it that the folder of a log's file is there.
+///
+/// # Errors
+/// It is not, and is not ours to make.
+pub(in crate::kyc::log) fn prepare(path: &Path) -> Result<(), OpenError> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    let problem = |source| OpenError::File { path: folder.to_owned(), source };
+    if folder == Path::new(OWN) {
+        return std::fs::create_dir_all(folder).map_err(problem);
+    }
+    match std::fs::metadata(folder) {
+        Ok(folder) if folder.is_dir() => Ok(()),
+        Ok(_) => Err(problem(io::Error::new(io::ErrorKind::NotADirectory, "is not a folder"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(problem(io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("there is no such folder; make it or mount it first (only {OWN} is made by itself)"),
+        ))),
+        Err(error) => Err(problem(error)),
+    }
+}
