@@ -110,7 +110,7 @@ operations! {
     /// Reads the platform's configuration.
     GetPlatformConfig = GET "/config", Read;
     /// Asks Grid for a test webhook.
-    SendTestWebhook = POST "/sandbox/webhooks/test", Never;
+    SendTestWebhook = POST "/webhooks/test", Never;
 }
 
 impl Operation {

@@ -185,7 +185,7 @@ fn grid_router(app: &App) -> Router<App> {
         )
         .route("/verifications", get(verifications::list).post(verifications::create))
         .route("/verifications/{verification_id}", get(verifications::get))
-        .route("/sandbox/webhooks/test", post(webhooks::test_webhook::test))
+        .route("/webhooks/test", post(webhooks::test_webhook::test))
         .fallback(async || GridError::not_found("Path"))
         .method_not_allowed_fallback(async || GridError::method_not_allowed())
         .layer(from_fn_with_state(Arc::clone(app), auth::require_credentials))

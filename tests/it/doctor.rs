@@ -263,13 +263,46 @@ async fn clocks_that_differ_are_told() {
 }
 
 #[tokio::test]
-async fn grid_in_production_sends_no_test_webhooks() {
+async fn a_grid_that_sends_no_test_webhooks_is_told_from_one_that_is_not_allowed_to() {
     let patient = Patient::well().await;
-    let refused = json!({ "faults": [{ "path": "/sandbox/webhooks/test", "status": 403 }] });
-    patient.control.post("/faults", refused).await;
-    let found = patient.examine().await;
-    assert_eq!(found.others(), ["test webhook: skipped"], "{:#?}", found.findings);
-    assert_eq!(found.ended.status.code(), Some(0));
+    for (path, status, says) in [("/webhooks/test", 403, "403"), ("/webhooks/test", 404, "its older path")] {
+        let refused = json!({ "faults": [{ "path": path, "status": status }] });
+        patient.control.post("/faults", refused).await;
+        let found = patient.examine().await;
+        assert_eq!(found.others(), ["test webhook: skipped"], "{:#?}", found.findings);
+        let message = found.one("test webhook")["message"].as_str().unwrap();
+        assert!(message.contains(says) && !message.contains("sandbox only"), "{message}");
+        assert_eq!(found.ended.status.code(), Some(0));
+    }
+}
+
+/// Grid of before June 2026 had the test webhook at another path.
+#[tokio::test]
+async fn the_test_webhook_of_an_older_grid_is_asked_for_too() {
+    let patient = Patient::without_gridgate().await;
+    let older = Upstream::start().await;
+    let config =
+        json!({ "id": "PlatformConfig:1", "webhookEndpoint": format!("http://{}/webhooks/grid", patient.webhook) });
+    older.on("GET", "/config", Reply::json(200, config));
+    older.on("POST", "/webhooks/test", Reply::json(404, json!({})));
+    older.on(
+        "POST",
+        "/sandbox/webhooks/test",
+        Reply::json(200, json!({ "url": "the old way", "response_status": 404 })),
+    );
+    let found = patient.examine_with(&[], &[("LIGHTSPARK_GRID_BASE_URL", &older.base_url())]).await;
+    found.failed("test webhook", "the old way answered 404, and nothing came here", "GRIDGATE_WEBHOOK_PATH");
+}
+
+#[tokio::test]
+async fn a_test_webhook_that_calls_its_id_otherwise_arrives() {
+    let patient = Patient::well().await;
+    patient.control.post("/webhooks/mischief", json!({ "oldTest": true })).await;
+    assert_eq!(patient.examine().await.one("test webhook")["outcome"], "ok");
+    let patient = Patient::without_gridgate().await;
+    patient.register(&format!("http://{}/webhooks/grid", patient.webhook)).await;
+    patient.control.post("/webhooks/mischief", json!({ "oldTest": true })).await;
+    assert_eq!(patient.examine().await.one("test webhook")["outcome"], "ok");
 }
 
 #[tokio::test]

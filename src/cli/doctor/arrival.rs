@@ -116,9 +116,16 @@ fn delivery(answered: Result<Answered<TestWebhookResult>, NoAnswer>) -> Result<D
             Err(Finding::fail(CHECK, "Grid has no endpoint to send one to", "register one with Grid"))
         }
         (400, _) => Ok(Delivery { url: somewhere(), status: None }),
-        (401 | 403 | 404, _) => {
+        (404, _) => Err(Finding::skipped(
+            CHECK,
+            "this Grid has no test webhook: it answers 404 at /webhooks/test and at /sandbox/webhooks/test, its older path",
+        )),
+        (401 | 403, _) => {
             let refusal = Refusal { status, code };
-            Err(Finding::skipped(CHECK, format!("Grid sends one in its sandbox only (it answers {refusal})")))
+            let message = format!(
+                "Grid refuses to send one ({refusal}): the API token may not ask for it, or is of a platform that gets none"
+            );
+            Err(Finding::skipped(CHECK, message))
         }
         _ => {
             let refusal = Refusal { status, code };

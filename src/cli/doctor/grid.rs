@@ -86,9 +86,16 @@ impl Grid {
         })
     }
 
-    /// `POST /sandbox/webhooks/test`
+    /// `POST /webhooks/test`; at a Grid that does not have it (404), `POST /sandbox/webhooks/test`, as it was called until
+    /// June 2026.
     pub(super) async fn test_webhook(&self) -> Result<Answered<TestWebhookResult>, NoAnswer> {
-        self.ask(Method::POST, "/sandbox/webhooks/test").await
+        let answered = self.ask(Method::POST, "/webhooks/test").await?;
+        match &answered.outcome {
+            Err(refusal) if refusal.status == StatusCode::NOT_FOUND => {
+                self.ask(Method::POST, "/sandbox/webhooks/test").await
+            }
+            Ok(_) | Err(_) => Ok(answered),
+        }
     }
 
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<Answered<T>, NoAnswer> {

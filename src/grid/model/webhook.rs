@@ -32,7 +32,7 @@ impl<T> std::fmt::Debug for Webhook<T> {
     }
 }
 
-/// What `POST /sandbox/webhooks/test` answers. These two names are snake case in Grid's API.
+/// What `POST /webhooks/test` answers. These two names are snake case in Grid's API.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TestWebhookResult {

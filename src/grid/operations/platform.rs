@@ -13,7 +13,7 @@ impl Client {
         self.json(call, Request::new(Operation::GetPlatformConfig, None)).await
     }
 
-    /// Asks Grid to send a test webhook (`POST /sandbox/webhooks/test`). Sent once.
+    /// Asks Grid to send a test webhook (`POST /webhooks/test`). Sent once.
     ///
     /// # Errors
     /// See [`Error`].

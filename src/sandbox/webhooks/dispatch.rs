@@ -101,7 +101,7 @@ async fn fly(app: App, client: Client, receipt: Receipt, endpoint: String) {
     if app.webhooks.state().mischief.restamp_retries {
         event.timestamp = receipt.delivery().due.max(event.timestamp);
     }
-    let answer = match send(&app, &client, &endpoint, &event).await {
+    let answer = match send(&app, &client, &endpoint, event.body()).await {
         Ok(response) => Some(response.status().as_u16()),
         Err(error @ SendError::Tls(_)) => {
             tracing::warn!(id = event.id, webhook_type = event.webhook_type, %error, "a webhook cannot be sent");
@@ -134,9 +134,8 @@ pub(super) async fn send(
     app: &Shared,
     client: &Client,
     endpoint: &str,
-    event: &Event,
+    body: Vec<u8>,
 ) -> Result<reqwest::Response, SendError> {
-    let body = event.body();
     let signature = app.webhooks.state().key.as_ref().and_then(|key| key.sign(&body));
     let signature = signature.and_then(|value| HeaderValue::try_from(value).ok()).ok_or(SendError::Unsigned)?;
     let endpoint = Url::parse(endpoint).map_err(|_| SendError::NoUrl)?;

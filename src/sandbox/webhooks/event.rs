@@ -53,6 +53,12 @@ impl Event {
         Some(Self::new(webhook_type, timestamp, data, subject))
     }
 
+    /// The body of a `TEST` as Grid sent it before June 2026: its id is called `webhookId`.
+    pub(in crate::sandbox) fn body_of_old_test(&self) -> Vec<u8> {
+        let Self { id, webhook_type, timestamp, data, subject: _ } = self;
+        json!({ "webhookId": id, "type": webhook_type, "timestamp": timestamp, "data": data }).to_string().into_bytes()
+    }
+
     /// The body, as it is sent and signed.
     pub(in crate::sandbox) fn body(&self) -> Vec<u8> {
         let Self { id, webhook_type, timestamp, data, subject: _ } = self;

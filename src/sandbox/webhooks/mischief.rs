@@ -22,6 +22,9 @@ pub struct WebhookMischief {
     /// Whether every attempt carries its own time in `timestamp`, and not that of the first one. Grid's
     /// documentation leaves this open.
     pub restamp_retries: bool,
+    /// Whether a `TEST` has `webhookId` instead of `id`, as Grid sent it before June 2026. It is the only thing that is
+    /// done to a `TEST`.
+    pub old_test: bool,
 }
 
 impl WebhookMischief {

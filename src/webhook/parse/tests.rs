@@ -189,7 +189,7 @@ fn the_rest_is_told_by_its_type() {
 fn what_has_no_id_and_type_is_no_webhook() {
     let long = format!(r#"{{"id":"{}","type":"TEST"}}"#, "x".repeat(257));
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    let cases: [(&[u8], NotAWebhook); 16] = [
+    let cases: [(&[u8], NotAWebhook); 21] = [
         (b"", NotAWebhook::NotAnObject),
         (b"null", NotAWebhook::NotAnObject),
         (b"[]", NotAWebhook::NotAnObject),
@@ -201,6 +201,11 @@ fn what_has_no_id_and_type_is_no_webhook() {
         (b"\xef\xbb\xbf{}", NotAWebhook::NotAnObject),
         (b"{}", NotAWebhook::NoId),
         (br#"{"id":1,"type":"TEST"}"#, NotAWebhook::NoId),
+        (br#"{"id":1,"webhookId":"Webhook:1","type":"TEST"}"#, NotAWebhook::NoId),
+        (br#"{"webhookId":1,"type":"TEST"}"#, NotAWebhook::NoId),
+        (br#"{"webhookId":"Webhook:1","type":"CUSTOMER.KYC_APPROVED","data":{"id":"Customer:1"}}"#, NotAWebhook::NoId),
+        (br#"{"webhookId":"Webhook:1","type":"INCOMING_PAYMENT.PENDING","data":{}}"#, NotAWebhook::NoId),
+        (br#"{"webhookId":"Webhook:1"}"#, NotAWebhook::NoId),
         (br#"{"id":"","type":"TEST"}"#, NotAWebhook::NoId),
         (long.as_bytes(), NotAWebhook::NoId),
         (br#"{"id":"Webhook:1"}"#, NotAWebhook::NoType),

@@ -6,8 +6,8 @@ use super::exchange::{Exchange, Part};
 use super::schema::{Direction, Document};
 use crate::support::api::{RPCS, Rpc};
 
-/// Operations of Grid's that have no RPC.
-const WITHOUT_RPC: &[(&str, &str)] = &[("post", "/sandbox/webhooks/test")];
+/// Operations of Grid's that have no RPC, the second under the path that it had until June 2026.
+const WITHOUT_RPC: &[(&str, &str)] = &[("post", "/webhooks/test"), ("post", "/sandbox/webhooks/test")];
 
 /// Webhooks that carry what an RPC answers, too.
 const WEBHOOKS: &[(&str, &str)] =

@@ -25,7 +25,7 @@ async fn mischief_with_webhooks_is_what_the_flags_say() {
     assert_eq!(shown["endpoint"], "http://127.0.0.1:9/hooks");
     let expected = json!({
         "onlyTypes": [], "duplicates": 2, "reorder": 3, "delaySeconds": 60, "dropPercent": 4, "dropNext": 0,
-        "restampRetries": false,
+        "restampRetries": false, "oldTest": false,
     });
     assert_eq!(shown["mischief"], expected);
     // It can be changed while the sandbox runs, and a reset brings it back.

@@ -400,7 +400,7 @@ async fn a_test_webhook_is_sent_once_and_answered() {
     mischief(&grid, json!({ "duplicates": 3, "dropPercent": 100 })).await;
     for answer in [200, 401, 500] {
         endpoint.answer([answer]);
-        let result = send(grid.request(Method::POST, "/sandbox/webhooks/test")).await.expect(200);
+        let result = send(grid.request(Method::POST, "/webhooks/test")).await.expect(200);
         let expected =
             json!({ "url": endpoint.url, "response_status": answer, "response_body": format!("answered {answer}") });
         assert_eq!(result, expected);
@@ -408,15 +408,23 @@ async fn a_test_webhook_is_sent_once_and_answered() {
         assert_eq!((&told.body()["type"], &told.body()["data"]), (&json!("TEST"), &json!({})));
         assert!(told.headers.contains_key("x-grid-signature"));
     }
+    mischief(&grid, json!({ "oldTest": true })).await;
+    send(grid.request(Method::POST, "/webhooks/test")).await.expect(200);
+    let told = endpoint.next().await;
+    assert_eq!(told.body()["id"], Value::Null);
+    assert!(told.body()["webhookId"].as_str().unwrap().starts_with("Webhook:"), "{}", told.body());
+    assert!(told.headers.contains_key("x-grid-signature"));
     grid.advance(3600).await;
     mischief(&grid, json!({})).await;
     endpoint.silent(&grid).await;
+    // Where it was until June 2026.
+    send(grid.request(Method::POST, "/sandbox/webhooks/test")).await.expect(404);
 
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let gone = json!({ "url": format!("http://{gone}/") });
     for (url, code) in [(gone, "WEBHOOK_DELIVERY_ERROR"), (json!({ "url": null }), "WEBHOOK_ENDPOINT_NOT_SET")] {
         grid.control(Method::POST, "/webhooks/endpoint", url).await.expect(204);
-        assert_eq!(send(grid.request(Method::POST, "/sandbox/webhooks/test")).await.error(400), code);
+        assert_eq!(send(grid.request(Method::POST, "/webhooks/test")).await.error(400), code);
     }
 }
 

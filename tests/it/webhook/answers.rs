@@ -166,3 +166,26 @@ async fn a_hundred_copies_at_once_are_one_event_and_none_is_answered_before_it_i
     assert_eq!(statuses, [vec![200], vec![409; 99]].concat());
     assert_eq!(door.log.observations().len(), 1);
 }
+
+/// Grid's older form of a test webhook has `webhookId` instead of `id`. Of what is recorded, only `id` tells copies apart.
+#[tokio::test]
+async fn a_test_may_call_its_id_otherwise_and_nothing_else_may() {
+    let door = Door::open().await;
+    for body in [
+        json!({ "webhookId": "Webhook:1", "type": "TEST", "timestamp": "2025-08-15T14:32:00Z", "data": {} }),
+        json!({ "webhookId": "Webhook:1", "id": null, "type": "TEST" }),
+        json!({ "webhookId": 7, "id": "Webhook:2", "type": "TEST" }),
+    ] {
+        let tested = door.deliver(body.to_string()).await;
+        assert_eq!((tested.status, tested.code().as_str()), (200, "tested"), "{body}");
+    }
+    let decision = json!({
+        "webhookId": "Webhook:3", "type": "CUSTOMER.KYC_APPROVED",
+        "data": { "id": "Customer:1", "customerType": "INDIVIDUAL", "kycStatus": "APPROVED" },
+    });
+    let payment = json!({ "webhookId": "Webhook:4", "type": "INCOMING_PAYMENT.PENDING", "data": {} });
+    for body in [decision, payment] {
+        assert_eq!(door.deliver(body.to_string()).await.status, 400, "{body}");
+    }
+    assert!(door.log.observations().is_empty());
+}
