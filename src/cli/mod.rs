@@ -69,8 +69,9 @@ enum Command {
     /// Check that Grid, this gridgate and what lies between them are set up right
     ///
     /// Checks the credentials, the clock, the key for webhooks, the webhook endpoint registered with Grid, and the gridgate
-    /// that runs here if one does; and, in Grid's sandbox, that a test webhook arrives. Where none runs, the doctor takes
-    /// the test webhook in its place. Says of each what to do; exits with 1 if any of it does not work. Changes nothing.
+    /// that runs here if one does; and that a test webhook arrives. Where none runs, the doctor takes
+    /// the test webhook in its place. Says of each what to do; exits with 1 if any of it does not work. Changes nothing, but
+    /// with --register, which registers the webhook endpoint with Grid.
     Doctor(Box<doctor::DoctorArgs>),
     /// Look at the webhooks that could not be understood, and try again
     ///

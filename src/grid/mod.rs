@@ -11,6 +11,7 @@ pub mod model;
 mod observer;
 mod operation;
 mod operations;
+pub mod webhook_endpoint;
 
 pub use client::{Call, Client};
 pub use config::{BreakerConfig, ClientConfig, ClientSetupError, RetryConfig};

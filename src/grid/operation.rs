@@ -91,6 +91,8 @@ operations! {
     ListBeneficialOwners = GET "/beneficial-owners", Read;
     /// Changes an owner.
     UpdateBeneficialOwner = PATCH "/beneficial-owners/{id}", Mutation;
+    /// Takes an owner off a business.
+    DeleteBeneficialOwner = DELETE "/beneficial-owners/{id}", Mutation;
     /// Uploads a document.
     UploadDocument = POST "/documents", Never;
     /// Replaces a document.
@@ -109,6 +111,8 @@ operations! {
     ListVerifications = GET "/verifications", Read;
     /// Reads the platform's configuration.
     GetPlatformConfig = GET "/config", Read;
+    /// Changes the platform's configuration.
+    UpdatePlatformConfig = PATCH "/config", Mutation;
     /// Asks Grid for a test webhook.
     SendTestWebhook = POST "/webhooks/test", Never;
 }

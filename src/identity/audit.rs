@@ -8,12 +8,15 @@ use super::caller::Caller;
 use super::gate::{Denial, Gate};
 use super::lines::{HeldBack, Refused};
 use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// The target of audit lines, for filters.
 pub const TARGET: &str = "audit";
+/// Fields that a line names.
+const MOST_FIELDS: usize = 32;
 /// Refusals without a line are told of at the latest after this long.
 const ACCOUNT: Duration = Duration::from_secs(60);
 
@@ -30,11 +33,60 @@ pub struct Audited<'c> {
     pub code: &'c str,
 }
 
+/// What a call changes, where that is worth a word in its line: names of fields, and never what is in them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    fields: String,
+    endpoint_host: Option<String>,
+}
+
+impl Changed {
+    /// Fields, by their paths in the request, and the host of a webhook endpoint among them.
+    #[must_use]
+    pub fn new(mut fields: Vec<String>, endpoint_host: Option<String>) -> Changed {
+        let more = fields.len().saturating_sub(MOST_FIELDS);
+        fields.truncate(MOST_FIELDS);
+        if more > 0 {
+            fields.push(format!("and {more} more"));
+        }
+        Changed { fields: fields.join(","), endpoint_host }
+    }
+}
+
+/// A caller's word, if a field could be called that: other text could be personal.
+#[must_use]
+pub fn word(text: &str) -> &str {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if (1..=64).contains(&text.len()) && text.bytes().all(is_name) { text } else { "(no name)" }
+}
+
+/// Where a handler writes what its call changes, for the audit line. In the extensions of every mutating call that has a
+/// line.
+#[derive(Debug, Clone, Default)]
+pub struct Note(Arc<OnceLock<Changed>>);
+
+impl Note {
+    /// Writes it. The first word counts.
+    pub fn write(&self, changed: Changed) {
+        let _ = self.0.set(changed);
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn read(&self) -> Option<&Changed> {
+        self.0.get()
+    }
+}
+
 /// A call that was let in, and has ended.
-pub fn allowed(call: Audited<'_>, caller: &Caller) {
+pub fn allowed(call: Audited<'_>, caller: &Caller, changed: Option<&Changed>) {
     let Audited { method, peer, trace_id, code } = call;
     let (peer, caller, source) = (peer.map(tracing::field::display), caller.name(), caller.source().as_str());
-    tracing::info!(target: TARGET, decision = "allowed", caller, source, method, code, trace_id, peer, "call");
+    let changes = changed.map(|changed| changed.fields.as_str());
+    let endpoint_host = changed.and_then(|changed| changed.endpoint_host.as_deref());
+    tracing::info!(
+        target: TARGET, decision = "allowed", caller, source, method, code, changes, endpoint_host, trace_id, peer, "call"
+    );
 }
 
 /// A call that was not let in, or a stream that was ended by a change of the policy. `held_back`: how many
@@ -45,7 +97,8 @@ pub fn denied(call: Audited<'_>, denial: &Denial, held_back: u64) {
         Denial::CallerUnknown { identity, source } => (None, Some(identity.as_str()), Some(source.as_str())),
         Denial::CredentialsMissing
         | Denial::CredentialsInvalid { why: _ }
-        | Denial::MethodNotAllowed { caller: _ }
+        | Denial::PolicyNeeded
+        | Denial::MethodNotAllowed { caller: _, by_name_only: _ }
         | Denial::MethodUnknown { caller: _ }
         | Denial::RateLimited { caller: _, retry_after: _ }
         | Denial::TooManyFailures { retry_after: _ } => {
@@ -93,7 +146,8 @@ fn reason(denial: &Denial) -> &'static str {
         Denial::CredentialsMissing => "no credentials",
         Denial::CredentialsInvalid { why } => why,
         Denial::CallerUnknown { identity: _, source: _ } => "the policy does not name the caller",
-        Denial::MethodNotAllowed { caller: _ } => "the caller may not call this method",
+        Denial::PolicyNeeded => "there is no policy, and only a policy grants this method",
+        Denial::MethodNotAllowed { caller: _, by_name_only: _ } => "the caller may not call this method",
         Denial::MethodUnknown { caller: _ } => "there is no such method",
         Denial::RateLimited { caller: _, retry_after: _ } => "the caller's rate is used up",
         Denial::TooManyFailures { retry_after: _ } => "too many failures from this address",

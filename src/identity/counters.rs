@@ -75,7 +75,7 @@ impl From<&Denial> for Counted {
             Denial::CredentialsMissing => Counted::CredentialsMissing,
             Denial::CredentialsInvalid { why: _ } => Counted::CredentialsInvalid,
             Denial::CallerUnknown { identity: _, source: _ } => Counted::CallerUnknown,
-            Denial::MethodNotAllowed { caller: _ } => Counted::MethodNotAllowed,
+            Denial::PolicyNeeded | Denial::MethodNotAllowed { caller: _, by_name_only: _ } => Counted::MethodNotAllowed,
             Denial::MethodUnknown { caller: _ } => Counted::MethodUnknown,
             Denial::RateLimited { caller: _, retry_after: _ } => Counted::RateLimited,
             Denial::TooManyFailures { retry_after: _ } => Counted::TooManyFailures,

@@ -4,7 +4,7 @@ use super::caller::{Caller, Source};
 use super::counters::{Counted, Counters};
 use super::lines::{HeldBack, Lines, Refused};
 use super::name::Identity;
-use super::policy::{Identified, Policy, Rule, Unidentified};
+use super::policy::{Identified, Policy, Rule, Unidentified, is_by_name_only};
 use super::presented::Presented;
 use super::strangers::Strangers;
 use jiff::Timestamp;
@@ -61,10 +61,14 @@ pub enum Denial {
         /// Where that certificate was seen.
         source: Source,
     },
+    /// Only a policy grants this method, and there is none.
+    PolicyNeeded,
     /// Its caller may not call this method.
     MethodNotAllowed {
         /// Who.
         caller: Caller,
+        /// Whether only the method's exact name grants it.
+        by_name_only: bool,
     },
     /// There is no such method.
     MethodUnknown {
@@ -90,10 +94,11 @@ impl Denial {
     #[must_use]
     pub fn caller(&self) -> Option<&Caller> {
         match self {
-            Denial::MethodNotAllowed { caller }
+            Denial::MethodNotAllowed { caller, by_name_only: _ }
             | Denial::MethodUnknown { caller }
             | Denial::RateLimited { caller, retry_after: _ } => Some(caller),
-            Denial::CredentialsMissing
+            Denial::PolicyNeeded
+            | Denial::CredentialsMissing
             | Denial::CredentialsInvalid { why: _ }
             | Denial::CallerUnknown { identity: _, source: _ }
             | Denial::TooManyFailures { retry_after: _ } => None,
@@ -103,11 +108,12 @@ impl Denial {
     /// Who was refused, as exactly as that was proven.
     fn refused(&self, presented: &Presented) -> Refused {
         match self {
-            Denial::MethodNotAllowed { caller }
+            Denial::MethodNotAllowed { caller, by_name_only: _ }
             | Denial::MethodUnknown { caller }
             | Denial::RateLimited { caller, retry_after: _ } => Refused::Caller(Arc::clone(&caller.name)),
             Denial::CallerUnknown { identity, source: _ } => Refused::Identity(identity.clone()),
-            Denial::CredentialsMissing
+            Denial::PolicyNeeded
+            | Denial::CredentialsMissing
             | Denial::CredentialsInvalid { why: _ }
             | Denial::TooManyFailures { retry_after: _ } => Refused::Address(presented.addr),
         }
@@ -183,7 +189,7 @@ impl Gate {
         let caller = Caller { name: Arc::clone(name), source, limits: limits.clone() };
         let Some(method) = method else { return Err(Denial::MethodUnknown { caller }) };
         if !methods.contains(method) {
-            return Err(Denial::MethodNotAllowed { caller });
+            return Err(Denial::MethodNotAllowed { caller, by_name_only: is_by_name_only(method) });
         }
         if let (Rated::Yes, Some(bucket)) = (rated, bucket)
             && let Err(retry_after) = bucket.take(Instant::now())
@@ -286,6 +292,34 @@ impl Gate {
 
     fn current(&self) -> Arc<Current> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What stands in the place of a gate where there is no policy: it lets in everyone, but not to what only a policy grants.
+#[derive(Debug)]
+pub struct NoGate {
+    lines: Lines,
+}
+
+impl Default for NoGate {
+    fn default() -> Self {
+        NoGate { lines: Lines::new() }
+    }
+}
+
+impl NoGate {
+    /// Decides on a call of `method`, written `package.Service/Method`; `None` stands for one that does not exist.
+    ///
+    /// # Errors
+    /// Only a policy grants it.
+    pub fn admit(&self, method: Option<&str>) -> Result<(), Denial> {
+        if method.is_some_and(is_by_name_only) { Err(Denial::PolicyNeeded) } else { Ok(()) }
+    }
+
+    /// Whether a refusal has an audit line: then how many before it had none, of those from the same address.
+    #[must_use]
+    pub fn has_line(&self, presented: &Presented) -> Option<u64> {
+        self.lines.may_write(&Refused::Address(presented.addr), Instant::now())
     }
 }
 

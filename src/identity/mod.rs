@@ -26,7 +26,7 @@ pub mod xfcc;
 pub use caller::{Caller, Source, WatchKind, WatchLimits};
 pub use counters::{Counted, Counters};
 pub use file::{PolicyError, PolicyFile, PolicyText};
-pub use gate::{Admitted, Denial, Gate, PolicyState};
+pub use gate::{Admitted, Denial, Gate, NoGate, PolicyState};
 pub use lines::{HeldBack, Refused};
 pub use name::{Identity, InvalidIdentity};
 pub use policy::{Mistake, Policy};

@@ -4,6 +4,8 @@ mod document;
 mod methods;
 mod read;
 
+pub(super) use methods::is_by_name_only;
+
 use super::bucket::Bucket;
 use super::caller::{Source, WatchLimits};
 use super::name::Identity;

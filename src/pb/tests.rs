@@ -103,6 +103,7 @@ const PUBLIC: &[&str] = &[
     "job_id",
     "kyc_status_raw",
     "name",
+    "omitted_fields",
     "pattern",
     "phone_status_raw",
     "platform_customer_id",
@@ -238,7 +239,7 @@ debug_tests! {
         ConfirmEmailVerificationRequest, ConfirmPhoneVerificationRequest, ImportCustomersRequest, GetImportJobResponse;
     debug_of_owners_and_documents_has_no_personal_data: CreateBeneficialOwnerRequest, UpdateBeneficialOwnerRequest,
         ListBeneficialOwnersResponse, UploadDocumentRequest, ReplaceDocumentRequest, ListDocumentsResponse;
-    debug_of_the_rest_shows_what_is_public: ListVerificationsResponse, GetPlatformConfigResponse, FieldErrors,
+    debug_of_the_rest_shows_what_is_public: ListVerificationsResponse, GetPlatformConfigResponse, UpdatePlatformConfigRequest, FieldErrors,
         WatchKycStatusRequest, WatchKycStatusResponse, ListKycEventsResponse, GetKycStatusResponse;
 }
 

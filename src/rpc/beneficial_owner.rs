@@ -96,6 +96,16 @@ impl BeneficialOwnerService for BeneficialOwners {
             .map_err(Error::about(BENEFICIAL_OWNER, &id))?;
         Ok(Response::new(pb::UpdateBeneficialOwnerResponse { beneficial_owner: Some(owner.into()) }))
     }
+
+    async fn delete_beneficial_owner(
+        &self,
+        request: Request<pb::DeleteBeneficialOwnerRequest>,
+    ) -> Result<Response<pb::DeleteBeneficialOwnerResponse>, Status> {
+        let call = call::of(&request);
+        let id = required_id("beneficial_owner_id", &request.into_inner().beneficial_owner_id)?;
+        self.grid.delete_beneficial_owner(&call, &id).await.map_err(Error::about(BENEFICIAL_OWNER, &id))?;
+        Ok(Response::new(pb::DeleteBeneficialOwnerResponse {}))
+    }
 }
 
 fn update(

@@ -59,6 +59,7 @@ pub(super) fn to_api(operation: Operation, grid: &str) -> String {
         },
         Operation::CreateBeneficialOwner => owner_field(&path),
         Operation::UpdateBeneficialOwner => format!("beneficial_owner.{}", owner_field(&path)),
+        Operation::UpdatePlatformConfig => format!("platform_config.{}", platform_field(&path, grid)),
         Operation::UploadDocument | Operation::ReplaceDocument => match path.as_str() {
             "file" => "chunk".to_owned(),
             _ => format!("metadata.{path}"),
@@ -89,6 +90,7 @@ pub(super) fn to_api(operation: Operation, grid: &str) -> String {
         | Operation::ListAgreements
         | Operation::GetEndUserTerms
         | Operation::GetBeneficialOwner
+        | Operation::DeleteBeneficialOwner
         | Operation::GetDocument
         | Operation::DeleteDocument
         | Operation::GetVerification
@@ -166,6 +168,14 @@ fn owner_field(path: &str) -> String {
     if PERSONAL_INFO.contains(&first) { format!("personal_info.{path}") } else { path.to_owned() }
 }
 
+/// Fields that this API does not name keep Grid's name: they are in `other_fields` under it.
+fn platform_field(path: &str, grid: &str) -> String {
+    match path.split(['.', '[']).next().unwrap_or_default() {
+        "uma_domain" | "webhook_endpoint" | "supported_currencies" => path.to_owned(),
+        _ => format!("other_fields.{grid}"),
+    }
+}
+
 fn customer_field(path: &str) -> String {
     let first = path.split(['.', '[']).next().unwrap_or_default();
     if INDIVIDUAL.contains(&first) {
@@ -225,6 +235,17 @@ mod tests {
             (Operation::ListVerifications, "verificationStatus", "verification_status"),
             (Operation::CreateKycLink, "redirectUri", "redirect_uri"),
             (Operation::ConfirmPhoneVerification, "code", "code"),
+            (Operation::UpdatePlatformConfig, "webhookEndpoint", "platform_config.webhook_endpoint"),
+            (
+                Operation::UpdatePlatformConfig,
+                "supportedCurrencies[1].minAmount",
+                "platform_config.supported_currencies[1].min_amount",
+            ),
+            (
+                Operation::UpdatePlatformConfig,
+                "embeddedWalletConfig.logoUrl",
+                "platform_config.other_fields.embeddedWalletConfig.logoUrl",
+            ),
         ];
         for (operation, grid, api) in table {
             assert_eq!(to_api(operation, grid), api, "{operation} {grid}");

@@ -16,6 +16,7 @@ mod field_path;
 mod kyc_event;
 mod layer;
 mod open_enum;
+mod other_fields;
 mod page;
 mod pieces;
 mod platform;

@@ -2,11 +2,38 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{Error, call, timestamp};
-use crate::grid::Client;
-use crate::grid::model;
+use super::field_mask::{self, Masked};
+use super::other_fields::{self, Room};
+use super::{Error, Violations, call, timestamp};
+use crate::grid::webhook_endpoint::{self, WebhookEndpoint};
+use crate::grid::{Client, model};
+use crate::identity::audit;
 use crate::pb;
 use crate::pb::platform_service_server::PlatformService;
+
+/// The fields of the configuration that this API names, and Grid's names for them: none is another field.
+const NAMED: [&str; 8] = [
+    "id",
+    "umaDomain",
+    "proxyUmaSubdomain",
+    "webhookEndpoint",
+    "supportedCurrencies",
+    "isRegulatedFinancialInstitution",
+    "createdAt",
+    "updatedAt",
+];
+/// Those of a currency.
+const NAMED_OF_CURRENCY: [&str; 7] = [
+    "currencyCode",
+    "minAmount",
+    "maxAmount",
+    "requiredCounterpartyFields",
+    "providerRequiredCustomerFields",
+    "providerRequiredCounterpartyCustomerFields",
+    "enabledTransactionTypes",
+];
+/// Those of a field that is asked of counterparties.
+const NAMED_OF_FIELD: [&str; 2] = ["name", "mandatory"];
 
 /// The implementation of `gridgate.v1.PlatformService`.
 #[derive(Debug, Clone)]
@@ -32,6 +59,115 @@ impl PlatformService for Platform {
         let config = self.grid.get_platform_config(&call).await.map_err(Error::from)?;
         Ok(Response::new(pb::GetPlatformConfigResponse { platform_config: Some(config.into()) }))
     }
+
+    async fn update_platform_config(
+        &self,
+        request: Request<pb::UpdatePlatformConfigRequest>,
+    ) -> Result<Response<pb::UpdatePlatformConfigResponse>, Status> {
+        let call = call::of(&request);
+        let note = request.extensions().get::<audit::Note>().cloned();
+        let pb::UpdatePlatformConfigRequest { platform_config, update_mask } = request.into_inner();
+        let mut violations = Violations::default();
+        let config = platform_config.unwrap_or_default();
+        let Masked { message, emptied } =
+            field_mask::apply("gridgate.v1.PlatformConfigUpdate", config, update_mask, &mut violations);
+        if let Some(note) = note {
+            // Before anything is judged: what was refused is to be audited too.
+            note.write(changed(&message, &emptied));
+        }
+        let changes = update(message, &emptied, &mut violations);
+        violations.check()?;
+        let config = self.grid.update_platform_config(&call, &changes).await.map_err(Error::from)?;
+        Ok(Response::new(pb::UpdatePlatformConfigResponse { platform_config: Some(config.into()) }))
+    }
+}
+
+/// What the audit log is to say of an update.
+fn changed(config: &pb::PlatformConfigUpdate, emptied: &field_mask::Emptied) -> audit::Changed {
+    let pb::PlatformConfigUpdate { uma_domain, webhook_endpoint, supported_currencies, other_fields } = config;
+    let mut fields: Vec<String> = Vec::new();
+    fields.extend(uma_domain.is_some().then(|| "uma_domain".to_owned()));
+    fields.extend(webhook_endpoint.is_some().then(|| "webhook_endpoint".to_owned()));
+    let has_currencies = emptied.list("supported_currencies", supported_currencies.iter().collect()).is_some();
+    fields.extend(has_currencies.then(|| "supported_currencies".to_owned()));
+    let others = other_fields.iter().flat_map(|others| others.fields.keys());
+    fields.extend(others.map(|name| format!("other_fields.{}", audit::word(name))));
+    let host = webhook_endpoint.as_deref().and_then(webhook_endpoint::host);
+    audit::Changed::new(fields, host)
+}
+
+fn update(
+    config: pb::PlatformConfigUpdate,
+    emptied: &field_mask::Emptied,
+    violations: &mut Violations,
+) -> model::PlatformConfigInput {
+    let pb::PlatformConfigUpdate { uma_domain, webhook_endpoint, supported_currencies, other_fields } = config;
+    if let Some(Err(invalid)) = webhook_endpoint.as_deref().map(WebhookEndpoint::parse) {
+        violations.add("platform_config.webhook_endpoint", invalid.to_string());
+    }
+    let mut room = Room::of_message();
+    let currencies = emptied.list("supported_currencies", supported_currencies);
+    let currencies = currencies.map(|currencies| {
+        let at = |place| format!("platform_config.supported_currencies[{place}]");
+        let each = currencies.into_iter().enumerate();
+        each.map(|(place, currency)| currency_input(currency, &at(place), &mut room, violations)).collect()
+    });
+    let path = "platform_config.other_fields";
+    model::PlatformConfigInput {
+        uma_domain,
+        webhook_endpoint,
+        supported_currencies: currencies,
+        other_fields: other_fields::from_pb(other_fields, &NAMED, path, &mut room, violations),
+    }
+}
+
+fn currency_input(
+    currency: pb::PlatformCurrency,
+    path: &str,
+    room: &mut Room,
+    violations: &mut Violations,
+) -> model::PlatformCurrencyInput {
+    let pb::PlatformCurrency {
+        currency_code,
+        min_amount,
+        max_amount,
+        required_counterparty_fields,
+        provider_required_customer_fields: _,
+        provider_required_counterparty_customer_fields: _,
+        enabled_transaction_types,
+        other_fields,
+        omitted_fields,
+    } = currency;
+    nothing_omitted(&omitted_fields, path, violations);
+    let others = format!("{path}.other_fields");
+    let other_fields = other_fields::from_pb(other_fields, &NAMED_OF_CURRENCY, &others, room, violations);
+    let each = required_counterparty_fields.into_iter().enumerate();
+    let required_counterparty_fields = each
+        .map(|(place, field)| {
+            let pb::CounterpartyField { name, mandatory, other_fields, omitted_fields } = field;
+            let path = format!("{path}.required_counterparty_fields[{place}]");
+            nothing_omitted(&omitted_fields, &path, violations);
+            let others = format!("{path}.other_fields");
+            let other_fields = other_fields::from_pb(other_fields, &NAMED_OF_FIELD, &others, room, violations);
+            model::CounterpartyField { name, mandatory, other_fields }
+        })
+        .collect();
+    model::PlatformCurrencyInput {
+        currency_code,
+        min_amount,
+        max_amount,
+        required_counterparty_fields,
+        enabled_transaction_types,
+        other_fields,
+    }
+}
+
+/// The list of currencies replaces the one at Grid: what it cannot hold would be lost there.
+fn nothing_omitted(omitted_fields: &[String], path: &str, violations: &mut Violations) {
+    if !omitted_fields.is_empty() {
+        let description = "names fields of Grid's that this API cannot hold, and that the update would take away";
+        violations.add(format!("{path}.omitted_fields"), description);
+    }
 }
 
 impl From<model::PlatformConfig> for pb::PlatformConfig {
@@ -45,46 +181,54 @@ impl From<model::PlatformConfig> for pb::PlatformConfig {
             is_regulated_financial_institution,
             created_at,
             updated_at,
+            other_fields,
         } = config;
+        let mut room = Room::of_message();
+        let each = supported_currencies.into_iter();
+        let supported_currencies = each.map(|currency| currency_to_pb(currency, &mut room)).collect();
+        let (other_fields, omitted_fields) = other_fields::to_pb(other_fields, &mut room);
         Self {
             id,
             uma_domain,
             proxy_uma_subdomain,
             webhook_endpoint,
-            supported_currencies: supported_currencies.into_iter().map(Into::into).collect(),
+            supported_currencies,
             is_regulated_financial_institution,
             created_at: created_at.map(timestamp::to_pb),
             updated_at: updated_at.map(timestamp::to_pb),
+            other_fields,
+            omitted_fields,
         }
     }
 }
 
-impl From<model::PlatformCurrency> for pb::PlatformCurrency {
-    fn from(currency: model::PlatformCurrency) -> Self {
-        let model::PlatformCurrency {
-            currency_code,
-            min_amount,
-            max_amount,
-            required_counterparty_fields,
-            provider_required_customer_fields,
-            provider_required_counterparty_customer_fields,
-            enabled_transaction_types,
-        } = currency;
-        Self {
-            currency_code,
-            min_amount,
-            max_amount,
-            required_counterparty_fields: required_counterparty_fields.into_iter().map(Into::into).collect(),
-            provider_required_customer_fields,
-            provider_required_counterparty_customer_fields,
-            enabled_transaction_types,
-        }
-    }
-}
-
-impl From<model::CounterpartyField> for pb::CounterpartyField {
-    fn from(field: model::CounterpartyField) -> Self {
-        let model::CounterpartyField { name, mandatory } = field;
-        Self { name, mandatory }
+fn currency_to_pb(currency: model::PlatformCurrency, room: &mut Room) -> pb::PlatformCurrency {
+    let model::PlatformCurrency {
+        currency_code,
+        min_amount,
+        max_amount,
+        required_counterparty_fields,
+        provider_required_customer_fields,
+        provider_required_counterparty_customer_fields,
+        enabled_transaction_types,
+        other_fields,
+    } = currency;
+    let fields = required_counterparty_fields.into_iter().map(|field| {
+        let model::CounterpartyField { name, mandatory, other_fields } = field;
+        let (other_fields, omitted_fields) = other_fields::to_pb(other_fields, room);
+        pb::CounterpartyField { name, mandatory, other_fields, omitted_fields }
+    });
+    let required_counterparty_fields = fields.collect();
+    let (other_fields, omitted_fields) = other_fields::to_pb(other_fields, room);
+    pb::PlatformCurrency {
+        currency_code,
+        min_amount,
+        max_amount,
+        required_counterparty_fields,
+        provider_required_customer_fields,
+        provider_required_counterparty_customer_fields,
+        enabled_transaction_types,
+        other_fields,
+        omitted_fields,
     }
 }

@@ -100,6 +100,8 @@ pub mod reason {
     pub const CREDENTIALS_INVALID: &str = "CREDENTIALS_INVALID";
     /// The policy does not name the caller.
     pub const CALLER_UNKNOWN: &str = "CALLER_UNKNOWN";
+    /// Only a policy grants the method, and there is none.
+    pub const POLICY_NEEDED: &str = "POLICY_NEEDED";
     /// The policy does not let the caller call this method.
     pub const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
     /// There is no such method.

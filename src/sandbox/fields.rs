@@ -129,6 +129,56 @@ impl<'a> Fields<'a> {
         number
     }
 
+    /// A whole number of at least 0, if it is there.
+    pub(super) fn amount(&self, name: &str, faults: &mut Faults) -> Option<i64> {
+        let value = self.object.get(name)?;
+        let amount = value.as_i64().filter(|amount| *amount >= 0);
+        if amount.is_none() {
+            faults.add(self.path(name), "must be a whole number of at least 0");
+        }
+        amount
+    }
+
+    /// A truth value, if it is there.
+    pub(super) fn flag(&self, name: &str, faults: &mut Faults) -> Option<bool> {
+        let flag = self.object.get(name)?.as_bool();
+        if flag.is_none() {
+            faults.add(self.path(name), "must be true or false");
+        }
+        flag
+    }
+
+    /// A list of objects, if it is there.
+    pub(super) fn list_of_objects(&self, name: &str, faults: &mut Faults) -> Option<Vec<Fields<'a>>> {
+        let value = self.object.get(name)?;
+        let Some(list) = value.as_array().filter(|list| list.len() <= LONGEST_LIST) else {
+            faults.add(self.path(name), format!("must be a list of at most {LONGEST_LIST} objects"));
+            return None;
+        };
+        let mut objects = Vec::with_capacity(list.len());
+        for (position, entry) in list.iter().enumerate() {
+            let path = format!("{}[{position}]", self.path(name));
+            match entry.as_object() {
+                Some(object) => objects.push(Fields { object, path }),
+                None => faults.add(path, "must be an object"),
+            }
+        }
+        Some(objects)
+    }
+
+    /// Remembers that fields are there which are only answered.
+    pub(super) fn read_only(&self, names: &[&str], faults: &mut Faults) {
+        for name in names.iter().filter(|name| self.has(name)) {
+            faults.add(self.path(name), "is read-only");
+        }
+    }
+
+    /// The fields that have none of these names.
+    pub(super) fn others(&self, names: &[&str]) -> Map<String, Value> {
+        let others = self.object.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        others.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     /// An object, if it is there.
     pub(super) fn object(&self, name: &str, faults: &mut Faults) -> Option<Fields<'a>> {
         let value = self.object.get(name)?;

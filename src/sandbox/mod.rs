@@ -54,6 +54,7 @@ mod owner_input;
 mod owners;
 mod pagination;
 mod platform;
+mod platform_update;
 mod query;
 mod review;
 mod rules;
@@ -161,7 +162,7 @@ impl Sandbox {
 fn grid_router(app: &App) -> Router<App> {
     let uploads = |bytes| DefaultBodyLimit::max(bytes);
     Router::new()
-        .route("/config", get(platform::get_config))
+        .route("/config", get(platform::get_config).patch(platform_update::update))
         .route("/customers", get(customers::list).post(customers::create))
         .route("/customers/agreements", get(agreements::list))
         .route("/customers/end-user-terms", get(platform::get_end_user_terms))
@@ -174,7 +175,7 @@ fn grid_router(app: &App) -> Router<App> {
         .route("/customers/{customer_id}/verify-phone", post(contact::send_phone))
         .route("/customers/{customer_id}/verify-phone/confirm", post(contact::confirm_phone))
         .route("/beneficial-owners", get(owners::list).post(owners::create))
-        .route("/beneficial-owners/{owner_id}", get(owners::get).patch(owners::update))
+        .route("/beneficial-owners/{owner_id}", get(owners::get).patch(owners::update).delete(owners::delete))
         .route("/documents", get(documents::list).post(documents::upload).layer(uploads(documents::MAX_UPLOAD_BYTES)))
         .route(
             "/documents/{document_id}",

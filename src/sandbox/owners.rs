@@ -80,6 +80,25 @@ pub(super) async fn update(
     Ok(Json(changed))
 }
 
+/// `DELETE /beneficial-owners/{id}`, with the owner's documents. Whoever was submitted with the business stays; a regulated
+/// platform verifies by itself, and takes away whom it wants.
+pub(super) async fn delete(State(app): State<App>, Path(id): Path<String>) -> Result<StatusCode, GridError> {
+    let mut store = app.store();
+    let customer_id = store.owners.get(&id).ok_or_else(not_found)?.customer_id.clone();
+    let status = store.customer(&customer_id).ok().and_then(|row| row.customer.status());
+    if !store.regulated && !matches!(status, None | Some(KycStatus::Unverified)) {
+        return Err(GridError::conflict("The business has already been submitted for verification"));
+    }
+    store.owners.remove(&id, &customer_id);
+    let documents: Vec<_> = store.documents.group(&id).map(|(_, row)| row.document.id.clone()).collect();
+    for document in documents {
+        if let Some(removed) = store.documents.remove(&document, &id) {
+            store.document_bytes = store.document_bytes.saturating_sub(removed.file.len());
+        }
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// `GET /beneficial-owners`.
 pub(super) async fn list(State(app): State<App>, params: Params) -> Result<Json<Page<BeneficialOwner>>, GridError> {
     let mut faults = Faults::default();

@@ -3,9 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::shared::App;
+use super::shared::{App, Shared};
+use super::state::Store;
 use super::vocabulary::TERMS_VERSION;
-use crate::grid::model::{CounterpartyField, EndUserTerms, PlatformConfig, PlatformCurrency};
+use crate::grid::model::{CounterpartyField, EndUserTerms, OtherFields, PlatformConfig, PlatformCurrency};
+use jiff::Timestamp;
 
 /// Where Grid hosts the End User Terms (the example of the OpenAPI).
 pub(super) const TERMS_URL: &str = "https://www.lightspark.com/legal/grid/enduserterms";
@@ -30,19 +32,44 @@ const CURRENCIES: &[Currency] = &[
 /// The codes of the platform's currencies.
 pub(super) const CURRENCY_CODES: &[&str] = &["USD", "USDC", "EUR", "GBP", "MXN", "BRL", "INR", "PHP", "NGN", "BTC"];
 
+/// What was changed of the configuration (`PATCH /config`). Where webhooks go is with the webhooks.
+#[derive(Default)]
+pub(super) struct PlatformSettings {
+    pub(super) uma_domain: Option<String>,
+    pub(super) currencies: Option<Vec<PlatformCurrency>>,
+    /// Whatever else was put into it.
+    pub(super) other_fields: OtherFields,
+    pub(super) updated_at: Option<Timestamp>,
+}
+
 /// `GET /config`.
 pub(super) async fn get_config(State(app): State<App>) -> Json<PlatformConfig> {
-    let regulated = app.store().regulated;
-    Json(PlatformConfig {
+    let store = app.store();
+    Json(rendered(&app, &store))
+}
+
+/// The configuration as it is now.
+pub(super) fn rendered(app: &Shared, store: &Store) -> PlatformConfig {
+    let PlatformSettings { uma_domain, currencies, other_fields, updated_at } = &store.platform;
+    let as_at_the_start = || CURRENCIES.iter().map(Currency::describe).collect();
+    PlatformConfig {
         id: app.platform_id.clone(),
-        uma_domain: Some(app.config.uma_domain.clone()),
+        uma_domain: Some(uma_domain.as_ref().unwrap_or(&app.config.uma_domain).clone()),
         proxy_uma_subdomain: Some("sandbox".to_owned()),
         webhook_endpoint: app.webhooks.state().endpoint.clone(),
-        supported_currencies: CURRENCIES.iter().map(Currency::describe).collect(),
-        is_regulated_financial_institution: Some(regulated),
+        supported_currencies: currencies.clone().unwrap_or_else(as_at_the_start),
+        is_regulated_financial_institution: Some(store.regulated),
         created_at: Some(app.started_at),
-        updated_at: Some(app.started_at),
-    })
+        updated_at: Some(updated_at.unwrap_or(app.started_at)),
+        other_fields: other_fields.clone(),
+    }
+}
+
+/// The customer fields and the counterparty fields that the provider of a currency requires; none of one that it does not
+/// know.
+pub(super) fn provider_requires(code: &str) -> (Vec<String>, Vec<String>) {
+    let known = CURRENCIES.iter().find(|currency| currency.0 == code).map(Currency::describe).unwrap_or_default();
+    (known.provider_required_customer_fields, known.provider_required_counterparty_customer_fields)
 }
 
 /// `GET /customers/end-user-terms`.
@@ -54,7 +81,11 @@ impl Currency {
     fn describe(&self) -> PlatformCurrency {
         let Self(code, least, greatest, required) = self;
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        let field = |name: &str, mandatory| CounterpartyField { name: name.to_owned(), mandatory };
+        let field = |name: &str, mandatory| CounterpartyField {
+            name: name.to_owned(),
+            mandatory,
+            other_fields: OtherFields::default(),
+        };
         PlatformCurrency {
             currency_code: (*code).to_owned(),
             min_amount: Some(*least),
@@ -67,6 +98,7 @@ impl Currency {
                 &["FULL_NAME", "COUNTRY_OF_RESIDENCE"]
             }),
             enabled_transaction_types: words(&["OUTGOING", "INCOMING"]),
+            other_fields: OtherFields::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::decisions::Rules;
 use super::error::GridError;
 use super::kyc_links::{LinkRow, Replay};
 use super::outbox::Outbox;
+use super::platform::PlatformSettings;
 use super::table::Table;
 use super::wallet::{Challenges, Wallet};
 use crate::grid::model::{BeneficialOwner, Customer, CustomerType, Document, ImportJob, Verification};
@@ -52,6 +53,8 @@ pub(super) struct Store {
     pub(super) challenges: Challenges,
     /// Status transitions on their way to whoever listens.
     pub(super) outbox: Outbox,
+    /// What was changed of the platform's configuration.
+    pub(super) platform: PlatformSettings,
     limits: Limits,
 }
 
@@ -101,6 +104,7 @@ impl Store {
             jobs: Table::default(),
             challenges: Challenges::default(),
             outbox: Outbox::new(listener),
+            platform: PlatformSettings::default(),
             limits: config.limits,
         }
     }

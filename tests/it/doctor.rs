@@ -372,3 +372,98 @@ async fn mistakes_in_the_settings_are_reported_as_by_serve() {
     assert_eq!(ended.status.code(), Some(2));
     assert!(ended.stderr.contains("GRID_CLIENT_ID"), "{}", ended.stderr);
 }
+
+impl Patient {
+    /// The platform's configuration, without when it was changed.
+    async fn config(&self) -> Value {
+        let request = reqwest::Client::new().get(format!("{}/config", self.base_url)).basic_auth("id", Some("secret"));
+        let mut config: Value = soon("the configuration", request.send()).await.unwrap().json().await.unwrap();
+        config["updatedAt"].take();
+        config
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_is_registered_where_there_is_none() {
+    let patient = Patient::without_gridgate().await;
+    let mut expected = patient.config().await;
+    let url = format!("http://{}/webhooks/grid", patient.webhook);
+    let found = patient.examine_with(&["--register", &url], &[]).await;
+    let endpoint = found.one("webhook endpoint");
+    assert_eq!((&endpoint["outcome"], endpoint["hint"].as_str()), (&json!("ok"), None), "{endpoint}");
+    assert!(endpoint["message"].as_str().unwrap().contains("there was none before"), "{endpoint}");
+    assert_eq!(found.one("test webhook")["outcome"], "ok", "it is tried at once");
+    assert_eq!(found.ended.status.code(), Some(0));
+    expected["webhookEndpoint"] = json!(url);
+    assert_eq!(patient.config().await, expected, "the rest is as it was");
+    assert!(found.ended.stderr.contains("webhook_endpoint"), "the log says so too: {}", found.ended.stderr);
+
+    let again = patient.examine_with(&["--register", &url], &[]).await;
+    assert!(again.one("webhook endpoint")["message"].as_str().unwrap().contains("nothing was changed"));
+    assert_eq!(again.ended.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn another_endpoint_gives_way_only_when_that_is_said() {
+    let patient = Patient::without_gridgate().await;
+    let other = "https://other.example/hooks?key=secret";
+    patient.register(other).await;
+    let before = patient.config().await;
+    let url = format!("http://{}/webhooks/grid", patient.webhook);
+    let found = patient.examine_with(&["--register", &url, "--no-test-webhook"], &[]).await;
+    found.failed("webhook endpoint", "https://other.example/hooks?… is registered", "--replace");
+    assert!(found.one("webhook endpoint")["message"].as_str().unwrap().contains(&url));
+    assert_eq!(patient.config().await, before);
+
+    let found = patient.examine_with(&["--register", &url, "--replace"], &[]).await;
+    let message = found.one("webhook endpoint")["message"].as_str().unwrap();
+    assert!(message.contains("is registered now, in the place of https://other.example/hooks?…"), "{message}");
+    assert_eq!(found.one("test webhook")["outcome"], "ok");
+    assert_eq!(patient.config().await["webhookEndpoint"], url);
+    let Ended { stdout, stderr, .. } = &found.ended;
+    assert!(stderr.contains("audit") && stderr.contains("before_host=\"other.example\""), "{stderr}");
+    assert!(!format!("{stdout}{stderr}").contains("secret"), "a query can hold a secret");
+}
+
+#[tokio::test]
+async fn why_an_endpoint_is_not_registered_is_explained() {
+    let patient = Patient::without_gridgate().await;
+    let url = "https://hooks.example.com/webhooks/grid";
+    let flags = ["--register", url, "--no-test-webhook"];
+    for (status, hint) in [
+        (400, "Grid can reach"),
+        (403, "API token"),
+        (404, "dashboard"),
+        (409, "present state"),
+        (501, "does not offer this"),
+        (503, "try again later"),
+    ] {
+        let refused = json!({ "faults": [{ "method": "PATCH", "path": "/config", "status": status }] });
+        patient.control.post("/faults", refused).await;
+        let found = patient.examine_with(&flags, &[]).await;
+        found.failed("webhook endpoint", &format!("Grid answers {status}"), hint);
+        assert_eq!(patient.config().await["webhookEndpoint"], Value::Null, "{status}");
+    }
+    // The answer is lost, and Grid did it.
+    let lost = json!({ "faults": [{ "method": "PATCH", "path": "/config", "hangUp": "after" }] });
+    patient.control.post("/faults", lost).await;
+    let found = patient.examine_with(&flags, &[]).await;
+    assert_eq!(found.one("webhook endpoint")["outcome"], "ok", "{}", found.one("webhook endpoint"));
+    let found = patient.examine_with(&flags, &[("GRID_CLIENT_SECRET", "stale")]).await;
+    found.failed("webhook endpoint", "was not registered", "credentials");
+}
+
+#[tokio::test]
+async fn what_can_be_no_endpoint_is_a_mistake_of_the_command_line() {
+    for (flags, why) in [
+        (&["--register", "http://hooks.example.com/webhooks/grid"][..], "must be https"),
+        (&["--register", "https://user:secret@hooks.example.com/"], "user or a password"),
+        (&["--register", "hooks.example.com"], "absolute URL"),
+        (&["--replace"], "--register"),
+        (&["--register", "https://a.example/", "--webhook-url", "https://a.example/"], "cannot be used with"),
+    ] {
+        let ended = soon("the end", Program::start(&[&["doctor"], flags].concat(), &[]).ended()).await;
+        assert_eq!(ended.status.code(), Some(2), "{flags:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(why), "{flags:?}: {}", ended.stderr);
+    }
+}

@@ -9,7 +9,9 @@ mod requests;
 
 use std::time::Duration;
 
-use gridgate::grid::model::{BeneficialOwnerInput, CustomerInput, DocumentFields, KycLinkRequest, VerificationRequest};
+use gridgate::grid::model::{
+    BeneficialOwnerInput, CustomerInput, DocumentFields, KycLinkRequest, PlatformConfigInput, VerificationRequest,
+};
 use gridgate::grid::{
     BreakerConfig, Call, Client, ClientConfig, CreateKey, CustomerFilter, DocumentFile, Error, Operation, PageRequest,
     ResourceId, RetryConfig, SignedRetry,
@@ -131,6 +133,7 @@ async fn perform(client: &Client, call: &Call, operation: Operation) -> Result<(
         Operation::UpdateBeneficialOwner => {
             client.update_beneficial_owner(call, &one, &BeneficialOwnerInput::default()).await.map(drop)
         }
+        Operation::DeleteBeneficialOwner => client.delete_beneficial_owner(call, &one).await,
         Operation::UploadDocument => client.upload_document(call, document_fields(), document_file()).await.map(drop),
         Operation::ReplaceDocument => {
             client.replace_document(call, &one, document_fields(), document_file()).await.map(drop)
@@ -147,6 +150,9 @@ async fn perform(client: &Client, call: &Call, operation: Operation) -> Result<(
             client.list_verifications(call, &Default::default(), &FIRST_PAGE).await.map(drop)
         }
         Operation::GetPlatformConfig => client.get_platform_config(call).await.map(drop),
+        Operation::UpdatePlatformConfig => {
+            client.update_platform_config(call, &PlatformConfigInput::default()).await.map(drop)
+        }
         Operation::SendTestWebhook => client.send_test_webhook(call).await.map(drop),
     }
 }

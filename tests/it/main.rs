@@ -20,6 +20,7 @@ mod forward_compat;
 mod grid_client;
 mod identity;
 mod kill;
+mod platform;
 mod program;
 mod published;
 mod quarantine;

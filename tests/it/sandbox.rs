@@ -11,6 +11,7 @@ mod imports;
 mod links;
 mod lists;
 mod owners;
+mod platform;
 mod protocol;
 mod settings;
 mod updates;

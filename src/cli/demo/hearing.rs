@@ -1,5 +1,6 @@
 //! A stream of decisions that is open while the flows are played, and what comes by it.
 
+use super::access::Calls;
 use super::step::Heard;
 use crate::pb::kyc_event_service_client::KycEventServiceClient;
 use crate::pb::watch_kyc_status_response::Event;
@@ -10,7 +11,6 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
-use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
 /// Responses that wait to be heard; the stream waits when there are more.
@@ -37,7 +37,7 @@ impl Hearing {
     ///
     /// # Errors
     /// The stream cannot be opened.
-    pub(super) async fn begin(channel: Channel) -> Result<Self, Status> {
+    pub(super) async fn begin(channel: Calls) -> Result<Self, Status> {
         let request = WatchKycStatusRequest { heartbeat_interval: Some(HEARTBEAT), ..WatchKycStatusRequest::default() };
         let stream = KycEventServiceClient::new(channel).watch_kyc_status(request).await?.into_inner();
         let (tell, responses) = mpsc::channel(WAITING);

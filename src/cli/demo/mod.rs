@@ -7,6 +7,7 @@
 //! back. [`script`] plays them with the generated clients ([`rpc`]) and reports them ([`report`], [`terminal`]). What is
 //! in a message is found by reflection ([`reflect`], [`tree`], [`layout`]), so nothing here prints any single message.
 
+mod access;
 mod cast;
 mod control;
 mod expect;

@@ -1,5 +1,6 @@
 //! Every RPC that the demo can call, with the generated clients: a request says by its type which one it is for.
 
+use super::access::Calls;
 use super::reflect::Reflection;
 use super::tree::Tree;
 use crate::pb;
@@ -10,7 +11,6 @@ use crate::pb::kyc_event_service_client::KycEventServiceClient;
 use crate::pb::platform_service_client::PlatformServiceClient;
 use crate::pb::verification_service_client::VerificationServiceClient;
 use std::time::Duration;
-use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 /// The deadline that each call brings.
@@ -29,7 +29,7 @@ pub(super) trait Rpc {
     fn shown(&self, reflection: &Reflection) -> Tree;
 
     /// Calls, and waits for the answer.
-    async fn call(self, channel: Channel) -> Result<Self::Response, Status>;
+    async fn call(self, channel: Calls) -> Result<Self::Response, Status>;
 }
 
 fn with_deadline<T>(message: T) -> Request<T> {
@@ -49,7 +49,7 @@ macro_rules! unary {
                 reflection.request(Self::SERVICE, Self::METHOD, self)
             }
 
-            async fn call(self, channel: Channel) -> Result<Self::Response, Status> {
+            async fn call(self, channel: Calls) -> Result<Self::Response, Status> {
                 $client::new(channel).$call(with_deadline(self)).await.map(tonic::Response::into_inner)
             }
         }
@@ -68,7 +68,7 @@ macro_rules! client_streaming {
                 Tree::List(messages.collect())
             }
 
-            async fn call(self, channel: Channel) -> Result<Self::Response, Status> {
+            async fn call(self, channel: Calls) -> Result<Self::Response, Status> {
                 let messages = with_deadline(tokio_stream::iter(self));
                 $client::new(channel).$call(messages).await.map(tonic::Response::into_inner)
             }
@@ -103,6 +103,7 @@ unary! { BeneficialOwnerService, BeneficialOwnerServiceClient:
     GetBeneficialOwner = get_beneficial_owner(GetBeneficialOwnerRequest) -> GetBeneficialOwnerResponse;
     ListBeneficialOwners = list_beneficial_owners(ListBeneficialOwnersRequest) -> ListBeneficialOwnersResponse;
     UpdateBeneficialOwner = update_beneficial_owner(UpdateBeneficialOwnerRequest) -> UpdateBeneficialOwnerResponse;
+    DeleteBeneficialOwner = delete_beneficial_owner(DeleteBeneficialOwnerRequest) -> DeleteBeneficialOwnerResponse;
 }
 
 client_streaming! { DocumentService, DocumentServiceClient:
@@ -124,6 +125,7 @@ unary! { VerificationService, VerificationServiceClient:
 
 unary! { PlatformService, PlatformServiceClient:
     GetPlatformConfig = get_platform_config(GetPlatformConfigRequest) -> GetPlatformConfigResponse;
+    UpdatePlatformConfig = update_platform_config(UpdatePlatformConfigRequest) -> UpdatePlatformConfigResponse;
 }
 
 unary! { KycEventService, KycEventServiceClient:

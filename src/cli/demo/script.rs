@@ -1,5 +1,6 @@
 //! Plays steps: makes a call, holds what came against what was expected, reports it, and counts.
 
+use super::access::Calls;
 use super::control::{Act, Control};
 use super::expect::{Expectation, Verdict, is};
 use super::hearing::Hearing;
@@ -15,7 +16,6 @@ use crate::pb::{WatchKycStatusRequest, WatchKycStatusResponse};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 /// How long something may take that is asked for again and again.
@@ -55,7 +55,7 @@ struct Exchange {
 
 /// The play: who is on stage, and what has happened so far.
 pub(super) struct Script {
-    channel: Channel,
+    channel: Calls,
     control: Control,
     reflection: Reflection,
     report: Box<dyn Report>,
@@ -79,7 +79,7 @@ pub(super) struct Script {
 impl Script {
     /// A play that has not begun.
     pub(super) fn new(
-        channel: Channel,
+        channel: Calls,
         control: Control,
         reflection: Reflection,
         report: Box<dyn Report>,

@@ -1,5 +1,6 @@
 //! What the demo plays on: a gridgate in this process, and a sandbox, its own or one that runs already.
 
+use super::access::{Access, Calls};
 use super::control::{Control, ControlError};
 use super::report::StageShown;
 use crate::config::{Config, Upstream, settings};
@@ -27,6 +28,8 @@ pub(super) enum StageError {
     Bind(#[from] BindError),
     #[error(transparent)]
     Run(#[from] RunError),
+    #[error("there is no policy for the demo")]
+    Access(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("gridgate ended before it was ready")]
     Ended,
     #[error(transparent)]
@@ -47,6 +50,7 @@ pub(super) enum StageError {
 /// A gridgate that runs, and the sandbox that it calls.
 pub(super) struct Stage {
     channel: Channel,
+    access: Access,
     control: Control,
     grpc: SocketAddr,
     grid: String,
@@ -74,11 +78,13 @@ impl Stage {
     ///
     /// # Errors
     /// Something does not start, or gridgate's calls arrive elsewhere.
-    pub(super) async fn build(config: Config, sandbox: Option<Url>) -> Result<Stage, StageError> {
+    pub(super) async fn build(mut config: Config, sandbox: Option<Url>) -> Result<Stage, StageError> {
         let account = match &config.upstream {
             Upstream::Grid(account) => Some(account.base_url.to_string()),
             Upstream::Sandbox { .. } => None,
         };
+        let access = Access::to_everything()?;
+        config.identity.policy_file = Some(access.policy_file());
         let app = App::bind(config).await?;
         let (addresses, ready) = (app.addresses(), app.ready());
         let grid = account.or_else(|| app.sandbox().map(|access| access.base_url)).ok_or(StageError::NoSandbox)?;
@@ -99,7 +105,7 @@ impl Stage {
                 });
             }
         }
-        let stage = Stage { channel, control, grpc: addresses.grpc, grid, sandbox, stop, running };
+        let stage = Stage { channel, access, control, grpc: addresses.grpc, grid, sandbox, stop, running };
         stage.check_where_calls_go().await?;
         Ok(stage)
     }
@@ -116,9 +122,9 @@ impl Stage {
         if answer.is_err_and(|status| is_about_credentials(&status)) { Err(StageError::Credentials) } else { Ok(()) }
     }
 
-    /// A channel to the gRPC API.
-    pub(super) fn channel(&self) -> Channel {
-        self.channel.clone()
+    /// A channel to the gRPC API, for calls of the demo.
+    pub(super) fn channel(&self) -> Calls {
+        self.access.calls(self.channel.clone())
     }
 
     /// A client of the sandbox's own paths.
@@ -128,7 +134,7 @@ impl Stage {
 
     /// What to tell of it.
     pub(super) fn shown(&self) -> StageShown {
-        let Stage { channel: _, control: _, grpc, grid, sandbox, stop: _, running: _ } = self;
+        let Stage { channel: _, access: _, control: _, grpc, grid, sandbox, stop: _, running: _ } = self;
         let origin = sandbox.origin().ascii_serialization();
         StageShown { grpc: grpc.to_string(), grid: grid.clone(), sandbox: origin }
     }

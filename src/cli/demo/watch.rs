@@ -1,11 +1,11 @@
 //! A stream that is read as a step: as far as it is to be.
 
+use super::access::Calls;
 use super::tree::Tree;
 use crate::pb::kyc_event_service_client::KycEventServiceClient;
 use crate::pb::watch_kyc_status_response::Event;
 use crate::pb::{WatchKycStatusRequest, WatchKycStatusResponse};
 use tonic::Status;
-use tonic::transport::Channel;
 
 /// How far a stream is read.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,7 @@ pub(super) enum Until {
 
 /// Reads a stream into `responses`, without its heartbeats.
 pub(super) async fn watched(
-    channel: Channel,
+    channel: Calls,
     request: WatchKycStatusRequest,
     until: Until,
     shown: impl Fn(&WatchKycStatusResponse) -> Tree,

@@ -35,6 +35,10 @@ impl Finding {
         Self { check, outcome: Outcome::Ok, message: message.into(), hint: None }
     }
 
+    pub(super) fn is_ok(&self) -> bool {
+        self.outcome == Outcome::Ok
+    }
+
     pub(super) fn skipped(check: &'static str, message: impl Into<String>) -> Self {
         Self { check, outcome: Outcome::Skipped, message: message.into(), hint: None }
     }

@@ -10,6 +10,7 @@ use reqwest::header::{ACCEPT, CONTENT_LENGTH, DATE, HeaderMap};
 use reqwest::{Client, Method, StatusCode, redirect};
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -56,7 +57,7 @@ impl fmt::Display for Refusal {
 /// No answer came.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct NoAnswer(String);
+pub(super) struct NoAnswer(pub(super) String);
 
 /// Grid, asked once each time.
 pub(super) struct Grid {
@@ -75,36 +76,52 @@ impl Grid {
 
     /// `GET /config`
     pub(super) async fn config(&self) -> Result<Answered, NoAnswer> {
-        let answered: Answered<PlatformConfig> = self.ask(Method::GET, "/config").await?;
-        Ok(Answered {
-            // Any JSON object reads as a configuration; Grid's says whose it is.
+        Ok(Self::with_id(self.ask(Method::GET, "/config", None).await?))
+    }
+
+    /// `PATCH /config`, of the webhook endpoint alone.
+    pub(super) async fn register(&self, url: &str) -> Result<Answered, NoAnswer> {
+        let body = json!({ "webhookEndpoint": url });
+        Ok(Self::with_id(self.ask(Method::PATCH, "/config", Some(&body)).await?))
+    }
+
+    /// A configuration, if it says whose it is: any JSON object reads as one.
+    fn with_id(answered: Answered) -> Answered {
+        Answered {
             outcome: answered.outcome.and_then(|platform| match platform.id.is_empty() {
                 true => Err(Refusal { status: StatusCode::OK, code: None }),
                 false => Ok(platform),
             }),
             clock: answered.clock,
-        })
+        }
     }
 
     /// `POST /webhooks/test`; at a Grid that does not have it (404), `POST /sandbox/webhooks/test`, as it was called until
     /// June 2026.
     pub(super) async fn test_webhook(&self) -> Result<Answered<TestWebhookResult>, NoAnswer> {
-        let answered = self.ask(Method::POST, "/webhooks/test").await?;
+        let answered = self.ask(Method::POST, "/webhooks/test", None).await?;
         match &answered.outcome {
             Err(refusal) if refusal.status == StatusCode::NOT_FOUND => {
-                self.ask(Method::POST, "/sandbox/webhooks/test").await
+                self.ask(Method::POST, "/sandbox/webhooks/test", None).await
             }
             Ok(_) | Err(_) => Ok(answered),
         }
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<Answered<T>, NoAnswer> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answered<T>, NoAnswer> {
         let GridAccount { base_url, client_id, client_secret } = &self.account;
         let url = format!("{}{path}", base_url.as_str().trim_end_matches('/'));
         let mut request = self.http.request(method.clone(), url);
         request = request.basic_auth(client_id, Some(client_secret.expose_secret())).header(ACCEPT, "application/json");
-        if method != Method::GET {
-            request = request.header(CONTENT_LENGTH, "0");
+        match body {
+            Some(body) => request = request.json(body),
+            None if method != Method::GET => request = request.header(CONTENT_LENGTH, "0"),
+            None => {}
         }
         let no_answer = |error: reqwest::Error| NoAnswer(chain(&error.without_url()));
         let (began, sent_at) = (Instant::now(), Timestamp::now());

@@ -1,7 +1,8 @@
 //! `gridgate doctor`: whether everything between Grid and this gridgate is as it has to be.
 //!
 //! It reads the same settings as `gridgate serve`, asks Grid, asks the gridgate that runs here if one does, and says of
-//! each thing whether it is right and what to do where it is not. It changes nothing, neither here nor at Grid.
+//! each thing whether it is right and what to do where it is not. It changes nothing, neither here nor at Grid, unless it is
+//! told to register the webhook endpoint (`--register`).
 
 mod arrival;
 mod clock;
@@ -10,16 +11,20 @@ mod finding;
 mod grid;
 mod key;
 mod listener;
+mod register;
 mod running;
 
 use super::admin::AdminClient;
 use super::calling::Target;
 use super::output::{Failure, while_read};
 use super::{CommonArgs, Environment, OfDoctor};
-use crate::config::{AdminCallerConfig, CallerConfig, Config, GridAccount, Upstream};
+use crate::config::{AdminCallerConfig, CallerConfig, Config, GridAccount, Upstream, WebhookConfig};
+use crate::grid::webhook_endpoint::WebhookEndpoint;
+use crate::telemetry;
 use clap::Args;
 use finding::{Finding, Outcome, Report};
 use grid::{Answered, Grid};
+use register::{Registered, Registration};
 use reqwest::Url;
 use running::Running;
 
@@ -32,9 +37,20 @@ pub(super) struct DoctorArgs {
     #[arg(long, value_name = "URL")]
     webhook_url: Option<Url>,
 
+    /// Register this URL with Grid as the platform's webhook endpoint, such as https://hooks.example.com/webhooks/grid
+    ///
+    /// Shows what is registered. Where that is another URL, it is replaced only with --replace, since every webhook goes
+    /// there, payment approvals included. Nothing else of the platform's configuration is touched.
+    #[arg(long, value_name = "URL", value_parser = WebhookEndpoint::parse, conflicts_with = "webhook_url")]
+    register: Option<WebhookEndpoint>,
+
+    /// Let the URL of --register take the place of another one that is registered
+    #[arg(long, requires = "register")]
+    replace: bool,
+
     /// Do not have Grid send a test webhook
     ///
-    /// Grid sends one in its sandbox only, to whatever URL is registered.
+    /// Grid sends one to whatever URL is registered.
     #[arg(long)]
     no_test_webhook: bool,
 
@@ -56,19 +72,61 @@ struct Unwell {
 
 /// Checks everything, and fails if anything did.
 pub(super) fn run(args: DoctorArgs, env: Environment) -> Result<(), Failure> {
-    let DoctorArgs { webhook_url, no_test_webhook, json, common } = args;
+    let DoctorArgs { webhook_url, register, replace, no_test_webhook, json, common } = args;
     let report = Report::to_stdout(json, &env);
     let sources = common.sources(env);
     let config = Config::load(sources.clone(), false)?;
+    let endpoint = match register {
+        Some(wanted) => {
+            // What it changes is written to the log as well.
+            telemetry::init(&config.log, None).map_err(cannot)?;
+            Endpoint::Register(Registration { wanted, replace })
+        }
+        None => Endpoint::Expect(webhook_url),
+    };
     let gridgate = Target::of(CallerConfig::load(sources.clone())?).map_err(cannot)?;
     let admin = AdminClient::new(AdminCallerConfig::load(sources)?).map_err(cannot)?;
-    super::block_on(examine(config, (gridgate, admin), webhook_url, no_test_webhook, report))
+    super::block_on(examine(config, (gridgate, admin), endpoint, no_test_webhook, report))
+}
+
+/// What is to become of the registered endpoint.
+enum Endpoint {
+    /// It is looked at; it has to be this one, if one is said.
+    Expect(Option<Url>),
+    /// This one is put there.
+    Register(Registration),
+}
+
+impl Endpoint {
+    /// Looks at what is registered, or changes it. What is registered then; `None`: that is not known.
+    async fn settle(
+        &self,
+        grid: &Grid,
+        registered: Option<Option<String>>,
+        webhook: &WebhookConfig,
+    ) -> (Finding, Option<Option<String>>) {
+        let finding = match (self, &registered) {
+            (Endpoint::Register(registration), Some(before)) => {
+                let Registered { finding, now } = registration.carry_out(grid, before.as_deref()).await;
+                return (finding, Some(now));
+            }
+            (Endpoint::Register(Registration { wanted, replace: _ }), None) => {
+                let message = format!("{wanted} was not registered: Grid did not say what is");
+                Finding::fail(endpoint::CHECK, message, "see to the credentials first, and try again")
+            }
+            (Endpoint::Expect(expected), Some(registered)) => {
+                endpoint::judge(registered.as_deref(), webhook, expected.as_ref())
+            }
+            (Endpoint::Expect(_), None) => Finding::skipped(endpoint::CHECK, "Grid did not say what is registered"),
+        };
+        (finding, registered)
+    }
 }
 
 async fn examine(
     config: Config,
     (gridgate, admin): (Target, AdminClient),
-    webhook_url: Option<Url>,
+    endpoint: Endpoint,
     no_test_webhook: bool,
     mut report: Report,
 ) -> Result<(), Failure> {
@@ -85,11 +143,9 @@ async fn examine(
     let platform = answered.ok().and_then(|answered| answered.outcome.ok());
     let keys = key::read(webhook.public_keys.as_deref());
     report.add(key::judge(&keys));
-    let registered = platform.as_ref().map(|platform| platform.webhook_endpoint.as_deref());
-    report.add(match registered {
-        Some(registered) => endpoint::judge(registered, webhook, webhook_url.as_ref()),
-        None => Finding::skipped(endpoint::CHECK, "Grid did not say what is registered"),
-    });
+    let registered = platform.map(|platform| platform.webhook_endpoint);
+    let (finding, registered) = endpoint.settle(&grid, registered, webhook).await;
+    report.add(finding);
 
     let running = Running::look(gridgate, admin).await;
     for finding in running.judge() {

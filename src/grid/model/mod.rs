@@ -35,7 +35,9 @@ pub use error::{ErrorBody, ErrorDetails, FieldConstraint, FieldError};
 pub use import_job::{ImportError, ImportJob, ImportJobAccepted, ImportJobStatus, ImportProgress};
 pub use kyc_link::{KycLink, KycLinkRequest};
 pub(super) use open_enum::counting_unknown_words;
-pub use platform::{CounterpartyField, PlatformConfig, PlatformCurrency};
+pub use platform::{
+    CounterpartyField, OtherFields, PlatformConfig, PlatformConfigInput, PlatformCurrency, PlatformCurrencyInput,
+};
 pub use verification::{Verification, VerificationError, VerificationRequest, VerificationStatus};
 pub use webhook::{TestWebhookResult, Webhook};
 

@@ -1,11 +1,24 @@
-//! The platform's configuration, as far as onboarding needs it.
+//! The platform's configuration: what onboarding needs of it by name, and the rest as it is.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::serde_as::{lenient_time, null_as_default};
 
-/// `GET /config`, without branding, fees and cards.
+/// The fields of an object that have no name here: branding, fees, cards, and what Grid adds. They are kept as they came,
+/// so that they can be sent back. Debug shows how many there are: they can hold names and addresses.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OtherFields(pub Map<String, Value>);
+
+impl std::fmt::Debug for OtherFields {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OtherFields").field("count", &self.0.len()).finish_non_exhaustive()
+    }
+}
+
+/// `GET /config`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PlatformConfig {
@@ -33,6 +46,48 @@ pub struct PlatformConfig {
     /// When it was last updated.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
     pub updated_at: Option<Timestamp>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub other_fields: OtherFields,
+}
+
+/// The body of `PATCH /config`: only what is present is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlatformConfigInput {
+    /// UMA domain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uma_domain: Option<String>,
+    /// Where Grid sends webhooks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_endpoint: Option<String>,
+    /// All currencies; an empty list is sent as `[]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supported_currencies: Option<Vec<PlatformCurrencyInput>>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub other_fields: OtherFields,
+}
+
+/// A currency as it is sent: without what is only answered. Grid wants every field of it, empty lists too.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlatformCurrencyInput {
+    /// Currency code.
+    pub currency_code: String,
+    /// Least amount, in the currency's smallest unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_amount: Option<i64>,
+    /// Greatest amount, in the currency's smallest unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_amount: Option<i64>,
+    /// What the platform asks of counterparties.
+    pub required_counterparty_fields: Vec<CounterpartyField>,
+    /// Transaction types enabled for this currency.
+    pub enabled_transaction_types: Vec<String>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub other_fields: OtherFields,
 }
 
 /// One currency of the platform, and what is required for it.
@@ -58,6 +113,9 @@ pub struct PlatformCurrency {
     /// Transaction types enabled for this currency.
     #[serde(deserialize_with = "null_as_default")]
     pub enabled_transaction_types: Vec<String>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub other_fields: OtherFields,
 }
 
 /// A field asked of counterparties.
@@ -70,4 +128,7 @@ pub struct CounterpartyField {
     /// Whether it must be there.
     #[serde(deserialize_with = "null_as_default")]
     pub mandatory: bool,
+    /// Everything else.
+    #[serde(flatten)]
+    pub other_fields: OtherFields,
 }

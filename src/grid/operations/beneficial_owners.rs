@@ -52,4 +52,15 @@ impl Client {
     ) -> Result<BeneficialOwner, Error> {
         self.json(call, Request::new(Operation::UpdateBeneficialOwner, Some(id)).json(changes)).await
     }
+
+    /// Takes an owner off a business (`DELETE /beneficial-owners/{id}`).
+    ///
+    /// Repeated where its outcome is lost; a repetition that is answered 404 or 410 is a success.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn delete_beneficial_owner(&self, call: &Call, id: &ResourceId) -> Result<(), Error> {
+        let request = Request::new(Operation::DeleteBeneficialOwner, Some(id));
+        self.send_deletion(call, request, |_| Ok(())).await.map(|_| ())
+    }
 }

@@ -1,7 +1,7 @@
 //! The platform's configuration, and its test webhook.
 
 use crate::grid::client::{Call, Client, Request};
-use crate::grid::model::{PlatformConfig, TestWebhookResult};
+use crate::grid::model::{PlatformConfig, PlatformConfigInput, TestWebhookResult};
 use crate::grid::{Error, Operation};
 
 impl Client {
@@ -11,6 +11,18 @@ impl Client {
     /// See [`Error`].
     pub async fn get_platform_config(&self, call: &Call) -> Result<PlatformConfig, Error> {
         self.json(call, Request::new(Operation::GetPlatformConfig, None)).await
+    }
+
+    /// Changes the platform's configuration (`PATCH /config`). Repeated where its outcome is lost.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn update_platform_config(
+        &self,
+        call: &Call,
+        changes: &PlatformConfigInput,
+    ) -> Result<PlatformConfig, Error> {
+        self.json(call, Request::new(Operation::UpdatePlatformConfig, None).json(changes)).await
     }
 
     /// Asks Grid to send a test webhook (`POST /webhooks/test`). Sent once.

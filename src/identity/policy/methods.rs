@@ -1,6 +1,18 @@
 //! Patterns of methods: `package.Service/Method`, where either part may end with `*`.
+//!
+//! Some methods no pattern grants: whoever may call them decides about more than customers, so they have to be meant.
 
 use std::sync::Arc;
+
+/// The methods that only their exact name grants, never a pattern and never the absence of a policy.
+///
+/// - `UpdatePlatformConfig` redirects every webhook, payment approvals included.
+const BY_NAME_ONLY: [&str; 1] = ["gridgate.v1.PlatformService/UpdatePlatformConfig"];
+
+/// Whether only the exact name of a method grants it.
+pub(in crate::identity) fn is_by_name_only(method: &str) -> bool {
+    BY_NAME_ONLY.contains(&method)
+}
 
 /// The methods that a pattern means.
 ///
@@ -18,13 +30,15 @@ pub(super) fn matching<'m>(pattern: &str, methods: &'m [Arc<str>]) -> Result<Vec
     {
         return Err(format!("\"{pattern}\": only the end of the service and of the method can be *"));
     }
-    let found: Vec<_> = methods
-        .iter()
-        .filter(|name| {
-            let (of, called) = name.split_once('/').unwrap_or((name, ""));
-            fits(service, of) && fits(method, called)
-        })
-        .collect();
+    let found = methods.iter().filter(|name| {
+        let (of, called) = name.split_once('/').unwrap_or((name, ""));
+        fits(service, of) && fits(method, called)
+    });
+    let (found, by_name_only): (Vec<_>, Vec<_>) =
+        found.partition(|name| name.as_ref() == pattern || !is_by_name_only(name));
+    if let ([], [only, ..]) = (found.as_slice(), by_name_only.as_slice()) {
+        return Err(format!("\"{pattern}\" does not grant {only}: only its exact name does, without *"));
+    }
     if found.is_empty() {
         return Err(format!("there is no method \"{pattern}\"{}", suggestion(pattern, methods)));
     }
@@ -51,6 +65,21 @@ fn suggestion(pattern: &str, methods: &[Arc<str>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_to_be_meant_is_granted_by_its_name_alone() {
+        let name = BY_NAME_ONLY[0];
+        let methods: Vec<Arc<str>> = [name, "gridgate.v1.PlatformService/GetPlatformConfig"].map(Arc::from).into();
+        assert_eq!(matching(name, &methods).unwrap(), [&methods[0]]);
+        for pattern in ["*/*", "gridgate.v1.PlatformService/*", "gridgate.v1.*/*"] {
+            assert_eq!(matching(pattern, &methods).unwrap(), [&methods[1]], "{pattern}");
+        }
+        for pattern in
+            ["*/Update*", "gridgate.v1.PlatformService/UpdatePlatformConfig*", "gridgate*/UpdatePlatformConfig"]
+        {
+            assert!(matching(pattern, &methods).unwrap_err().contains("only its exact name"), "{pattern}");
+        }
+    }
 
     #[test]
     fn patterns() {

@@ -1,7 +1,7 @@
 //! Calls whose end is written down: the audit line of what changes something.
 
 use crate::identity::Caller;
-use crate::identity::audit::{self, Audited};
+use crate::identity::audit::{self, Audited, Note};
 use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -20,19 +20,26 @@ struct Unwritten {
     peer: Option<IpAddr>,
     trace_id: Option<Box<str>>,
     caller: Caller,
+    note: Note,
 }
 
 impl AuditLine {
     /// The line of a call that was let in.
     pub(super) fn new(method: &str, peer: Option<IpAddr>, trace_id: Option<Box<str>>, caller: Caller) -> Self {
-        AuditLine(Some(Box::new(Unwritten { method: method.into(), peer, trace_id, caller })))
+        let note = Note::default();
+        AuditLine(Some(Box::new(Unwritten { method: method.into(), peer, trace_id, caller, note })))
+    }
+
+    /// Where the call's handler writes what it changes.
+    pub(super) fn note(&self) -> Option<Note> {
+        self.0.as_ref().map(|line| line.note.clone())
     }
 
     fn write(&mut self, code: Code) {
         let Some(line) = self.0.take() else { return };
-        let Unwritten { method, peer, trace_id, caller } = *line;
+        let Unwritten { method, peer, trace_id, caller, note } = *line;
         let call = Audited { method: &method, peer, trace_id: trace_id.as_deref(), code: code_name(code) };
-        audit::allowed(call, &caller);
+        audit::allowed(call, &caller, note.read());
     }
 
     /// Writes the code of the headers or trailers that have one.

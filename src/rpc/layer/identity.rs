@@ -3,14 +3,15 @@
 //!
 //! The handler finds the [`Caller`](crate::identity::Caller) in the request's extensions. Health (`grpc.health.v1`) is
 //! exempt, since probes have no credentials; reflection is a method like others. A stream of responses ends when the
-//! policy is replaced by one that would not let it in. Without a gate every call is let in, and has no caller.
+//! policy is replaced by one that would not let it in. Without a gate every call is let in, but to what only a policy grants,
+//! and has no caller.
 
 use super::audited::{AuditLine, AuditedBody, AuditedFuture};
 use super::ending::{EndingBody, EndingFuture};
 use super::methods::{MethodKind, Methods};
 use super::revoked::UntilRevoked;
 use crate::identity::audit::{self, Audited};
-use crate::identity::{Admitted, Denial, Gate, Presented};
+use crate::identity::{Admitted, Denial, Gate, NoGate, Presented};
 use crate::rpc::status;
 use crate::transport::{Peer, Standing};
 use http::{HeaderMap, Request, Response, header};
@@ -23,6 +24,7 @@ use tower::{Layer, Service};
 #[derive(Debug, Clone)]
 pub struct IdentityLayer {
     gate: Option<Arc<Gate>>,
+    no_gate: Arc<NoGate>,
     methods: Arc<Methods>,
     trace_id: TraceId,
 }
@@ -39,7 +41,7 @@ impl IdentityLayer {
         methods: impl Into<Arc<Methods>>,
         trace_id: fn(&HeaderMap) -> Option<Box<str>>,
     ) -> Self {
-        IdentityLayer { gate, methods: methods.into(), trace_id }
+        IdentityLayer { gate, no_gate: Arc::default(), methods: methods.into(), trace_id }
     }
 }
 
@@ -90,6 +92,9 @@ where
             Judged::Denied(status) => AuditedFuture::new(EndingFuture::refused(status), None),
             Judged::Admitted { admitted, until, line } => {
                 request.extensions_mut().insert(admitted.caller);
+                if let Some(note) = line.as_ref().and_then(AuditLine::note) {
+                    request.extensions_mut().insert(note);
+                }
                 AuditedFuture::new(EndingFuture::new(self.inner.call(request), until), line)
             }
         }
@@ -106,9 +111,12 @@ enum Judged {
 impl IdentityLayer {
     fn judge<B>(&self, request: &Request<B>) -> Judged {
         let path = request.uri().path();
-        let Some(gate) = self.gate.as_ref().filter(|_| !Methods::is_health(path)) else { return Judged::Exempt };
-        let presented = Presented::of(request.headers(), request.extensions().get::<Peer>());
+        if Methods::is_health(path) {
+            return Judged::Exempt;
+        }
         let method = self.methods.name(path);
+        let Some(gate) = &self.gate else { return self.judge_without_gate(request, method) };
+        let presented = Presented::of(request.headers(), request.extensions().get::<Peer>());
         let trace_id = (self.trace_id)(request.headers());
         let admitted = match gate.admit(&presented, method) {
             Ok(admitted) => admitted,
@@ -126,6 +134,19 @@ impl IdentityLayer {
             MethodKind::Unary | MethodKind::Upload => UntilRevoked::never(),
         };
         Judged::Admitted { admitted, until, line }
+    }
+
+    fn judge_without_gate<B>(&self, request: &Request<B>, method: Option<&str>) -> Judged {
+        let Err(denial) = self.no_gate.admit(method) else { return Judged::Exempt };
+        let status = status::denied(&denial);
+        let presented = Presented::of(request.headers(), request.extensions().get::<Peer>());
+        if let Some(held_back) = self.no_gate.has_line(&presented) {
+            let trace_id = (self.trace_id)(request.headers());
+            let (method, code) = (method.unwrap_or("unknown"), super::audited::code_name(status.code()));
+            let call = Audited { method, peer: presented.addr(), trace_id: trace_id.as_deref(), code };
+            audit::denied(call, &denial, held_back);
+        }
+        Judged::Denied(status)
     }
 }
 

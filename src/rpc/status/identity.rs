@@ -20,9 +20,21 @@ pub fn denied(denial: &Denial) -> Status {
         }
         Denial::CallerUnknown { identity, source: _ } => details(reason::CALLER_UNKNOWN)
             .status(Code::PermissionDenied, &format!("the policy does not name {identity}")),
-        Denial::MethodNotAllowed { caller } => details(reason::METHOD_NOT_ALLOWED)
-            .metadata("caller", caller.name().to_owned())
-            .status(Code::PermissionDenied, &format!("{} may not call this method", caller.name())),
+        Denial::PolicyNeeded => details(reason::POLICY_NEEDED).status(
+            Code::PermissionDenied,
+            "whoever may call this method can redirect every webhook, so only a policy grants it: start gridgate with \
+             GRIDGATE_IDENTITY_POLICY_FILE, and let the policy name the method for its caller (docs/IDENTITY.md)",
+        ),
+        Denial::MethodNotAllowed { caller, by_name_only } => {
+            let how = if *by_name_only {
+                ": only its exact name in the policy grants it, a pattern with * does not"
+            } else {
+                ""
+            };
+            details(reason::METHOD_NOT_ALLOWED)
+                .metadata("caller", caller.name().to_owned())
+                .status(Code::PermissionDenied, &format!("{} may not call this method{how}", caller.name()))
+        }
         Denial::MethodUnknown { caller: _ } => {
             details(reason::METHOD_UNKNOWN).status(Code::Unimplemented, "there is no such method")
         }

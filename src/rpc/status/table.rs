@@ -79,6 +79,7 @@ fn is_create(operation: Operation) -> bool {
         | Operation::GetBeneficialOwner
         | Operation::ListBeneficialOwners
         | Operation::UpdateBeneficialOwner
+        | Operation::DeleteBeneficialOwner
         | Operation::UploadDocument
         | Operation::ReplaceDocument
         | Operation::GetDocument
@@ -88,6 +89,7 @@ fn is_create(operation: Operation) -> bool {
         | Operation::GetVerification
         | Operation::ListVerifications
         | Operation::GetPlatformConfig
+        | Operation::UpdatePlatformConfig
         | Operation::SendTestWebhook => false,
     }
 }

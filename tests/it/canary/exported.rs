@@ -11,7 +11,7 @@ use super::plant::Aviary;
 use super::sightings;
 use crate::identity::rig;
 use crate::support::api::{RPCS, Rpc, Sends};
-use crate::support::gateway::Gateway;
+use crate::support::gateway::{Gateway, everything};
 use crate::support::raw_grpc::RawClient;
 use crate::support::soon;
 use crate::support::stage::{PDF, in_chunks, success};
@@ -26,7 +26,7 @@ async fn no_canary_gets_into_spans_metrics_or_audit_lines() {
     let endpoint = format!("http://{}", collector.http);
     let (directory, token) = (tempfile::tempdir().unwrap(), rig::token());
     let policy = directory.path().join("policy.toml");
-    std::fs::write(&policy, rig::caller("onboarding", &token, "methods = [\"gridgate.v1.*/*\"]")).unwrap();
+    std::fs::write(&policy, everything(&token)).unwrap();
     let variables = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
         ("OTEL_BSP_SCHEDULE_DELAY", "50"),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use futures_util::future::join_all;
+use gridgate::identity::NewToken;
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, Value as Field};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use super::plant::{Aviary, birds};
 use super::{CANARY, search_files, sightings};
 use crate::support::api::{RPCS, Rpc, Sends};
 use crate::support::details::Details;
-use crate::support::gateway::{DEADLINE, Gateway};
+use crate::support::gateway::{DEADLINE, Gateway, everything};
 use crate::support::program::{Ended, Program};
 use crate::support::stage::{PDF, in_chunks, success};
 use crate::support::upstream::{Reply, Upstream};
@@ -44,6 +45,9 @@ async fn play(rpcs: &'static [Rpc]) {
     let upstream = Upstream::start().await;
     let directory = tempfile::tempdir().unwrap();
     let base_url = upstream.base_url();
+    let (policies, token) = (tempfile::tempdir().unwrap(), NewToken::generate().unwrap());
+    let policy = policies.path().join("policy.toml");
+    std::fs::write(&policy, everything(&token)).unwrap();
     let mut program = Program::start_in(
         directory.path(),
         &[
@@ -53,10 +57,16 @@ async fn play(rpcs: &'static [Rpc]) {
             "--reconcile-interval=0s",
             "--log-level=trace",
         ],
-        &[("GRID_CLIENT_ID", "id"), ("GRID_CLIENT_SECRET", SECRET), ("LIGHTSPARK_GRID_BASE_URL", &base_url)],
+        &[
+            ("GRID_CLIENT_ID", "id"),
+            ("GRID_CLIENT_SECRET", SECRET),
+            ("LIGHTSPARK_GRID_BASE_URL", &base_url),
+            ("GRIDGATE_IDENTITY_POLICY_FILE", policy.to_str().unwrap()),
+        ],
     );
     let ready = program.json_line().await;
     let gateway = Gateway::to(ready["grpc"].parse().unwrap()).await;
+    let gateway = gateway.authorized(format!("Bearer {}", token.expose()));
     let mut scene = Scene { upstream, gateway, aviary: Aviary::default(), sighted: Vec::new() };
     for rpc in rpcs {
         scene.play(rpc).await;
@@ -67,6 +77,7 @@ async fn play(rpcs: &'static [Rpc]) {
 
     let credentials = base64::engine::general_purpose::STANDARD.encode(format!("id:{SECRET}"));
     assert!(!stderr.contains(&credentials), "credentials are in the log");
+    assert!(!stderr.contains(token.expose()), "the token is in the log");
     assert_eq!(scene.sighted, Vec::<String>::new(), "in statuses");
     assert_eq!(sightings(&metrics), Vec::<String>::new(), "in metrics");
     assert_eq!(sightings(&stdout), Vec::<String>::new(), "on standard output");

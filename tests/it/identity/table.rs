@@ -74,7 +74,12 @@ impl Scene {
     async fn with_tls(tls: bool) -> Scene {
         let (ca, all, one) = (Authority::new("mesh"), token(), token());
         let policy = [
-            caller("all", &all, "identities = [\"spiffe://mesh/all\", \"dns:all.mesh\"]\nmethods = [\"*/*\"]"),
+            caller(
+                "all",
+                &all,
+                "identities = [\"spiffe://mesh/all\", \"dns:all.mesh\"]\n\
+                 methods = [\"*/*\", \"gridgate.v1.PlatformService/UpdatePlatformConfig\"]",
+            ),
             caller(
                 "one",
                 &one,

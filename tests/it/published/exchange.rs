@@ -14,15 +14,12 @@ use crate::support::upstream::Reply;
 use crate::support::{equivalent, samples};
 
 /// What Grid's documents have and this API, deliberately, has not: the statuses in schemas of requests, which are not for
-/// sending, and what of a platform's configuration is not about onboarding.
+/// sending.
 const LEFT_OUT: &[(&str, Kind, &str)] = &[
     ("CreateCustomer", Kind::Sent, "kycStatus"),
     ("CreateCustomer", Kind::Sent, "kybStatus"),
     ("UpdateCustomer", Kind::Sent, "kycStatus"),
     ("UpdateCustomer", Kind::Sent, "kybStatus"),
-    ("GetPlatformConfig", Kind::Answered, "embeddedWalletConfig"),
-    ("GetPlatformConfig", Kind::Answered, "cardTokenization2faConfig"),
-    ("GetPlatformConfig", Kind::Answered, "feeConfigs"),
 ];
 
 /// One example.

@@ -9,15 +9,20 @@ use crate::support::api::{RPCS, Rpc};
 /// Operations of Grid's that have no RPC, the second under the path that it had until June 2026.
 const WITHOUT_RPC: &[(&str, &str)] = &[("post", "/webhooks/test"), ("post", "/sandbox/webhooks/test")];
 
+/// What Grid's document of August 2026 does not have yet.
+const SINCE_SEPTEMBER: &[&str] = &["ListAgreements", "DeleteBeneficialOwner", "UpdatePlatformConfig"];
+
 /// Webhooks that carry what an RPC answers, too.
 const WEBHOOKS: &[(&str, &str)] =
     &[("customer-update", "GetCustomer"), ("verification-update", "GetVerification"), ("bulk-upload", "GetImportJob")];
 
-/// The exchanges of a document that has all of Grid's operations.
+/// The exchanges of a document that has all of Grid's operations of its time.
 pub(super) fn exchanges(document: &Value) -> Vec<Exchange> {
     let found = of_paths(document);
-    for rpc in RPCS {
-        assert!(found.iter().any(|exchange| exchange.rpc.name == rpc.name), "{} is not in the document", rpc.name);
+    let has = |name: &str| found.iter().any(|exchange| exchange.rpc.name == name);
+    let is_older = !SINCE_SEPTEMBER.iter().any(|name| has(name));
+    for rpc in RPCS.iter().filter(|rpc| !(is_older && SINCE_SEPTEMBER.contains(&rpc.name))) {
+        assert!(has(rpc.name), "{} is not in the document", rpc.name);
     }
     let document = Document(document);
     let webhooks = WEBHOOKS.iter().flat_map(|(webhook, rpc)| of_webhook(&document, webhook, Rpc::named(rpc)));

@@ -1,6 +1,6 @@
 //! `/beneficial-owners`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::harness::{Grid, business, id, individual, owner, with};
 
@@ -120,4 +120,26 @@ async fn the_owners_of_a_business_are_listed() {
     assert_eq!(rest["data"].as_array().unwrap()[..], expected[2..]);
     assert_eq!(grid.get("/beneficial-owners").await.bad_fields(), ["customerId"]);
     assert_eq!(grid.get("/beneficial-owners?customerId=x").await.expect(200)["data"], json!([]));
+}
+
+#[tokio::test]
+async fn an_owner_is_taken_away_until_the_business_is_submitted() {
+    let grid = Grid::start().await;
+    let customer = grid.create_id(business("BRN-001")).await;
+    let [gone, stays] = [
+        id(&grid.post("/beneficial-owners", owner(&customer, "Smith")).await.expect(201)),
+        id(&grid.post("/beneficial-owners", owner(&customer, "Jones")).await.expect(201)),
+    ];
+    let passport = id(&grid.upload(&gone, "PASSPORT", None).await);
+    let path = format!("/beneficial-owners/{gone}");
+    assert_eq!(grid.delete(&path).await.expect(204), Value::Null);
+    assert_eq!(grid.delete(&path).await.error(404), "REFERENCE_NOT_FOUND");
+    assert_eq!(grid.get(&path).await.error(404), "REFERENCE_NOT_FOUND");
+    assert_eq!(grid.get(&format!("/documents/{passport}")).await.error(404), "REFERENCE_NOT_FOUND");
+    let business = grid.get(&format!("/customers/{customer}")).await.expect(200);
+    assert_eq!(business["beneficialOwners"].as_array().unwrap().len(), 1);
+
+    grid.decide(&customer, "APPROVED").await;
+    assert_eq!(grid.delete(&format!("/beneficial-owners/{stays}")).await.error(409), "CONFLICT");
+    grid.get(&format!("/beneficial-owners/{stays}")).await.expect(200);
 }

@@ -171,6 +171,7 @@ pub static RPCS: &[Rpc] = &[
         .id("beneficial_owner_id")
         .sends(Sends::Json("beneficial_owner"))
         .answers(200, "beneficial_owner"),
+    rpc("DeleteBeneficialOwner", "DELETE", "/beneficial-owners/*", Mutation).id("beneficial_owner_id").answers(204, ""),
     rpc("UploadDocument", "POST", "/documents", Never).sends(Sends::Document).answers(201, "document"),
     rpc("ReplaceDocument", "PUT", "/documents/*", Mutation)
         .id("metadata.document_id")
@@ -183,6 +184,9 @@ pub static RPCS: &[Rpc] = &[
     rpc("GetVerification", "GET", "/verifications/*", Read).id("verification_id").answers(200, "verification"),
     rpc("ListVerifications", "GET", "/verifications", Read).sends(Sends::Query),
     rpc("GetPlatformConfig", "GET", "/config", Read).answers(200, "platform_config"),
+    rpc("UpdatePlatformConfig", "PATCH", "/config", Mutation)
+        .sends(Sends::Json("platform_config"))
+        .answers(200, "platform_config"),
 ];
 
 /// What knows nothing of a single call to Grid.

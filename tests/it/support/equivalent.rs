@@ -5,6 +5,7 @@
 //! - What only a person has stands in `individual` and `individual.edd`, what only a business has in `business`.
 //! - A word of an enum is the enum's value, or `UNSPECIFIED`, and the word itself in the field `…_raw`.
 //! - Times are `google.protobuf.Timestamp`.
+//! - What a message with `other_fields` has no field for is in there, as it is.
 //! - [`RENAMED`], and [`page`] for lists.
 
 use prost_reflect::{
@@ -44,6 +45,12 @@ pub struct Equivalent {
     pub placed: Vec<Placed>,
     /// Paths of what has no place in the API.
     pub lost: Vec<String>,
+}
+
+impl Equivalent {
+    fn nothing(message: &DynamicMessage) -> Self {
+        Self { message: message.clone(), placed: Vec::new(), lost: Vec::new() }
+    }
 }
 
 /// One leaf of Grid's JSON, and where it stands in the message.
@@ -122,9 +129,8 @@ pub fn answer_in(rpc: &Rpc, field: &str, grid: &Value) -> Equivalent {
 
 /// The message that `grid` is the JSON of.
 pub fn of(descriptor: &MessageDescriptor, grid: &Value) -> Equivalent {
-    let mut equivalent =
-        Equivalent { message: DynamicMessage::new(descriptor.clone()), placed: Vec::new(), lost: Vec::new() };
-    let mut message = equivalent.message.clone();
+    let mut message = DynamicMessage::new(descriptor.clone());
+    let mut equivalent = Equivalent::nothing(&message);
     let object = grid.as_object().unwrap_or_else(|| panic!("an object, not {grid}"));
     fill(&mut message, object, &Place::default(), &mut equivalent);
     equivalent.message = message;
@@ -187,6 +193,8 @@ impl Place {
 fn fill(message: &mut DynamicMessage, grid: &Map<String, Value>, at: &Place, out: &mut Equivalent) {
     let descriptor = message.descriptor();
     let details = details_of(&descriptor, grid);
+    let others = descriptor.get_field_by_name("other_fields");
+    let mut other_fields = Map::new();
     if let Some(details) = &details {
         message.get_field_mut(details);
     }
@@ -200,9 +208,16 @@ fn fill(message: &mut DynamicMessage, grid: &Map<String, Value>, at: &Place, out
             fill(message, value.as_object().unwrap(), &at, out);
         } else if let Some(field) = own_field(&descriptor, key) {
             set(message, &field, value, &at.field(key, &field), out);
+        } else if others.is_some() {
+            other_fields.insert(key.clone(), value.clone());
         } else if !set_within(message, details.as_ref(), key, value, at, out) {
             out.lost.push(at.grid.clone() + "." + key);
         }
+    }
+    if let (Some(field), false) = (others, other_fields.is_empty()) {
+        // They are placed nowhere: what is tried with single fields does not know them.
+        let value = single(&field, &Value::Object(other_fields), &Place::default(), &mut Equivalent::nothing(message));
+        message.set_field(&field, value.unwrap());
     }
 }
 

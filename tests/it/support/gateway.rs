@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use bytes::Buf as _;
 use futures_util::{Stream, stream};
-use gridgate::config::Sources;
+use gridgate::config::{Sources, settings};
+use gridgate::identity::NewToken;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
+use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::body::Body;
@@ -27,11 +29,19 @@ use super::soon;
 /// The deadline of calls whose deadline does not matter.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
+/// A policy in which a token may call every method there is.
+pub fn everything(token: &NewToken) -> String {
+    let methods = "\"*/*\", \"gridgate.v1.PlatformService/UpdatePlatformConfig\"";
+    format!("[callers.everything]\ntokens = [\"{}\"]\nmethods = [{methods}]\n", token.hash())
+}
+
 /// A program that is ready, and a connection to it. Dropped, all of it ends.
 pub struct Gateway {
     address: SocketAddr,
     /// None where the program is a process of its own.
     _app: Option<TestApp>,
+    /// Where its policy is, which lets it call everything: some methods only a policy grants.
+    _policy: Option<TempDir>,
     send: SendRequest<Body>,
     /// What calls bring to say who makes them.
     authorization: Option<String>,
@@ -39,10 +49,15 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// In front of what answers at `base_url`; `settings` as from [`free_ports`], with more set.
-    pub async fn in_front_of(base_url: &str, settings: Sources) -> Self {
-        let app = TestApp::in_front_of(base_url, settings).await;
-        Self::connected(app.addresses.grpc, Some(app)).await
+    /// In front of what answers at `base_url`; `sources` as from [`free_ports`], with more set.
+    pub async fn in_front_of(base_url: &str, sources: Sources) -> Self {
+        let (directory, token) = (tempfile::tempdir().unwrap(), NewToken::generate().unwrap());
+        let policy = directory.path().join("policy.toml");
+        std::fs::write(&policy, everything(&token)).unwrap();
+        let sources = sources.with(&settings::IDENTITY_POLICY_FILE, policy.to_str().unwrap());
+        let app = TestApp::in_front_of(base_url, sources).await;
+        let gateway = Self::connected(app.addresses.grpc, Some(app)).await;
+        Self { _policy: Some(directory), ..gateway.authorized(format!("Bearer {}", token.expose())) }
     }
 
     /// A connection to a program that runs already.
@@ -52,7 +67,14 @@ impl Gateway {
 
     async fn connected(address: SocketAddr, app: Option<TestApp>) -> Self {
         let (send, connection) = connect(address).await;
-        Self { address, _app: app, send, authorization: None, _connection: AbortOnDropHandle::new(connection) }
+        Self {
+            address,
+            _app: app,
+            _policy: None,
+            send,
+            authorization: None,
+            _connection: AbortOnDropHandle::new(connection),
+        }
     }
 
     /// Its calls bring this `authorization`.

@@ -51,6 +51,9 @@ pub fn sent() -> Vec<(&'static str, Value)> {
         ("CreateBeneficialOwner", merged([json!({ "customerId": CUSTOMER }), owner_fields()])),
         ("UpdateBeneficialOwner", owner_fields()),
         ("UpdateBeneficialOwner", json!({ "ownershipPercentage": 0 })),
+        ("UpdatePlatformConfig", platform_update()),
+        ("UpdatePlatformConfig", json!({ "webhookEndpoint": "http://127.0.0.1:8080/webhooks/grid" })),
+        ("UpdatePlatformConfig", json!({ "cardTokenization2faConfig": { "email": { "subject": "Your code" } } })),
         ("UploadDocument", merged([json!({ "documentHolder": OWNER }), document_fields()])),
         ("UploadDocument", json!({ "documentHolder": CUSTOMER, "documentType": "OTHER", "country": "PT" })),
         ("ReplaceDocument", document_fields()),
@@ -138,6 +141,7 @@ pub fn answered() -> Vec<(&'static str, Value)> {
         ("GetVerification", verification()),
         ("ListVerifications", page(&[&verification()], "v+2")),
         ("GetPlatformConfig", platform_config()),
+        ("UpdatePlatformConfig", platform_config()),
         ("GetPlatformConfig", json!({ "id": "PlatformConfig:2", "isRegulatedFinancialInstitution": false })),
     ]
 }
@@ -387,16 +391,31 @@ fn platform_config() -> Value {
             {
                 "currencyCode": "EUR", "minAmount": 100, "maxAmount": 9_007_199_254_740_993_i64,
                 "requiredCounterpartyFields": [
-                    { "name": "FULL_NAME", "mandatory": true }, { "name": "NATIONALITY", "mandatory": false },
+                    { "name": "FULL_NAME", "mandatory": true }, { "name": "NATIONALITY", "mandatory": false, "reason": { "code": 9 } },
                 ],
                 "providerRequiredCustomerFields": ["BIRTH_DATE", "TAX_ID"],
                 "providerRequiredCounterpartyCustomerFields": ["POSTAL_ADDRESS"],
                 "enabledTransactionTypes": ["OUTGOING", "INCOMING"],
+                "settlement": { "cutOff": "17:00", "days": [1, 2, 3] }, "spread": 0.25,
             },
             { "currencyCode": "USDC", "minAmount": 1, "maxAmount": 2, "requiredCounterpartyFields": [], "enabledTransactionTypes": [] },
         ],
         "isRegulatedFinancialInstitution": true,
+        "embeddedWalletConfig": { "appName": "Kontor Wallet", "otpLength": 6, "alphanumeric": false },
+        "newlyAdded": [{ "deep": { "er": ["x", -1.5] } }],
         "createdAt": "2024-02-29T00:00:00Z", "updatedAt": "2024-03-01T00:00:00Z",
+    })
+}
+
+fn platform_update() -> Value {
+    let mut currencies = platform_config()["supportedCurrencies"].clone();
+    let fields = currencies[0].as_object_mut().unwrap();
+    fields.remove("providerRequiredCustomerFields");
+    fields.remove("providerRequiredCounterpartyCustomerFields");
+    json!({
+        "umaDomain": "uma.kontor.example", "webhookEndpoint": "https://kontor.example/hooks/grid?key=17",
+        "supportedCurrencies": currencies, "embeddedWalletConfig": { "appName": "Kontor", "otpLength": 6 },
+        "feeConfigs": [{ "feeType": "FX", "sourceCurrency": "USD", "variableFeeBps": 30, "fixedFee": { "amount": 25 } }],
     })
 }
 

@@ -59,6 +59,8 @@ fn is_needed(rpc: &Rpc, field: &str) -> bool {
         "ListBeneficialOwners" => matches!(field, "customerId" | "limit"),
         "ListCustomers" | "ListDocuments" | "ListVerifications" => field == "limit",
         "UploadDocument" => field == "documentHolder",
+        // A currency is sent whole.
+        "UpdatePlatformConfig" => field.starts_with("supportedCurrencies"),
         "ConfirmEmailVerification" | "ConfirmPhoneVerification" => field == "code",
         _ => false,
     }

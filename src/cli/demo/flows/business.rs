@@ -3,6 +3,7 @@
 use super::super::cast::{self, some};
 use super::super::control::Act;
 use super::super::expect::{count, is, items, one_of, present};
+use super::super::release::Release;
 use super::super::script::{Abandoned, Script};
 use crate::pb;
 
@@ -122,6 +123,7 @@ async fn owners(script: &mut Script, customer_id: &str) -> Result<(String, Strin
             [present("beneficial_owner.personal_info.identifier"), is("beneficial_owner.customer_id", customer_id)],
         )
         .await?;
+    mistaken(script, customer_id).await?;
     script
         .call(
             "Both belong to the business.",
@@ -133,6 +135,23 @@ async fn owners(script: &mut Script, customer_id: &str) -> Result<(String, Strin
         )
         .await?;
     Ok((owner, director))
+}
+
+async fn mistaken(script: &mut Script, customer_id: &str) -> Result<(), Abandoned> {
+    let about = "Until the business is submitted, an owner can be taken away again.";
+    if script.leaves_out_before(Release::September, about, &["BeneficialOwnerService/DeleteBeneficialOwner"]) {
+        return Ok(());
+    }
+    let somebody = script
+        .call(
+            "Somebody who has nothing to do with it.",
+            cast::create_owner(customer_id, &["DIRECTOR"], 0, ("Stella", "Stranger")),
+            [present("beneficial_owner.id")],
+        )
+        .await?
+        .text("beneficial_owner.id")?;
+    script.call(about, pb::DeleteBeneficialOwnerRequest { beneficial_owner_id: somebody }, []).await?;
+    Ok(())
 }
 
 async fn papers(script: &mut Script, customer_id: &str, owner: &str, director: &str) -> Result<(), Abandoned> {

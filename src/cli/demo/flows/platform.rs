@@ -5,6 +5,7 @@ use super::super::expect::{has, is, items, present};
 use super::super::release::Release;
 use super::super::script::{Abandoned, Script};
 use crate::pb;
+use prost_types::value::Kind;
 use tonic::Code;
 
 pub(super) async fn play(script: &mut Script) -> Result<(), Abandoned> {
@@ -62,9 +63,10 @@ pub(super) async fn play(script: &mut Script) -> Result<(), Abandoned> {
         .await;
     let about = "The agreements that have replaced the terms since.";
     if script.leaves_out_before(Release::September, about, &["CustomerService/ListAgreements"]) {
-        return Ok(());
+        return branding(script).await;
     }
-    agreements(script).await
+    agreements(script).await?;
+    branding(script).await
 }
 
 /// What has replaced the terms since: several agreements, accepted one by one.
@@ -131,6 +133,49 @@ async fn agreements(script: &mut Script) -> Result<(), Abandoned> {
                 is("error_info.reason", "END_USER_TERMS_VERSION_NOT_FOUND"),
                 items("bad_request.field_violations[].field", ["agreement_consents[0].terms_version"]),
             ],
+        )
+        .await;
+    Ok(())
+}
+
+/// What only a policy that names it lets the demo do: change the platform itself.
+async fn branding(script: &mut Script) -> Result<(), Abandoned> {
+    let about =
+        "The name in the emails of embedded wallets: a field that the API does not name is passed on as Grid has it.";
+    if script.leaves_out_before(Release::September, about, &["PlatformService/UpdatePlatformConfig"]) {
+        return Ok(());
+    }
+    let text = |text: &str| prost_types::Value { kind: Some(Kind::StringValue(text.to_owned())) };
+    let fields = |name: &str, value| prost_types::Struct { fields: [(name.to_owned(), value)].into() };
+    let wallet = prost_types::Value { kind: Some(Kind::StructValue(fields("appName", text("Acme Wallet")))) };
+    let config = pb::PlatformConfigUpdate {
+        other_fields: Some(fields("embeddedWalletConfig", wallet)),
+        ..pb::PlatformConfigUpdate::default()
+    };
+    let update = |config, path: &str| pb::UpdatePlatformConfigRequest {
+        platform_config: Some(config),
+        update_mask: Some(prost_types::FieldMask { paths: vec![path.to_owned()] }),
+    };
+    script
+        .call(
+            about,
+            update(config, "other_fields"),
+            [
+                present("platform_config.other_fields"),
+                has("platform_config.supported_currencies[].currency_code", "USD"),
+            ],
+        )
+        .await?;
+    let config = pb::PlatformConfigUpdate {
+        webhook_endpoint: some("http://hooks.example.com/webhooks/grid"),
+        ..pb::PlatformConfigUpdate::default()
+    };
+    script
+        .refused(
+            "Webhooks hold personal data: they go nowhere in the clear. Grid is not even asked.",
+            update(config, "webhook_endpoint"),
+            Code::InvalidArgument,
+            [is("error_info.domain", "gridgate"), is("error_info.reason", "INVALID_REQUEST")],
         )
         .await;
     Ok(())
