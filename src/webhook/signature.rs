@@ -4,6 +4,9 @@
 //! the body, byte for byte as it came (Grid's API, "Webhooks"). There is no time in it: that a webhook is not heard twice
 //! is the log's business, by the webhook's id.
 //!
+//! The header is read as leniently as Grid's published sample reads it: a version that is a number, and base64 of either
+//! alphabet, without its padding, or with line breaks. What it says is checked as strictly as ever.
+//!
 //! A webhook that came in is [`Received`]; only checking its signature makes it [`Verified`], and only that is parsed.
 
 use std::borrow::Cow;
@@ -29,7 +32,7 @@ const DER_BYTES: std::ops::RangeInclusive<usize> = 8..=72;
 /// The base64 of the longest signature.
 const MAX_BASE64_BYTES: usize = 96;
 
-/// Standard base64, with or without its padding.
+/// Base64 with or without its padding; [`Signature::from_base64`] brings the URL-safe alphabet into this one.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -65,10 +68,27 @@ pub struct Signature {
 
 #[derive(Deserialize)]
 struct Versioned<'a> {
-    #[serde(borrow)]
-    v: Cow<'a, str>,
+    v: Version,
     #[serde(borrow)]
     s: Cow<'a, str>,
+}
+
+/// A version: text as Grid documents it, or the number that its sample takes too.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Version {
+    Text(String),
+    Number(f64),
+}
+
+impl Version {
+    fn is_known(&self) -> bool {
+        match self {
+            Version::Text(text) => text == "1",
+            // Any way to write one, as JSON has it.
+            Version::Number(number) => (number - 1.0).abs() < f64::EPSILON,
+        }
+    }
 }
 
 impl Signature {
@@ -85,10 +105,7 @@ impl Signature {
             return Self::from_base64(text);
         }
         let Versioned { v, s } = serde_json::from_str(text).map_err(|_| InvalidSignature::Malformed)?;
-        match v.as_ref() {
-            "1" => Self::from_base64(&s),
-            _ => Err(InvalidSignature::UnknownVersion),
-        }
+        if v.is_known() { Self::from_base64(&s) } else { Err(InvalidSignature::UnknownVersion) }
     }
 
     /// The one signature header of a request.
@@ -100,11 +117,18 @@ impl Signature {
     }
 
     fn from_base64(text: &str) -> Result<Self, InvalidSignature> {
-        if text.len() > MAX_BASE64_BYTES {
+        let standard = |byte| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            byte => byte,
+        };
+        // MIME's encoders break lines, and JSON can carry that.
+        let base64: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(standard).collect();
+        if base64.len() > MAX_BASE64_BYTES {
             return Err(InvalidSignature::Malformed);
         }
         let mut der = [0; *DER_BYTES.end()];
-        let length = BASE64.decode_slice(text, &mut der).map_err(|_| InvalidSignature::Malformed)?;
+        let length = BASE64.decode_slice(base64, &mut der).map_err(|_| InvalidSignature::Malformed)?;
         if !DER_BYTES.contains(&length) {
             return Err(InvalidSignature::Malformed);
         }

@@ -31,6 +31,31 @@ fn both_shapes_count_over_the_very_bytes_that_came() {
 }
 
 #[test]
+fn what_grid_s_published_sample_reads_is_read() {
+    let grid = Signer::p256();
+    let keys = grid.keys();
+    // Both letters that the alphabets differ in are seldom in one signature: signatures are random, so ask again.
+    let base64 =
+        std::iter::repeat_with(|| grid.base64(BODY)).find(|text| text.contains('+') && text.contains('/')).unwrap();
+    let url_safe = base64.replace('+', "-").replace('/', "_");
+    let lines = format!("{}\\r\\n{}\\n", &base64[..76], &base64[76..]);
+    let versions = ["1", "1.0", "1e0", r#""1""#].map(|version| format!(r#"{{"v":{version},"s":"{base64}"}}"#));
+    let spelled = [
+        format!(r#"{{ "s" : "{base64}" , "v" : 1 , "kid" : {{"a": [1e999, "\ud83d"]}} }}"#),
+        url_safe.clone(),
+        url_safe.trim_end_matches('=').to_owned(),
+        versioned(&url_safe),
+        versioned(base64.trim_end_matches('=')),
+        versioned(&lines),
+        versioned(&format!(" {base64} ")),
+    ];
+    for header in versions.into_iter().chain(spelled) {
+        assert!(verify(&keys, header.as_bytes(), BODY).is_ok(), "{header}");
+        assert_eq!(verify(&keys, header.as_bytes(), b"{}"), Err(InvalidSignature::Mismatch), "{header}");
+    }
+}
+
+#[test]
 fn any_of_the_active_keys_will_do_and_no_other() {
     let (old, new, stranger) = (Signer::p256(), Signer::p256(), Signer::p256());
     let keys = PublicKeys::from_pem([old.pem().as_str(), new.pem().as_str()]).unwrap();
@@ -65,7 +90,14 @@ fn every_way_to_be_malformed_is_refused() {
         (b"{".to_vec(), Malformed),
         (br#"{"v":"1"}"#.to_vec(), Malformed),
         (format!(r#"{{"s":"{base64}"}}"#).into_bytes(), Malformed),
-        (format!(r#"{{"v":1,"s":"{base64}"}}"#).into_bytes(), Malformed),
+        (format!(r#"{{"v":2,"s":"{base64}"}}"#).into_bytes(), UnknownVersion),
+        (format!(r#"{{"v":1.5,"s":"{base64}"}}"#).into_bytes(), UnknownVersion),
+        (format!(r#"{{"v":-1,"s":"{base64}"}}"#).into_bytes(), UnknownVersion),
+        (format!(r#"{{"v":true,"s":"{base64}"}}"#).into_bytes(), Malformed),
+        (format!(r#"{{"v":null,"s":"{base64}"}}"#).into_bytes(), Malformed),
+        (format!(r#"{{"v":[1],"s":"{base64}"}}"#).into_bytes(), Malformed),
+        (format!(r#"{{"v":1e999,"s":"{base64}"}}"#).into_bytes(), Malformed),
+        (format!(r#"{{"v":1,"s":["{base64}"]}}"#).into_bytes(), Malformed),
         (format!(r#"{{"v":"2","s":"{base64}"}}"#).into_bytes(), UnknownVersion),
         (format!(r#"{{"v":"","s":"{base64}"}}"#).into_bytes(), UnknownVersion),
         (format!(r#"{{"v":"1","s":"","s":"{base64}"}}"#).into_bytes(), Malformed),
@@ -116,7 +148,7 @@ proptest! {
 
     #[test]
     fn no_text_in_the_shape_of_a_header_panics_or_counts(
-        text in r#"\{"[vs]": ?("[0-9]"|1|null), ?"[vs]": ?"[A-Za-z0-9+/=]{0,110}"\}?"#,
+        text in r#"\{"[vs]": ?("[0-9]"|[0-9]|1[.]0|null), ?"[vs]": ?"[A-Za-z0-9+/=_ -]{0,110}"\}?"#,
     ) {
         let grid = Signer::p256();
         prop_assert!(verify(&grid.keys(), text.as_bytes(), BODY).is_err());

@@ -29,6 +29,20 @@ async fn a_status_is_recorded_once_and_its_copies_are_known() {
 }
 
 #[tokio::test]
+async fn a_signature_s_version_may_be_a_number() {
+    let door = Door::open().await;
+    let body = kyc("W:1", "Customer:1", "PENDING");
+    let signature = door.grid.signature(body.as_bytes());
+    let number = signature.replace(r#""v": "1""#, r#""v": 1"#);
+    assert_ne!(number, signature);
+    assert_eq!(door.send(Request::post(&body).header("x-grid-signature", &number)).await.status, 200);
+    let tampered = Request::post(kyc("W:2", "Customer:1", "APPROVED")).header("x-grid-signature", &number);
+    assert_eq!(door.send(tampered).await.status, 401);
+    let unknown = Request::post(&body).header("x-grid-signature", number.replace(r#""v": 1"#, r#""v": 2"#));
+    assert_eq!(door.send(unknown).await.status, 401);
+}
+
+#[tokio::test]
 async fn a_verification_and_a_type_of_tomorrow_are_recorded_too() {
     let door = Door::open().await;
     let verification = json!({
