@@ -307,6 +307,9 @@ fn http1_builder(limits: &Http1) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
+        // Some clients shut their side when they have sent a request, and wait for the answer (RFC 9112, section 9.6). The
+        // connection ends with that answer: there is nothing more to read.
+        .half_close(true)
         .header_read_timeout(head_timeout)
         .max_header_size(max_head_bytes)
         .max_buf_size(HTTP1_BUFFER.max(max_head_bytes));

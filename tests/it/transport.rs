@@ -4,6 +4,7 @@
 mod age;
 mod arrival;
 mod clients;
+mod half_closed;
 mod hostile;
 mod load;
 mod overload;

@@ -2,6 +2,7 @@
 //!
 //! What is not a test is told to come back (503), so that nothing is lost here.
 
+use crate::transport::{Counters, Http1, Limits, Overflow, Port, Protocol};
 use crate::webhook::PublicKeys;
 use crate::webhook::parse::{Content, parse};
 use crate::webhook::signature::Received;
@@ -13,12 +14,17 @@ use axum::routing::post;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 /// Arrivals that are remembered until they are asked for; further ones are not.
 const REMEMBERED: usize = 64;
+
+/// How long a connection may take for whatever it does.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Something that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,16 +54,36 @@ impl Listener {
         let listener = TcpListener::bind(addr).await?;
         let (tell, arrivals) = mpsc::channel(REMEMBERED);
         let router = Router::new().route(path, post(take)).with_state(Arc::new(Shared { keys, tell }));
-        let serving = tokio::spawn(async move {
-            // It ends only with the task.
-            let _ = axum::serve(listener, router).await;
-        });
+        // It ends only with the task.
+        let serving = tokio::spawn(port(listener).serve(router, CancellationToken::new()));
         Ok(Self { arrivals, _serving: AbortOnDropHandle::new(serving) })
     }
 
     /// The next arrival.
     pub(super) async fn next(&mut self) -> Option<Arrived> {
         self.arrivals.recv().await
+    }
+}
+
+/// Connections under limits: whoever can connect may send anything.
+fn port(listener: TcpListener) -> Port {
+    let http1 = Http1 { head_timeout: PATIENCE, max_head_bytes: 16 * 1024, linger: None };
+    Port {
+        name: "doctor",
+        listener,
+        protocol: Protocol::Http1 { http1, http2: None },
+        tls: None,
+        limits: Limits {
+            max_connections: 64,
+            overflow: Overflow::Wait,
+            handshake: PATIENCE,
+            first_words: PATIENCE,
+            stall: Some(PATIENCE),
+            max_age: None,
+            farewell: PATIENCE,
+        },
+        counters: Arc::new(Counters::default()),
+        requests: TaskTracker::new(),
     }
 }
 
