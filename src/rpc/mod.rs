@@ -20,6 +20,7 @@ mod other_fields;
 mod page;
 mod pieces;
 mod platform;
+mod reflection;
 mod sighting;
 pub mod status;
 mod timestamp;
@@ -34,9 +35,10 @@ pub use kyc_event::{Deliveries, KycEvents, WatchConfig};
 pub use layer::{
     ArrivalLayer, ArrivalLimits, ArrivalService, ContentTypeLayer, ContentTypeService, Deadline, DeadlineLayer,
     DeadlineService, Deadlines, IdentityLayer, IdentityService, Later, LoadLayer, LoadLimits, LoadService, MethodKind,
-    Methods, NotArrived, PlacesSnapshot, RequestEndLayer, Shed, StartingService, StopLayer, StopService, code_name,
+    Methods, NotArrived, PlacesSnapshot, Shed, StartingService, StopLayer, StopService, code_name,
 };
 pub use platform::Platform;
+pub use reflection::Reflection;
 pub use sighting::{customer_answer, verification_answer};
 pub use upload::UploadMemory;
 pub use verification::Verifications;

@@ -11,7 +11,7 @@ use crate::pb::encoded::kyc_event_service_server::KycEventServiceServer;
 use crate::pb::platform_service_server::PlatformServiceServer;
 use crate::pb::verification_service_server::VerificationServiceServer;
 use crate::rpc::{
-    BeneficialOwners, Customers, Deliveries, Documents, Methods, Platform, RequestEndLayer, StopLayer, UploadMemory,
+    BeneficialOwners, Customers, Deliveries, Documents, Methods, Platform, Reflection, StopLayer, UploadMemory,
     Verifications,
 };
 use crate::{grid, pb};
@@ -25,7 +25,7 @@ use tonic::server::NamedService;
 use tonic::service::{LayerExt as _, Routes};
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
-use tonic_reflection::server as reflection;
+use tonic_reflection::server::{v1, v1alpha};
 
 /// The descriptors of every service that is served: what reflection shows, and deadlines are read from.
 pub(super) const DESCRIPTORS: [&[u8]; 4] = [
@@ -113,20 +113,14 @@ pub(super) fn health_and_reflection(
     reporter: HealthReporter,
     stops: &Stops,
 ) -> Result<Routes, DescriptorError> {
-    let unreadable = |error: reflection::Error| DescriptorError(error.into());
     // Only what is served is listed, although the descriptors may describe more.
-    let others = [HealthServer::<HealthService>::NAME, REFLECTION_V1, REFLECTION_V1ALPHA];
-    let reflection = || {
-        let builder = reflection::Builder::configure().include_reflection_service(false);
-        let builder =
-            DESCRIPTORS.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set));
-        names.iter().map(String::as_str).chain(others).fold(builder, reflection::Builder::with_service_name)
-    };
-    let leaving = &stops.leaving;
-    let endless = (StopLayer::for_endless_calls(leaving.clone()), RequestEndLayer::new(leaving.clone()));
+    let others = [HealthServer::<HealthService>::NAME, REFLECTION_V1, REFLECTION_V1ALPHA].map(str::to_owned);
+    let listed = names.iter().cloned().chain(others).collect();
+    let reflection = Reflection::new(DESCRIPTORS, listed).map_err(|error| DescriptorError(error.into()))?;
+    let endless = StopLayer::for_endless_calls(stops.leaving.clone());
     let health = HealthServer::new(HealthService::from_health_reporter(reporter));
-    let v1 = reflection().build_v1().map_err(unreadable)?;
-    let v1alpha = reflection().build_v1alpha().map_err(unreadable)?;
+    let v1 = v1::ServerReflectionServer::new(reflection.clone());
+    let v1alpha = v1alpha::ServerReflectionServer::new(reflection);
     Ok(Routes::default()
         // Never compressed: clients that check health by themselves (grpc-core) cannot read it otherwise.
         .add_service(endless.named_layer(health.max_decoding_message_size(grpc.max_request_size)))

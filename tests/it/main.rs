@@ -25,6 +25,7 @@ mod program;
 mod published;
 mod quarantine;
 mod readme;
+mod reflection;
 mod replicas;
 mod retention;
 mod sandbox;
