@@ -3,6 +3,7 @@
 //! It speaks HTTP/1.1, and TLS where that port does. It says `localhost` in `Host` whatever the certificate's name is: the port lets no
 //! other name in.
 
+use super::calling::is_refused;
 use super::output::chain;
 use crate::config::{AdminCallerConfig, CallerTls};
 use crate::http_client::{self, NoRoots};
@@ -11,8 +12,6 @@ use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder, Resp
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::error::Error;
-use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -181,18 +180,6 @@ impl AdminClient {
         let body = read(response).await.map_err(unreachable)?;
         Ok(Answer { status, body })
     }
-}
-
-/// Whether the system said that nothing listens there.
-fn is_refused(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 /// The CA, and the certificate to show.

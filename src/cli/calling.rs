@@ -1,9 +1,13 @@
 //! How commands call a running gridgate: where, with which TLS, and as whom.
 
+use super::fault::Lasting;
 use crate::config::{CallerConfig, CallerTls};
 use crate::http_client::{self, NoRoots};
 use secrecy::{ExposeSecret as _, SecretString};
+use std::error::Error;
+use std::io;
 use std::time::Duration;
+use tokio::time::timeout;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -15,10 +19,32 @@ pub(super) type Connection = InterceptedService<Channel, Bearer>;
 
 /// A gridgate to call.
 pub(super) struct Target {
-    /// For messages.
+    /// For messages: its URL.
     pub(super) name: String,
     endpoint: Endpoint,
     bearer: Bearer,
+    /// How TLS is spoken, where it is.
+    tls: Option<CallerTls>,
+}
+
+/// How long connecting may take, with TLS.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// No connection could be made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    /// Calling again is no use.
+    #[error(transparent)]
+    Lasting(#[from] Lasting),
+    /// Nobody listens there.
+    #[error("{0} cannot be reached: nothing listens there (connection refused; is gridgate running?)")]
+    Refused(String),
+    /// It did not work this time.
+    #[error("{0} cannot be reached")]
+    Failed(String, #[source] tonic::transport::Error),
+    /// It took too long.
+    #[error("{0} cannot be reached: no connection within {CONNECT:?}")]
+    Silent(String),
 }
 
 /// What is configured can't be called.
@@ -42,26 +68,54 @@ impl Target {
         let name = url.as_str().trim_end_matches('/').to_owned();
         let unusable = |error| TargetError::Endpoint(name.clone(), error);
         let mut endpoint = Endpoint::from_shared(name.clone()).map_err(unusable)?;
-        if url.scheme() == "https" {
+        let tls = (url.scheme() == "https").then_some(tls);
+        if let Some(tls) = tls.clone() {
             if tls.ca.is_none() {
                 http_client::check_roots(&name)?;
             }
             endpoint = endpoint.tls_config(client_tls(tls)).map_err(unusable)?;
         }
-        Ok(Target { endpoint, bearer: Bearer::of(token)?, name })
-    }
-
-    /// Gives up connecting after this long.
-    pub(super) fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.endpoint = self.endpoint.connect_timeout(timeout);
-        self
+        Ok(Target { endpoint, bearer: Bearer::of(token)?, tls, name })
     }
 
     /// Connects.
-    pub(super) async fn connect(&self) -> Result<Connection, tonic::transport::Error> {
-        let channel = self.endpoint.connect().await?;
+    ///
+    /// # Errors
+    /// As [`ConnectError`] tells them apart.
+    pub(super) async fn connect(&self) -> Result<Connection, ConnectError> {
+        let name = || self.name.clone();
+        let connected = timeout(CONNECT, self.endpoint.connect()).await.map_err(|_| ConnectError::Silent(name()))?;
+        let channel = connected.map_err(|error| match self.fault_of_connecting(&error) {
+            Some(fault) => fault.into(),
+            None if is_refused(&error) => ConnectError::Refused(name()),
+            None => ConnectError::Failed(name(), error),
+        })?;
         Ok(InterceptedService::new(channel, self.bearer.clone()))
     }
+
+    /// How TLS is spoken, where it is.
+    pub(super) fn tls(&self) -> Option<&CallerTls> {
+        self.tls.as_ref()
+    }
+
+    /// Where a connection goes.
+    pub(super) fn host_and_port(&self) -> Option<(&str, u16)> {
+        let uri = self.endpoint.uri();
+        let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
+        Some((host, uri.port_u16().unwrap_or(if self.tls.is_some() { 443 } else { 80 })))
+    }
+}
+
+/// Whether the system said that nothing listens there.
+pub(super) fn is_refused(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 fn client_tls(tls: CallerTls) -> ClientTlsConfig {

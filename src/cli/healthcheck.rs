@@ -1,6 +1,7 @@
 //! `gridgate healthcheck`
 
-use super::calling::Target;
+use super::calling::{ConnectError, Target};
+use super::fault::Lasting;
 use super::output::{Failure, to_stdout, while_read};
 use super::{CommonArgs, Environment, OfCallers};
 use crate::config::CallerConfig;
@@ -27,8 +28,10 @@ pub(super) struct HealthcheckArgs {
 /// The server is not ready.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unhealthy {
-    #[error("{0} cannot be reached")]
-    Unreachable(String, #[source] tonic::transport::Error),
+    #[error(transparent)]
+    Unreachable(#[from] ConnectError),
+    #[error(transparent)]
+    Lasting(#[from] Lasting),
     #[error("{0} did not answer within {PATIENCE:?}")]
     Silent(String),
     #[error("{0} answered {code:?}: {message}", code = .1.code(), message = .1.message())]
@@ -53,15 +56,24 @@ pub(super) fn run(args: HealthcheckArgs, env: Environment) -> Result<(), Failure
 /// Asks a gridgate about a service; the whole server if empty.
 pub(super) async fn check(target: &Target, service: String) -> Result<(), Unhealthy> {
     let asked = timeout(PATIENCE, ask(target, service)).await;
-    asked.unwrap_or_else(|_| Err(Unhealthy::Silent(target.name.clone())))
+    match asked {
+        Ok(answered) => answered,
+        Err(_) => Err(match target.fault_of_silence().await {
+            Some(fault) => fault.into(),
+            None => Unhealthy::Silent(target.name.clone()),
+        }),
+    }
 }
 
 async fn ask(target: &Target, service: String) -> Result<(), Unhealthy> {
     let name = || target.name.clone();
-    let connection = target.connect().await.map_err(|error| Unhealthy::Unreachable(name(), error))?;
-    let answer = HealthClient::new(connection).check(HealthCheckRequest { service }).await;
-    match answer.map_err(|status| Unhealthy::Refused(name(), status))?.into_inner().status() {
-        ServingStatus::Serving => Ok(()),
-        other => Err(Unhealthy::NotServing(name(), other)),
-    }
+    let answer = HealthClient::new(target.connect().await?).check(HealthCheckRequest { service }).await;
+    let status = match answer {
+        Ok(answer) => answer.into_inner().status(),
+        Err(status) => {
+            let fault = target.fault_of_call(&status, false).await;
+            return Err(fault.map_or_else(|| Unhealthy::Refused(name(), status), Unhealthy::Lasting));
+        }
+    };
+    if status == ServingStatus::Serving { Ok(()) } else { Err(Unhealthy::NotServing(name(), status)) }
 }

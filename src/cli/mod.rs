@@ -7,6 +7,7 @@ mod admin;
 mod calling;
 mod demo;
 mod doctor;
+mod fault;
 mod flags;
 mod healthcheck;
 mod hints;

@@ -6,6 +6,7 @@ mod command;
 mod document;
 mod ends;
 mod errors;
+mod faults;
 mod filters;
 mod get;
 mod history;

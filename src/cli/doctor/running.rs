@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use crate::cli::admin::{AdminClient, AdminError};
-use crate::cli::calling::Target;
+use crate::cli::calling::{ConnectError, Target};
 use crate::cli::healthcheck::{self, Unhealthy};
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -55,8 +55,9 @@ impl Running {
     /// Judges both ports.
     pub(super) fn judge(&self) -> [Finding; 2] {
         let grpc = &self.gridgate.name;
-        if let (Err(Unhealthy::Unreachable(..)), Err(AdminError::Unreachable { base, is_nobody: true, .. })) =
+        if let (Err(Unhealthy::Unreachable(error)), Err(AdminError::Unreachable { base, is_nobody: true, .. })) =
             (&self.grpc, &self.ready)
+            && !matches!(error, ConnectError::Lasting(_))
         {
             return [
                 Finding::skipped(GRPC, format!("no gridgate runs here ({grpc})")),

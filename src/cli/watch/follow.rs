@@ -1,26 +1,32 @@
 //! Keeps a stream going: connects, reads, and connects again with the last token where it breaks.
 
 use super::words;
-use crate::cli::calling::Target;
+use crate::cli::calling::{ConnectError, Connection, Target};
+use crate::cli::fault::Lasting;
+use crate::cli::printable::printable;
 use crate::kyc::backoff::Backoff;
 use crate::pb::kyc_event_service_client::KycEventServiceClient;
 use crate::pb::watch_kyc_status_request::Start;
 use crate::pb::watch_kyc_status_response::Event;
-use crate::pb::{GoingAwayReason, WatchKycStatusRequest, WatchKycStatusResponse};
+use crate::pb::{GetKycStatusRequest, GoingAwayReason, WatchKycStatusRequest, WatchKycStatusResponse};
+use std::error::Error as _;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-/// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(5);
-/// A heartbeat comes every 15 seconds where nothing else is asked for: without a sign of life for so long, the other end is
 /// The wait before connecting again at first, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// gone, whatever the connection says.
-const SILENCE: Duration = Duration::from_secs(45);
+/// After so many heartbeats that did not come, the other end is gone, whatever the connection says.
+const MISSED_HEARTBEATS: u32 = 3;
+/// After this long without an answer to the first call, what answers there may be something else.
+const DOUBT: Duration = Duration::from_secs(2);
+/// How long the question may take whether a customer exists.
+const ASKING: Duration = Duration::from_secs(15);
 
 /// Is shown what comes.
 pub(super) trait View: Send {
@@ -38,13 +44,16 @@ pub(super) enum Said {
 /// Why watching cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FollowError {
-    /// The call can never be answered as it is.
-    #[error("{code:?}: {message}", code = .status.code(), message = .status.message())]
-    Refused {
+    /// Calling again is no use.
+    #[error(transparent)]
+    Lasting(#[from] Lasting),
+    /// The place to begin at, which a person named, is none that can be begun at.
+    #[error("{fault}")]
+    Place {
         /// What the server said.
-        status: Box<Status>,
+        fault: Lasting,
         /// What the person can do about it.
-        hint: Option<String>,
+        hint: String,
     },
     /// What came could not be written.
     #[error("standard output cannot be written to")]
@@ -52,12 +61,7 @@ pub(super) enum FollowError {
 }
 
 /// Why a stream is over, and is called again.
-enum Broken {
-    /// It ended in good order.
-    Ended(&'static str),
-    /// It did not.
-    Lost(String),
-}
+struct Broken(String);
 
 /// One stream, however often it is called.
 pub(super) struct Follow {
@@ -70,14 +74,25 @@ pub(super) struct Follow {
     token: Option<String>,
     backoff: Backoff,
     broken: bool,
+    /// Whether anything ever came.
+    heard: bool,
+    /// Finds out whether the customers exist that are waited for.
+    asking: Option<AbortOnDropHandle<()>>,
 }
 
 impl Follow {
-    /// Calls `target` with `request`, and shows `view` what comes.
-    pub(super) fn new(target: Target, request: WatchKycStatusRequest, view: Box<dyn View>, say: fn(&str)) -> Self {
-        let target = target.connect_timeout(CONNECT);
-        let (token, backoff, broken) = (None, Backoff::new(FIRST_WAIT, LONGEST_WAIT), false);
-        Self { target, request, view, say, silence: SILENCE, token, backoff, broken }
+    /// Calls `target` with `request`, and shows `view` what comes. Heartbeats come as often as `heartbeat`.
+    pub(super) fn new(
+        target: Target,
+        mut request: WatchKycStatusRequest,
+        heartbeat: Duration,
+        view: Box<dyn View>,
+        say: fn(&str),
+    ) -> Self {
+        request.heartbeat_interval = prost_types::Duration::try_from(heartbeat).ok();
+        let (silence, backoff) = (heartbeat * MISSED_HEARTBEATS, Backoff::new(FIRST_WAIT, LONGEST_WAIT));
+        let (token, broken, heard, asking) = (None, false, false, None);
+        Self { target, request, view, say, silence, token, backoff, broken, heard, asking }
     }
 
     /// The token of the last response.
@@ -88,10 +103,9 @@ impl Follow {
     /// Until everything is said, or it is no use any more.
     pub(super) async fn run(&mut self) -> Result<Said, FollowError> {
         loop {
-            let why = match self.once().await? {
+            let Broken(why) = match self.once().await? {
                 Ok(said) => return Ok(said),
-                Err(Broken::Ended(why)) => why.to_owned(),
-                Err(Broken::Lost(why)) => why,
+                Err(broken) => broken,
             };
             self.broken = true;
             let wait = self.backoff.next_wait();
@@ -104,24 +118,37 @@ impl Follow {
     async fn once(&mut self) -> Result<Result<Said, Broken>, FollowError> {
         let channel = match self.target.connect().await {
             Ok(channel) => channel,
-            Err(error) => return Ok(Err(Broken::Lost(words(&error)))),
+            Err(ConnectError::Lasting(fault)) => return Err(fault.into()),
+            Err(error) => return Ok(Err(Broken(words(&error)))),
         };
-        let mut client = KycEventServiceClient::new(channel);
         let mut request = self.request.clone();
         if let Some(token) = &self.token {
             request.start = Some(Start::ResumeToken(token.clone()));
         }
-        let mut stream = match timeout(self.silence, client.watch_kyc_status(request)).await {
+        let mut client = KycEventServiceClient::new(channel.clone());
+        let mut call = pin!(client.watch_kyc_status(request));
+        let mut answer = timeout(DOUBT.min(self.silence), call.as_mut()).await;
+        if answer.is_err() {
+            if let Some(fault) = self.fault_of_silence().await {
+                return Err(fault.into());
+            }
+            answer = timeout(self.silence, call).await;
+        }
+        let mut stream = match answer {
             Ok(Ok(answer)) => answer.into_inner(),
-            Ok(Err(status)) => return judge(status).map(Err),
-            Err(_) => return Ok(Err(Broken::Lost("no answer".to_owned()))),
+            Ok(Err(status)) => return self.judge(status).await.map(Err),
+            Err(_) => return Ok(Err(self.because("does not answer"))),
         };
+        if self.request.until_decided && self.asking.is_none() {
+            let asking = tell_of_unknown(channel, self.request.customer_ids.clone(), self.say);
+            self.asking = Some(AbortOnDropHandle::new(tokio::spawn(asking)));
+        }
         loop {
             let response = match timeout(self.silence, stream.message()).await {
                 Ok(Ok(Some(response))) => response,
-                Ok(Ok(None)) => return Ok(Err(Broken::Ended("the stream ended"))),
-                Ok(Err(status)) => return judge(status).map(Err),
-                Err(_) => return Ok(Err(Broken::Lost("no sign of life".to_owned()))),
+                Ok(Ok(None)) => return Ok(Err(self.because("ended the stream"))),
+                Ok(Err(status)) => return self.judge(status).await.map(Err),
+                Err(_) => return Ok(Err(self.because("gives no sign of life"))),
             };
             if let Some(ended) = self.take(response)? {
                 return Ok(ended);
@@ -135,67 +162,81 @@ impl Follow {
             (self.say)("connected again");
         }
         self.view.show(&response)?;
+        self.heard = true;
         self.backoff.reset();
         let WatchKycStatusResponse { resume_token, event } = response;
         self.token = Some(resume_token);
         let Some(Event::GoingAway(bye)) = event else { return Ok(None) };
         Ok(Some(match bye.reason() {
             GoingAwayReason::Decided => Ok(Said::Everything),
-            GoingAwayReason::MaxAge => Err(Broken::Ended("the stream has reached its age")),
-            GoingAwayReason::Shutdown => Err(Broken::Ended("gridgate is shutting down")),
-            GoingAwayReason::Unspecified => Err(Broken::Ended("the stream ended")),
+            GoingAwayReason::MaxAge => Err(self.because("ended the stream, which has reached its age")),
+            GoingAwayReason::Shutdown => Err(self.because("ended the stream: gridgate is shutting down")),
+            GoingAwayReason::Unspecified => Err(self.because("ended the stream")),
         }))
     }
-}
 
-/// Whether a call that ended with this status is of use again.
-fn judge(status: Status) -> Result<Broken, FollowError> {
-    let useless = match status.code() {
-        Code::InvalidArgument
-        | Code::NotFound
-        | Code::AlreadyExists
-        | Code::PermissionDenied
-        | Code::FailedPrecondition
-        | Code::OutOfRange
-        | Code::Unimplemented
-        | Code::DataLoss
-        | Code::Unauthenticated => true,
-        // The last three are also what a connection that breaks looks like.
-        Code::Ok
-        | Code::DeadlineExceeded
-        | Code::ResourceExhausted
-        | Code::Aborted
-        | Code::Unavailable
-        | Code::Cancelled
-        | Code::Unknown
-        | Code::Internal => false,
-    };
-    if useless {
-        let hint = hint(&status);
-        return Err(FollowError::Refused { status: Box::new(status), hint });
+    /// Whether a call that ended with this status is of use again.
+    async fn judge(&mut self, status: Status) -> Result<Broken, FollowError> {
+        let info = status.get_details_error_info();
+        let lost = match info.as_ref().map(|info| info.reason.as_str()) {
+            Some("RESUME_TOKEN_EXPIRED") => Some("no longer keeps what came after the last message"),
+            Some("RESUME_TOKEN_FOREIGN") => Some("has another event log than before"),
+            _ => None,
+        };
+        // A place of this run's is nobody's mistake.
+        if let Some(why) = lost
+            && self.token.take().is_some()
+        {
+            self.request.start = None;
+            self.request.with_snapshot = true;
+            return Ok(self.because(&format!("{why}: changes may have been missed, and what is so now is shown first")));
+        }
+        let Some(fault) = self.target.fault_of_call(&status, self.heard).await else {
+            return Ok(match status.source() {
+                Some(why) => self.because(&format!("broke the connection ({})", words(why))),
+                None => self.because(&format!("answered {:?}: {}", status.code(), status.message())),
+            });
+        };
+        let oldest = info.as_ref().and_then(|info| info.metadata.get("oldest_resume_token"));
+        Err(match (oldest, lost) {
+            (Some(oldest), _) => FollowError::Place {
+                fault,
+                hint: format!(
+                    "what was missed is no longer kept; --from {oldest} begins with what is, --snapshot with what is so now"
+                ),
+            },
+            (None, Some(_)) => {
+                FollowError::Place { fault, hint: "--snapshot alone begins with what is so now".to_owned() }
+            }
+            (None, None) => fault.into(),
+        })
     }
-    Ok(Broken::Lost(format!("{:?}: {}", status.code(), status.message())))
+
+    /// The lasting fault of a server that has never said anything, if it is one.
+    async fn fault_of_silence(&self) -> Option<Lasting> {
+        if self.heard { None } else { self.target.fault_of_silence().await }
+    }
+
+    fn because(&self, what: &str) -> Broken {
+        Broken(format!("{} {what}", self.target.name))
+    }
 }
 
-/// What can be done about it, where that is known.
-fn hint(status: &Status) -> Option<String> {
-    let info = status.get_details_error_info()?;
-    let oldest = info.metadata.get("oldest_resume_token")?;
-    Some(format!(
-        "what was missed is no longer kept; --from {oldest} begins with what is, --snapshot with what is so now"
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_can_be_mended_by_calling_again_is_called_again() {
-        for code in (0..=16).map(Code::from) {
-            let judged = judge(Status::new(code, "why"));
-            let unmendable = [3, 5, 6, 7, 9, 11, 12, 15, 16].contains(&(code as i32));
-            assert_eq!(judged.is_err(), unmendable, "{code:?}");
+/// Tells the person of customers that do not exist: nothing else would ever be said about them. Who may not ask, or gets no
+/// answer, waits without knowing.
+async fn tell_of_unknown(channel: Connection, customers: Vec<String>, say: fn(&str)) {
+    let mut client = KycEventServiceClient::new(channel);
+    for customer_id in customers {
+        let name = printable(&customer_id);
+        let request = GetKycStatusRequest { customer_id, ..GetKycStatusRequest::default() };
+        match timeout(ASKING, client.get_kyc_status(request)).await {
+            Ok(Err(status)) if status.code() == Code::NotFound => {
+                say(&format!("Grid has no customer {name}; waiting until it has, and has decided"));
+            }
+            Ok(Err(status)) if status.code() == Code::InvalidArgument => {
+                say(&format!("{name} can be no customer: {}", status.message()));
+            }
+            Ok(Ok(_) | Err(_)) | Err(_) => {}
         }
     }
 }

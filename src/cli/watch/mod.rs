@@ -18,6 +18,7 @@ use follow::{Follow, FollowError, Said, View};
 use json::JsonLines;
 use request::{From, Kind};
 use std::io::{self, IsTerminal as _};
+use std::time::Duration;
 use view::{Palette, Terminal};
 
 #[derive(Debug, Args)]
@@ -63,6 +64,10 @@ pub(super) struct WatchArgs {
     #[arg(long)]
     json: bool,
 
+    /// How often gridgate gives a sign of life, in seconds; without three of them, it is called again
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=300))]
+    heartbeat: u16,
+
     #[command(flatten)]
     common: CommonArgs<OfCallers>,
 }
@@ -70,7 +75,7 @@ pub(super) struct WatchArgs {
 /// Watches until a signal comes, everyone is decided, or connecting again is no use.
 pub(super) fn run(args: WatchArgs, env: Environment) -> Result<(), Failure> {
     let request = request::of(&args);
-    let WatchArgs { json, common, .. } = args;
+    let WatchArgs { json, heartbeat, common, .. } = args;
     let stdout = io::stdout();
     // https://no-color.org: any value that is not empty.
     let no_color = env.get("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -82,7 +87,8 @@ pub(super) fn run(args: WatchArgs, env: Environment) -> Result<(), Failure> {
     };
     let target = Target::of(CallerConfig::load(common.sources(env))?)
         .map_err(|error| Failure::Other("cannot connect", error.into()))?;
-    super::block_on(watch(Follow::new(target, request, view, say)))
+    let heartbeat = Duration::from_secs(heartbeat.into());
+    super::block_on(watch(Follow::new(target, request, heartbeat, view, say)))
 }
 
 async fn watch(mut follow: Follow) -> Result<(), Failure> {
@@ -96,7 +102,7 @@ async fn watch(mut follow: Follow) -> Result<(), Failure> {
         // Whoever read has gone, as `head` does.
         Some(Err(FollowError::Output(error))) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Some(Err(error)) => {
-            if let FollowError::Refused { hint: Some(hint), .. } = &error {
+            if let FollowError::Place { hint, .. } = &error {
                 say(hint);
             }
             Err(Failure::Other("cannot watch", error.into()))

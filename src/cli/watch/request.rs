@@ -85,6 +85,7 @@ pub(super) fn of(args: &WatchArgs) -> pb::WatchKycStatusRequest {
         until_decided,
         all,
         json: _,
+        heartbeat: _,
         common: _,
     } = args;
     let start = match from {

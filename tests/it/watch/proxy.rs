@@ -23,7 +23,11 @@ struct State {
 
 impl Proxy {
     pub async fn to(upstream: SocketAddr) -> Proxy {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Proxy::over(TcpListener::bind("127.0.0.1:0").await.unwrap(), upstream)
+    }
+
+    /// One that listens already.
+    pub fn over(listener: TcpListener, upstream: SocketAddr) -> Proxy {
         let addr = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State { upstream: Some(upstream), cut: CancellationToken::new() }));
         let shared = Arc::clone(&state);
