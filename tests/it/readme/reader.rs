@@ -1,4 +1,4 @@
-//! Someone who follows README.md: types its commands in a clone of the repository, while the gridgate that it told them to start runs.
+//! Someone who follows a document: types its commands in a clone of the repository, while the gridgate that it told them to start runs.
 
 use crate::support::program::Program;
 use gridgate::config::{Kind, settings};
@@ -21,7 +21,7 @@ const TOOLS: [&str; 4] =
 /// A folder that looks like the repository, and a running `gridgate serve --sandbox`.
 pub struct Reader {
     folder: TempDir,
-    _program: Program,
+    pub program: Program,
     /// The addresses that it bound, by the first part of their settings' keys.
     bound: BTreeMap<String, String>,
 }
@@ -29,11 +29,17 @@ pub struct Reader {
 impl Reader {
     /// Starts the program, on free ports.
     pub async fn start() -> Reader {
+        Reader::with(|_| Vec::new()).await
+    }
+
+    /// The same, with the flags that are said when the folder is there, for files in it.
+    pub async fn with(flags: impl FnOnce(&Path) -> Vec<String>) -> Reader {
         let folder = TempDir::with_prefix("gridgate-readme-").unwrap();
         link_repository(folder.path());
-        let mut program = Program::serve_sandbox(&[]);
+        let flags = flags(folder.path());
+        let mut program = Program::serve_sandbox(&flags.iter().map(String::as_str).collect::<Vec<_>>());
         let bound = program.json_line().await;
-        Reader { folder, _program: program, bound }
+        Reader { folder, program, bound }
     }
 
     /// A text of the documentation, with the addresses of this program for the default ones.
@@ -75,7 +81,7 @@ impl Reader {
 /// Says which tools are missing, if any: a check that is left out in silence is none.
 pub async fn require_tools() {
     let needed: [(&str, &[&str]); 2] =
-        [("buf", &["--version"]), ("python3", &["-c", "import grpc, grpc_reflection, grpc_tools"])];
+        [("buf", &["--version"]), ("python3", &["-c", "import grpc, grpc_reflection, grpc_status, grpc_tools"])];
     for (program, arguments) in needed {
         let found = Command::new(program).args(arguments).env("PATH", path_with_tools()).output().await;
         let found = found.is_ok_and(|output| output.status.success());

@@ -1,18 +1,25 @@
 //! The real program, as a process of its own.
 
-use super::soon;
+use super::PATIENCE;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// A process that runs. Dropped, it is killed.
 pub struct Program {
     child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
     stderr: JoinHandle<String>,
+    /// What it has written on standard error so far.
+    complaints: watch::Receiver<String>,
+    /// How long what is waited for may take.
+    patience: Duration,
 }
 
 /// What a process left behind.
@@ -32,11 +39,14 @@ impl Program {
 
     /// The same, in this directory.
     pub fn start_in(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Program {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gridgate"))
-            .args(args)
-            .current_dir(directory)
-            .env_clear()
-            .envs(env.iter().copied())
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gridgate"));
+        command.args(args).current_dir(directory).env_clear().envs(env.iter().copied());
+        Program::spawn(command, PATIENCE)
+    }
+
+    /// Starts any program, which may take so long for what is waited for.
+    pub fn spawn(mut command: Command, patience: Duration) -> Program {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -44,14 +54,27 @@ impl Program {
             .spawn()
             .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut stderr = child.stderr.take().unwrap();
+        let (tell, complaints) = watch::channel(String::new());
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
         // Read all the time, so that the program never waits for someone to read.
         let stderr = tokio::spawn(async move {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).await.unwrap();
-            text
+            let mut line = String::new();
+            while lines.read_line(&mut line).await.unwrap() > 0 {
+                tell.send_modify(|said| said.push_str(&line));
+                line.clear();
+            }
+            tell.borrow().clone()
         });
-        Program { child, stdout, stderr }
+        Program { child, stdout, stderr, complaints, patience }
+    }
+
+    /// Waits until it has said this on standard error.
+    pub async fn complains(&mut self, of: &str) {
+        let said = timeout(self.patience, self.complaints.wait_for(|said| said.contains(of))).await;
+        if !matches!(said, Ok(Ok(_))) {
+            drop(said);
+            panic!("it did not say {of:?}, but: {}", *self.complaints.borrow());
+        }
     }
 
     /// `gridgate serve --sandbox` on free ports, with more arguments.
@@ -67,9 +90,10 @@ impl Program {
 
     /// The next line on standard output.
     pub async fn line(&mut self) -> String {
-        match soon("a line on standard output", self.stdout.next_line()).await.unwrap() {
-            Some(line) => line,
-            None => panic!("it ended instead: {}", (&mut self.stderr).await.unwrap()),
+        match timeout(self.patience, self.stdout.next_line()).await {
+            Ok(Ok(Some(line))) => line,
+            Ok(_) => panic!("it ended instead: {}", (&mut self.stderr).await.unwrap()),
+            Err(_) => panic!("no line on standard output, but: {}", *self.complaints.borrow()),
         }
     }
 
@@ -83,7 +107,7 @@ impl Program {
         memory_of(self.child.id().expect("it runs")).await
     }
 
-    /// Sends a signal: `TERM`, `INT`.
+    /// Sends a signal: `TERM`, `INT`, `STOP`.
     pub async fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs").to_string();
         let sent = Command::new("kill").args([format!("-{name}"), id]).status().await.unwrap();
@@ -92,15 +116,15 @@ impl Program {
 
     /// Closes the other end of its standard output, and waits until it has ended.
     pub async fn ended_unread(self) -> Ended {
-        let Program { mut child, stdout, stderr } = self;
+        let Program { mut child, stdout, stderr, complaints: _, patience } = self;
         drop(stdout);
-        let status = soon("the end of the process", child.wait()).await.unwrap();
+        let status = timeout(patience, child.wait()).await.expect("the end of the process").unwrap();
         Ended { status, stdout: String::new(), stderr: stderr.await.unwrap() }
     }
 
     /// Waits until it has ended.
     pub async fn ended(mut self) -> Ended {
-        let status = soon("the end of the process", self.child.wait()).await.unwrap();
+        let status = timeout(self.patience, self.child.wait()).await.expect("the end of the process").unwrap();
         let mut stdout = String::new();
         while let Some(line) = self.stdout.next_line().await.unwrap() {
             stdout.push_str(&line);
