@@ -338,5 +338,4 @@ fn write(label: &str, der: &[u8]) -> String {
 }
 
 #[cfg(test)]
-#[path = "pem/tests.rs"]
 mod tests;

@@ -25,7 +25,7 @@ pub(super) fn advice(error: &clap::Error, cli: Command, args: &[OsString]) -> St
     } else {
         ""
     };
-    text.push_str(&format!("`{path} --help` lists what there is{settings}.\n"));
+    text.push_str(&format!("`{path} --help` lists commands and flags{settings}.\n"));
     text
 }
 

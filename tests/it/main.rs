@@ -16,6 +16,7 @@ mod doctor;
 mod envoy;
 mod event_log;
 mod faults;
+mod files;
 mod forward_compat;
 mod grid_client;
 mod identity;

@@ -201,66 +201,6 @@ async fn a_flag_that_does_not_exist_is_a_mistake() {
 }
 
 #[tokio::test]
-async fn what_has_no_end_is_not_read_to_it() {
-    let directory = tempfile::tempdir().unwrap();
-    let pipe = directory.path().join("pipe");
-    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let large = directory.path().join("large.toml");
-    std::fs::File::create(&large).unwrap().set_len(1 << 40).unwrap();
-    let folder = directory.path().to_str().unwrap();
-    let (pipe, large) = (pipe.to_str().unwrap(), large.to_str().unwrap());
-    for (path, why) in [
-        ("/dev/zero", "a device or a pipe"),
-        (pipe, "a device or a pipe"),
-        (folder, "is a folder"),
-        (large, "is larger"),
-    ] {
-        let account = [("GRID_CLIENT_ID", "id"), ("GRIDGATE_EVENT_LOG", "temporary")];
-        let secret = [&account[..], &[("GRID_CLIENT_SECRET_FILE", path)]].concat();
-        let (config, ca) = (format!("--config={path}"), format!("--client-tls-ca={path}"));
-        for (args, env) in [
-            (&["serve", "--sandbox", &config][..], &[][..]),
-            (&["serve"], &secret),
-            (&["healthcheck", &ca], &[]),
-            (&["policy", path], &[]),
-        ] {
-            let Ended { status, stderr, .. } = run(args, env).await;
-            assert_eq!(status.code(), Some(2), "{args:?}: {stderr}");
-            assert!(stderr.contains(path) && stderr.contains(why), "{args:?}: {stderr}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn the_folder_of_a_log_is_made_only_where_none_is_named() {
-    let directory = tempfile::tempdir().unwrap();
-    let missing = directory.path().join("missing");
-    let ports = [
-        "--grpc-addr=127.0.0.1:0",
-        "--webhook-addr=127.0.0.1:0",
-        "--admin-addr=127.0.0.1:0",
-        "--sandbox-addr=127.0.0.1:0",
-    ];
-    let serve = |log: &str| {
-        let log = format!("--event-log={log}");
-        Program::start_in(directory.path(), &[&["serve", "--sandbox", &log], &ports[..]].concat(), &[])
-    };
-    for log in [format!("sqlite:{}/e.db", missing.display()), "sqlite:missing/e.db".to_owned()] {
-        let Ended { status, stderr, .. } = serve(&log).ended().await;
-        assert_eq!(status.code(), Some(1), "{stderr}");
-        for part in ["missing", "GRIDGATE_EVENT_LOG", "there is no such folder; make it or mount it first"] {
-            assert!(stderr.contains(part), "{part} is not in {stderr}");
-        }
-        assert!(!missing.exists());
-    }
-    let mut program = serve("sqlite:gridgate-data/events.db");
-    program.json_line().await;
-    assert!(directory.path().join("gridgate-data/events.db").exists());
-    program.signal("TERM").await;
-    program.ended().await;
-}
-
-#[tokio::test]
 async fn version_and_help() {
     let version = run(&["--version"], &[]).await;
     assert_eq!(version.stdout, concat!("gridgate ", env!("CARGO_PKG_VERSION"), "\n"));

@@ -26,7 +26,10 @@ pub(in crate::sandbox) async fn test(State(app): State<App>) -> Result<Json<Test
     let body = if old_test { event.body_of_old_test() } else { event.body() };
     let failed = || GridError::bad_request("WEBHOOK_DELIVERY_ERROR", "The webhook endpoint did not answer");
     let client = app.webhooks.client().map_err(|_| failed())?;
-    let response = send(&app, &client, &endpoint, body).await.map_err(|_| failed())?;
+    let response = send(&app, &client, &endpoint, body).await.map_err(|error| {
+        tracing::warn!(%error, "the test webhook was not answered");
+        failed()
+    })?;
     let response_status = response.status().as_u16();
     let response_body = read(response).await;
     Ok(Json(TestWebhookResult { url: Some(endpoint), response_status, response_body }))

@@ -43,7 +43,7 @@ impl Endpoint {
         let problem = match &url {
             None => "is not a URL",
             Some(url) if !matches!(url.scheme(), "http" | "https") => "must begin with http:// or https://",
-            Some(url) if !url.has_host() => "has no host",
+            Some(url) if !has_real_host(url) => "has no host that can be reached",
             Some(url) if !url.username().is_empty() || url.password().is_some() => {
                 "must not hold a user or a password (OTEL_EXPORTER_OTLP_HEADERS may hold an authorization)"
             }
@@ -82,6 +82,12 @@ impl Endpoint {
         }
         Some(url)
     }
+}
+
+/// Whether the host can be one, and is not what a template left there.
+fn has_real_host(url: &Url) -> bool {
+    let is_of_hosts = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    url.host_str().is_some_and(|host| !host.is_empty() && host.bytes().all(is_of_hosts))
 }
 
 /// `host:port`: over TLS, as OpenTelemetry's specification has it, but where `OTEL_EXPORTER_OTLP_INSECURE` says otherwise, or

@@ -214,7 +214,8 @@ fn addresses_are_taken_as_they_are_meant() {
         ("me:hush@c:4318", ""),
         ("http://c:99999", "is not a URL"),
         ("/hush", ""),
-        ("${HUSH}", ""),
+        ("${HUSH}", "has no host"),
+        ("http://${HUSH}:4318", "has no host"),
     ] {
         for name in [ALL, TRACES] {
             let Plan { export, warnings, off: _ } = plan(&[(name, value)]);

@@ -87,13 +87,17 @@ fn what_is_no_log_of_this_version_is_refused_and_left_alone() {
 }
 
 #[test]
-fn directories_are_made_and_what_is_in_the_way_is_named() {
+fn a_folder_that_is_missing_or_is_none_is_named_and_not_made() {
     let directory = tempfile::tempdir().unwrap();
-    let deep = directory.path().join("a/b/events.db");
-    drop(SqliteLog::open(SqliteOptions::at(&deep), Arc::new(SystemClock)).unwrap());
-    let under_a_file = deep.join("events.db");
-    let error = SqliteLog::open(SqliteOptions::at(under_a_file), Arc::new(SystemClock)).unwrap_err();
-    assert!(matches!(&error, OpenError::File { path, .. } if *path == deep), "{error}");
+    let open = |path: &std::path::Path| SqliteLog::open(SqliteOptions::at(path), Arc::new(SystemClock)).unwrap_err();
+    let missing = directory.path().join("a/b");
+    let error = open(&missing.join("events.db"));
+    assert!(matches!(&error, OpenError::File { path, .. } if *path == missing), "{error}");
+    assert!(!directory.path().join("a").exists());
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = open(&file.join("events.db"));
+    assert!(matches!(&error, OpenError::File { path, .. } if *path == file), "{error}");
 }
 
 #[tokio::test]
