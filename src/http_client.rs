@@ -71,7 +71,6 @@ pub fn client_trusting(
 }
 
 /// The same for a client that speaks plain HTTP and to no proxy: TLS would find nobody to trust.
-#[must_use]
 pub fn without_roots(builder: ClientBuilder) -> ClientBuilder {
     builder.tls_certs_only([])
 }
