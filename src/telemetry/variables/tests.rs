@@ -179,7 +179,9 @@ fn addresses_are_taken_as_they_are_meant() {
     const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
     const GRPC: (&str, &str) = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
     const INSECURE: (&str, &str) = ("OTEL_EXPORTER_OTLP_INSECURE", "true");
-    let table: &[(&[(&str, &str)], &str, Option<&str>)] = &[
+    /// Variables, where spans go, and what is said.
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, Option<&'a str>);
+    let table: &[Case<'_>] = &[
         (&[(ALL, "https://c/base/")], "https://c/base/v1/traces", None),
         (&[(TRACES, "http://c:4318/own")], "http://c:4318/own", None),
         (&[(ALL, "http://a:4318"), (TRACES, "http://c:4318/v1/traces")], "http://c:4318/v1/traces", None),

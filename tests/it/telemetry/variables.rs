@@ -48,7 +48,9 @@ fn said(stderr: &str) -> Vec<&str> {
 async fn no_variable_stops_a_start_and_what_is_not_followed_is_said() {
     let refusing = crate::support::upstream::Refusing::start();
     let url = refusing.base_url();
-    let table: &[(&[(&str, &str)], &[&str])] = &[
+    /// Variables, and what is said of them.
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+    let table: &[Case<'_>] = &[
         (&[(PROTOCOL, "http/json")], &[]),
         (&[(ENDPOINT, &url), (PROTOCOL, "http/json")], &["OTEL_EXPORTER_OTLP_PROTOCOL is http/json"]),
         (&[(ENDPOINT, "collector.invalid:4317"), (PROTOCOL, "grpc")], &["has no scheme"]),
