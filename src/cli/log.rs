@@ -3,7 +3,7 @@
 use super::output::{Failure, to_stderr, to_stdout};
 use super::{CommonArgs, Environment, OfLogs};
 use crate::config::LogPlace;
-use crate::kyc::log::copy::{self, Place, Progress};
+use crate::kyc::log::copy::{self, CopyError, Place, Progress};
 use crate::server::log_place;
 use clap::{Args, Subcommand};
 use std::time::{Duration, Instant};
@@ -53,20 +53,49 @@ pub(super) struct UnsealArgs {
 pub(super) fn run(command: LogCommand, env: Environment) -> Result<(), Failure> {
     match command {
         LogCommand::Copy(CopyArgs { from, to, common }) => {
-            let [from, to] = LogPlace::named(common.sources(env), [&from, &to])?;
-            super::block_on(copy(log_place(from), log_place(to)))
+            let [source, target] = LogPlace::named(common.sources(env), [&from, &to])?;
+            super::block_on(async {
+                let copied = copy(log_place(source), log_place(target)).await;
+                let copied = copied.map_err(|error| {
+                    Failure::Other(
+                        "cannot copy the log",
+                        Named(format!("{} to {}", shown(&from), shown(&to)), error).into(),
+                    )
+                })?;
+                to_stdout(&format!("copied {copied} events\n"))
+                    .map_err(|error| Failure::Other("cannot say so", error.into()))
+            })
         }
         LogCommand::Unseal(UnsealArgs { log, common }) => {
-            let [log] = LogPlace::named(common.sources(env), [&log])?;
+            let [place] = LogPlace::named(common.sources(env), [&log])?;
             super::block_on(async {
-                let unsealed = copy::unseal(log_place(log)).await;
-                unsealed.map_err(|error| Failure::Other("cannot unseal the log", error.into()))
+                let unsealed = copy::unseal(log_place(place)).await;
+                unsealed.map_err(|error| Failure::Other("cannot unseal the log", Named(shown(&log), error).into()))
             })
         }
     }
 }
 
-async fn copy(from: Place, to: Place) -> Result<(), Failure> {
+/// What went wrong with a log, and where it is.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Named(String, #[source] CopyError);
+
+/// A log's place as it was given, without the name and password that it may hold.
+fn shown(place: &str) -> String {
+    let without = |part: &str| match (part.split_once("://"), part.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, address))) => format!("{scheme}://{address}"),
+        (None, Some((_, address))) => address.to_owned(),
+        (_, None) => part.to_owned(),
+    };
+    if place.starts_with("sqlite:") {
+        place.to_owned()
+    } else {
+        place.split(',').map(without).collect::<Vec<_>>().join(",")
+    }
+}
+
+async fn copy(from: Place, to: Place) -> Result<u64, CopyError> {
     let mut shown: Option<Instant> = None;
     let show = |progress: Progress| {
         if shown.is_none_or(|at| at.elapsed() >= SHOWN_EVERY) {
@@ -75,7 +104,21 @@ async fn copy(from: Place, to: Place) -> Result<(), Failure> {
             shown = Some(Instant::now());
         }
     };
-    let copied = copy::copy(from, to, show).await;
-    let Progress { copied, all: _ } = copied.map_err(|error| Failure::Other("cannot copy the log", error.into()))?;
-    to_stdout(&format!("copied {copied} events\n")).map_err(|error| Failure::Other("cannot say so", error.into()))
+    Ok(copy::copy(from, to, show).await?.copied)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_shown_without_who_goes_there() {
+        for (place, expected) in [
+            ("sqlite:/var/lib/a@b.db", "sqlite:/var/lib/a@b.db"),
+            ("nats://a.internal:4222,b.internal", "nats://a.internal:4222,b.internal"),
+            ("nats://user:p@ss@a.internal:4222,user:pass@b.internal", "nats://a.internal:4222,b.internal"),
+        ] {
+            assert_eq!(shown(place), expected);
+        }
+    }
 }
