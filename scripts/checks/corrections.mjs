@@ -19,6 +19,19 @@ export const CORRECTIONS = [
       return true;
     },
   },
+  {
+    of: OF_SEPTEMBER,
+    what: "a request has endUserTermsConsent or agreementConsents, and not both",
+    why: "the description of agreementConsents says that a request with both is refused, and no schema does",
+    correct({ components: { schemas } }) {
+      const requests = [schemas.CustomerCreateRequest, schemas.CustomerUpdateRequest];
+      const both = ["agreementConsents", "endUserTermsConsent"];
+      const isWrong = (schema) => both.every((name) => schema?.properties?.[name]) && !("not" in schema);
+      if (!requests.every(isWrong)) return false;
+      for (const schema of requests) schema.not = { required: both };
+      return true;
+    },
+  },
 ];
 
 // Makes every correction of this month's document.

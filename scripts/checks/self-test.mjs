@@ -3,6 +3,7 @@
 
 import { once } from "node:events";
 import http from "node:http";
+import { correct } from "./corrections.mjs";
 
 const PET = {
   type: "object",
@@ -93,6 +94,21 @@ const SOUND = [
   ["a multipart request of unknown length", photo("FRONT", { chunked: true }), [204]],
 ];
 
+// A correction is made of its month's documents only, and one that finds nothing to correct fails.
+const CORRECTION = {
+  of: ["2026-09"],
+  what: "the title",
+  correct: (document) => document.info.title === "Pets" && Boolean((document.info.title = "Animals")),
+};
+
+function corrected(title, month) {
+  try {
+    return correct({ info: { title } }, month, [CORRECTION]).info.title;
+  } catch (error) {
+    return error.message;
+  }
+}
+
 export async function selfTest(observe) {
   let answer;
   let received;
@@ -115,6 +131,9 @@ export async function selfTest(observe) {
     else failed += 1;
     if (!ok) console.log(`self-test: ${what}: ${JSON.stringify(seen)}`);
   };
+  tell("a correction was not made", corrected("Pets", "2026-09") === "Animals", corrected("Pets", "2026-09"));
+  tell("a correction of another month was made", corrected("Pets", "2026-08") === "Pets", corrected("Pets", "2026-08"));
+  tell("a correction found nothing in silence", /take this correction away/.test(corrected("Dogs", "2026-09")), corrected("Dogs", "2026-09"));
   try {
     const { exchanges, logged } = await observe(OPENAPI, base, async (url) => {
       for (const [what, request, answered] of [...SOUND, ...PLANTED]) {

@@ -33,21 +33,38 @@ impl<'a> Document<'a> {
     }
 
     /// Bodies of a schema: for every alternative one with all properties, and one for each other word of each of its
-    /// vocabularies.
+    /// vocabularies. Properties that exclude each other take turns.
     pub(super) fn bodies(&self, schema: &'a Value, direction: Direction) -> Vec<Value> {
         let mut bodies = Vec::new();
         for alternative in self.alternatives(schema) {
             let Body { full, words } = self.body(alternative, direction);
-            bodies.push(full.clone());
+            let mut made = vec![full.clone()];
             for (pointer, words) in words {
                 for word in words {
                     let mut body = full.clone();
                     *body.pointer_mut(&pointer).unwrap() = word;
-                    bodies.extend(Some(body).filter(|body| *body != full));
+                    made.extend(Some(body).filter(|body| *body != full));
                 }
             }
+            for excluding in self.exclusions(alternative) {
+                let mut apart = Vec::new();
+                for body in made.iter().flat_map(|body| without_each(body, &excluding)) {
+                    apart.extend(Some(body).filter(|body| !apart.contains(body)));
+                }
+                made = apart;
+            }
+            bodies.append(&mut made);
         }
         bodies
+    }
+
+    /// The properties that may not stand together, as `not: {required: [...]}` says it, of an object and all its parts.
+    fn exclusions(&self, schema: &'a Value) -> Vec<Vec<&'a str>> {
+        let parts = schema.get("allOf").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let inherited = parts.iter().flat_map(|part| self.exclusions(self.resolve(part)));
+        let own = schema.pointer("/not/required").and_then(Value::as_array);
+        let own = own.map(|names| names.iter().map(|name| name.as_str().expect("a name")).collect());
+        inherited.chain(own).collect()
     }
 
     fn alternatives(&self, schema: &'a Value) -> Vec<&'a Value> {
@@ -127,6 +144,19 @@ impl<'a> Document<'a> {
         }
         properties
     }
+}
+
+/// A body without each of these properties in turn, or as it is, if it does not have all of them.
+fn without_each(body: &Value, excluding: &[&str]) -> Vec<Value> {
+    if !excluding.iter().all(|name| body.get(name).is_some()) {
+        return vec![body.clone()];
+    }
+    let without = |name: &&str| {
+        let mut body = body.clone();
+        body.as_object_mut().expect("an object").remove(*name);
+        body
+    };
+    excluding.iter().map(without).collect()
 }
 
 fn is_hidden(property: &Value, direction: Direction) -> bool {

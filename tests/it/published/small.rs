@@ -127,6 +127,20 @@ async fn every_part_of_a_document_is_found_and_makes_the_round_trip() {
     assert_eq!(play(&exchanges).await, Vec::<String>::new());
 }
 
+#[test]
+fn properties_that_exclude_each_other_take_turns() {
+    let mut document = document();
+    document["components"]["schemas"]["Base"]["not"] = json!({ "required": ["currencies", "pepStatus"] });
+    let exchanges = openapi::of_paths(&document);
+    let created = sent(&exchanges, "CreateCustomer");
+    let has = |body: &&&Value, name: &str| body.get(name).is_some();
+    assert!(!created.iter().any(|body| has(&body, "currencies") && has(&body, "pepStatus")), "{created:#?}");
+    let persons = created.iter().filter(|body| has(body, "identifier"));
+    assert_eq!(persons.clone().filter(|body| has(body, "currencies")).count(), 1, "{created:#?}");
+    assert_eq!(persons.filter(|body| has(body, "pepStatus")).count(), 3, "one for each word: {created:#?}");
+    assert!(created.iter().any(|body| has(&body, "businessInfo") && has(&body, "currencies")), "{created:#?}");
+}
+
 #[tokio::test]
 async fn every_example_of_a_guide_is_found_and_makes_the_round_trip() {
     let exchanges = guide::exchanges(GUIDE);
