@@ -48,7 +48,7 @@ pub(super) fn start(applicant: &Applicant) -> Response {
 <button class="approve" type="submit" name="decision" value="approve"><strong>Approve</strong><span>The customer may transact.</span></button>
 <button class="reject" type="submit" name="decision" value="reject"><strong>Reject</strong><span>The customer may not transact.</span></button>
 <button class="hold" type="submit" name="decision" value="hold"><strong>Hold</strong><span>A reviewer wants to know more. No webhook tells of it.</span></button>
-<button class="submit" type="submit" name="decision" value="submit"><strong>Finish without a decision</strong><span>Submit for review; the sandbox's rules apply.</span></button>
+<button class="submit" type="submit" name="decision" value="submit"><strong>Finish without a decision</strong><span>The end of the name or number decides, as the sandbox's rules say.</span></button>
 </fieldset>
 </form>
 <p class="note">This link works once.</p>"#,

@@ -3,6 +3,7 @@
 mod bodies;
 mod coverage;
 mod customers;
+mod either;
 mod headers;
 mod masks;
 mod uploads;

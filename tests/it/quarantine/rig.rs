@@ -1,6 +1,6 @@
 //! gridgate with a sandbox, webhooks that cannot be understood, and requests to the admin port.
 
-use gridgate::config::Config;
+use gridgate::config::{Config, settings};
 use gridgate::pb;
 use gridgate::pb::customer_service_client::CustomerServiceClient;
 use gridgate::pb::kyc_event_service_client::KycEventServiceClient;
@@ -20,7 +20,9 @@ pub struct Rig {
 
 impl Rig {
     pub async fn start() -> Self {
-        let app = TestApp::start(Config::load(free_ports(), true).unwrap()).await;
+        // Whoever is created with 001 is pending at once, and a webhook tells of it.
+        let sources = free_ports().with(&settings::SANDBOX_APPROVE_AT_CREATION, "true");
+        let app = TestApp::start(Config::load(sources, true).unwrap()).await;
         let control = Control::of(app.addresses.sandbox.unwrap());
         Self { app, control }
     }
@@ -37,10 +39,8 @@ impl Rig {
         };
         let mut customers = CustomerServiceClient::new(self.app.channel().await);
         let created = soon("a customer", customers.create_customer(request)).await.unwrap().into_inner();
-        let id = created.customer.unwrap().id;
-        self.control.decide(&id, "PENDING").await;
         self.control.ended_as(|webhook| webhook["type"] == "CUSTOMER.KYC_PENDING").await;
-        id
+        created.customer.unwrap().id
     }
 
     /// A decision whose webhook is lost.
