@@ -199,6 +199,10 @@ impl Scene {
             (Sends::Query, _) => messages[0].set_field_by_name("page_size", Field::I32(-1)),
             (Sends::Document, _) => messages[0].set_field_by_name("chunk", Field::Bytes(b"GIF89a"[..].into())),
             (_, Some(id)) => messages[0].set_field_by_name(id, Field::String("a/b".to_owned())),
+            (Sends::Json(_), None) if rpc.name == "UpdatePlatformConfig" => {
+                let mask = messages[0].get_field_by_name_mut("update_mask").unwrap().as_message_mut().unwrap();
+                mask.set_field_by_name("paths", Field::List(vec![Field::String("a/b".to_owned())]));
+            }
             (Sends::Json(_), None) => {
                 let field = if rpc.name == "CreateCustomer" { "request_id" } else { "customer_id" };
                 messages[0].set_field_by_name(field, Field::String("a/b".to_owned()));
