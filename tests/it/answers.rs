@@ -1,6 +1,7 @@
 //! Statuses in Grid's answers to calls, from outside: what a caller hears, the watchers hear too, and no answer that comes
 //! late undoes what came after it was asked for.
 
+mod imports;
 mod witness;
 
 use std::sync::Arc;
