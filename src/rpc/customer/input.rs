@@ -62,7 +62,14 @@ pub(super) fn update(
         pb::customer_update::Details::Business(_) => model::CustomerType::Business,
     });
     let customer_type = customer_type_of(customer_type, said, "customer.details", violations);
-    let Masked { message, emptied } = field_mask::apply("gridgate.v1.CustomerUpdate", customer, mask, violations);
+    // Without details it is the type that says which of the two branches can be meant.
+    let branch = customer_type.as_ref().and_then(|customer_type| match customer_type {
+        model::CustomerType::Individual => Some("individual"),
+        model::CustomerType::Business => Some("business"),
+        model::CustomerType::Other(_) => None,
+    });
+    let Masked { message, emptied } =
+        field_mask::apply_to("gridgate.v1.CustomerUpdate", branch, customer, mask, violations);
     let pb::CustomerUpdate {
         currencies,
         email,

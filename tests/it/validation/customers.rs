@@ -83,6 +83,15 @@ async fn a_mask_that_names_nothing_is_named() {
         "currencies.x",
         "customer_type",
         "customer.email",
+        "individual",
+        "individual.edd",
+        "individual.edd.*",
+        "end_user_terms_consent.accepted_at.nanos",
+        "agreement_consents.type",
+        "agreement_consents[0]",
+        "kyc_status",
+        "details",
+        "business.business_info.countries_of_operation",
     ];
     for path in bad_of_a_customer {
         let mut message = update(customer.clone());
@@ -95,11 +104,54 @@ async fn a_mask_that_names_nothing_is_named() {
     refused(&stage, Rpc::named("UpdateCustomer"), vec![message], &["update_mask", "update_mask"]).await;
 
     let rpc = Rpc::named("UpdateBeneficialOwner");
-    for path in ["", "*", "ownership_percentage", "personal_info", "personal_info.last_name", "roles[0]", "kyc_status"]
-    {
-        let mut message = request(rpc, json!({ "beneficialOwnerId": samples::OWNER }));
+    for path in [
+        "",
+        "*",
+        "ownership_percentage",
+        "personal_info",
+        "personalInfo.firstName",
+        "personal_info.last_name",
+        "personal_info.address",
+        "personal_info.first_name.x",
+        "roles.x",
+        "roles[0]",
+        "kyc_status",
+        "customer_id",
+    ] {
+        let owner = json!({ "personalInfo": { "address": {} } });
+        let mut message = request(rpc, json!({ "beneficialOwnerId": samples::OWNER, "beneficialOwner": owner }));
         set(&mut message, "update_mask", mask(&[path]));
         refused(&stage, rpc, vec![message], &["update_mask"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_mask_into_what_only_the_other_type_has_is_named() {
+    const NAME: &str = "individual.full_name";
+    const FUNDS: &str = "individual.edd.source_of_funds_categories";
+    const NAME_OF_COMPANY: &str = "business.business_info.legal_name";
+    const COUNTRIES: &str = "business.business_info.countries_of_operation";
+    let stage = Stage::start().await;
+    let rpc = Rpc::named("UpdateCustomer");
+    let person = || json!({ "email": "a@b.example", "individual": { "fullName": "A B" } });
+    let company = || json!({ "email": "a@b.example", "business": { "businessInfo": { "legalName": "A" } } });
+    let nobody = || json!({ "email": "a@b.example" });
+    for (customer_type, customer, paths, bad) in [
+        (1, person(), vec!["email", NAME, COUNTRIES], COUNTRIES),
+        (0, person(), vec![COUNTRIES, NAME], COUNTRIES),
+        (1, person(), vec![NAME, "business"], "business"),
+        (1, person(), vec![NAME, NAME_OF_COMPANY], NAME_OF_COMPANY),
+        (2, company(), vec![NAME_OF_COMPANY, NAME], NAME),
+        (0, company(), vec![FUNDS, NAME_OF_COMPANY], FUNDS),
+        (1, nobody(), vec!["email", COUNTRIES], COUNTRIES),
+        (2, nobody(), vec!["email", FUNDS], FUNDS),
+        (2, nobody(), vec![COUNTRIES, FUNDS], FUNDS),
+    ] {
+        let asked = json!({ "customerId": samples::CUSTOMER, "customerType": customer_type, "customer": customer });
+        let mut message = request(rpc, asked);
+        set(&mut message, "update_mask", mask(&paths));
+        let said = refused(&stage, rpc, vec![message], &["update_mask"]).await;
+        assert!(said[0].contains(&format!("{bad:?} contradicts ")), "{paths:?}: {said:?}");
     }
 }
 
