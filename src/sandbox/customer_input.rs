@@ -85,12 +85,12 @@ fn read_individual(fields: &Fields<'_>, today: Date, input: &mut CustomerInput, 
     input.id_type = fields.text("idType", one_of(words::INDIVIDUAL_ID_TYPES), faults);
     input.identifier = fields.text("identifier", Form::UsPersonTaxNumber, faults);
     input.country_of_issuance = fields.text("countryOfIssuance", one_of(&["US"]), faults);
-    input.source_of_funds_categories = fields.texts("sourceOfFundsCategories", one_of(words::INDIVIDUAL_FUNDS), faults);
-    input.source_of_funds_other_description = fields.text("sourceOfFundsOtherDescription", TEXT, faults);
-    input.source_of_wealth_categories = fields.texts("sourceOfWealthCategories", one_of(words::WEALTH_SOURCES), faults);
-    input.source_of_wealth_other_description = fields.text("sourceOfWealthOtherDescription", TEXT, faults);
+    input.source_of_funds_categories = fields.categories("sourceOfFundsCategories", words::INDIVIDUAL_FUNDS, faults);
+    input.source_of_funds_other_description = fields.text("sourceOfFundsOtherDescription", DESCRIPTION, faults);
+    input.source_of_wealth_categories = fields.categories("sourceOfWealthCategories", words::WEALTH_SOURCES, faults);
+    input.source_of_wealth_other_description = fields.text("sourceOfWealthOtherDescription", DESCRIPTION, faults);
     input.purpose_of_account = fields.text("purposeOfAccount", one_of(words::PURPOSES_OF_ACCOUNT), faults);
-    input.purpose_of_account_other_description = fields.text("purposeOfAccountOtherDescription", TEXT, faults);
+    input.purpose_of_account_other_description = fields.text("purposeOfAccountOtherDescription", DESCRIPTION, faults);
     input.expected_monthly_transaction_count =
         fields.text("expectedMonthlyTransactionCount", one_of(words::TRANSACTION_COUNTS), faults);
     input.expected_monthly_transaction_volume =
@@ -135,7 +135,7 @@ fn read_business(fields: &Fields<'_>, intent: Intent, today: Date, input: &mut C
         ),
         expected_recipient_jurisdictions: info.texts("expectedRecipientJurisdictions", Form::Country, faults),
         naics_code: info.text("naicsCode", Form::Naics, faults),
-        source_of_funds_categories: info.texts("sourceOfFundsCategories", one_of(words::BUSINESS_FUNDS), faults),
+        source_of_funds_categories: info.categories("sourceOfFundsCategories", words::BUSINESS_FUNDS, faults),
         source_of_funds_other_description: info.text("sourceOfFundsOtherDescription", DESCRIPTION, faults),
         purpose_of_account_other_description: info.text("purposeOfAccountOtherDescription", DESCRIPTION, faults),
         expected_counterparty_countries: info.texts("expectedCounterpartyCountries", Form::Country, faults),

@@ -117,6 +117,21 @@ impl<'a> Fields<'a> {
         Some(texts)
     }
 
+    /// A list of at least one of these words, if it is there.
+    pub(super) fn categories(
+        &self,
+        name: &str,
+        words: &'static [&'static str],
+        faults: &mut Faults,
+    ) -> Option<Vec<String>> {
+        if self.object.get(name)?.as_array().is_some_and(Vec::is_empty) {
+            let constraint = FieldConstraint { min_length: Some(1), ..FieldConstraint::default() };
+            faults.add_coded("INVALID_INPUT", self.path(name), "must have at least one entry", Some(constraint));
+            return None;
+        }
+        self.texts(name, Form::OneOf(words), faults)
+    }
+
     /// A whole number within bounds, if it is there.
     pub(super) fn integer(&self, name: &str, least: i32, greatest: i32, faults: &mut Faults) -> Option<i32> {
         let value = self.object.get(name)?;

@@ -52,6 +52,11 @@ const PERSON_TAX_NUMBER: &str = r"^\d{3}-\d{2}-\d{4}$";
 const EIN: &str = r"^\d{2}-\d{7}$";
 const NAICS: &str = r"^\d{2,6}$";
 
+/// Longest email address.
+const LONGEST_EMAIL: usize = 255;
+/// Longest IP address, as text.
+const LONGEST_IP: i64 = 45;
+
 /// Longest text that is stored where Grid's OpenAPI names no length.
 const LONGEST: usize = 2_000;
 
@@ -63,6 +68,9 @@ impl Form {
             let max = max.unwrap_or(LONGEST);
             let good = !value.trim().is_empty() && length <= max;
             return if good { Ok(()) } else { Err(self.refusal()) };
+        }
+        if matches!(self, Self::Email) && length > LONGEST_EMAIL {
+            return Err(too_long_for_an_email());
         }
         let good = length <= LONGEST
             && match self {
@@ -144,13 +152,28 @@ impl Form {
                 "must be a date and time with an offset (RFC 3339), and not in the future".to_owned(),
                 format("date-time"),
             ),
-            Self::IpAddress => ("must be an IPv4 or IPv6 address".to_owned(), format("ip")),
+            Self::IpAddress => (
+                "must be an IPv4 or IPv6 address".to_owned(),
+                FieldConstraint { max_length: Some(LONGEST_IP), ..format("ip") },
+            ),
             Self::WebAddress => {
                 ("must start with https:// (or http:// for local development)".to_owned(), format("url"))
             }
         };
         Box::new(Refusal { message, constraint })
     }
+}
+
+/// What is said of an email address that is too long, whatever else it is.
+fn too_long_for_an_email() -> Box<Refusal> {
+    Box::new(Refusal {
+        message: format!("must have at most {LONGEST_EMAIL} characters"),
+        constraint: FieldConstraint {
+            format: Some("email".to_owned()),
+            max_length: i64::try_from(LONGEST_EMAIL).ok(),
+            ..FieldConstraint::default()
+        },
+    })
 }
 
 /// Reads a time as RFC 3339 writes it, and nothing else that jiff would read as one.
@@ -200,7 +223,7 @@ fn is_email(value: &str) -> bool {
         !text.is_empty()
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+/=?^_`{|}~-".contains(&byte))
     };
-    value.len() <= 254 && local.len() <= 64 && local.split('.').all(atom) && is_domain(domain)
+    local.len() <= 64 && local.split('.').all(atom) && is_domain(domain)
 }
 
 fn is_domain(domain: &str) -> bool {
@@ -275,7 +298,24 @@ mod tests {
             (
                 Form::DateTime,
                 &["2025-07-21T17:32:28Z", "2025-07-21T17:32:28.123+02:00"],
-                &["", "2025-07-21", "yesterday"],
+                &[
+                    "",
+                    "2025-07-21",
+                    "yesterday",
+                    "2025-07-21T17:32:28",
+                    "2025-07-21 17:32:28Z",
+                    "2025-07-21T17:32Z",
+                    "2025-07-21T17:32:28.Z",
+                    "2025-07-21T17:32:28+0200",
+                    "2025-07-21T17:32:28+02:00[Europe/Paris]",
+                    "2025-02-30T17:32:28Z",
+                    "2025-07-21T17:32:2é",
+                ],
+            ),
+            (
+                Form::PastDateTime("2025-10-13T12:00:00Z".parse().unwrap()),
+                &["2025-10-13T12:00:00Z", "2025-10-13T13:59:59+02:00"],
+                &["", "2025-10-13T12:00:00.001Z", "2025-10-13T11:00:00-02:00", "2025-10-13T11:00:00"],
             ),
             (Form::IpAddress, &["198.51.100.24", "2001:db8::1"], &["", "198.51.100", "host"]),
             (

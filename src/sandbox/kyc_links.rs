@@ -14,7 +14,7 @@ use super::formats::Form;
 use super::hosted::HOSTED_PATH;
 use super::shared::App;
 use super::state::Store;
-use crate::grid::model::KycLink;
+use crate::grid::model::{FieldConstraint, KycLink};
 
 /// Longest `Idempotency-Key`.
 const MAX_KEY: usize = 255;
@@ -49,7 +49,10 @@ pub(super) async fn create(
     let redirect_uri = Fields::of_body(&body).text("redirectUri", Form::WebAddress, &mut faults);
     let key = headers.get("idempotency-key").map(|value| value.to_str().unwrap_or_default().trim());
     if key.is_some_and(|key| key.is_empty() || key.len() > MAX_KEY) {
-        faults.add("Idempotency-Key", format!("must have 1 to {MAX_KEY} visible ASCII characters"));
+        let message = format!("must have 1 to {MAX_KEY} visible ASCII characters");
+        let max_length = i64::try_from(MAX_KEY).ok();
+        let constraint = FieldConstraint { min_length: Some(1), max_length, ..FieldConstraint::default() };
+        faults.add_coded("INVALID_INPUT", "Idempotency-Key", message, Some(constraint));
     }
     faults.into_result()?;
 

@@ -11,6 +11,7 @@ use super::vocabulary as words;
 use crate::grid::model::{BeneficialOwner, BeneficialOwnerInput, PersonalInfo};
 
 const NAME: Form = Form::Text(Some(250));
+const IDENTIFIER: Form = Form::Text(Some(100));
 
 /// Reads an owner's fields (OpenAPI `BeneficialOwnerCreateRequest`, `BeneficialOwnerUpdateRequest`).
 pub(super) fn read_owner(
@@ -48,7 +49,7 @@ fn read_person(fields: &Fields<'_>, create: bool, today: Date, faults: &mut Faul
         phone_number: person.text("phoneNumber", Form::Phone, faults),
         address: read_address(&person, faults),
         id_type: person.text("idType", Form::OneOf(words::ID_TYPES), faults),
-        identifier: person.text("identifier", NAME, faults),
+        identifier: person.text("identifier", IDENTIFIER, faults),
         country_of_issuance: person.text("countryOfIssuance", Form::Country, faults),
     })
 }
@@ -58,7 +59,7 @@ pub(super) fn check_owner(person: &PersonalInfo, faults: &mut Faults) {
     let form = match person.id_type.as_deref() {
         Some("SSN" | "ITIN") => Form::UsPersonTaxNumber,
         Some("EIN") => Form::Ein,
-        _ => NAME,
+        _ => IDENTIFIER,
     };
     let field = "personalInfo.identifier";
     let Some(identifier) = person.identifier.as_deref().filter(|_| !faults.has(field)) else { return };

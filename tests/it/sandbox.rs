@@ -8,6 +8,7 @@ mod documents;
 mod faults;
 mod harness;
 mod imports;
+mod lengths;
 mod links;
 mod lists;
 mod owners;
