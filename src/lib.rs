@@ -19,5 +19,6 @@ pub mod sandbox;
 pub mod server;
 mod small_file;
 pub mod telemetry;
+mod throttle;
 pub mod transport;
 pub mod webhook;

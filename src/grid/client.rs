@@ -18,11 +18,11 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 use tower::retry::budget::TpsBudget;
 
-use self::answer::Misread;
 use self::breaker::{Breaker, Ticket};
 pub(super) use self::request::{Payload, Request, StreamedFile};
 pub(super) use self::retry::{History, backoff};
 pub(super) use self::transport::Answer;
+use super::model::{Complete, Misread};
 use super::{
     BreakerState, ClientConfig, ClientSetupError, Error, HeldBack, Observer, Operation, RetryConfig, Server, config,
 };
@@ -202,7 +202,7 @@ impl Client {
     }
 
     /// Carries out a call whose answer is JSON.
-    pub(super) async fn json<T: DeserializeOwned>(&self, call: &Call, request: Request) -> Result<T, Error> {
+    pub(super) async fn json<T: DeserializeOwned + Complete>(&self, call: &Call, request: Request) -> Result<T, Error> {
         self.send(call, request, Answer::json).await
     }
 

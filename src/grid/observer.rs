@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::header::HeaderMap;
 
 use super::Operation;
+use super::model::Notes;
 
 /// Where requests go, by OpenTelemetry's conventions (`server.address`, `server.port`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -92,8 +93,8 @@ pub trait Observer: fmt::Debug + Send + Sync + 'static {
     /// A request was not sent.
     fn held_back(&self, operation: Operation, why: HeldBack);
 
-    /// An answer had a word that this version of gridgate does not know, where Grid's documentation lists the words.
-    fn unknown_word(&self, vocabulary: &'static str);
+    /// A success was read: words in it that this version of gridgate does not know, and parts that could not be read.
+    fn noted(&self, operation: Operation, notes: &Notes);
 }
 
 /// Nobody.
@@ -107,5 +108,5 @@ impl Observer for Unobserved {
 
     fn held_back(&self, _: Operation, _: HeldBack) {}
 
-    fn unknown_word(&self, _: &'static str) {}
+    fn noted(&self, _: Operation, _: &Notes) {}
 }

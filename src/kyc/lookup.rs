@@ -90,7 +90,7 @@ impl Lookup {
             let ask = || Arc::clone(&self.knowledge).ask(customer.clone(), max_staleness).boxed();
             if self.calls.join(customer, ask).await? == Asked::Answered {
                 let found = self.knowledge.of(customer).await?;
-                let found = found.ok_or(LookupError::Source(SourceError::Refused))?;
+                let found = found.ok_or(LookupError::Source(SourceError::Unusable))?;
                 // The call may have been under way when this question came up, and its answer be older than is wanted.
                 if is_confirmed_since(&found.head, since, max_staleness) {
                     return Ok(found);
@@ -144,7 +144,7 @@ impl Knowledge {
                 return Err(error.into());
             }
         };
-        let Some(status) = answer.status else { return Err(SourceError::Refused.into()) };
+        let Some(status) = answer.status else { return Err(SourceError::Unusable.into()) };
         let subject = Subject::Customer { status, deleted: answer.deleted };
         let observation =
             Observation::asked(Asker::Call, basis, customer, answer.platform_customer, subject, answer.updated_at);

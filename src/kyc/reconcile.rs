@@ -123,6 +123,57 @@ struct Listing {
     began: Timestamp,
     updated_after: Option<Timestamp>,
     cursor: Option<String>,
+    /// How many pages there were.
+    pages: u64,
+    /// The cursor of some page before, at twice as many pages each time: a list that goes round comes back to one.
+    milestone: Option<String>,
+}
+
+impl Listing {
+    fn new(began: Timestamp, updated_after: Option<Timestamp>) -> Self {
+        Self { began, updated_after, cursor: None, pages: 0, milestone: None }
+    }
+
+    /// Goes on to the next page; false: the list has been there.
+    fn go_on(&mut self, cursor: String) -> bool {
+        if self.milestone.as_ref() == Some(&cursor) {
+            return false;
+        }
+        self.pages += 1;
+        if self.pages.is_power_of_two() {
+            self.milestone = Some(cursor.clone());
+        }
+        self.cursor = Some(cursor);
+        true
+    }
+}
+
+/// A list that Grid answers with what cannot be used is left alone for a while. The others go on.
+struct Setback {
+    backoff: Backoff,
+    until: Option<Instant>,
+}
+
+impl Setback {
+    fn new(first: Duration, longest: Duration) -> Self {
+        Self { backoff: Backoff::new(first, longest), until: None }
+    }
+
+    fn is_over(&self) -> bool {
+        self.until.is_none_or(|until| until <= Instant::now())
+    }
+
+    fn begin(&mut self, what: &'static str) {
+        if self.backoff.is_fresh() {
+            tracing::warn!("{what} cannot be listed to the end: Grid answers what cannot be used; trying again later");
+        }
+        self.until = Some(Instant::now() + self.backoff.next_wait());
+    }
+
+    fn end(&mut self) {
+        self.backoff.reset();
+        self.until = None;
+    }
 }
 
 /// What became of one step.
@@ -138,15 +189,25 @@ struct Round<'a> {
     reconciler: &'a Reconciler,
     recent: Option<Listing>,
     sweep: Option<Listing>,
+    recent_setback: Setback,
+    sweep_setback: Setback,
     undecided: Undecided,
     backoff: Backoff,
 }
 
 impl<'a> Round<'a> {
     fn new(reconciler: &'a Reconciler) -> Self {
-        let ReconcilerSettings { first_wait, longest_wait, .. } = reconciler.settings;
-        let backoff = Backoff::new(first_wait, longest_wait);
-        Self { reconciler, recent: None, sweep: None, undecided: Undecided::default(), backoff }
+        let ReconcilerSettings { first_wait, longest_wait, sweep_every, .. } = reconciler.settings;
+        Self {
+            reconciler,
+            recent: None,
+            sweep: None,
+            recent_setback: Setback::new(first_wait, longest_wait),
+            // It lists everyone.
+            sweep_setback: Setback::new(longest_wait, sweep_every.max(longest_wait)),
+            undecided: Undecided::default(),
+            backoff: Backoff::new(first_wait, longest_wait),
+        }
     }
 
     async fn run(mut self) {
@@ -188,10 +249,10 @@ impl<'a> Round<'a> {
         let due = |last: Option<Timestamp>, every: Duration| {
             last.is_none_or(|last| now.duration_since(last).unsigned_abs() >= every)
         };
-        if self.recent.is_some() || due(recent_to, settings.recent_every) {
+        if self.recent_setback.is_over() && (self.recent.is_some() || due(recent_to, settings.recent_every)) {
             let listing = self.recent.get_or_insert_with(|| {
                 let from = recent_to.unwrap_or(now);
-                Listing { began: now, updated_after: from.checked_sub(settings.overlap).ok(), cursor: None }
+                Listing::new(now, from.checked_sub(settings.overlap).ok())
             });
             let listed = list(self.reconciler, listing).await;
             let began = listing.began;
@@ -199,7 +260,11 @@ impl<'a> Round<'a> {
             if !matches!(listed, Ok(Step::More)) {
                 self.recent = None;
             }
+            if let Err(AskError::Source(SourceError::Unusable)) = listed {
+                self.recent_setback.begin("what was updated lately");
+            }
             if let Step::Done = listed? {
+                self.recent_setback.end();
                 log.set_bookmark(Bookmark::RecentSeenTo, began).await?;
                 freshness.send_modify(|freshness| freshness.recent_to = Some(began));
             }
@@ -211,10 +276,17 @@ impl<'a> Round<'a> {
                 Step::Done => freshness.send_modify(|freshness| freshness.undecided_at = Some(now)),
             }
         }
-        if self.sweep.is_some() || due(swept_at, settings.sweep_every.min(Duration::from_secs(24 * 60 * 60))) {
-            let listing = self.sweep.get_or_insert(Listing { began: now, updated_after: None, cursor: None });
+        let sweep_every = settings.sweep_every.min(Duration::from_secs(24 * 60 * 60));
+        if self.sweep_setback.is_over() && (self.sweep.is_some() || due(swept_at, sweep_every)) {
+            let listing = self.sweep.get_or_insert_with(|| Listing::new(now, None));
             let began = listing.began;
-            if let Step::Done = list(self.reconciler, listing).await? {
+            let listed = list(self.reconciler, listing).await;
+            if let Err(AskError::Source(SourceError::Unusable)) = listed {
+                self.sweep_setback.begin("all customers");
+                self.sweep = None;
+            }
+            if let Step::Done = listed? {
+                self.sweep_setback.end();
                 self.sweep = None;
                 log.set_bookmark(Bookmark::SweptAt, began).await?;
                 freshness.send_modify(|freshness| freshness.swept_at = Some(began));
@@ -227,12 +299,15 @@ impl<'a> Round<'a> {
 
     fn succeeded(&mut self) {
         self.backoff.reset();
-        self.reconciler.freshness.send_if_modified(|freshness| freshness.failing_since.take().is_some());
+        if self.recent_setback.until.is_none() && self.sweep_setback.until.is_none() {
+            self.reconciler.freshness.send_if_modified(|freshness| freshness.failing_since.take().is_some());
+        }
     }
 
     /// How long to rest after this failure.
     fn failed(&mut self, error: &AskError) -> Duration {
-        if self.backoff.is_fresh() {
+        let is_of_one_list = matches!(error, AskError::Source(SourceError::Unusable));
+        if self.backoff.is_fresh() && !is_of_one_list {
             tracing::warn!(%error, "Grid cannot be compared with; trying again until it can");
         }
         let now = self.reconciler.clock.now();
@@ -251,7 +326,9 @@ impl<'a> Round<'a> {
                 self.sweep = None;
                 wait
             }
-            AskError::Source(SourceError::Gone | SourceError::Unavailable | SourceError::Refused)
+            AskError::Source(
+                SourceError::Gone | SourceError::Unavailable | SourceError::Refused | SourceError::Unusable,
+            )
             | AskError::Log(_) => wait,
         }
     }
@@ -265,10 +342,9 @@ async fn list(reconciler: &Reconciler, listing: &mut Listing) -> Result<Step, As
     let observations = page.customers.into_iter().filter_map(|answer| observed(Asker::Reconciler, basis, answer));
     try_join_all(observations.map(|observation| log.record(observation))).await?;
     match page.next_cursor {
-        Some(cursor) => {
-            listing.cursor = Some(cursor);
-            Ok(Step::More)
-        }
-        None => Ok(Step::Done),
+        Some(cursor) if listing.go_on(cursor) => Ok(Step::More),
+        None if !page.is_truncated => Ok(Step::Done),
+        // There is more, and no way to it.
+        Some(_) | None => Err(SourceError::Unusable.into()),
     }
 }

@@ -251,7 +251,7 @@ impl<'a> Round<'a> {
                 tracing::warn!(%entity, "Grid answered without a status; asking again later");
                 self.again(&entity);
             }
-            Err(AskError::Source(error @ (SourceError::NotFound | SourceError::Gone))) => {
+            Err(AskError::Source(error @ (SourceError::NotFound | SourceError::Gone | SourceError::Unusable))) => {
                 self.grid_answered();
                 tracing::warn!(%entity, %error, "what is in doubt cannot be resolved; asking again later");
                 self.again(&entity);

@@ -46,6 +46,8 @@ pub struct CustomersPage {
     pub customers: Vec<CustomerAnswer>,
     /// Where the next page starts; none on the last one.
     pub next_cursor: Option<String>,
+    /// Whether another page follows, and Grid did not say in a readable way where it starts.
+    pub is_truncated: bool,
 }
 
 /// Why Grid gave no answer.
@@ -66,9 +68,12 @@ pub enum SourceError {
     /// Grid could not be reached, was too slow, or failed.
     #[error("Grid is unavailable")]
     Unavailable,
-    /// Grid refuses us: credentials, permissions, or an answer that cannot be understood. Asking again soon is no use.
-    #[error("Grid refused or answered what cannot be understood")]
+    /// Grid refuses us: credentials or permissions. Asking again soon is no use, whatever is asked.
+    #[error("Grid refuses who asks")]
     Refused,
+    /// Grid answered this one question with something that cannot be used. Others may fare better.
+    #[error("Grid answered what cannot be used")]
+    Unusable,
 }
 
 /// Asks Grid. Each call is bounded in time by the implementation, retries included, and may be cancelled by dropping it.

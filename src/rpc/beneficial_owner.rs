@@ -74,8 +74,15 @@ impl BeneficialOwnerService for BeneficialOwners {
             .list_beneficial_owners(&call, &customer_id, &page)
             .await
             .map_err(Error::about(CUSTOMER, &customer_id))?;
-        let Listed { rows: beneficial_owners, next_page_token, total_size } = listed.into();
-        Ok(Response::new(pb::ListBeneficialOwnersResponse { beneficial_owners, next_page_token, total_size }))
+        let Listed { rows: beneficial_owners, next_page_token, total_size, unreadable_rows, truncated } = listed.into();
+        let response = pb::ListBeneficialOwnersResponse {
+            beneficial_owners,
+            next_page_token,
+            total_size,
+            unreadable_rows,
+            truncated,
+        };
+        Ok(Response::new(response))
     }
 
     async fn update_beneficial_owner(

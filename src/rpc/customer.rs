@@ -90,8 +90,9 @@ impl CustomerService for Customers {
         let question = self.witness.question();
         let listed = self.grid.list_customers(&call, &filter, &page).await.map_err(Error::from)?;
         listed.data.iter().for_each(|customer| sighting::customer(question, customer));
-        let Listed { rows: customers, next_page_token, total_size } = listed.into();
-        Ok(Response::new(pb::ListCustomersResponse { customers, next_page_token, total_size }))
+        let Listed { rows: customers, next_page_token, total_size, unreadable_rows, truncated } = listed.into();
+        let response = pb::ListCustomersResponse { customers, next_page_token, total_size, unreadable_rows, truncated };
+        Ok(Response::new(response))
     }
 
     async fn update_customer(

@@ -110,8 +110,9 @@ impl DocumentService for Documents {
         let page = page::request(page_size, page_token, &mut violations);
         violations.check()?;
         let listed = self.grid.list_documents(&call, document_holder.as_deref(), &page).await.map_err(Error::from)?;
-        let Listed { rows: documents, next_page_token, total_size } = listed.into();
-        Ok(Response::new(pb::ListDocumentsResponse { documents, next_page_token, total_size }))
+        let Listed { rows: documents, next_page_token, total_size, unreadable_rows, truncated } = listed.into();
+        let response = pb::ListDocumentsResponse { documents, next_page_token, total_size, unreadable_rows, truncated };
+        Ok(Response::new(response))
     }
 
     async fn delete_document(

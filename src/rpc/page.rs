@@ -2,7 +2,8 @@
 
 use super::Violations;
 use crate::grid::PageRequest;
-use crate::grid::model::Page;
+use crate::grid::model::{Page, UnreadableRow};
+use crate::pb;
 
 /// Rows of a page where the caller does not say (Grid's own default).
 const DEFAULT_SIZE: i32 = 20;
@@ -23,17 +24,28 @@ pub(super) struct Listed<T> {
     pub(super) rows: Vec<T>,
     pub(super) next_page_token: String,
     pub(super) total_size: Option<i64>,
+    pub(super) unreadable_rows: Vec<pb::UnreadableRow>,
+    pub(super) truncated: bool,
 }
 
 impl<M, T: From<M>> From<Page<M>> for Listed<T> {
     fn from(page: Page<M>) -> Self {
-        let Page { data, has_more, next_cursor, total_count } = page;
+        let Page { data, unreadable_rows, has_more, next_cursor, total_count } = page;
         Self {
             rows: data.into_iter().map(T::from).collect(),
-            // A cursor beside `hasMore: false` leads nowhere, and would make a caller loop.
-            next_page_token: next_cursor.filter(|_| has_more).unwrap_or_default(),
+            truncated: has_more && next_cursor.is_none(),
+            next_page_token: next_cursor.unwrap_or_default(),
             total_size: total_count.and_then(|count| i64::try_from(count).ok()),
+            unreadable_rows: unreadable_rows.into_iter().map(Into::into).collect(),
         }
+    }
+}
+
+impl From<UnreadableRow> for pb::UnreadableRow {
+    fn from(row: UnreadableRow) -> Self {
+        let UnreadableRow { index, field } = row;
+        // A page has 100 rows at most.
+        Self { index: i32::try_from(index).unwrap_or(i32::MAX), field: field.to_owned() }
     }
 }
 
@@ -54,10 +66,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_page_has_no_token() {
-        let page =
-            Page::<String> { data: vec![], has_more: false, next_cursor: Some("x".into()), total_count: Some(3) };
-        let listed = Listed::<String>::from(page);
-        assert_eq!((listed.next_page_token.as_str(), listed.total_size), ("", Some(3)));
+    fn the_last_page_has_no_token_and_one_without_a_way_on_says_so() {
+        let listed =
+            |json: serde_json::Value| Listed::<String>::from(serde_json::from_value::<Page<String>>(json).unwrap());
+        let last = listed(serde_json::json!({ "data": [], "hasMore": false, "nextCursor": "x", "totalCount": 3 }));
+        assert_eq!((last.next_page_token.as_str(), last.truncated, last.total_size), ("", false, Some(3)));
+        let lost = listed(serde_json::json!({ "data": ["a", 1], "hasMore": true, "nextCursor": {} }));
+        assert_eq!((lost.next_page_token.as_str(), lost.truncated, lost.rows.len()), ("", true, 1));
+        assert_eq!(lost.unreadable_rows, [pb::UnreadableRow { index: 1, field: String::new() }]);
     }
 }

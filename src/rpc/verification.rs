@@ -75,8 +75,10 @@ impl VerificationService for Verifications {
         let question = self.witness.question();
         let listed = self.grid.list_verifications(&call, &filter, &page).await.map_err(Error::from)?;
         listed.data.iter().for_each(|verification| sighting::verification(question, verification));
-        let Listed { rows: verifications, next_page_token, total_size } = listed.into();
-        Ok(Response::new(pb::ListVerificationsResponse { verifications, next_page_token, total_size }))
+        let Listed { rows: verifications, next_page_token, total_size, unreadable_rows, truncated } = listed.into();
+        let response =
+            pb::ListVerificationsResponse { verifications, next_page_token, total_size, unreadable_rows, truncated };
+        Ok(Response::new(response))
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) fn page<'a, T: 'a, U>(
         }
     }
     let next_cursor = has_more.then(|| Cursor { position: last, scope: request.scope }.encode());
-    Page { data, has_more, next_cursor, total_count: Some(total) }
+    Page { data, unreadable_rows: Vec::new(), has_more, next_cursor, total_count: Some(total) }
 }
 
 #[cfg(test)]

@@ -72,13 +72,13 @@ impl CustomerSource for GridSource {
     async fn customer(&self, id: &CustomerId) -> Result<CustomerAnswer, SourceError> {
         let id = ResourceId::parse(id.as_str()).map_err(|_| SourceError::NotFound)?;
         let customer = self.answered(self.client.get_customer(&Self::call(), &id).await)?;
-        customer_answer(&customer).ok_or(SourceError::Refused)
+        customer_answer(&customer).ok_or(SourceError::Unusable)
     }
 
     async fn verification(&self, id: &VerificationId) -> Result<VerificationAnswer, SourceError> {
         let id = ResourceId::parse(id.as_str()).map_err(|_| SourceError::NotFound)?;
         let verification = self.answered(self.client.get_verification(&Self::call(), &id).await)?;
-        verification_answer(&verification).ok_or(SourceError::Refused)
+        verification_answer(&verification).ok_or(SourceError::Unusable)
     }
 
     async fn customers(
@@ -89,9 +89,10 @@ impl CustomerSource for GridSource {
         let filter = CustomerFilter { updated_after, is_including_deleted: Some(true), ..CustomerFilter::default() };
         let request = PageRequest { limit: PAGE, cursor: cursor.map(str::to_owned) };
         let page = self.answered(self.client.list_customers(&Self::call(), &filter, &request).await)?;
-        let next_cursor = page.next_cursor.filter(|_| page.has_more);
-        // A row that can't be understood says nothing of the others.
-        Ok(CustomersPage { customers: page.data.iter().filter_map(customer_answer).collect(), next_cursor })
+        let is_truncated = page.has_more && page.next_cursor.is_none();
+        // A row that can't be understood says nothing of the others. The client's observer counts it, and says so.
+        let customers = page.data.iter().filter_map(customer_answer).collect();
+        Ok(CustomersPage { customers, next_cursor: page.next_cursor, is_truncated })
     }
 }
 
@@ -102,9 +103,11 @@ fn source_error(error: &Error) -> SourceError {
             410 => SourceError::Gone,
             429 => SourceError::RateLimited { retry_after: refusal.retry_after },
             500..=599 => SourceError::Unavailable,
-            _ => SourceError::Refused,
+            401 | 403 => SourceError::Refused,
+            _ => SourceError::Unusable,
         },
-        Error::Redirected { .. } | Error::Unreadable { .. } => SourceError::Refused,
+        Error::Redirected { .. } => SourceError::Refused,
+        Error::Unreadable { .. } => SourceError::Unusable,
         Error::Unreachable { .. }
         | Error::CircuitOpen { .. }
         | Error::Saturated { .. }

@@ -14,9 +14,9 @@ use super::keys::PublicKeys;
 use super::observer::{Observer, observed};
 use super::receive::{Receiver, router};
 use super::relay::Relay;
-use super::throttle::Throttle;
 use crate::kyc::clock::Clock;
 use crate::kyc::log::LateLog;
+use crate::throttle::Throttle;
 use crate::transport::{Protocol, Tls};
 
 /// What the door is configured with.

@@ -23,7 +23,6 @@ pub mod relay;
 pub mod signature;
 #[cfg(test)]
 mod testing;
-mod throttle;
 
 pub use counters::{Counters, Snapshot};
 pub use door::{DoorConfig, DoorPath, InvalidDoorPath, Limits, WebhookDoor};

@@ -17,6 +17,7 @@ use self::data::{Envelope, customer, verification};
 use super::field_names::field_names;
 use super::loose::{Loose, is_object};
 use super::signature::Verified;
+use crate::grid::model::{Mended, is_exact, mend};
 use crate::kyc::event::Observation;
 use crate::kyc::id::{CustomerId, ObservationId};
 
@@ -91,10 +92,7 @@ pub enum Reason {
 /// Why a body is not a webhook's. It is signed, so something is wrong with Grid or with us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum NotAWebhook {
-    /// It is not UTF-8, which JSON has to be (RFC 8259, section 8.1).
-    #[error("the body is not UTF-8")]
-    NotUtf8,
-    /// It is not a JSON object, or has a field twice.
+    /// It is not a JSON object, also when it is read tolerantly, or has a field twice.
     #[error("the body is not a JSON object, or has a field twice")]
     NotAnObject,
     /// It has no id that can be one.
@@ -139,7 +137,29 @@ impl fmt::Display for WebhookType {
 /// # Errors
 /// When its body is not a JSON object with an id and a type.
 pub fn parse(webhook: &Verified) -> Result<Delivery, NotAWebhook> {
-    let text = std::str::from_utf8(webhook.body()).map_err(|_| NotAWebhook::NotUtf8)?;
+    let body = webhook.body();
+    let strict = std::str::from_utf8(body).map_err(|_| NotAWebhook::NotAnObject).and_then(read);
+    if strict.as_ref().is_ok_and(|delivery| !is_unreadable(delivery)) {
+        return strict;
+    }
+    match mended(body).map(|text| read(&text)) {
+        Some(Ok(delivery)) if strict.is_err() || !is_unreadable(&delivery) => Ok(delivery),
+        Some(_) | None => strict,
+    }
+}
+
+fn is_unreadable(delivery: &Delivery) -> bool {
+    matches!(delivery.content, Content::Unreadable(_))
+}
+
+/// The JSON of a body whose text is not all Unicode, or that has other flaws which leave no doubt of what it says. One
+/// that breaks off, goes on after its end or has a field twice says nothing for certain.
+fn mended(body: &[u8]) -> Option<String> {
+    let Mended { value, is_cut_off, has_doubles, has_trailer } = mend(body)?;
+    (!is_cut_off && !has_doubles && !has_trailer).then(|| value.to_string())
+}
+
+fn read(text: &str) -> Result<Delivery, NotAWebhook> {
     if !is_object(text) {
         return Err(NotAWebhook::NotAnObject);
     }
@@ -150,7 +170,8 @@ pub fn parse(webhook: &Verified) -> Result<Delivery, NotAWebhook> {
     let is_test = matches!(&webhook_type, Loose::Text(text) if text == TEST);
     let id = if is_test && id == Loose::Nothing { webhook_id } else { id };
     let Loose::Text(id) = id else { return Err(NotAWebhook::NoId) };
-    let id = ObservationId::parse(&id).map_err(|_| NotAWebhook::NoId)?;
+    // An id of which a part was no Unicode could be that of several.
+    let id = ObservationId::parse(&id).ok().filter(|id| is_exact(id.as_str())).ok_or(NotAWebhook::NoId)?;
     let Loose::Text(webhook_type) = webhook_type else { return Err(NotAWebhook::NoType) };
     let webhook_type = WebhookType::parse(&webhook_type).ok_or(NotAWebhook::NoType)?;
     let timestamp = data::time(&timestamp);

@@ -22,11 +22,11 @@ use super::outcome::Outcome;
 use super::parse::{Content, Delivery, Unreadable, WebhookType, parse};
 use super::relay::{Relay, RelayAnswer};
 use super::signature::{Received, Signature, Verified};
-use super::throttle::Throttle;
 use crate::kyc::clock::Clock;
 use crate::kyc::event::Observation;
 use crate::kyc::id::ObservationId;
 use crate::kyc::log::{LateLog, LogError, Quarantined, Recorded};
+use crate::throttle::Throttle;
 
 /// What requests are answered with.
 pub(super) struct Receiver {

@@ -106,6 +106,8 @@ async fn an_answer_without_what_makes_it_one_can_t_be_understood() {
         for name in answer.as_object().unwrap().keys().filter(|name| is_identity(rpc, &format!("/{name}"))) {
             let mut without = answer.clone();
             without.as_object_mut().unwrap().remove(name);
+            // With it, there is a way past a page that says nothing.
+            without.as_object_mut().unwrap().remove("nextCursor");
             stage.answers(rpc, &without);
             let status = stage.call(rpc, &samples::sent_by(rpc.name)).await.unwrap_err();
             let reason = if rpc.repeat == Repeat::Read { "GRID_UNREADABLE" } else { "OUTCOME_UNKNOWN" };

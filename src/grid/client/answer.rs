@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::header::{DATE, RETRY_AFTER};
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::error::Category;
+use serde::de::DeserializeOwned;
 
 use super::scrub::Scrubber;
 use super::transport::Answer;
-use crate::grid::model::{ErrorBody, ErrorDetails, FieldConstraint, FieldError};
+use crate::grid::model::{Complete, Ending, ErrorBody, ErrorDetails, FieldConstraint, FieldError, Misread, read};
 use crate::grid::{Operation, Refusal};
 
 const MAX_MESSAGE: usize = 1024;
@@ -19,36 +18,16 @@ const MAX_CODE: usize = 64;
 const MAX_FIELD_ERRORS: usize = 100;
 /// A longer wait is as good as none to a caller, and need not fit every representation of a duration.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// The wait where Grid asks for one and does not say clearly for how long.
+const UNCLEAR_RETRY_AFTER: Duration = Duration::from_secs(1);
 const MAX_ALLOWED_VALUES: usize = 300;
 const MAX_PRECHECKS: usize = 20;
 const MAX_MORE: usize = 16;
 
-/// Why a successful answer's body can't be used.
-#[derive(Debug)]
-pub(in crate::grid) enum Misread {
-    /// It is not JSON: cut off, or not Grid's at all. Asking again may help.
-    Garbled(String),
-    /// It is JSON of another shape than documented. Asking again won't help.
-    Unfit(String),
-}
-
 impl Answer {
-    /// The body as JSON: always an object, since serde would read a list as a struct whose fields are all there may be.
-    pub(in crate::grid) fn json<T: DeserializeOwned>(&self) -> Result<T, Misread> {
-        if self.body().trim_ascii_start().first() != Some(&b'{') {
-            return Err(match serde_json::from_slice::<IgnoredAny>(self.body()) {
-                Ok(IgnoredAny) => Misread::Unfit("JSON, but no object".to_owned()),
-                Err(_) => Misread::Garbled("no JSON".to_owned()),
-            });
-        }
-        serde_json::from_slice(self.body()).map_err(|error| {
-            // The error's own words would quote the answer.
-            let place = format!("line {}, column {}", error.line(), error.column());
-            match error.classify() {
-                Category::Data => Misread::Unfit(format!("unexpected JSON at {place}")),
-                Category::Io | Category::Syntax | Category::Eof => Misread::Garbled(format!("no JSON at {place}")),
-            }
-        })
+    /// What can be read of the body. Of a text that breaks off, only what a change came to: a read can be made again.
+    pub(in crate::grid) fn json<T: DeserializeOwned + Complete>(&self) -> Result<T, Misread> {
+        read(self.body(), if self.operation().is_read() { Ending::Needed } else { Ending::Spared })
     }
 
     /// When Grid answered, by its own clock, to the second (`Date`, RFC 9110 section 6.6.1).
@@ -58,15 +37,27 @@ impl Answer {
     }
 
     /// `Retry-After` as a time from now: seconds, or an HTTP date (RFC 9110 section 10.2.3), which is measured
-    /// against Grid's own `Date` where it sent one, so that a clock that is off here does not matter. At most a day.
+    /// against Grid's own `Date` where it sent one, so that a clock that is off here does not matter. At most a day. Of
+    /// several the longest counts; one that cannot be understood asks for a wait all the same.
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        let value = self.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-        if let Ok(seconds) = value.parse() {
-            return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
+        let waits = self.headers().get_all(RETRY_AFTER).iter();
+        let wait = waits.map(|value| self.wait_of(value.to_str().unwrap_or_default().trim())).max()?;
+        Some(wait.min(MAX_RETRY_AFTER))
+    }
+
+    fn wait_of(&self, retry_after: &str) -> Duration {
+        let date = httpdate::parse_http_date(retry_after).ok().and_then(|date| Timestamp::try_from(date).ok());
+        if let Some(until) = date {
+            let now = self.date().unwrap_or_else(Timestamp::now);
+            return Duration::try_from(until.duration_since(now)).unwrap_or_default();
         }
-        let until = Timestamp::try_from(httpdate::parse_http_date(value).ok()?).ok()?;
-        let now = self.date().unwrap_or_else(Timestamp::now);
-        Some(Duration::try_from(until.duration_since(now)).unwrap_or_default().min(MAX_RETRY_AFTER))
+        let seconds = |part: &str| {
+            let part = part.trim();
+            let is_number = part.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+            part.parse::<f64>().ok().filter(|_| is_number)
+        };
+        let longest = retry_after.split(',').filter_map(seconds).reduce(f64::max);
+        longest.map_or(UNCLEAR_RETRY_AFTER, |seconds| Duration::try_from_secs_f64(seconds).unwrap_or(MAX_RETRY_AFTER))
     }
 
     /// The error that Grid answered, without what it repeats of the request. A body that is no error of Grid's makes a

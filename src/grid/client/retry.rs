@@ -2,6 +2,7 @@
 //!
 //! Repeated are: for every call what never left, and 429 once `Retry-After` has passed; for reads 408, 500, 502, 503, 504
 //! and lost answers; the same but 500 for mutations that change nothing more the second time. Everything else is sent once.
+//! An answer that came is never asked for again because of its content.
 //! All calls together share a budget of repetitions, so that a failing Grid is not met with a multiple of the load.
 
 use std::time::Duration;
@@ -11,11 +12,10 @@ use tokio::time::{Instant, timeout_at};
 use tower::retry::budget::Budget as _;
 use tracing::Instrument as _;
 
-use super::answer::Misread;
 use super::scrub::Scrubber;
 use super::transport::{self, Answer, Failure};
 use super::{Call, Client, Request};
-use crate::grid::model::counting_unknown_words;
+use crate::grid::model::{Misread, noting};
 use crate::grid::{Error, Exchanged, HeldBack, Observer, Operation, Refusal, Repeatable, RetryConfig, Server};
 
 /// What one call's tries have come to.
@@ -151,12 +151,15 @@ impl Client {
         let operation = request.operation;
         let status = answer.status();
         if status.is_success() {
-            let observer = &self.shared.observer;
-            let read = counting_unknown_words(|of| observer.unknown_word(of), || read(answer));
-            return read.map_err(|misread| match misread {
-                Misread::Garbled(cause) => lost(operation, cause, None, history),
-                Misread::Unfit(cause) if operation.is_read() => Setback::last(Error::Unreadable { operation, cause }),
-                Misread::Unfit(cause) => Setback::last(Error::OutcomeUnknown { operation, cause }),
+            let (read, notes) = noting(|| read(answer));
+            self.shared.observer.noted(operation, &notes);
+            // An answer that came is not asked for again because of what is in it: it would be the same.
+            return read.map_err(|misread| {
+                let cause = format!("status {}, {misread}", status.as_u16());
+                Setback::last(match operation.is_read() {
+                    true => Error::Unreadable { operation, cause },
+                    false => Error::OutcomeUnknown { operation, cause },
+                })
             });
         }
         if is_gateway_failure(status) {

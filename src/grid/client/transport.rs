@@ -17,7 +17,7 @@ use super::Shared;
 use super::request::{Payload, Request};
 use crate::grid::model::DocumentFields;
 use crate::grid::operations::DocumentFile;
-use crate::grid::{ClientSetupError, Server};
+use crate::grid::{ClientSetupError, Operation, Server};
 use crate::http_client;
 
 const USER_AGENT: &str = concat!("gridgate/", env!("CARGO_PKG_VERSION"));
@@ -27,6 +27,7 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// What came back: a complete HTTP response.
 pub(in crate::grid) struct Answer {
+    operation: Operation,
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
@@ -44,6 +45,10 @@ pub(super) enum Failure {
 }
 
 impl Answer {
+    pub(super) fn operation(&self) -> Operation {
+        self.operation
+    }
+
     pub(in crate::grid) fn status(&self) -> StatusCode {
         self.status
     }
@@ -157,7 +162,7 @@ impl Shared {
             sent.map_err(|error| if request.source_failed() { Failure::SourceFailed } else { failure(&error) })?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = read_body(response, self.max_answer_bytes).await?;
-        Ok(Answer { status, headers, body })
+        Ok(Answer { operation: request.operation, status, headers, body })
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::open_enum::open_enum;
 use super::redact::redacted_debug;
+use super::serde_as::lenient;
 
 open_enum! {
     /// State of one channel.
@@ -20,10 +21,10 @@ open_enum! {
 #[serde(rename_all = "camelCase", default)]
 pub struct ContactVerification {
     /// The email address.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub email: Option<ContactVerificationStatus>,
     /// The phone number.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub phone: Option<ContactVerificationStatus>,
 }
 

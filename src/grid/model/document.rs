@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::open_enum::open_enum;
 use super::redact::redacted_debug;
-use super::serde_as::{lenient_time, null_as_default};
+use super::serde_as::{complete, lenient, or_default};
 
 open_enum! {
     /// Which side of a two-sided document a file shows.
@@ -19,39 +19,41 @@ open_enum! {
 
 /// A document as Grid answers it. The file itself never comes back.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Document {
     /// Grid's id.
+    #[serde(deserialize_with = "or_default")]
     pub id: String,
     /// The customer or beneficial owner it belongs to.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     pub document_holder: String,
     /// Type, such as `PASSPORT`.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     pub document_type: String,
     /// Side of a two-sided document.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub side: Option<DocumentSide>,
     /// Country that issued it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub country: Option<String>,
     /// Its number.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub document_number: Option<String>,
     /// Who issued it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub issuing_authority: Option<String>,
     /// Name of the file that was uploaded.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub file_name: Option<String>,
     /// When it was uploaded.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub created_at: Option<Timestamp>,
     /// When it was last changed.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub updated_at: Option<Timestamp>,
 }
 redacted_debug!(Document { id, document_holder, document_type, updated_at });
+complete!(Document, id = "id");
 
 /// The fields sent beside a file in `POST /documents` and `PUT /documents/{id}` (multipart): only what is present.
 #[derive(Clone, PartialEq, Eq, Default)]

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::redact::redacted_debug;
+use super::text::{decode, mend};
 
 /// A larger number of a lock's end is milliseconds, a smaller one seconds: the year 5138, and March 1973.
 const MOST_SECONDS: f64 = 1e11;
@@ -98,7 +100,10 @@ impl ErrorBody {
     /// Reads an error body, new or old. What can't be read is absent.
     #[must_use]
     pub fn read(body: &[u8]) -> Self {
-        let Ok(body) = std::str::from_utf8(body) else { return Self::default() };
+        let text = decode(body);
+        let is_json = serde_json::from_str::<Value>(&text).is_ok();
+        let mended = if is_json { None } else { mend(body).map(|mended| mended.value.to_string()) };
+        let body = mended.as_deref().unwrap_or(&text);
         let top = members(body);
         let details = top.get("details").map_or("", |details| details.get());
         let inner = members(details);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::open_enum::open_enum;
-use super::serde_as::{lenient_time, null_as_default};
+use super::serde_as::{complete, count, lenient, list, or_default};
 
 open_enum! {
     /// How far an import job is.
@@ -22,51 +22,55 @@ open_enum! {
 }
 
 /// What `POST /customers/bulk/csv` answers (202).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct ImportJobAccepted {
     /// The job's id.
+    #[serde(deserialize_with = "or_default")]
     pub job_id: String,
     /// `PENDING` or `PROCESSING`.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     pub status: ImportJobStatus,
 }
+complete!(ImportJobAccepted, job_id = "jobId");
 
 /// An import job as Grid answers it, and as the `BULK_UPLOAD.*` webhooks carry it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct ImportJob {
     /// The job's id.
+    #[serde(deserialize_with = "or_default")]
     pub id: String,
     /// How far it is.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     pub status: ImportJobStatus,
     /// Counts of rows.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     pub progress: ImportProgress,
     /// The rows that failed.
-    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "list")]
     pub errors: Vec<ImportError>,
     /// When the job ended.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub completed_at: Option<Timestamp>,
 }
+complete!(ImportJob, id = "id");
 
 /// Counts of an import job's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ImportProgress {
     /// Rows in the file.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "count")]
     pub total: u64,
     /// Rows looked at so far.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "count")]
     pub processed: u64,
     /// Rows that became customers.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "count")]
     pub successful: u64,
     /// Rows that did not.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "count")]
     pub failed: u64,
 }
 
@@ -89,25 +93,31 @@ pub struct ImportError {
 }
 
 super::redact::redacted_debug!(ImportError { correlation_id, code });
+complete!(ImportError);
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ImportErrorJson {
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     correlation_id: String,
+    #[serde(deserialize_with = "lenient")]
     code: Option<String>,
+    #[serde(deserialize_with = "lenient")]
     message: Option<String>,
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     details: Map<String, Value>,
+    #[serde(deserialize_with = "lenient")]
     error: Option<NestedError>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct NestedError {
+    #[serde(deserialize_with = "lenient")]
     code: Option<String>,
+    #[serde(deserialize_with = "lenient")]
     message: Option<String>,
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     details: Map<String, Value>,
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::redact::redacted_debug;
-use super::serde_as::{lenient_time, null_as_default};
+use super::serde_as::{complete, lenient, or_default};
 
 /// The body of `POST /customers/{id}/kyc-link`.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -18,18 +18,20 @@ redacted_debug!(KycLinkRequest {});
 
 /// A single-use link. Whoever has it can play the applicant, so Debug shows neither link nor token.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct KycLink {
     /// Where to send the applicant.
+    #[serde(deserialize_with = "or_default")]
     pub kyc_url: String,
     /// When the link ends.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub expires_at: Option<Timestamp>,
     /// Who verifies, such as `SUMSUB`.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     pub provider: String,
     /// For embedding the provider's SDK instead, where it has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub token: Option<String>,
 }
 redacted_debug!(KycLink { expires_at, provider });
+complete!(KycLink, kyc_url = "kycUrl");

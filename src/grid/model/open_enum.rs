@@ -58,7 +58,7 @@ macro_rules! open_enum {
                 let word = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
                 let word = Self::from(word.as_ref());
                 if let Self::Other(_) = word {
-                    $crate::grid::model::open_enum::note_unknown_word(stringify!($name));
+                    $crate::grid::model::notes::unknown_word(stringify!($name));
                 }
                 Ok(word)
             }
@@ -67,30 +67,3 @@ macro_rules! open_enum {
 }
 
 pub(super) use open_enum;
-
-use std::cell::RefCell;
-
-thread_local! {
-    /// The vocabularies of unknown words that were read on this thread, while somebody counts them.
-    static UNKNOWN: RefCell<Option<Vec<&'static str>>> = const { RefCell::new(None) };
-}
-
-/// Reads something, and says afterwards of each word that is not known which vocabulary it should have been of.
-///
-/// What deserializes a word has nobody to tell: it is called by serde, deep inside. It does not wait either, so what it
-/// notes on its thread is what was read here.
-pub(in crate::grid) fn counting_unknown_words<T>(mut tell: impl FnMut(&'static str), read: impl FnOnce() -> T) -> T {
-    UNKNOWN.set(Some(Vec::new()));
-    let read = read();
-    UNKNOWN.take().into_iter().flatten().for_each(&mut tell);
-    read
-}
-
-/// Notes, while words are counted, that one of this vocabulary is not known.
-pub(in crate::grid) fn note_unknown_word(vocabulary: &'static str) {
-    UNKNOWN.with_borrow_mut(|unknown| {
-        if let Some(unknown) = unknown {
-            unknown.push(vocabulary);
-        }
-    });
-}

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::serde_as::{lenient_time, null_as_default};
+use super::serde_as::{complete, integer, lenient, list, or_default};
 
 /// The fields of an object that have no name here: branding, fees, cards, and what Grid adds. They are kept as they came,
 /// so that they can be sent back. Debug shows how many there are: they can hold names and addresses.
@@ -23,33 +23,34 @@ impl std::fmt::Debug for OtherFields {
 #[serde(rename_all = "camelCase", default)]
 pub struct PlatformConfig {
     /// Grid's id.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     pub id: String,
     /// UMA domain.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub uma_domain: Option<String>,
     /// Subdomain that incoming requests are proxied to.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub proxy_uma_subdomain: Option<String>,
     /// Where Grid sends webhooks.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub webhook_endpoint: Option<String>,
     /// Currencies that the platform's customers can hold, send and receive.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "list")]
     pub supported_currencies: Vec<PlatformCurrency>,
     /// Whether the platform verifies its customers itself. Absent is unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub is_regulated_financial_institution: Option<bool>,
     /// When it was created.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub created_at: Option<Timestamp>,
     /// When it was last updated.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub updated_at: Option<Timestamp>,
     /// Everything else.
     #[serde(flatten)]
     pub other_fields: OtherFields,
 }
+complete!(PlatformConfig);
 
 /// The body of `PATCH /config`: only what is present is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -95,40 +96,44 @@ pub struct PlatformCurrencyInput {
 #[serde(rename_all = "camelCase", default)]
 pub struct PlatformCurrency {
     /// Currency code.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     pub currency_code: String,
     /// Least amount, in the currency's smallest unit.
+    #[serde(deserialize_with = "integer")]
     pub min_amount: Option<i64>,
     /// Greatest amount, in the currency's smallest unit.
+    #[serde(deserialize_with = "integer")]
     pub max_amount: Option<i64>,
     /// What the platform asks of counterparties.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "list")]
     pub required_counterparty_fields: Vec<CounterpartyField>,
     /// Customer fields that the provider requires for this currency, such as `BIRTH_DATE`.
-    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "list")]
     pub provider_required_customer_fields: Vec<String>,
     /// Counterparty fields that the provider requires for this currency.
-    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "list")]
     pub provider_required_counterparty_customer_fields: Vec<String>,
     /// Transaction types enabled for this currency.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "list")]
     pub enabled_transaction_types: Vec<String>,
     /// Everything else.
     #[serde(flatten)]
     pub other_fields: OtherFields,
 }
+complete!(PlatformCurrency);
 
 /// A field asked of counterparties.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CounterpartyField {
     /// Name, such as `FULL_NAME`.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     pub name: String,
     /// Whether it must be there.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     pub mandatory: bool,
     /// Everything else.
     #[serde(flatten)]
     pub other_fields: OtherFields,
 }
+complete!(CounterpartyField);

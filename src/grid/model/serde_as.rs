@@ -1,22 +1,199 @@
-//! Tolerant readings of JSON values.
+//! Tolerant readings of JSON values, for fields of answers.
+//!
+//! What is only information must not cost the answer that it stands in: a field of another type than documented is
+//! absent, an item of a list that cannot be read is left out, and both are noted ([`notes`]). So no struct here fails to
+//! be read as long as its text is JSON; what an answer cannot do without is asked for afterwards ([`Complete`]).
+//!
+//! | field | reading |
+//! |---|---|
+//! | `Option<T>` | [`lenient`] |
+//! | `T` with a default | [`or_default`] |
+//! | `Option<i64>` and other whole numbers | [`integer`]; [`count`] with 0 for a default |
+//! | `Vec<T>` | [`list`] |
+//! | `Option<Vec<T>>` | [`maybe_list`] |
 
-use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
-/// Reads `null` as the type's default, so that a list Grid sends as `null` is an empty one.
-pub(super) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+use super::any::{Any, List, Rows};
+use super::notes;
+
+/// What has to be there, so that an object is what it is read as.
+pub trait Complete {
+    /// The field that is missing or cannot be read, and without which this is nothing: an id, as a rule.
+    fn missing(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+impl Complete for String {}
+
+/// Implements [`Complete`] for a type that is nothing without these texts, such as its id: `field = "grid's name"`.
+macro_rules! complete {
+    ($name:ident $(, $field:ident = $grid:literal)*) => {
+        impl $crate::grid::model::serde_as::Complete for $name {
+            fn missing(&self) -> Option<&'static str> {
+                $(if !$crate::grid::model::serde_as::is_exact(&self.$field) {
+                    return Some($grid);
+                })*
+                None
+            }
+        }
+    };
+}
+pub(super) use complete;
+
+/// Whether a text can be an id, or another text that only means something as it was sent: it is there, and no part of
+/// it was lost when its text was mended.
+#[must_use]
+pub fn is_exact(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::REPLACEMENT_CHARACTER)
+}
+
+/// Reads a field that is text, a truth value or an object; what is something else is absent.
+pub(super) fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    match deserializer.deserialize_any(Any::<T>::new())? {
+        Some(read) => Ok(read.inspect_none(notes::unreadable_field)),
+        None => Ok(None),
+    }
+}
+
+/// The same for a field that has a default.
+pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
 {
-    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+    lenient(deserializer).map(Option::unwrap_or_default)
 }
 
-/// Reads an RFC 3339 time; one that can't be read is absent rather than a failed message.
-pub(super) fn lenient_time<'de, D>(deserializer: D) -> Result<Option<Timestamp>, D::Error>
+/// Reads a list; what is none is empty.
+pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Complete,
+{
+    maybe_list(deserializer).map(Option::unwrap_or_default)
+}
+
+/// Reads a list; what is none is absent.
+pub(super) fn maybe_list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Complete,
+{
+    let read = deserializer.deserialize_any(List::<T>::new())?;
+    Ok(read.and_then(|read| read.inspect_none(notes::unreadable_field)).map(|Rows { rows, unreadable: _ }| rows))
+}
+
+/// Reads a list, which `null` is an empty one of, and says which items were left out; what is no list is absent.
+pub(super) fn rows<'de, D, T>(deserializer: D) -> Result<Option<Rows<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Complete,
+{
+    match deserializer.deserialize_any(List::<T>::new())? {
+        Some(read) => Ok(read.inspect_none(notes::unreadable_field)),
+        None => Ok(Some(Rows { rows: Vec::new(), unreadable: Vec::new() })),
+    }
+}
+
+/// Reads a whole number, also one that is written with a fraction of zero (`51.0`, `5.1e1`) or as text (`"51"`). One
+/// that is out of its type's range is absent.
+pub(super) fn integer<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<i128>,
+{
+    // As it is written: a floating-point number would lose the digits beyond 2^53.
+    let json = Box::<RawValue>::deserialize(deserializer)?;
+    if json.get() == "null" {
+        return Ok(None);
+    }
+    let text = serde_json::from_str::<String>(json.get()).unwrap_or_else(|_| json.get().to_owned());
+    Ok(whole_number(&text).and_then(|number| T::try_from(number).ok()).inspect_none(notes::unreadable_field))
+}
+
+/// The same for a number that is 0 where Grid does not say it.
+pub(super) fn count<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<i128> + Default,
+{
+    integer(deserializer).map(Option::unwrap_or_default)
+}
+
+/// Reads a text that is passed on as it came, such as a cursor: a whole number is the text it is written as, and an
+/// empty text none. `Some(None)`: it is something else.
+pub(super) fn opaque<'de, D>(deserializer: D) -> Result<Option<Option<String>>, D::Error>
 where
     D: Deserializer<'de>,
 {
-    let text = Option::<std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-    Ok(text.and_then(|text| text.parse().ok()))
+    let json = Box::<RawValue>::deserialize(deserializer)?;
+    let json = json.get();
+    let text = match serde_json::from_str::<Option<String>>(json) {
+        Ok(text) if text.as_deref().is_none_or(str::is_empty) => return Ok(None),
+        Ok(text) => text.filter(|text| is_exact(text)),
+        Err(_) => Some(json).filter(|json| json.bytes().all(|b| b.is_ascii_digit())).map(str::to_owned),
+    };
+    Ok(Some(text.inspect_none(notes::unreadable_field)))
+}
+
+/// Reads a truth value, also one that is written as text.
+pub(super) fn truth<'de, D>(deserializer: D) -> Result<Option<bool>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let json = Box::<RawValue>::deserialize(deserializer)?;
+    match json.get() {
+        "null" => Ok(None),
+        "true" | r#""true""# => Ok(Some(true)),
+        "false" | r#""false""# => Ok(Some(false)),
+        _ => {
+            notes::unreadable_field();
+            Ok(None)
+        }
+    }
+}
+
+/// The value of a number in JSON's notation, if it is a whole one.
+fn whole_number(text: &str) -> Option<i128> {
+    let (negative, unsigned) = match text.strip_prefix('-') {
+        Some(unsigned) => (true, unsigned),
+        None => (false, text),
+    };
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if before.is_empty() || !before.bytes().chain(after.bytes()).all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let digits = format!("{before}{after}");
+    let significant = digits.trim_end_matches('0');
+    if significant.trim_start_matches('0').is_empty() {
+        return Some(0);
+    }
+    // How many zeros follow the significant digits; fewer than none are a fraction.
+    let zeros = exponent.parse::<i32>().ok()?.checked_sub(i32::try_from(after.len()).ok()?)?;
+    let zeros = zeros.checked_add(i32::try_from(digits.len() - significant.len()).ok()?)?;
+    let scale = 10i128.checked_pow(u32::try_from(zeros).ok()?)?;
+    let number = significant.parse::<i128>().ok()?.checked_mul(scale)?;
+    Some(if negative { -number } else { number })
+}
+
+trait InspectNone: Sized {
+    /// Calls it where there is nothing.
+    fn inspect_none(self, call: impl FnOnce()) -> Self;
+}
+
+impl<T> InspectNone for Option<T> {
+    fn inspect_none(self, call: impl FnOnce()) -> Self {
+        if self.is_none() {
+            call();
+        }
+        self
+    }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::open_enum::open_enum;
 use super::redact::redacted_debug;
-use super::serde_as::{lenient_time, null_as_default};
+use super::serde_as::{complete, lenient, list, maybe_list, or_default};
 
 open_enum! {
     /// How far a verification is (OpenAPI `VerificationStatus`).
@@ -34,46 +34,49 @@ pub struct VerificationRequest {
 }
 
 /// A verification as Grid answers it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Verification {
     /// Grid's id.
+    #[serde(deserialize_with = "or_default")]
     pub id: String,
     /// The customer being verified.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     pub customer_id: String,
     /// How far it is.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     pub verification_status: VerificationStatus,
     /// What stands in the way.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "list")]
     pub errors: Vec<VerificationError>,
     /// When it was created.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub created_at: Option<Timestamp>,
     /// When it was last updated.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub updated_at: Option<Timestamp>,
 }
+complete!(Verification, id = "id");
 
 /// One thing that stands in the way of a verification.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VerificationError {
     /// The customer, beneficial owner or document that has the problem.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     pub resource_id: String,
     /// Type, such as `MISSING_FIELD`.
-    #[serde(rename = "type", deserialize_with = "null_as_default")]
+    #[serde(rename = "type", deserialize_with = "or_default")]
     pub error_type: String,
     /// Path of the field, for `MISSING_FIELD` and `INVALID_FIELD`, in Grid's notation.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub field: Option<String>,
     /// Any one of these document types would do.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "maybe_list")]
     pub accepted_document_types: Option<Vec<String>>,
     /// The problem in words.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "or_default")]
     pub reason: String,
 }
 redacted_debug!(VerificationError { resource_id, error_type, field, accepted_document_types });
+complete!(VerificationError);

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::redact::redacted_debug;
-use super::serde_as::{lenient_time, null_as_default};
+use super::serde_as::{complete, count, lenient};
 
 /// `{id, type, timestamp, data}`; `data` depends on the type.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub struct Webhook<T> {
     #[serde(rename = "type")]
     pub webhook_type: String,
     /// When it was sent.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub timestamp: Option<Timestamp>,
     /// What it is about.
     pub data: T,
@@ -37,13 +37,14 @@ impl<T> std::fmt::Debug for Webhook<T> {
 #[serde(default)]
 pub struct TestWebhookResult {
     /// Where the webhook was sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub url: Option<String>,
     /// What the endpoint answered.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "count")]
     pub response_status: u16,
     /// The body it answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub response_body: Option<String>,
 }
 redacted_debug!(TestWebhookResult { url, response_status });
+complete!(TestWebhookResult);

@@ -37,7 +37,8 @@ impl Client {
     ) -> Result<Page<BeneficialOwner>, Error> {
         let mut query = vec![("customerId", customer_id.as_str().to_owned())];
         page.append_to(&mut query);
-        self.json(call, Request::new(Operation::ListBeneficialOwners, None).query(query)).await
+        let listed: Page<_> = self.json(call, Request::new(Operation::ListBeneficialOwners, None).query(query)).await?;
+        Ok(listed.after(page.cursor.as_deref()))
     }
 
     /// Changes an owner (`PATCH /beneficial-owners/{id}`). Repeated where its outcome is lost.

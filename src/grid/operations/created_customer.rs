@@ -62,7 +62,8 @@ impl Sought<'_> {
             .collect();
         // Should there be two under an id of ours, every lookup has to find the same one.
         candidates.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-        let told_apart = self.uniqueness != Uniqueness::Shared || (candidates.len() == 1 && !page.has_more);
+        let sees_all = !page.has_more && page.unreadable_rows.is_empty();
+        let told_apart = self.uniqueness != Uniqueness::Shared || (candidates.len() == 1 && sees_all);
         match candidates.into_iter().next() {
             Some(customer) if told_apart => Found::One(Box::new(customer)),
             None if !page.has_more => Found::NoneYet,

@@ -62,7 +62,8 @@ impl Client {
     ) -> Result<Page<Customer>, Error> {
         let mut query = filter.to_query();
         page.append_to(&mut query);
-        self.json(call, Request::new(Operation::ListCustomers, None).query(query)).await
+        let listed: Page<_> = self.json(call, Request::new(Operation::ListCustomers, None).query(query)).await?;
+        Ok(listed.after(page.cursor.as_deref()))
     }
 
     /// Changes a customer (`PATCH /customers/{id}`), or makes the signed second step of a change.
@@ -99,16 +100,16 @@ impl Client {
     /// Deletes a customer (`DELETE /customers/{id}`), and answers it as it was.
     ///
     /// Where the first try's answer is lost and a repetition is answered 404 or 410, the customer is gone, as was
-    /// asked for: that is a success, and the customer is read once more. `None` is a success whose customer Grid no
-    /// longer shows.
+    /// asked for: that is a success. Where no customer is answered, it is read once more. `None` is a success whose
+    /// customer Grid no longer shows.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn delete_customer(&self, call: &Call, id: &ResourceId) -> Result<Option<Box<Customer>>, Error> {
         let request = Request::new(Operation::DeleteCustomer, Some(id));
-        let deleted = self.send_deletion(call, request, |answer| answer.json().map(Box::new)).await?;
-        match deleted {
-            Some(customer) => Ok(Some(customer)),
+        let deleted = self.send_deletion(call, request, |answer| Ok(answer.json().ok())).await?;
+        match deleted.flatten() {
+            Some(customer) => Ok(Some(Box::new(customer))),
             None => Ok(self.get_customer(call, id).await.ok().map(Box::new)),
         }
     }

@@ -78,7 +78,8 @@ impl Client {
     ) -> Result<Page<Document>, Error> {
         let mut query: Vec<_> = document_holder.iter().map(|&holder| ("documentHolder", holder.to_owned())).collect();
         page.append_to(&mut query);
-        self.json(call, Request::new(Operation::ListDocuments, None).query(query)).await
+        let listed: Page<_> = self.json(call, Request::new(Operation::ListDocuments, None).query(query)).await?;
+        Ok(listed.after(page.cursor.as_deref()))
     }
 
     /// Deletes a document (`DELETE /documents/{id}`).

@@ -34,6 +34,7 @@ impl Client {
     ) -> Result<Page<Verification>, Error> {
         let mut query = filter.to_query();
         page.append_to(&mut query);
-        self.json(call, Request::new(Operation::ListVerifications, None).query(query)).await
+        let listed: Page<_> = self.json(call, Request::new(Operation::ListVerifications, None).query(query)).await?;
+        Ok(listed.after(page.cursor.as_deref()))
     }
 }

@@ -77,28 +77,72 @@ impl From<model::ImportProgress> for pb::ImportJobProgress {
 impl From<model::ImportError> for pb::ImportJobError {
     fn from(error: model::ImportError) -> Self {
         let model::ImportError { correlation_id, code, message, details } = error;
-        let details = (!details.is_empty()).then(|| to_struct(details));
+        let details = (!details.is_empty()).then(|| to_struct(details, 1));
         Self { correlation_id, code, message, details }
     }
 }
 
-fn to_struct(object: serde_json::Map<String, serde_json::Value>) -> prost_types::Struct {
-    let fields: BTreeMap<_, _> = object.into_iter().map(|(name, value)| (name, to_value(value))).collect();
+/// How deep details may nest. A level of an object is three of protobuf's messages, and clients decode no more than 100.
+const MAX_DEPTH: usize = 24;
+
+/// What stands for an object or list that is nested deeper.
+const TOO_DEEP: &str = "(left out: nested too deep)";
+
+fn to_struct(object: serde_json::Map<String, serde_json::Value>, depth: usize) -> prost_types::Struct {
+    let fields: BTreeMap<_, _> = object.into_iter().map(|(name, value)| (name, to_value(value, depth))).collect();
     prost_types::Struct { fields }
 }
 
-/// JSON as `google.protobuf.Value`. serde_json bounds how deep a parsed value nests, so this recursion is bounded too.
-fn to_value(value: serde_json::Value) -> prost_types::Value {
+/// JSON as `google.protobuf.Value`, in an object of this depth.
+fn to_value(value: serde_json::Value, depth: usize) -> prost_types::Value {
     use prost_types::value::Kind;
     let kind = match value {
+        serde_json::Value::Array(_) | serde_json::Value::Object(_) if depth == MAX_DEPTH => {
+            Kind::StringValue(TOO_DEEP.to_owned())
+        }
         serde_json::Value::Null => Kind::NullValue(0),
         serde_json::Value::Bool(yes) => Kind::BoolValue(yes),
         serde_json::Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
         serde_json::Value::String(text) => Kind::StringValue(text),
         serde_json::Value::Array(list) => {
-            Kind::ListValue(prost_types::ListValue { values: list.into_iter().map(to_value).collect() })
+            Kind::ListValue(prost_types::ListValue { values: list.into_iter().map(|item| to_value(item, depth + 1)).collect() })
         }
-        serde_json::Value::Object(object) => Kind::StructValue(to_struct(object)),
+        serde_json::Value::Object(object) => Kind::StructValue(to_struct(object, depth + 1)),
     };
     prost_types::Value { kind: Some(kind) }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn details_are_cut_where_clients_could_not_decode_them_any_more() {
+        for wrap in [|inner| json!({ "a": inner }), |inner| json!([inner]), |inner| json!([{ "a": inner }])] {
+            let mut value = json!("the innermost");
+            for _ in 0..90 {
+                value = wrap(value);
+            }
+            let error = model::ImportError { details: serde_json::Map::from_iter([("x".to_owned(), value)]), ..Default::default() };
+            let job = model::ImportJob { errors: vec![error], ..Default::default() };
+            let response = pb::GetImportJobResponse { import_job: Some(job.into()) };
+            // prost decodes as many levels as other clients do.
+            let decoded = pb::GetImportJobResponse::decode(response.encode_to_vec().as_slice()).unwrap();
+            let shown = format!("{:?}", decoded.import_job.unwrap().errors[0].details);
+            assert!(shown.contains(TOO_DEEP) && !shown.contains("innermost"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn details_that_are_not_deep_are_whole() {
+        let mut value = json!("the innermost");
+        for _ in 0..MAX_DEPTH - 1 {
+            value = json!({ "a": value });
+        }
+        let shown = format!("{:?}", to_struct(serde_json::Map::from_iter([("x".to_owned(), value)]), 1));
+        assert!(shown.contains("innermost") && !shown.contains(TOO_DEEP), "{shown}");
+    }
 }

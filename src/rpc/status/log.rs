@@ -56,7 +56,7 @@ pub(super) fn source(error: &SourceError, about: Resource) -> Status {
         SourceError::Unavailable => {
             details(reason::GRID_UNREACHABLE).status(Code::Unavailable, "Grid could not be asked")
         }
-        SourceError::Refused => {
+        SourceError::Refused | SourceError::Unusable => {
             details(reason::GRID_REFUSED).status(Code::Internal, "Grid did not say the customer's status")
         }
     }

@@ -1,9 +1,11 @@
 //! What happens between this program and Grid, in numbers, by OpenTelemetry's conventions for HTTP clients.
 
+use crate::grid::model::{Notes, Unreadable};
 use crate::grid::{Exchanged, HeldBack, Observer, Operation, Server};
 use crate::telemetry::Metrics;
 use crate::telemetry::context;
 use crate::telemetry::metrics::{Durations, durations};
+use crate::throttle::Throttle;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -37,6 +39,12 @@ pub(super) struct WordLabels {
     pub(super) vocabulary: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct UnreadableLabels {
+    grid_operation: &'static str,
+    part: &'static str,
+}
+
 /// Counts requests to Grid.
 #[derive(Debug)]
 pub(super) struct GridMetrics {
@@ -44,6 +52,9 @@ pub(super) struct GridMetrics {
     repetitions: Family<OperationLabels, Counter>,
     held_back: Family<HeldBackLabels, Counter>,
     unknown_words: Family<WordLabels, Counter>,
+    unreadable: Family<UnreadableLabels, Counter>,
+    /// Lines about what cannot be read.
+    lines: Throttle,
     /// Known once there is a client.
     server: OnceLock<Server>,
 }
@@ -55,6 +66,8 @@ impl GridMetrics {
             repetitions: Family::default(),
             held_back: Family::default(),
             unknown_words: Family::default(),
+            unreadable: Family::default(),
+            lines: Throttle::default(),
             server: OnceLock::new(),
         };
         for why in [HeldBack::CircuitOpen, HeldBack::Saturated, HeldBack::BudgetSpent] {
@@ -80,6 +93,11 @@ impl GridMetrics {
             "gridgate_grid_unknown_words",
             "Words of Grid's that this version does not know, by the vocabulary that they should have been of",
             grid.unknown_words.clone(),
+        );
+        metrics.register(
+            "gridgate_grid_unreadable",
+            "Parts of Grid's answers that could not be read and were left out, by operation and kind of part",
+            grid.unreadable.clone(),
         );
         grid
     }
@@ -120,8 +138,28 @@ impl Observer for GridMetrics {
         self.held_back.get_or_create(&labels_of(why)).inc();
     }
 
-    fn unknown_word(&self, vocabulary: &'static str) {
-        self.unknown_words.get_or_create(&WordLabels { vocabulary }).inc();
+    fn noted(&self, operation: Operation, notes: &Notes) {
+        let Notes { unknown_words, unreadable } = notes;
+        for vocabulary in unknown_words {
+            self.unknown_words.get_or_create(&WordLabels { vocabulary }).inc();
+        }
+        if unreadable.is_nothing() {
+            return;
+        }
+        let Unreadable { fields, items, text, paths } = unreadable;
+        for (part, number) in [("field", *fields), ("item", *items), ("text", u64::from(*text))] {
+            if number > 0 {
+                self.unreadable
+                    .get_or_create(&UnreadableLabels { grid_operation: operation.name(), part })
+                    .inc_by(number);
+            }
+        }
+        if let Some(held_back) = self.lines.pass() {
+            tracing::warn!(
+                %operation, fields, items, mended = text, paths = paths.join(", "), held_back,
+                "parts of an answer of Grid's could not be read; they were left out"
+            );
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::super::loose::{Loose, is_object};
 use super::{Content, Reason};
-use crate::grid::model::CustomerType;
+use crate::grid::model::{CustomerType, is_exact};
 use crate::kyc::event::{Observation, Problem, Subject};
 use crate::kyc::id::{CustomerId, ObservationId, PlatformCustomerId, VerificationId};
 use crate::kyc::status::{KycStatus, VerificationStatus};
@@ -116,7 +116,7 @@ pub(super) fn customer(envelope: Envelope<'_>, event: &str) -> Result<Content, F
         Loose::Nothing => false,
         Loose::Text(_) | Loose::Other => return Err(of_customer(Reason::Invalid("isDeleted"))),
     };
-    let platform_customer = text(&platform_customer_id).and_then(|id| PlatformCustomerId::parse(id).ok());
+    let platform_customer = text(&platform_customer_id).filter(|id| is_exact(id)).and_then(|id| PlatformCustomerId::parse(id).ok());
     let subject = Subject::Customer { status: KycStatus::from_word(word), deleted };
     let observation =
         Observation::webhook(webhook.clone(), timestamp, customer, platform_customer, subject, time(&updated_at));
@@ -131,8 +131,8 @@ pub(super) fn verification(envelope: Envelope<'_>, event: &str) -> Result<Conten
     let of_customer = |reason| Failure { reason, customer: Some(customer.clone()) };
     let id = match &id {
         Loose::Nothing => Err(Reason::Missing("id")),
-        Loose::Text(id) => VerificationId::parse(id).map_err(|_| Reason::Invalid("id")),
-        Loose::Truth(_) | Loose::Other => Err(Reason::Invalid("id")),
+        Loose::Text(id) if is_exact(id) => VerificationId::parse(id).map_err(|_| Reason::Invalid("id")),
+        Loose::Text(_) | Loose::Truth(_) | Loose::Other => Err(Reason::Invalid("id")),
     };
     let id = id.map_err(of_customer)?;
     let said_by_type = Some(event).filter(|word| VerificationStatus::KNOWN.contains(word));
@@ -158,8 +158,8 @@ fn object<'a, T: Deserialize<'a>>(data: Option<&'a RawValue>) -> Result<T, Reaso
 fn customer_in(id: &Loose<'_>, name: &'static str) -> Result<CustomerId, Reason> {
     match id {
         Loose::Nothing => Err(Reason::Missing(name)),
-        Loose::Text(id) => CustomerId::parse(id).map_err(|_| Reason::Invalid(name)),
-        Loose::Truth(_) | Loose::Other => Err(Reason::Invalid(name)),
+        Loose::Text(id) if is_exact(id) => CustomerId::parse(id).map_err(|_| Reason::Invalid(name)),
+        Loose::Text(_) | Loose::Truth(_) | Loose::Other => Err(Reason::Invalid(name)),
     }
 }
 

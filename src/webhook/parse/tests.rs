@@ -197,8 +197,8 @@ fn what_has_no_id_and_type_is_no_webhook() {
         (br#"{"id":"Webhook:1","type":"TEST""#, NotAWebhook::NotAnObject),
         (br#"{"id":"Webhook:1","type":"TEST"} x"#, NotAWebhook::NotAnObject),
         (br#"{"id":"Webhook:1","id":"Webhook:2","type":"TEST"}"#, NotAWebhook::NotAnObject),
-        (b"{\"id\":\"\xff\",\"type\":\"TEST\"}", NotAWebhook::NotUtf8),
-        (b"\xef\xbb\xbf{}", NotAWebhook::NotAnObject),
+        (b"{\"id\":\"\xff\",\"type\":\"TEST\"}", NotAWebhook::NoId),
+        (b"\xef\xbb\xbf{}", NotAWebhook::NoId),
         (b"{}", NotAWebhook::NoId),
         (br#"{"id":1,"type":"TEST"}"#, NotAWebhook::NoId),
         (br#"{"id":1,"webhookId":"Webhook:1","type":"TEST"}"#, NotAWebhook::NoId),
@@ -215,6 +215,46 @@ fn what_has_no_id_and_type_is_no_webhook() {
     for (body, expected) in cases {
         let body_start = String::from_utf8_lossy(&body[..body.len().min(60)]);
         assert_eq!(read(body), Err(expected), "{body_start}");
+    }
+}
+
+#[test]
+fn text_that_is_not_unicode_hides_no_status() {
+    let whole = |name: &[u8]| {
+        let before = br#"{"id":"Webhook:7","type":"CUSTOMER.KYC_APPROVED","timestamp":"2025-08-15T14:32:00Z","data":{"id":"Customer:1","fullName":""#;
+        let after = br#"","kycStatus":"APPROVED","updatedAt":"2025-07-21T17:32:28Z"}}"#;
+        [before, name, after].concat()
+    };
+    let seen = |body: &[u8]| match read(body).unwrap().content {
+        Content::Status { observation, .. } => (observation.customer.as_str().to_owned(), observation.updated_at.is_some()),
+        other => panic!("{other:?} of {}", String::from_utf8_lossy(body)),
+    };
+    let ordinary = whole(b"Jane");
+    let text = String::from_utf8(ordinary.clone()).unwrap();
+    for body in [
+        whole(br"Acme \ud83d"),
+        whole(b"Ren\xe9e"),
+        whole(b"two\nlines"),
+        whole(br#"x","n":NaN,"m":1e999,"l":"x"#),
+        [b"\xef\xbb\xbf".as_slice(), &ordinary].concat(),
+        [vec![0xff, 0xfe], text.encode_utf16().flat_map(u16::to_le_bytes).collect()].concat(),
+    ] {
+        assert_eq!(seen(&body), ("Customer:1".to_owned(), true));
+    }
+    // Of the fields that are read, each by itself.
+    let odd_time = text.replace("2025-07-21T17:32:28Z", r"2025-07-21\ud83d");
+    assert_eq!(seen(odd_time.as_bytes()), ("Customer:1".to_owned(), false));
+    let odd = |from: &str, to: &str| read(text.replace(from, to).as_bytes());
+    for (from, to, reason) in [
+        ("Customer:1", r"Customer:1\ud83d", Reason::Invalid("id")),
+        (r#""APPROVED""#, r#""APPROVED\ud83d""#, Reason::Invalid("kycStatus")),
+    ] {
+        let Content::Unreadable(unreadable) = odd(from, to).unwrap().content else { panic!("{to}") };
+        assert_eq!(unreadable.reason, reason);
+    }
+    assert_eq!(odd("Webhook:7", r"Webhook:7\ud83d"), Err(NotAWebhook::NoId));
+    for unclear in [r#"{"id":"W","type":"TEST","n":NaN} x"#, r#"{"id":"W","id":"V","type":"TEST","n":NaN}"#, r#"{"id":"W","type":"TEST","n":NaN"#] {
+        assert_eq!(read(unclear.as_bytes()), Err(NotAWebhook::NotAnObject), "{unclear}");
     }
 }
 

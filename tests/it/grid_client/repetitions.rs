@@ -21,7 +21,17 @@ fn unanswered() -> Vec<(&'static str, Reply)> {
         ("half a body", Reply::json(200, any_success()).cut()),
         ("half a head", Reply::raw("HTTP/1.1 200 OK\r\ncontent-le")),
         ("garbage", Reply::raw(*b"\x16\x03\x01 no HTTP at all \xff\r\n\r\n")),
-        ("no JSON", Reply::bytes(200, "text/html", "<html>hello</html>")),
+    ]
+}
+
+/// Successes that say nothing that can be read.
+fn unreadable() -> Vec<(&'static str, Reply)> {
+    vec![
+        ("HTML", Reply::bytes(200, "text/html", "<html>hello</html>")),
+        ("nothing", Reply::bytes(200, "application/json", "")),
+        ("a list", Reply::json(200, json!(["Jane", "Doe"]))),
+        ("cut off", Reply::bytes(200, "application/json", r#"{"name":"Jane"#)),
+        ("no id", Reply::json(200, json!({ "id": 1, "data": 1 }))),
     ]
 }
 
@@ -84,13 +94,55 @@ async fn a_read_that_is_answered_500_again_and_again_says_so() {
 }
 
 #[tokio::test]
-async fn json_of_another_shape_is_not_asked_for_again() {
+async fn an_answer_that_came_is_not_asked_for_again_whatever_is_in_it() {
     let (upstream, client) = start().await;
-    script(&upstream, Operation::GetCustomer, Reply::json(200, json!(["Jane", "Doe"])));
-    let error = perform(&client, &call(), Operation::GetCustomer).await.unwrap_err();
-    assert!(matches!(error, Error::Unreadable { .. }), "{error:?}");
-    assert!(!format!("{error} {error:?}").contains("Jane"));
-    assert_eq!(upstream.requests().len(), 1);
+    // Whatever is an object is a configuration.
+    for operation in operations(|operation| operation != Operation::GetPlatformConfig) {
+        for (what, reply) in unreadable() {
+            script(&upstream, operation, reply);
+            let performed = perform(&client, &call(), operation).await;
+            let says_nothing = matches!(
+                operation,
+                Operation::SendEmailVerification | Operation::SendPhoneVerification | Operation::SendTestWebhook
+            );
+            match &performed {
+                _ if says_nothing => {}
+                Err(Error::Unreadable { .. }) => assert!(operation.is_read(), "{operation}, {what}"),
+                Err(Error::OutcomeUnknown { .. }) => assert!(!operation.is_read(), "{operation}, {what}"),
+                Ok(()) if operation.method().as_str() == "DELETE" => {}
+                other => panic!("{operation}, {what}: {other:?}"),
+            }
+            assert!(!format!("{performed:?}").contains("Jane"));
+            let to = upstream.requests_to(operation.method().as_str(), &path_of(operation));
+            assert_eq!(to.len(), 1, "{operation}, {what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn text_that_is_not_unicode_is_read_and_never_asked_for_again() {
+    let (upstream, client) = start().await;
+    let success = any_success().to_string();
+    let odd = |name: &[u8]| [br#"{"fullName":""#, name, br#"","#, &success.as_bytes()[1..]].concat();
+    for (what, body) in [
+        ("half a pair", odd(br"Acme \ud83d")),
+        ("Latin-1", odd(b"Ren\xe9e")),
+        ("a line break", odd(b"two\nlines")),
+        ("a byte order mark", [b"\xef\xbb\xbf", success.as_bytes()].concat()),
+        ("UTF-16", success.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        ("twice", odd(br#"a","fullName":"b"#)),
+        ("a number beyond all bounds", odd(br#"a","ownershipPercentage":1e999,"b":"c"#)),
+        ("no number", odd(br#"a","b":NaN,"c":""#)),
+        ("a trailer", [success.as_bytes(), b"\n}garbage"].concat()),
+        ("deep", odd(format!(r#"a","deep":{}{},"c":""#, "[".repeat(20_000), "]".repeat(20_000)).as_bytes())),
+    ] {
+        for operation in operations(|operation| operation != Operation::CreateCustomer) {
+            script(&upstream, operation, Reply::bytes(200, "application/json", body.clone()));
+            let performed = perform(&client, &call(), operation).await;
+            assert!(performed.is_ok(), "{operation}, {what}: {performed:?}");
+            assert_eq!(upstream.requests().len(), 1, "{operation}, {what}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -98,10 +150,6 @@ async fn mutations_that_change_nothing_more_are_repeated_but_not_after_500() {
     let (upstream, client) = start().await;
     for operation in operations(|operation| operation.repeatable() == Repeatable::Mutation) {
         for (what, reply) in unanswered() {
-            let says_nothing = matches!(operation, Operation::DeleteDocument | Operation::DeleteBeneficialOwner);
-            if says_nothing && what == "no JSON" {
-                continue; // Its success has no body to be read.
-            }
             let replies = Reply::sequence([reply, Reply::json(200, any_success())]);
             script(&upstream, operation, replies);
             let performed = perform(&client, &call(), operation).await;
@@ -135,10 +183,6 @@ async fn every_other_mutation_is_sent_once_and_its_outcome_is_unknown() {
     let never = |operation: Operation| operation.repeatable() == Repeatable::Never;
     for operation in operations(|operation| never(operation) && operation != Operation::CreateCustomer) {
         for (what, reply) in unanswered() {
-            let has_no_body = matches!(operation, Operation::SendEmailVerification | Operation::SendPhoneVerification);
-            if has_no_body && what == "no JSON" {
-                continue;
-            }
             script(&upstream, operation, reply);
             let performed = perform(&client, &call(), operation).await;
             assert!(matches!(performed, Err(Error::OutcomeUnknown { .. })), "{operation}, {what}: {performed:?}");
@@ -220,18 +264,32 @@ async fn a_retry_after_past_the_deadline_is_answered_at_once() {
 }
 
 #[tokio::test]
-async fn an_odd_retry_after_is_none_and_one_in_the_past_is_now() {
+async fn an_odd_retry_after_asks_for_a_wait_and_one_in_the_past_is_now() {
     let (upstream, client) = start().await;
+    // Shorter than any wait that is asked for, and long enough for the repetitions that none would allow.
+    let call = || Call::until(Instant::now() + Duration::from_millis(900));
     for (value, expected) in [
-        ("soon", None),
-        ("-5", None),
+        ("soon", Some(Duration::from_secs(1))),
+        ("-5", Some(Duration::from_secs(1))),
+        ("", Some(Duration::from_secs(1))),
+        ("1.5", Some(Duration::from_millis(1500))),
+        ("2, 7", Some(Duration::from_secs(7))),
+        ("3, soon", Some(Duration::from_secs(3))),
+        ("NaN", Some(Duration::from_secs(1))),
         ("18446744073709551615", Some(Duration::from_secs(86_400))),
         ("Sun, 06 Nov 1994 08:49:37 GMT", Some(Duration::ZERO)),
     ] {
         script(&upstream, Operation::GetCustomer, Reply::empty(429).header("retry-after", value));
         let error = perform(&client, &call(), Operation::GetCustomer).await.unwrap_err();
         assert_eq!(error.retry_after(), expected, "{value}");
+        if expected != Some(Duration::ZERO) {
+            assert_eq!(upstream.requests().len(), 1, "{value}: the wait is past the deadline");
+        }
     }
+    let twice = Reply::empty(429).header("retry-after", 2).header("retry-after", 9);
+    script(&upstream, Operation::GetCustomer, twice);
+    let error = perform(&client, &call(), Operation::GetCustomer).await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(9)));
 }
 
 #[tokio::test]

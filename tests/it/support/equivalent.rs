@@ -144,12 +144,15 @@ fn page(descriptor: &MessageDescriptor, grid: &Value) -> Equivalent {
     for (name, value) in grid.as_object().unwrap() {
         let name = match name.as_str() {
             "data" => rows.json_name(),
-            "nextCursor" if grid["hasMore"] == true => "nextPageToken",
+            "nextCursor" if grid["hasMore"] != false => "nextPageToken",
             "hasMore" | "nextCursor" => continue,
             "totalCount" => "totalSize",
             other => other,
         };
         renamed.insert(name.to_owned(), value.clone());
+    }
+    if grid["hasMore"] == true && grid["nextCursor"].is_null() {
+        renamed.insert("truncated".to_owned(), Value::Bool(true));
     }
     of(descriptor, &Value::Object(renamed))
 }

@@ -1,4 +1,4 @@
-//! Log lines that strangers can cause are written once in a while, whatever they do.
+//! Log lines that others can cause are written once in a while, whatever they do.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -8,14 +8,14 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// Lets one line pass in a while, and counts those it held back.
 #[derive(Debug, Default)]
-pub(super) struct Throttle {
+pub(crate) struct Throttle {
     /// Guards both: when a line last passed, and how many were held back since.
     state: Mutex<(Option<Instant>, u64)>,
 }
 
 impl Throttle {
     /// How many lines were held back since the last one, if one may pass now.
-    pub(super) fn pass(&self) -> Option<u64> {
+    pub(crate) fn pass(&self) -> Option<u64> {
         self.pass_at(Instant::now())
     }
 

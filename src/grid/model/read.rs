@@ -1,0 +1,71 @@
+//! Reading an answer of Grid's, whatever can be read of it.
+
+use serde::Deserialize;
+
+use super::any::object;
+use super::notes;
+use super::serde_as::Complete;
+use super::text::{Mended, mend};
+
+/// Why nothing can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Misread {
+    /// The text is no JSON, also when it is read tolerantly.
+    #[error("no JSON")]
+    NotJson,
+    /// The text ends in the middle of the JSON.
+    #[error("JSON without an end")]
+    CutOff,
+    /// It is JSON, and no object.
+    #[error("JSON, but no object")]
+    NotAnObject,
+    /// It is an object without a field that makes it what it should be.
+    #[error("no readable `{0}`")]
+    Missing(&'static str),
+}
+
+/// What to make of a text that ends in the middle of its JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It cannot be read: what is not there may have been said.
+    Needed,
+    /// What was said so far is what there is.
+    Spared,
+}
+
+/// Reads an object of Grid's: fields that cannot be read are absent, and text that is no JSON is mended where that can
+/// be done.
+///
+/// # Errors
+/// When the text is no JSON object, or the object is not complete.
+pub fn read<T: for<'de> Deserialize<'de> + Complete>(body: &[u8], ending: Ending) -> Result<T, Misread> {
+    let read = match strict(body) {
+        Ok(read) => read,
+        Err(_) => {
+            notes::begin_again();
+            let Mended { value, is_cut_off, has_doubles: _, has_trailer: _ } = mend(body).ok_or(Misread::NotJson)?;
+            if is_cut_off && ending == Ending::Needed {
+                return Err(Misread::CutOff);
+            }
+            if !value.is_object() {
+                return Err(Misread::NotAnObject);
+            }
+            strict(value.to_string().as_bytes()).map_err(|_| Misread::NotJson)?
+        }
+    };
+    match T::missing(&read) {
+        Some(field) => Err(Misread::Missing(field)),
+        None => Ok(read),
+    }
+}
+
+/// Reads text that is JSON.
+fn strict<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let read = object(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(read)
+}
+
+#[cfg(test)]
+mod tests;
