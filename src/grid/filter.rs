@@ -1,8 +1,6 @@
 //! What lists can be narrowed by.
 
-use jiff::Timestamp;
-
-use super::model::{CustomerType, VerificationStatus};
+use super::model::{CustomerType, Time, VerificationStatus};
 
 /// A page of a list.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,13 +27,13 @@ pub struct CustomerFilter {
     /// Persons or businesses.
     pub customer_type: Option<CustomerType>,
     /// Created at this time or later.
-    pub created_after: Option<Timestamp>,
+    pub created_after: Option<Time>,
     /// Created at this time or earlier.
-    pub created_before: Option<Timestamp>,
+    pub created_before: Option<Time>,
     /// Updated at this time or later.
-    pub updated_after: Option<Timestamp>,
+    pub updated_after: Option<Time>,
     /// Updated at this time or earlier.
-    pub updated_before: Option<Timestamp>,
+    pub updated_before: Option<Time>,
     /// Country of the customer's region, ISO 3166-1 alpha-2.
     pub region: Option<String>,
     /// An enabled currency.
@@ -90,7 +88,7 @@ impl CustomerFilter {
             uma_address,
             is_including_deleted,
         } = self;
-        let time = |time: &Option<Timestamp>| time.map(|time| time.to_string());
+        let time = |time: &Option<Time>| time.map(|time| time.to_string());
         let parameters = [
             ("platformCustomerId", platform_customer_id.clone()),
             ("customerType", customer_type.as_ref().map(ToString::to_string)),

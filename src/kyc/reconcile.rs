@@ -135,15 +135,15 @@ impl Listing {
     }
 
     /// Goes on to the next page; false: the list has been there.
-    fn go_on(&mut self, cursor: String) -> bool {
-        if self.milestone.as_ref() == Some(&cursor) {
+    fn go_on(&mut self, cursor: &str) -> bool {
+        if self.milestone.as_deref() == Some(cursor) {
             return false;
         }
         self.pages += 1;
         if self.pages.is_power_of_two() {
-            self.milestone = Some(cursor.clone());
+            self.milestone = Some(cursor.to_owned());
         }
-        self.cursor = Some(cursor);
+        self.cursor = Some(cursor.to_owned());
         true
     }
 }
@@ -342,7 +342,7 @@ async fn list(reconciler: &Reconciler, listing: &mut Listing) -> Result<Step, As
     let observations = page.customers.into_iter().filter_map(|answer| observed(Asker::Reconciler, basis, answer));
     try_join_all(observations.map(|observation| log.record(observation))).await?;
     match page.next_cursor {
-        Some(cursor) if listing.go_on(cursor) => Ok(Step::More),
+        Some(cursor) if listing.go_on(&cursor) => Ok(Step::More),
         None if !page.is_truncated => Ok(Step::Done),
         // There is more, and no way to it.
         Some(_) | None => Err(SourceError::Unusable.into()),

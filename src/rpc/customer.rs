@@ -240,7 +240,7 @@ impl CustomerService for Customers {
     ) -> Result<Response<pb::ListAgreementsResponse>, Status> {
         let call = call::of(&request);
         let listed = self.grid.list_agreements(&call).await.map_err(Error::from)?;
-        let agreements = listed.data.into_iter().map(Into::into).collect();
+        let agreements = listed.data.into_iter().flatten().map(Into::into).collect();
         Ok(Response::new(pb::ListAgreementsResponse { agreements }))
     }
 

@@ -1,6 +1,6 @@
 //! The statuses in Grid's answers to calls, on their way to the event log.
 
-use crate::grid::model::{Customer, Verification, VerificationError};
+use crate::grid::model::{Customer, Time, Verification, VerificationError};
 use crate::grid::{Error, ResourceId};
 use crate::kyc::event::Problem;
 use crate::kyc::id::{CustomerId, PlatformCustomerId, VerificationId};
@@ -17,7 +17,7 @@ pub fn customer_answer(customer: &Customer) -> Option<CustomerAnswer> {
         platform_customer: PlatformCustomerId::parse(&customer.platform_customer_id).ok(),
         status: word.map(KycStatus::from_word),
         deleted: customer.is_deleted.unwrap_or(false),
-        updated_at: customer.updated_at,
+        updated_at: customer.updated_at.map(Time::clamped),
     })
 }
 
@@ -31,7 +31,7 @@ pub fn verification_answer(verification: &Verification) -> Option<VerificationAn
         customer: CustomerId::parse(customer_id).ok()?,
         status: VerificationStatus::from_word(word),
         problems: errors.iter().map(problem).collect(),
-        updated_at: *updated_at,
+        updated_at: updated_at.map(Time::clamped),
     })
 }
 

@@ -1,33 +1,19 @@
 //! Instants: `google.protobuf.Timestamp` here, RFC 3339 at Grid.
 
-use jiff::Timestamp;
-
 use super::Violations;
-
-const NANOS_PER_SECOND: i32 = 1_000_000_000;
-
-/// 0001-01-01T00:00:00Z, the first instant that there is (timestamp.proto), in seconds from 1970.
-const FIRST_SECOND: i64 = -62_135_596_800;
+use crate::grid::model::Time;
 
 /// An instant as the API has it. Its nanoseconds count forward, also before 1970 (timestamp.proto).
-pub(super) fn to_pb(time: Timestamp) -> prost_types::Timestamp {
-    let (seconds, nanos) = (time.as_second(), time.subsec_nanosecond());
-    if nanos < 0 {
-        prost_types::Timestamp { seconds: seconds - 1, nanos: nanos + NANOS_PER_SECOND }
-    } else {
-        prost_types::Timestamp { seconds, nanos }
-    }
+pub(super) fn to_pb(time: impl Into<Time>) -> prost_types::Timestamp {
+    let (seconds, nanos) = time.into().parts();
+    prost_types::Timestamp { seconds, nanos }
 }
 
 /// Reads an instant of a request, noting one that is none.
-pub(super) fn from_pb(
-    field: &str,
-    time: Option<prost_types::Timestamp>,
-    violations: &mut Violations,
-) -> Option<Timestamp> {
+pub(super) fn from_pb(field: &str, time: Option<prost_types::Timestamp>, violations: &mut Violations) -> Option<Time> {
     let prost_types::Timestamp { seconds, nanos } = time?;
-    let in_range = seconds >= FIRST_SECOND && (0..NANOS_PER_SECOND).contains(&nanos);
-    let read = if in_range { Timestamp::new(seconds, nanos).ok() } else { None };
+    let is_nanos = (0..1_000_000_000).contains(&nanos);
+    let read = if is_nanos { Time::since_1970(seconds, nanos) } else { None };
     if read.is_none() {
         violations.add(field, "is not a valid timestamp: years 0001 to 9999, nanos 0 to 999999999");
     }
@@ -44,11 +30,12 @@ mod tests {
             "2025-07-21T17:32:28Z",
             "1969-12-31T23:59:59.25Z",
             "0001-01-01T00:00:00Z",
+            "9999-12-31T23:59:59.999999999Z",
             "1970-01-01T00:00:00.000000001Z",
         ] {
-            let time: Timestamp = text.parse().unwrap();
+            let time: Time = text.parse().unwrap();
             let pb = to_pb(time);
-            assert!((0..NANOS_PER_SECOND).contains(&pb.nanos), "{text}");
+            assert!((0..1_000_000_000).contains(&pb.nanos), "{text}");
             let mut violations = Violations::default();
             assert_eq!(from_pb("t", Some(pb), &mut violations), Some(time), "{text}");
             assert!(violations.list().is_empty());
@@ -57,7 +44,9 @@ mod tests {
 
     #[test]
     fn what_is_no_instant_is_named() {
-        for (seconds, nanos) in [(i64::MAX, 0), (i64::MIN, 0), (FIRST_SECOND - 1, 0), (0, -1), (0, NANOS_PER_SECOND)] {
+        for (seconds, nanos) in
+            [(i64::MAX, 0), (i64::MIN, 0), (-62_135_596_801, 0), (253_402_300_800, 0), (0, -1), (0, 1_000_000_000)]
+        {
             let mut violations = Violations::default();
             assert_eq!(
                 from_pb("created_after", Some(prost_types::Timestamp { seconds, nanos }), &mut violations),

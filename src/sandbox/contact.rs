@@ -77,7 +77,7 @@ fn confirm(app: &Shared, id: &str, channel: Channel, body: &Map<String, Value>) 
         return Err(GridError::bad_field("code", "is invalid or expired"));
     }
     *status = Some(ContactVerificationStatus::Verified);
-    row.customer.updated_at = Some(app.clock.tick());
+    row.customer.updated_at = Some(app.clock.tick().into());
     Ok(base(row.customer.clone()))
 }
 

@@ -124,7 +124,7 @@ fn challenge(
     };
     let request_id = IdKind::Request.new_id();
     store.challenges.insert(request_id.clone(), challenge, now);
-    let answer = SignedRequestChallenge { payload_to_sign: payload, request_id, expires_at: Some(expires_at) };
+    let answer = SignedRequestChallenge { payload_to_sign: payload, request_id, expires_at: Some(expires_at.into()) };
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
@@ -157,7 +157,7 @@ fn change(store: &mut Store, id: &str, input: CustomerInput, now: Timestamp) -> 
     let contact = (row.customer.email.clone(), row.customer.phone_number.clone());
     apply(input, row);
     let customer = &mut row.customer;
-    customer.updated_at = Some(now);
+    customer.updated_at = Some(now.into());
     if let Some(verification) = &mut customer.contact_verification {
         let pending = Some(ContactVerificationStatus::Pending);
         if contact.0 != customer.email {

@@ -17,7 +17,9 @@ use super::shared::{App, Shared};
 use super::state::{CustomerRow, Store};
 use super::transitions::set_status;
 use super::vocabulary as words;
-use crate::grid::model::{ContactVerification, ContactVerificationStatus, Customer, CustomerInput, CustomerType, Page};
+use crate::grid::model::{
+    ContactVerification, ContactVerificationStatus, Customer, CustomerInput, CustomerType, Page, Time,
+};
 
 /// `POST /customers`.
 pub(super) async fn create(
@@ -56,7 +58,7 @@ pub(super) fn create_customer(
         return Err(GridError::conflict("An active customer with this platformCustomerId already exists"));
     }
     complete(app, store, &mut row);
-    let now = row.customer.created_at.unwrap_or_default();
+    let now = row.customer.created_at.map(Time::clamped).unwrap_or_default();
     store.add_customer(row)?;
     store.announce_customer(&id, now)?;
     store.customer(&id).map(|row| store.rendered(row))
@@ -66,8 +68,8 @@ pub(super) fn create_customer(
 fn complete(app: &Shared, store: &Store, row: &mut CustomerRow) {
     let now = app.clock.tick();
     let customer = &mut row.customer;
-    customer.created_at = Some(now);
-    customer.updated_at = Some(now);
+    customer.created_at = Some(now.into());
+    customer.updated_at = Some(now.into());
     if customer.uma_address.is_none() {
         let (_, unique) = customer.id.split_once(':').unwrap_or_default();
         customer.uma_address = Some(format!("${}@{}", unique, app.config.uma_domain));
@@ -138,8 +140,8 @@ pub(super) async fn list(State(app): State<App>, params: Params) -> Result<Json<
         (deleted_too || !row.is_deleted())
             && equals("platformCustomerId", Some(&customer.platform_customer_id))
             && customer_type.is_none_or(|wanted| customer.customer_type.as_str() == wanted)
-            && within(customer.created_at, created)
-            && within(customer.updated_at, updated)
+            && within(customer.created_at.map(Time::clamped), created)
+            && within(customer.updated_at.map(Time::clamped), updated)
             && equals("region", customer.region.as_deref())
             && equals("umaAddress", customer.uma_address.as_deref())
             && params.get("currency").is_none_or(|code| customer.currencies.iter().flatten().any(|c| c == code))

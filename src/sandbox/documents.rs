@@ -42,8 +42,8 @@ pub(super) async fn upload(
     make_room(&mut store, 0, file.len())?;
     let now = app.clock.tick();
     document.id = IdKind::Document.new_id();
-    document.created_at = Some(now);
-    document.updated_at = Some(now);
+    document.created_at = Some(now.into());
+    document.updated_at = Some(now.into());
     let row = DocumentRow { document: document.clone(), file, submitted: false };
     store.documents.insert(document.id.clone(), document.document_holder.clone(), row);
     Ok((StatusCode::CREATED, Json(document)))
@@ -70,7 +70,7 @@ pub(super) async fn replace(
         id: kept.id.clone(),
         document_holder: kept.document_holder.clone(),
         created_at: kept.created_at,
-        updated_at: Some(now),
+        updated_at: Some(now.into()),
         ..document
     };
     row.file = file;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::vocabulary::COUNTRIES;
-use crate::grid::model::FieldConstraint;
+use crate::grid::model::{FieldConstraint, Time};
 
 /// The form of a text field.
 #[derive(Debug, Clone, Copy)]
@@ -191,7 +191,7 @@ fn parse_time(value: &str) -> Option<Timestamp> {
         None => rest,
     };
     let is_offset = offset == "Z" || has_shape(offset, "+##:##") || has_shape(offset, "-##:##");
-    if is_offset { value.parse().ok() } else { None }
+    if is_offset { value.parse().ok().map(Time::clamped) } else { None }
 }
 
 /// Reads `YYYY-MM-DD`, and nothing else.

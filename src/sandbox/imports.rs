@@ -98,7 +98,7 @@ async fn run(app: App, id: String, file: Result<Bytes, &'static str>, _permit: O
         } else {
             job.status = ImportJobStatus::Completed;
         }
-        job.completed_at = Some(now);
+        job.completed_at = Some(now.into());
     });
     let mut store = app.store();
     if let Some(job) = store.jobs.get(&id).cloned() {

@@ -71,7 +71,7 @@ pub(super) async fn create(
     let token = uuid::Uuid::new_v4().simple().to_string();
     let answer = KycLink {
         kyc_url: url(app.public_base(), &token, redirect_uri.as_deref()),
-        expires_at: Some(expires_at),
+        expires_at: Some(expires_at.into()),
         provider: "SUMSUB".to_owned(),
         token: Some(format!("_act-sbx-{}", uuid::Uuid::new_v4().simple())),
     };

@@ -49,8 +49,8 @@ pub(super) async fn create(
     }
     let now = app.clock.tick();
     owner.customer_id = customer_id.clone();
-    owner.created_at = Some(now);
-    owner.updated_at = Some(now);
+    owner.created_at = Some(now.into());
+    owner.updated_at = Some(now.into());
     store.owners.insert(owner.id.clone(), customer_id, owner.clone());
     Ok((StatusCode::CREATED, Json(owner)))
 }
@@ -75,7 +75,7 @@ pub(super) async fn update(
         check_owner(person, &mut faults);
     }
     faults.into_result()?;
-    changed.updated_at = Some(app.clock.tick());
+    changed.updated_at = Some(app.clock.tick().into());
     *owner = changed.clone();
     Ok(Json(changed))
 }

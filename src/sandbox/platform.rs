@@ -59,8 +59,8 @@ pub(super) fn rendered(app: &Shared, store: &Store) -> PlatformConfig {
         webhook_endpoint: app.webhooks.state().endpoint.clone(),
         supported_currencies: currencies.clone().unwrap_or_else(as_at_the_start),
         is_regulated_financial_institution: Some(store.regulated),
-        created_at: Some(app.started_at),
-        updated_at: Some(updated_at.unwrap_or(app.started_at)),
+        created_at: Some(app.started_at.into()),
+        updated_at: Some(updated_at.unwrap_or(app.started_at).into()),
         other_fields: other_fields.clone(),
     }
 }

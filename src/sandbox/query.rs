@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::error::GridError;
 use super::fields::Faults;
 use super::pagination::{Cursor, PageRequest};
+use crate::grid::model::Time;
 
 /// Rows of a page when nothing is said.
 const DEFAULT_LIMIT: usize = 20;
@@ -48,7 +49,7 @@ impl Params {
     /// A time, RFC 3339.
     pub(super) fn time(&self, name: &str, faults: &mut Faults) -> Option<Timestamp> {
         let value = self.get(name)?;
-        let time = value.parse().ok();
+        let time = value.parse().ok().map(Time::clamped);
         if time.is_none() {
             faults.add(name, "must be a date and time (RFC 3339)");
         }

@@ -183,7 +183,7 @@ impl Store {
             return Err(GridError::customer_deleted());
         }
         row.customer.is_deleted = Some(true);
-        row.customer.updated_at = Some(now);
+        row.customer.updated_at = Some(now.into());
         if let Some(address) = row.customer.uma_address.clone() {
             self.release_uma_address(&address);
         }

@@ -39,7 +39,7 @@ impl Store {
         }
         set_status(&mut row.customer, status);
         if !lagging {
-            row.customer.updated_at = Some(now);
+            row.customer.updated_at = Some(now.into());
         }
         self.announce_customer(id, now)
     }
@@ -49,7 +49,7 @@ impl Store {
         let owner = self.owners.get_mut(id).ok_or_else(|| GridError::not_found("Beneficial owner"))?;
         if owner.kyc_status.as_ref() != Some(&status) {
             owner.kyc_status = Some(status);
-            owner.updated_at = Some(now);
+            owner.updated_at = Some(now.into());
         }
         Ok(())
     }
@@ -79,7 +79,7 @@ impl Store {
         }
         verification.verification_status = status;
         verification.errors = errors;
-        verification.updated_at = Some(now);
+        verification.updated_at = Some(now.into());
         let verification = verification.clone();
         self.outbox.push(Transition::Verification { verification, at: now });
         Ok(())

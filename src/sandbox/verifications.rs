@@ -226,8 +226,8 @@ impl Store {
             customer_id: id.to_owned(),
             verification_status: status,
             errors,
-            created_at: Some(now),
-            updated_at: Some(now),
+            created_at: Some(now.into()),
+            updated_at: Some(now.into()),
         };
         self.add_verification(verification.clone(), now)?;
         Ok(verification)
@@ -251,7 +251,7 @@ impl Store {
         self.owners.for_each_in(customer_id, |owner| {
             if owner.kyc_status == Some(KycStatus::Unverified) {
                 owner.kyc_status = Some(status_of_owner(owner));
-                owner.updated_at = Some(now);
+                owner.updated_at = Some(now.into());
             }
         });
     }

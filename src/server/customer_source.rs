@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::grid::model::Time;
 use crate::grid::{Call, Client, CustomerFilter, Error, PageRequest, ResourceId};
 use crate::kyc::id::{CustomerId, VerificationId};
 use crate::kyc::source::{CustomerAnswer, CustomerSource, CustomersPage, SourceError, VerificationAnswer};
@@ -86,7 +87,11 @@ impl CustomerSource for GridSource {
         updated_after: Option<Timestamp>,
         cursor: Option<&str>,
     ) -> Result<CustomersPage, SourceError> {
-        let filter = CustomerFilter { updated_after, is_including_deleted: Some(true), ..CustomerFilter::default() };
+        let filter = CustomerFilter {
+            updated_after: updated_after.map(Time::from),
+            is_including_deleted: Some(true),
+            ..CustomerFilter::default()
+        };
         let request = PageRequest { limit: PAGE, cursor: cursor.map(str::to_owned) };
         let page = self.answered(self.client.list_customers(&Self::call(), &filter, &request).await)?;
         let is_truncated = page.has_more && page.next_cursor.is_none();

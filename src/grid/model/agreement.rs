@@ -1,10 +1,10 @@
 //! The agreements that customers accept, and what is recorded of it.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::redact::redacted_debug;
 use super::serde_as::{Complete, complete, lenient, maybe_list, or_default};
+use super::time::Time;
 
 /// Evidence that a customer accepted one agreement (OpenAPI `AgreementConsent`).
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub struct AgreementConsent {
     pub agreement_type: Option<String>,
     /// When it was accepted.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub accepted_at: Option<Timestamp>,
+    pub accepted_at: Option<Time>,
     /// The address of the device used to accept it.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub ip_address: Option<String>,

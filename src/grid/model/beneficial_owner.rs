@@ -1,11 +1,10 @@
 //! Owners, directors and officers of a business.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::redact::redacted_debug;
 use super::serde_as::{complete, integer, lenient, list, or_default};
-use super::{Address, KycStatus};
+use super::{Address, KycStatus, Time};
 
 /// What is known of an owner; in requests only what is present is sent.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -71,10 +70,10 @@ pub struct BeneficialOwner {
     pub kyc_status: Option<KycStatus>,
     /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub created_at: Option<Timestamp>,
+    pub created_at: Option<Time>,
     /// When it was last updated.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub updated_at: Option<Timestamp>,
+    pub updated_at: Option<Time>,
 }
 redacted_debug!(BeneficialOwner { id, customer_id, kyc_status, updated_at });
 complete!(BeneficialOwner, id = "id");

@@ -1,12 +1,11 @@
 //! Customers, what they consist of, and what a change to one can answer.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::open_enum::open_enum;
 use super::redact::redacted_debug;
 use super::serde_as::{complete, lenient, maybe_list, or_default};
-use super::{AgreementConsent, BeneficialOwner, BusinessInfo, ContactVerification};
+use super::{AgreementConsent, BeneficialOwner, BusinessInfo, ContactVerification, Time};
 
 open_enum! {
     /// Whether a customer is a person or a business (OpenAPI `CustomerType`).
@@ -65,7 +64,7 @@ redacted_debug!(Address {});
 pub struct EndUserTermsConsent {
     /// When the terms were accepted.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub accepted_at: Option<Timestamp>,
+    pub accepted_at: Option<Time>,
     /// The address of the device used to accept them.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub ip_address: Option<String>,
@@ -129,10 +128,10 @@ pub struct Customer {
     pub uma_address: Option<String>,
     /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub created_at: Option<Timestamp>,
+    pub created_at: Option<Time>,
     /// When it was last updated. May lag behind a status change.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub updated_at: Option<Timestamp>,
+    pub updated_at: Option<Time>,
     /// Whether it has been deleted.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub is_deleted: Option<bool>,
@@ -328,7 +327,7 @@ pub struct SignedRequestChallenge {
     pub request_id: String,
     /// When the challenge ends.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub expires_at: Option<Timestamp>,
+    pub expires_at: Option<Time>,
 }
 redacted_debug!(SignedRequestChallenge { request_id, expires_at });
 complete!(SignedRequestChallenge, payload_to_sign = "payloadToSign", request_id = "requestId");

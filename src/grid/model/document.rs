@@ -1,11 +1,11 @@
 //! Documents: what goes beside the file, and what Grid answers.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::open_enum::open_enum;
 use super::redact::redacted_debug;
 use super::serde_as::{complete, lenient, or_default};
+use super::time::Time;
 
 open_enum! {
     /// Which side of a two-sided document a file shows.
@@ -47,10 +47,10 @@ pub struct Document {
     pub file_name: Option<String>,
     /// When it was uploaded.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub created_at: Option<Timestamp>,
+    pub created_at: Option<Time>,
     /// When it was last changed.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub updated_at: Option<Timestamp>,
+    pub updated_at: Option<Time>,
 }
 redacted_debug!(Document { id, document_holder, document_type, updated_at });
 complete!(Document, id = "id");

@@ -1,11 +1,11 @@
 //! Bulk import of customers from CSV.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::open_enum::open_enum;
 use super::serde_as::{complete, count, lenient, list, or_default};
+use super::time::Time;
 
 open_enum! {
     /// How far an import job is.
@@ -52,7 +52,7 @@ pub struct ImportJob {
     pub errors: Vec<ImportError>,
     /// When the job ended.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub completed_at: Option<Timestamp>,
+    pub completed_at: Option<Time>,
 }
 complete!(ImportJob, id = "id");
 

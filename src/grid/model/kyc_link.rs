@@ -1,10 +1,10 @@
 //! Links to the hosted verification.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::redact::redacted_debug;
 use super::serde_as::{complete, lenient, or_default};
+use super::time::Time;
 
 /// The body of `POST /customers/{id}/kyc-link`.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct KycLink {
     pub kyc_url: String,
     /// When the link ends.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub expires_at: Option<Timestamp>,
+    pub expires_at: Option<Time>,
     /// Who verifies, such as `SUMSUB`.
     #[serde(deserialize_with = "or_default")]
     pub provider: String,

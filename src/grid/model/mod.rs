@@ -25,6 +25,7 @@ mod read;
 mod redact;
 mod serde_as;
 mod text;
+mod time;
 mod verification;
 mod webhook;
 
@@ -50,5 +51,6 @@ pub use platform::{
 pub use read::{Ending, Misread, read};
 pub use serde_as::{Complete, is_exact};
 pub use text::{Mended, decode, mend};
+pub use time::{InvalidTime, Time};
 pub use verification::{Verification, VerificationError, VerificationRequest, VerificationStatus};
 pub use webhook::{TestWebhookResult, Webhook};

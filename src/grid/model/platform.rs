@@ -1,10 +1,10 @@
 //! The platform's configuration: what onboarding needs of it by name, and the rest as it is.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::serde_as::{complete, integer, lenient, list, or_default};
+use super::time::Time;
 
 /// The fields of an object that have no name here: branding, fees, cards, and what Grid adds. They are kept as they came,
 /// so that they can be sent back. Debug shows how many there are: they can hold names and addresses.
@@ -42,10 +42,10 @@ pub struct PlatformConfig {
     pub is_regulated_financial_institution: Option<bool>,
     /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub created_at: Option<Timestamp>,
+    pub created_at: Option<Time>,
     /// When it was last updated.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub updated_at: Option<Timestamp>,
+    pub updated_at: Option<Time>,
     /// Everything else.
     #[serde(flatten)]
     pub other_fields: OtherFields,

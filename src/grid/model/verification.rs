@@ -1,11 +1,11 @@
 //! Verifications: a customer submitted for review, and what stands in the way.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::open_enum::open_enum;
 use super::redact::redacted_debug;
 use super::serde_as::{complete, lenient, list, maybe_list, or_default};
+use super::time::Time;
 
 open_enum! {
     /// How far a verification is (OpenAPI `VerificationStatus`).
@@ -51,10 +51,10 @@ pub struct Verification {
     pub errors: Vec<VerificationError>,
     /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub created_at: Option<Timestamp>,
+    pub created_at: Option<Time>,
     /// When it was last updated.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub updated_at: Option<Timestamp>,
+    pub updated_at: Option<Time>,
 }
 complete!(Verification, id = "id");
 

@@ -1,10 +1,10 @@
 //! The envelope of Grid's webhooks, and the answer to asking for a test one.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::redact::redacted_debug;
 use super::serde_as::{complete, count, lenient};
+use super::time::Time;
 
 /// `{id, type, timestamp, data}`; `data` depends on the type.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct Webhook<T> {
     pub webhook_type: String,
     /// When it was sent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub timestamp: Option<Timestamp>,
+    pub timestamp: Option<Time>,
     /// What it is about.
     pub data: T,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::grid::model::{BusinessInfo, Customer, CustomerInput, Page};
+use crate::grid::model::{BusinessInfo, Customer, CustomerInput, Page, Time};
 
 /// What else can be known by the same `platformCustomerId`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,9 @@ impl Sought<'_> {
         let earliest = sent.and_then(|sent| sent.checked_sub(CLOCK_SLACK).ok());
         let is_new = |customer: &Customer| match self.uniqueness {
             Uniqueness::Fresh | Uniqueness::Repeated => true,
-            Uniqueness::Shared => customer.created_at.zip(earliest).is_some_and(|(created, from)| created >= from),
+            Uniqueness::Shared => {
+                customer.created_at.map(Time::clamped).zip(earliest).is_some_and(|(created, from)| created >= from)
+            }
         };
         let is_meant = |customer: &Customer| self.uniqueness == Uniqueness::Fresh || is_alike(self.customer, customer);
         let mut candidates: Vec<Customer> = page

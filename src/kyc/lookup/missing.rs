@@ -34,7 +34,10 @@ impl Missing {
     pub(super) fn remember(&self, customer: &CustomerId, asked_at: Timestamp, error: &SourceError) {
         match error {
             SourceError::NotFound | SourceError::Gone => {}
-            SourceError::RateLimited { .. } | SourceError::Unavailable | SourceError::Refused | SourceError::Unusable => return,
+            SourceError::RateLimited { .. }
+            | SourceError::Unavailable
+            | SourceError::Refused
+            | SourceError::Unusable => return,
         }
         let now = Instant::now();
         let mut customers = self.customers.lock().unwrap_or_else(PoisonError::into_inner);

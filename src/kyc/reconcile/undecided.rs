@@ -61,8 +61,7 @@ impl Undecided {
         let Some(entity) = self.due.front().cloned() else { return Ok(Step::More) };
         match ask(log, source, Asker::Reconciler, &entity).await {
             Ok(Some(_)) => {}
-            Ok(None)
-            | Err(AskError::Source(SourceError::NotFound | SourceError::Gone | SourceError::Unusable)) => {
+            Ok(None) | Err(AskError::Source(SourceError::NotFound | SourceError::Gone | SourceError::Unusable)) => {
                 if self.unanswered.len() < MOST_UNANSWERED {
                     self.unanswered.insert(entity, now.saturating_add(DAY / 4).unwrap_or(now));
                 }

@@ -69,7 +69,7 @@ impl From<model::ImportJob> for pb::ImportJob {
 impl From<model::ImportProgress> for pb::ImportJobProgress {
     fn from(progress: model::ImportProgress) -> Self {
         let model::ImportProgress { total, processed, successful, failed } = progress;
-        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let count = |count: u64| i64::try_from(count).unwrap_or_default();
         Self { total: count(total), processed: count(processed), successful: count(successful), failed: count(failed) }
     }
 }
@@ -104,9 +104,9 @@ fn to_value(value: serde_json::Value, depth: usize) -> prost_types::Value {
         serde_json::Value::Bool(yes) => Kind::BoolValue(yes),
         serde_json::Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
         serde_json::Value::String(text) => Kind::StringValue(text),
-        serde_json::Value::Array(list) => {
-            Kind::ListValue(prost_types::ListValue { values: list.into_iter().map(|item| to_value(item, depth + 1)).collect() })
-        }
+        serde_json::Value::Array(list) => Kind::ListValue(prost_types::ListValue {
+            values: list.into_iter().map(|item| to_value(item, depth + 1)).collect(),
+        }),
         serde_json::Value::Object(object) => Kind::StructValue(to_struct(object, depth + 1)),
     };
     prost_types::Value { kind: Some(kind) }
@@ -126,7 +126,10 @@ mod tests {
             for _ in 0..90 {
                 value = wrap(value);
             }
-            let error = model::ImportError { details: serde_json::Map::from_iter([("x".to_owned(), value)]), ..Default::default() };
+            let error = model::ImportError {
+                details: serde_json::Map::from_iter([("x".to_owned(), value)]),
+                ..Default::default()
+            };
             let job = model::ImportJob { errors: vec![error], ..Default::default() };
             let response = pb::GetImportJobResponse { import_job: Some(job.into()) };
             // prost decodes as many levels as other clients do.

@@ -24,9 +24,8 @@ impl From<model::Customer> for pb::Customer {
             is_deleted,
             contact_verification,
             address,
-            // Which of the two counts is read above.
-            kyc_status: _,
-            kyb_status: _,
+            kyc_status: only_kyc_status,
+            kyb_status,
             full_name,
             birth_date,
             nationality,
@@ -59,20 +58,28 @@ impl From<model::Customer> for pb::Customer {
             net_worth_range,
             pep_status,
         };
+        let individual = pb::Individual {
+            full_name,
+            birth_date,
+            nationality,
+            id_type,
+            country_of_issuance,
+            edd: Some(edd).filter(|edd| *edd != pb::CustomerEdd::default()),
+        };
+        // Where Grid did not say the type in a readable way, what it says besides tells.
+        let has_type = !customer_type.as_str().is_empty();
+        let is_business = kyb_status.is_some() || business_info.is_some() || beneficial_owners.is_some();
+        let is_individual = only_kyc_status.is_some() || individual != pb::Individual::default();
         let details = match &customer_type {
-            model::CustomerType::Individual => Some(pb::customer::Details::Individual(pb::Individual {
-                full_name,
-                birth_date,
-                nationality,
-                id_type,
-                country_of_issuance,
-                edd: Some(edd).filter(|edd| *edd != pb::CustomerEdd::default()),
-            })),
-            model::CustomerType::Business => Some(pb::customer::Details::Business(pb::Business {
-                business_info: business_info.map(Into::into),
-                beneficial_owners: beneficial_owners.unwrap_or_default().into_iter().map(Into::into).collect(),
-            })),
-            model::CustomerType::Other(_) => None,
+            model::CustomerType::Other(_) if has_type || !(is_business || is_individual) => None,
+            model::CustomerType::Other(_) if !is_business => Some(pb::customer::Details::Individual(individual)),
+            model::CustomerType::Individual => Some(pb::customer::Details::Individual(individual)),
+            model::CustomerType::Business | model::CustomerType::Other(_) => {
+                Some(pb::customer::Details::Business(pb::Business {
+                    business_info: business_info.map(Into::into),
+                    beneficial_owners: beneficial_owners.unwrap_or_default().into_iter().map(Into::into).collect(),
+                }))
+            }
         };
         Self {
             id,

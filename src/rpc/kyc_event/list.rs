@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::filter::{self, Filter};
 use super::{admit, encode, limits, log_error, token};
+use crate::grid::model::Time;
 use crate::identity::WatchLimits;
 use crate::kyc::event::Event;
 use crate::kyc::log::{EventLog, LogError, Page, Scope};
@@ -46,8 +47,8 @@ pub(super) async fn page(
     let scope = filter::scope(&customer_ids, &platform_customer_ids, &mut violations);
     let outcomes = filter::outcomes(outcomes, &mut violations);
     let filter = Filter::read(kinds, statuses, verification_statuses, &mut violations).only_outcomes(outcomes);
-    let recorded_after = timestamp::from_pb("recorded_after", recorded_after, &mut violations);
-    let recorded_before = timestamp::from_pb("recorded_before", recorded_before, &mut violations);
+    let recorded_after = timestamp::from_pb("recorded_after", recorded_after, &mut violations).map(Time::clamped);
+    let recorded_before = timestamp::from_pb("recorded_before", recorded_before, &mut violations).map(Time::clamped);
     violations.check()?;
     limits::check(limits, &scope, &filter)?;
     let start = start(log, &page_token, recorded_after).await?;

@@ -78,7 +78,8 @@ fn read_start(
             if with_snapshot {
                 violations.add("with_snapshot", "does not go with start_time");
             }
-            timestamp::from_pb("start_time", Some(time), violations).map_or(Start::Now, Start::Time)
+            timestamp::from_pb("start_time", Some(time), violations)
+                .map_or(Start::Now, |time| Start::Time(time.clamped()))
         }
         Some(Pb::StartPosition(number)) => match pb::WatchStart::try_from(number) {
             Ok(pb::WatchStart::Earliest) => {

@@ -165,7 +165,9 @@ fn not_retried(error: RetryError) -> Refusal {
         RetryError::Ask(AskError::Source(SourceError::RateLimited { .. } | SourceError::Unavailable)) => {
             (StatusCode::SERVICE_UNAVAILABLE, "grid_unavailable")
         }
-        RetryError::Ask(AskError::Source(SourceError::Refused | SourceError::Unusable)) => (StatusCode::BAD_GATEWAY, "grid_refused"),
+        RetryError::Ask(AskError::Source(SourceError::Refused | SourceError::Unusable)) => {
+            (StatusCode::BAD_GATEWAY, "grid_refused")
+        }
     };
     Refusal::new(status, code, error.to_string())
 }

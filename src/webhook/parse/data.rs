@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::super::loose::{Loose, is_object};
 use super::{Content, Reason};
-use crate::grid::model::{CustomerType, is_exact};
+use crate::grid::model::{CustomerType, Time, is_exact};
 use crate::kyc::event::{Observation, Problem, Subject};
 use crate::kyc::id::{CustomerId, ObservationId, PlatformCustomerId, VerificationId};
 use crate::kyc::status::{KycStatus, VerificationStatus};
@@ -116,7 +116,8 @@ pub(super) fn customer(envelope: Envelope<'_>, event: &str) -> Result<Content, F
         Loose::Nothing => false,
         Loose::Text(_) | Loose::Other => return Err(of_customer(Reason::Invalid("isDeleted"))),
     };
-    let platform_customer = text(&platform_customer_id).filter(|id| is_exact(id)).and_then(|id| PlatformCustomerId::parse(id).ok());
+    let platform_customer =
+        text(&platform_customer_id).filter(|id| is_exact(id)).and_then(|id| PlatformCustomerId::parse(id).ok());
     let subject = Subject::Customer { status: KycStatus::from_word(word), deleted };
     let observation =
         Observation::webhook(webhook.clone(), timestamp, customer, platform_customer, subject, time(&updated_at));
@@ -204,7 +205,7 @@ fn text<'l>(value: &'l Loose<'_>) -> Option<&'l str> {
     }
 }
 
-/// An RFC 3339 time; what cannot be read as one is absent.
+/// An RFC 3339 time of the years 1 to 9999; what cannot be read as one is absent.
 pub(super) fn time(value: &Loose<'_>) -> Option<Timestamp> {
-    text(value)?.parse().ok()
+    text(value)?.parse().ok().map(Time::clamped)
 }

@@ -226,7 +226,9 @@ fn text_that_is_not_unicode_hides_no_status() {
         [before, name, after].concat()
     };
     let seen = |body: &[u8]| match read(body).unwrap().content {
-        Content::Status { observation, .. } => (observation.customer.as_str().to_owned(), observation.updated_at.is_some()),
+        Content::Status { observation, .. } => {
+            (observation.customer.as_str().to_owned(), observation.updated_at.is_some())
+        }
         other => panic!("{other:?} of {}", String::from_utf8_lossy(body)),
     };
     let ordinary = whole(b"Jane");
@@ -253,7 +255,11 @@ fn text_that_is_not_unicode_hides_no_status() {
         assert_eq!(unreadable.reason, reason);
     }
     assert_eq!(odd("Webhook:7", r"Webhook:7\ud83d"), Err(NotAWebhook::NoId));
-    for unclear in [r#"{"id":"W","type":"TEST","n":NaN} x"#, r#"{"id":"W","id":"V","type":"TEST","n":NaN}"#, r#"{"id":"W","type":"TEST","n":NaN"#] {
+    for unclear in [
+        r#"{"id":"W","type":"TEST","n":NaN} x"#,
+        r#"{"id":"W","id":"V","type":"TEST","n":NaN}"#,
+        r#"{"id":"W","type":"TEST","n":NaN"#,
+    ] {
         assert_eq!(read(unclear.as_bytes()), Err(NotAWebhook::NotAnObject), "{unclear}");
     }
 }

@@ -20,6 +20,15 @@ pub enum Question {
     List { updated_after: Option<Timestamp>, cursor: Option<String> },
 }
 
+/// Lists that lead nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OddList {
+    /// There is more, and no cursor.
+    Truncated,
+    /// The next page is one that was there.
+    Round,
+}
+
 #[derive(Default)]
 struct State {
     customers: BTreeMap<CustomerId, CustomerAnswer>,
@@ -30,6 +39,7 @@ struct State {
     failing_for: BTreeMap<CustomerId, SourceError>,
     /// How many questions will panic.
     panics: usize,
+    odd_lists: Option<OddList>,
     questions: Vec<Question>,
     under_way: usize,
     most_under_way: usize,
@@ -87,6 +97,11 @@ impl Grid {
     }
 
     /// Makes answers, and keeps them.
+    /// Lists lead nowhere, or somewhere again.
+    pub fn list_oddly(&self, odd: Option<OddList>) {
+        self.state.lock().unwrap().odd_lists = odd;
+    }
+
     pub fn hold_answers(&self) {
         self.gate.forget_permits(Semaphore::MAX_PERMITS);
     }
@@ -175,7 +190,13 @@ impl CustomerSource for Grid {
             let more = rows.len() > self.page;
             rows.truncate(self.page);
             let next_cursor = more.then(|| rows.last().unwrap().id.as_str().to_owned());
-            CustomersPage { customers: rows, next_cursor }
+            match state.odd_lists {
+                Some(OddList::Truncated) => CustomersPage { customers: rows, next_cursor: None, is_truncated: true },
+                Some(OddList::Round) => {
+                    CustomersPage { customers: rows, next_cursor: Some("0".to_owned()), is_truncated: false }
+                }
+                None => CustomersPage { customers: rows, next_cursor, is_truncated: false },
+            }
         })
         .await
     }

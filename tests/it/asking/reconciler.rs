@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::grid::{Grid, Question};
+use super::grid::{Grid, OddList, Question};
 use crate::event_log::place::{Place, SqlitePlace};
 use crate::event_log::seen::{at, entity, status, verification, webhook};
 use crate::event_log::suite::record;
@@ -215,5 +215,60 @@ async fn after_a_restart_it_goes_on_where_it_was() {
     reconciler.until_fresh(&place).await;
     let everyone = Question::List { updated_after: None, cursor: None };
     assert!(!grid.questions()[before..].contains(&everyone));
+    reconciler.stop().await;
+}
+
+#[tokio::test]
+async fn a_list_that_leads_nowhere_keeps_nobody_from_being_asked_about() {
+    for odd in [OddList::Truncated, OddList::Round] {
+        let place = SqlitePlace::new();
+        let log = place.open().await;
+        let grid = Grid::new();
+        for number in 0..7 {
+            grid.set(&format!("c{number}"), "HOLD", at(5));
+        }
+        // On no page that is listed, and undecided.
+        record(&log, webhook("1", "z", status("PENDING"), 5)).await;
+        grid.set("z", "APPROVED", at(6));
+        grid.list_oddly(Some(odd));
+        place.clock().advance(24 * HOUR);
+        let now = place.clock().now();
+        let mut reconciler = start(&place, &log, &grid);
+        reconciler.until(|fresh| fresh.undecided_at >= Some(now)).await;
+        assert_eq!(status_of(&log, "z").await.unwrap(), "APPROVED", "{odd:?}");
+        assert_eq!(status_of(&log, "c0").await.unwrap(), "HOLD", "{odd:?}: what is on the page is recorded");
+        let fresh = reconciler.until(|fresh| fresh.failing_since == Some(now)).await;
+        assert_eq!((fresh.recent_to, fresh.swept_at), (None, None), "{odd:?}: it is not complete");
+        // It is asked for again, now and then.
+        let asked = grid.questions().len();
+        grid.was_asked(asked + 5).await;
+        grid.list_oddly(None);
+        let fresh = reconciler.until(|fresh| fresh.failing_since.is_none() && fresh.swept_at.is_some()).await;
+        assert!(fresh.recent_to >= Some(now));
+        assert_eq!(status_of(&log, "c6").await.unwrap(), "HOLD");
+        reconciler.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn one_whose_answer_cannot_be_used_keeps_no_other_waiting() {
+    let place = SqlitePlace::new();
+    let log = place.open().await;
+    let grid = Grid::new();
+    for name in ["a", "b", "c"] {
+        record(&log, webhook(name, name, status("PENDING"), 5)).await;
+        grid.set(name, "PENDING", at(-9_000_000));
+    }
+    let mut reconciler = start(&place, &log, &grid);
+    reconciler.until_fresh(&place).await;
+    grid.fail_for("a", SourceError::Unusable);
+    for name in ["b", "c"] {
+        grid.set(name, "REJECTED", at(-9_000_000));
+    }
+    place.clock().advance(2 * HOUR);
+    reconciler.until_fresh(&place).await;
+    for (name, expected) in [("a", "PENDING"), ("b", "REJECTED"), ("c", "REJECTED")] {
+        assert_eq!(status_of(&log, name).await.unwrap(), expected);
+    }
     reconciler.stop().await;
 }

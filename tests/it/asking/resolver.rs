@@ -207,6 +207,8 @@ async fn one_that_cannot_be_resolved_does_not_keep_the_others_waiting() {
     for name in ["unknown", "a", "b"] {
         doubt(&log, name).await;
     }
+    doubt(&log, "odd").await;
+    grid.fail_for("odd", SourceError::Unusable);
     grid.fail_for("unknown", SourceError::NotFound);
     grid.set("a", "HOLD", at(6));
     grid.set("b", "HOLD", at(6));
@@ -218,7 +220,7 @@ async fn one_that_cannot_be_resolved_does_not_keep_the_others_waiting() {
     // It is still asked about, less and less often.
     grid.was_asked(6).await;
     assert_eq!(status_of(&log, "unknown").await, "APPROVED");
-    assert_eq!(log.unresolved(None, 9).await.unwrap().len(), 1);
+    assert_eq!(log.unresolved(None, 9).await.unwrap().len(), 2);
     // Gone is another matter.
     grid.fail_for("unknown", SourceError::Gone);
     while !log.head(&entity("unknown")).await.unwrap().unwrap().subject.is_deleted() {

@@ -9,6 +9,7 @@ use crate::support::api::{Rpc, Sends};
 use crate::support::details::Details;
 use crate::support::diff::differences;
 use crate::support::errors_doc;
+use crate::support::odd::{self, Odd};
 use crate::support::stage::{CSV, PDF, Stage, full_answer, in_chunks, said};
 use crate::support::upstream::Reply;
 use crate::support::{equivalent, samples};
@@ -65,6 +66,17 @@ impl Exchange {
             Part::Answered(status, answer) => self.answer(stage, *status, answer).await,
             Part::Refused(status, error) => self.refuse(stage, *status, error).await,
         }
+    }
+
+    /// The answer with each of its fields in turn not as documented.
+    pub(super) fn variations(&self) -> Vec<(&'static Rpc, Odd)> {
+        // What a wallet has to sign is another answer than usual.
+        let Part::Answered(status, answer) = &self.part else { return Vec::new() };
+        if *status == 202 && self.rpc.name == "UpdateCustomer" || !answer.is_object() {
+            return Vec::new();
+        }
+        let answer = self.without_what_is_left_out(answer);
+        odd::variations(self.rpc, &answer).into_iter().map(|odd| (self.rpc, odd)).collect()
     }
 
     fn without_what_is_left_out(&self, body: &Value) -> Value {
@@ -164,6 +176,15 @@ impl Exchange {
         }
         Ok(())
     }
+}
+
+/// Plays an answer that is not as documented.
+pub(super) async fn plays_oddly(stage: &Stage, rpc: &Rpc, odd: &Odd) -> Result<(), String> {
+    stage.answers(rpc, &odd.answer);
+    let got = stage.call(rpc, &samples::sent_by(rpc.name)).await.map_err(|status| format!("{status:?}"))?;
+    let expected = equivalent::answer(rpc, &odd.like).message;
+    let json = |message| serde_json::to_value(message).unwrap();
+    same(&json(&expected), &json(&got))
 }
 
 fn same(expected: &Value, got: &Value) -> Result<(), String> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::exchange::{Exchange, Part};
 use super::schema::Document;
-use super::{guide, openapi, play};
+use super::{guide, openapi, play, play_oddly};
 use crate::support::api::Rpc;
 
 fn document() -> Value {
@@ -162,4 +162,11 @@ async fn what_this_api_has_no_place_for_is_a_failure() {
         "{failures:#?}"
     );
     assert!(failures.iter().any(|failure| failure.contains("201") && failure.contains("shoeSize")), "{failures:#?}");
+}
+
+#[tokio::test]
+async fn every_answer_is_read_when_a_field_is_not_as_documented() {
+    let (tried, failures) = play_oddly(&openapi::of_paths(&document())).await;
+    assert_eq!(failures, Vec::<String>::new());
+    assert!(tried > 50, "{tried}");
 }

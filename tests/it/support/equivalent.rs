@@ -241,9 +241,23 @@ fn details_of(descriptor: &MessageDescriptor, grid: &Map<String, Value>) -> Opti
     let name = match grid.get("customerType").and_then(Value::as_str) {
         Some("INDIVIDUAL") => "individual",
         Some("BUSINESS") => "business",
-        _ => return None,
+        Some(_) => return None,
+        None => type_in(descriptor, grid)?,
     };
     descriptor.get_field_by_name(name)
+}
+
+/// What a customer whose type is not said has only as a person, or only as a business.
+fn type_in(descriptor: &MessageDescriptor, grid: &Map<String, Value>) -> Option<&'static str> {
+    let says = |name: &str| grid.get(name).is_some_and(|value| !value.is_null());
+    if ["kybStatus", "businessInfo", "beneficialOwners"].into_iter().any(says) {
+        return Some("business");
+    }
+    let individual = descriptor.get_field_by_name("individual")?.kind().as_message()?.clone();
+    let edd = individual.get_field_by_name("edd")?.kind().as_message()?.clone();
+    let of_a_person = |name: &String| own_field(&individual, name).or_else(|| own_field(&edd, name)).is_some();
+    let is_person = says("kycStatus") || grid.keys().filter(|name| says(name)).any(of_a_person);
+    is_person.then_some("individual")
 }
 
 /// Puts what only a person or only a business has where it belongs.

@@ -20,6 +20,7 @@ pub mod multipart;
 pub mod nats;
 pub mod nats_operator;
 pub mod nats_relay;
+pub mod odd;
 pub mod program;
 pub mod raw_grpc;
 pub mod samples;
