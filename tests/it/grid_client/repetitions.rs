@@ -97,9 +97,9 @@ async fn a_read_that_is_answered_500_again_and_again_says_so() {
 async fn an_answer_that_came_is_not_asked_for_again_whatever_is_in_it() {
     let (upstream, client) = start().await;
     // Whatever is an object is a configuration.
-    for operation in operations(|operation| {
-        !matches!(operation, Operation::GetPlatformConfig | Operation::UpdatePlatformConfig)
-    }) {
+    for operation in
+        operations(|operation| !matches!(operation, Operation::GetPlatformConfig | Operation::UpdatePlatformConfig))
+    {
         for (what, reply) in unreadable() {
             script(&upstream, operation, reply);
             let performed = perform(&client, &call(), operation).await;
