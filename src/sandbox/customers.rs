@@ -12,6 +12,7 @@ use super::error::GridError;
 use super::fields::Faults;
 use super::ids::IdKind;
 use super::pagination::page;
+use super::platform::uma_domain;
 use super::query::Params;
 use super::shared::{App, Shared};
 use super::state::{CustomerRow, Store};
@@ -72,7 +73,7 @@ fn complete(app: &Shared, store: &Store, row: &mut CustomerRow) {
     customer.updated_at = Some(now.into());
     if customer.uma_address.is_none() {
         let (_, unique) = customer.id.split_once(':').unwrap_or_default();
-        customer.uma_address = Some(format!("${}@{}", unique, app.config.uma_domain));
+        customer.uma_address = Some(format!("${}@{}", unique, uma_domain(app, store)));
     }
     if let (None, Some(region)) = (&customer.currencies, &customer.region) {
         let inferred = words::currencies_of_region(region);

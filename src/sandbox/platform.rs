@@ -50,11 +50,11 @@ pub(super) async fn get_config(State(app): State<App>) -> Json<PlatformConfig> {
 
 /// The configuration as it is now.
 pub(super) fn rendered(app: &Shared, store: &Store) -> PlatformConfig {
-    let PlatformSettings { uma_domain, currencies, other_fields, updated_at } = &store.platform;
+    let PlatformSettings { uma_domain: _, currencies, other_fields, updated_at } = &store.platform;
     let as_at_the_start = || CURRENCIES.iter().map(Currency::describe).collect();
     PlatformConfig {
         id: app.platform_id.clone(),
-        uma_domain: Some(uma_domain.as_ref().unwrap_or(&app.config.uma_domain).clone()),
+        uma_domain: Some(uma_domain(app, store).to_owned()),
         proxy_uma_subdomain: Some("sandbox".to_owned()),
         webhook_endpoint: app.webhooks.state().endpoint.clone(),
         supported_currencies: currencies.clone().unwrap_or_else(as_at_the_start),
@@ -63,6 +63,11 @@ pub(super) fn rendered(app: &Shared, store: &Store) -> PlatformConfig {
         updated_at: Some(updated_at.unwrap_or(app.started_at).into()),
         other_fields: other_fields.clone(),
     }
+}
+
+/// The right side of new UMA addresses.
+pub(super) fn uma_domain<'a>(app: &'a Shared, store: &'a Store) -> &'a str {
+    store.platform.uma_domain.as_ref().unwrap_or(&app.config.uma_domain)
 }
 
 /// The customer fields and the counterparty fields that the provider of a currency requires; none of one that it does not

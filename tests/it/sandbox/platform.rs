@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::harness::Grid;
+use super::harness::{Grid, individual};
 
 fn currency(code: &str) -> Value {
     json!({
@@ -33,6 +33,9 @@ async fn what_is_named_changes_and_the_rest_stays() {
         assert_eq!(changed[same], before[same], "{same}");
     }
     assert!(changed["updatedAt"].as_str() > before["updatedAt"].as_str());
+
+    let address = grid.create(individual("Jane Doe")).await["umaAddress"].clone();
+    assert!(address.as_str().unwrap().ends_with("@uma.example"), "{address}");
 
     // Objects keep what is not named in them, and fees are told apart by what they are for.
     let fee = |bps: u32, kind: &str| json!({ "feeType": kind, "sourceCurrency": "USD", "variableFeeBps": bps });
