@@ -93,7 +93,7 @@ async fn every_change_says_in_the_audit_log_what_it_was_about() {
             "webhook_endpoint",
             Some("hooks.example:8443"),
         ),
-        (Reply::hang(), endpoint(secret), "DEADLINE_EXCEEDED", "webhook_endpoint", Some("hooks.example:8443")),
+        (Reply::close(), endpoint(secret), "UNKNOWN", "webhook_endpoint", Some("hooks.example:8443")),
         (
             ok,
             pb::PlatformConfigUpdate {
@@ -110,12 +110,10 @@ async fn every_change_says_in_the_audit_log_what_it_was_about() {
     for (reply, update, code, changes, host) in changes {
         scene.upstream.on("PATCH", "/config", reply);
         let before = lines(&log).len();
-        let mut request =
+        let request =
             scene.request(pb::UpdatePlatformConfigRequest { platform_config: Some(update), update_mask: None });
-        request.set_timeout(std::time::Duration::from_millis(if code == "DEADLINE_EXCEEDED" { 300 } else { 20_000 }));
         let mut client = pb::platform_service_client::PlatformServiceClient::new(scene.rig.app.channel().await);
         let _ = client.update_platform_config(request).await;
-        // A caller that gives up hears of it first.
         soon("the audit line", until(|| lines(&log).len() > before)).await;
         let lines = lines(&log).split_off(before);
         assert_eq!(lines.len(), 1, "{lines:#?}");
