@@ -69,6 +69,8 @@ pub struct Config {
     pub shutdown: ShutdownConfig,
     /// Whether Grid has to answer before the process counts as ready.
     pub ready_needs_grid: bool,
+    /// Whether the process counts as ready only while the event log records.
+    pub ready_needs_recording: bool,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Where spans are sent.
@@ -173,6 +175,7 @@ impl Config {
         let events = events::read(&mut reader, sandbox);
         let shutdown = shutdown(&mut reader);
         let ready_needs_grid = reader.switch(&settings::READY_NEEDS_GRID);
+        let ready_needs_recording = reader.switch(&settings::READY_NEEDS_RECORDING);
         let log = log(&mut reader);
         let traces = traces::read(&mut reader, otel);
         let config = || {
@@ -188,6 +191,7 @@ impl Config {
                 events: events?,
                 shutdown: shutdown?,
                 ready_needs_grid: ready_needs_grid?,
+                ready_needs_recording: ready_needs_recording?,
                 log: log?,
                 traces: traces?,
             })

@@ -1,11 +1,30 @@
-//! Where the time comes from, so that a test can make days pass.
+//! Where the time comes from, so that a test can make days pass; and a clock that does not follow every jump.
 
-use jiff::Timestamp;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// From how much on a change of the time is a jump. What is less is followed at once, as clocks are corrected by that.
+pub const JUMP: SignedDuration = SignedDuration::from_secs(60);
+/// How long the time has to stand by a jump before it is followed.
+pub const SETTLE: Duration = Duration::from_secs(60);
 
 /// A source of the current time.
 pub trait Clock: Send + Sync + 'static {
     /// The current time.
     fn now(&self) -> Timestamp;
+
+    /// How much time has passed since some moment, by a clock that nobody can set. A clock of a test is moved as a whole.
+    fn elapsed(&self) -> Duration {
+        self.now().duration_since(Timestamp::UNIX_EPOCH).try_into().unwrap_or_default()
+    }
+
+    /// For how long it has not jumped; zero while it is not known which time is right.
+    fn steady_for(&self) -> Duration {
+        Duration::MAX
+    }
 }
 
 /// The machine's clock.
@@ -15,5 +34,186 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
+    }
+}
+
+/// A clock that goes on as before when the one below jumps, and follows only once that has stood by its new time for
+/// [`SETTLE`]: what is set wrongly for a moment changes nothing.
+#[derive(Debug)]
+pub struct SteadyClock<C> {
+    below: C,
+    /// Guards what is known of the clock below.
+    state: Mutex<State>,
+    jumps: AtomicU64,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The time at a moment that is not in doubt, and that moment.
+    time: Timestamp,
+    at: Duration,
+    /// Where the clock below has gone since.
+    jump: Option<Jump>,
+    /// Since when it has not jumped.
+    steady_since: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Jump {
+    began: Duration,
+    by: SignedDuration,
+}
+
+impl<C: Clock> SteadyClock<C> {
+    /// One that believes what `below` says now.
+    #[must_use]
+    pub fn over(below: C) -> Self {
+        let (time, at) = (below.now(), below.elapsed());
+        let state = Mutex::new(State { time, at, jump: None, steady_since: at });
+        Self { below, state, jumps: AtomicU64::new(0) }
+    }
+
+    /// How often the clock below has jumped.
+    #[must_use]
+    pub fn jumps(&self) -> u64 {
+        self.jumps.load(Ordering::Relaxed)
+    }
+
+    /// Looks at the clock below. Says what time it is.
+    fn look(&self, state: &mut State) -> Timestamp {
+        let (said, at) = (self.below.now(), self.below.elapsed());
+        let passed = SignedDuration::try_from(at.saturating_sub(state.at)).unwrap_or(SignedDuration::MAX);
+        let expected = state.time.saturating_add(passed).unwrap_or(Timestamp::MAX);
+        let by = said.duration_since(expected);
+        if by.abs() <= JUMP {
+            if state.jump.take().is_some() {
+                tracing::info!("the machine's clock is back at the time that it had before it jumped");
+            }
+            (state.time, state.at) = (said, at);
+            return said;
+        }
+        match state.jump {
+            Some(jump) if by.saturating_sub(jump.by).abs() <= JUMP => {
+                if at.saturating_sub(jump.began) >= SETTLE {
+                    tracing::warn!(
+                        seconds = by.as_secs(),
+                        "the machine's clock has stood by its new time, which is followed now"
+                    );
+                    *state = State { time: said, at, jump: None, steady_since: jump.began };
+                    return said;
+                }
+            }
+            Some(_) | None => {
+                self.jumps.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(
+                    seconds = by.as_secs(),
+                    "the machine's clock jumped; the event log goes on with the time before, unless the clock stands by its new \
+                     time for a minute"
+                );
+                state.jump = Some(Jump { began: at, by });
+            }
+        }
+        expected
+    }
+}
+
+impl<C: Clock> Clock for SteadyClock<C> {
+    fn now(&self) -> Timestamp {
+        self.look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.below.elapsed()
+    }
+
+    fn steady_for(&self) -> Duration {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.look(&mut state);
+        if state.jump.is_some() { Duration::ZERO } else { self.below.elapsed().saturating_sub(state.steady_since) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// Two hands, which a test moves one by one.
+    #[derive(Default)]
+    struct Hands(Mutex<(Timestamp, Duration)>);
+
+    impl Hands {
+        fn pass(&self, time: Duration) {
+            let mut hands = self.0.lock().unwrap();
+            *hands = (hands.0 + time, hands.1 + time);
+        }
+
+        fn set_by(&self, by: SignedDuration) {
+            let mut hands = self.0.lock().unwrap();
+            hands.0 += by;
+        }
+    }
+
+    impl Clock for Arc<Hands> {
+        fn now(&self) -> Timestamp {
+            self.0.lock().unwrap().0
+        }
+
+        fn elapsed(&self) -> Duration {
+            self.0.lock().unwrap().1
+        }
+    }
+
+    const YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
+
+    #[test]
+    fn a_jump_that_is_taken_back_changes_nothing_and_one_that_stands_is_followed() {
+        for by in [YEAR, -YEAR, SignedDuration::from_secs(61)] {
+            let hands = Arc::new(Hands::default());
+            let clock = SteadyClock::over(Arc::clone(&hands));
+            hands.pass(Duration::from_secs(100));
+            assert_eq!((clock.now(), clock.jumps()), (hands.now(), 0));
+            let before = hands.now();
+            hands.set_by(by);
+            hands.pass(Duration::from_secs(4));
+            assert_eq!(clock.now(), before + Duration::from_secs(4));
+            assert_eq!((clock.steady_for(), clock.jumps()), (Duration::ZERO, 1));
+            hands.set_by(-by);
+            assert_eq!(clock.now(), hands.now());
+            assert!(clock.steady_for() > SETTLE);
+
+            hands.set_by(by);
+            clock.now();
+            hands.pass(SETTLE - Duration::from_secs(1));
+            assert_ne!(clock.now(), hands.now());
+            hands.pass(Duration::from_secs(1));
+            assert_eq!((clock.now(), clock.jumps()), (hands.now(), 2));
+            assert_eq!(clock.steady_for(), SETTLE);
+        }
+    }
+
+    #[test]
+    fn one_jump_after_the_other_has_to_stand_by_itself_and_small_corrections_are_followed() {
+        let hands = Arc::new(Hands::default());
+        let clock = SteadyClock::over(Arc::clone(&hands));
+        for _ in 0..10 {
+            hands.set_by(SignedDuration::from_hours(1));
+            hands.pass(Duration::from_secs(50));
+            assert_ne!(clock.now(), hands.now());
+        }
+        assert_eq!(clock.jumps(), 10);
+        hands.pass(SETTLE);
+        assert_eq!(clock.now(), hands.now());
+        for by in [30, -30, 60] {
+            hands.set_by(SignedDuration::from_secs(by));
+            assert_eq!(clock.now(), hands.now());
+        }
+        assert_eq!(clock.jumps(), 10);
     }
 }

@@ -4,12 +4,16 @@
 //! promise is tested by one suite, `tests/it/event_log`.
 
 pub mod copy;
-mod fullness;
 pub mod jetstream;
 mod late;
+mod obstacle;
 pub mod sqlite;
+mod times;
+mod trouble;
 
 pub use self::late::LateLog;
+pub use self::obstacle::Obstacle;
+pub use self::trouble::{Condition, Trouble};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -241,7 +245,8 @@ pub trait EventLog: Send + Sync + 'static {
     /// [`LogError::Foreign`], [`LogError::Expired`].
     async fn admit(&self, epoch: Epoch, mark: Mark) -> Result<(), LogError>;
 
-    /// The place after which everything was recorded at `time` or later.
+    /// The place before the first event that was recorded at `time` or later. Where the clock was ahead for a while, some
+    /// that follow may have been recorded before.
     ///
     /// # Errors
     /// [`LogError::Expired`] when part of that is no longer kept.
@@ -295,6 +300,16 @@ pub trait EventLog: Send + Sync + 'static {
 
     /// What is known now, to be read before Grid is asked.
     fn basis(&self) -> Basis;
+
+    /// For how long this process has not known the end of the log.
+    fn lag(&self) -> Duration {
+        Duration::try_from(self.basis().at.duration_since(self.as_of())).unwrap_or_default()
+    }
+
+    /// How it is doing, as far as is known without asking its store.
+    fn condition(&self) -> Condition {
+        Condition::default()
+    }
 
     /// Waits until it takes nothing any more: it was closed, or closed itself because its store failed in a way that leaves
     /// what is durable uncertain. Opening it anew is all that helps then, and finds out.

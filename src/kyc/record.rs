@@ -14,6 +14,10 @@ use super::id::{ObservationId, Position};
 /// asked is neither earlier nor later than the answer.
 const CLOCKS_DIFFER: i64 = 5 * 60 * 1_000_000;
 
+/// Within how long after the question an answer is recorded, in microseconds (a day, and far less in fact). One that seems to
+/// be later by more than that was given while our clock was ahead.
+const ANSWERED_WITHIN: i64 = 24 * 60 * 60 * 1_000_000;
+
 /// What an observation means beside a head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
@@ -38,7 +42,9 @@ pub fn decide(head: Option<&Head>, observation: &Observation) -> Verdict {
     match observation.origin {
         Origin::Asked { by: _, basis } => {
             // Grid was asked after everything that the head rests on: after the change, and after anything that confirmed it.
-            let confirmed_later = head.confirmed.by_answer().is_some_and(|at| at > basis.at.as_microsecond());
+            let asked_at = basis.at.as_microsecond();
+            let later = asked_at.saturating_add(1)..=asked_at.saturating_add(ANSWERED_WITHIN);
+            let confirmed_later = head.confirmed.by_answer().is_some_and(|at| later.contains(&at));
             let current = head.seen.last <= basis.knowing && !confirmed_later;
             let outcome = match (same, current) {
                 (true, _) => Outcome::Confirmation,

@@ -9,10 +9,10 @@ mod probes;
 mod quarantine;
 mod webhooks;
 
+pub(super) use probes::Probed;
 pub(super) use quarantine::Quarantine;
 
 use super::observe::{Observed, log_level_router, metrics_router};
-use super::readiness::Phase;
 use crate::telemetry::LogLevels;
 use crate::webhook::Counters;
 use answer::Refusal;
@@ -21,12 +21,11 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn;
 use std::sync::Arc;
-use tokio::sync::watch;
 
 /// The largest body of a request, in bytes.
 const MAX_BODY: usize = 16 * 1024;
 
-/// What is asked for here, beside the phase.
+/// What is asked for here, beside the probes.
 pub(super) struct Asked {
     pub(super) quarantine: Quarantine,
     pub(super) webhooks: Option<Arc<Counters>>,
@@ -35,9 +34,9 @@ pub(super) struct Asked {
 }
 
 /// What the admin port answers. Each subject brings its own routes and what they need.
-pub(super) fn router(phase: watch::Receiver<Phase>, asked: Asked) -> Router {
+pub(super) fn router(probed: Probed, asked: Asked) -> Router {
     let Asked { quarantine, webhooks, observed, log_levels } = asked;
-    let open = Router::new().merge(probes::router(phase)).merge(metrics_router(observed));
+    let open = Router::new().merge(probes::router(probed)).merge(metrics_router(observed));
     let guarded = Router::new()
         .merge(quarantine::router(quarantine))
         .merge(webhooks::router(webhooks))

@@ -13,11 +13,11 @@ use super::observe::{Asking, Observed, Observing};
 use super::{BindError, LogOpenError};
 use crate::config::{EventLogConfig, EventsConfig, LogPlace, NatsConfig, NatsLogin, RetentionConfig, WebhookConfig};
 use crate::grid;
-use crate::kyc::clock::{Clock, SystemClock};
+use crate::kyc::clock::{Clock, SteadyClock, SystemClock};
 use crate::kyc::log::copy::Place;
 use crate::kyc::log::jetstream::{Access, JetStreamLog, JetStreamOptions, Login};
 use crate::kyc::log::sqlite::{Retention, SqliteLog, SqliteOptions};
-use crate::kyc::log::{EventLog, LateLog};
+use crate::kyc::log::{EventLog, LateLog, Obstacle, Trouble};
 use crate::kyc::lookup::Lookup;
 use crate::kyc::reconcile::{Reconciler, ReconcilerSettings};
 use crate::kyc::resolve::{Resolver, ResolverSettings};
@@ -34,6 +34,9 @@ pub(super) struct EventsToCome {
     place: LogPlace,
     retention: Retention,
     late: LateLog,
+    /// What is in the way of opening it.
+    obstacle: Obstacle,
+    clock: Arc<SteadyClock<SystemClock>>,
     source: Arc<dyn CustomerSource>,
     reconcile_interval: Option<Duration>,
     asking: Asking,
@@ -47,6 +50,7 @@ pub(super) struct Events {
     source: Arc<dyn CustomerSource>,
     lookup: Arc<Lookup>,
     witness: Arc<Witness>,
+    clock: Arc<SteadyClock<SystemClock>>,
     reconcile_interval: Option<Duration>,
     asking: Asking,
     _directory: Option<TempDir>,
@@ -69,6 +73,8 @@ impl EventsToCome {
             place,
             retention: Retention { max_age, max_bytes },
             late: LateLog::default(),
+            obstacle: Obstacle::default(),
+            clock: Arc::new(SteadyClock::over(SystemClock)),
             source: Arc::new(GridSource::new(grid.clone())),
             reconcile_interval: *reconcile_interval,
             asking: Asking::default(),
@@ -81,13 +87,18 @@ impl EventsToCome {
         self.late.clone()
     }
 
+    /// What is in the way of opening it, until it is open.
+    pub(super) fn obstacle(&self) -> Obstacle {
+        self.obstacle.clone()
+    }
+
     /// Everything that is told of the log and of those who ask Grid.
     pub(super) fn observed(&self, observing: Observing) -> Observed {
         let files = match &self.place {
             LogPlace::Sqlite(path) => ["", "-wal"].map(|suffix| with_suffix(path, suffix)).to_vec(),
             LogPlace::Nats(_) => Vec::new(),
         };
-        observing.finish(self.late(), files, self.asking.clone())
+        observing.finish(self.late(), files, self.asking.clone(), Arc::clone(&self.clock))
     }
 
     /// What may be done about webhooks that were not understood.
@@ -97,12 +108,12 @@ impl EventsToCome {
 
     /// Opens the log, which may take as long as reading it. Whoever waits for it has it then.
     pub(super) async fn open(self, observed: &Observed) -> Result<Events, LogOpenError> {
-        let Self { place, retention, late, source, reconcile_interval, asking, directory } = self;
-        let log = observed.log(open_log(place, retention, observed).await?);
+        let Self { place, retention, late, obstacle, clock, source, reconcile_interval, asking, directory } = self;
+        let log = observed.log(open_log(place, retention, obstacle, &clock, observed).await?);
         late.set(Arc::clone(&log));
         let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::clone(&source)));
         let witness = Arc::new(Witness::new(Arc::clone(&log)));
-        Ok(Events { log, source, lookup, witness, reconcile_interval, asking, _directory: directory })
+        Ok(Events { log, source, lookup, witness, clock, reconcile_interval, asking, _directory: directory })
     }
 }
 
@@ -146,9 +157,14 @@ impl Events {
         let Some(recent_every) = self.reconcile_interval else { return };
         let settings = ReconcilerSettings { recent_every, ..ReconcilerSettings::default() };
         let (log, source) = (Arc::clone(&self.log), Arc::clone(&self.source));
-        let (reconciler, freshness) = Reconciler::new(log, source, Arc::new(SystemClock), settings);
+        let (reconciler, freshness) = Reconciler::new(log, source, Arc::clone(&self.clock) as _, settings);
         let _ = self.asking.reconciler.set(freshness);
         reconciler.run(stop).await;
+    }
+
+    /// What keeps the log from recording, if anything does.
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.log.condition().trouble
     }
 
     /// Waits until the log takes nothing any more.
@@ -165,16 +181,20 @@ impl Events {
 async fn open_log(
     place: LogPlace,
     retention: Retention,
+    obstacle: Obstacle,
+    clock: &Arc<SteadyClock<SystemClock>>,
     observed: &Observed,
 ) -> Result<Arc<dyn EventLog>, LogOpenError> {
     match place {
         LogPlace::Nats(nats) => {
-            let options = JetStreamOptions { traces: Some(observed.traces()), ..jetstream_options(&nats, retention) };
-            Ok(Arc::new(JetStreamLog::open(options, Arc::new(SystemClock)).await?))
+            let options =
+                JetStreamOptions { traces: Some(observed.traces()), obstacle, ..jetstream_options(&nats, retention) };
+            Ok(Arc::new(JetStreamLog::open(options, Arc::clone(clock) as _).await?))
         }
         LogPlace::Sqlite(path) => {
             let options = SqliteOptions { retention, ..SqliteOptions::at(path) };
-            let open = move || SqliteLog::open(options, Arc::new(SystemClock));
+            let clock = Arc::clone(clock);
+            let open = move || SqliteLog::open(options, clock);
             match tokio::task::spawn_blocking(open).await {
                 Ok(opened) => Ok(Arc::new(opened?)),
                 Err(_) => Err(LogOpenError::Panicked),

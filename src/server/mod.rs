@@ -57,6 +57,8 @@ pub struct App {
     ready: CancellationToken,
     /// Who has to answer first.
     needed: Option<grid::Client>,
+    /// Whether it is ready only while the event log records.
+    needs_recording: bool,
     grpc: Grpc,
     /// None where callers are not checked.
     guard: Option<Guard>,
@@ -104,6 +106,7 @@ impl App {
             mut events,
             shutdown,
             ready_needs_grid,
+            ready_needs_recording,
             log: _,
             traces: _,
         } = config;
@@ -149,6 +152,7 @@ impl App {
             shutdown,
             ready: CancellationToken::new(),
             needed: ready_needs_grid.then_some(client),
+            needs_recording: ready_needs_recording,
             grpc: Grpc::set_up(grpc, grpc_port, gate, &methods, of, &mut observing).await?,
             guard,
             reload,

@@ -1,7 +1,9 @@
 //! Whether calls should be sent here: what `grpc.health.v1` and `/readyz` answer.
 
 use super::customer_source::Denied;
+use super::events::Events;
 use crate::grid::{self, Call};
+use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -10,6 +12,9 @@ use tonic_health::server::HealthReporter;
 
 /// How long Grid may take to answer whether it knows us.
 const GRID_ANSWER: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether the event log records.
+const RECORDING_LOOK: Duration = Duration::from_millis(500);
 
 /// The pause before Grid is asked again, at first. It doubles, up to the longest.
 const GRID_PAUSE: Duration = Duration::from_secs(1);
@@ -42,6 +47,8 @@ pub(super) enum Phase {
     Starting,
     /// Calls are welcome.
     Ready,
+    /// They would be, if the event log recorded anything.
+    NotRecording,
     /// It was told to stop, and finishes what it has.
     Draining,
 }
@@ -51,7 +58,7 @@ impl Phase {
     fn status(self) -> ServingStatus {
         match self {
             Phase::Ready => ServingStatus::Serving,
-            Phase::Starting | Phase::Draining => ServingStatus::NotServing,
+            Phase::Starting | Phase::NotRecording | Phase::Draining => ServingStatus::NotServing,
         }
     }
 }
@@ -77,6 +84,15 @@ impl Readiness {
         let before = self.phase.send_replace(phase);
         if before.status() != phase.status() {
             self.report(phase.status()).await;
+        }
+    }
+
+    /// Is ready while the event log records, and not while it does not: for good.
+    pub(super) async fn follow(&self, events: &Events) -> Infallible {
+        loop {
+            let phase = if events.trouble().is_some() { Phase::NotRecording } else { Phase::Ready };
+            self.enter(phase).await;
+            sleep(RECORDING_LOOK).await;
         }
     }
 

@@ -3,7 +3,7 @@
 //! Everything that needs no event log runs first: the admin port, health, what is passed on of webhooks. Opening the log may
 //! take as long as reading it, and whoever checks this process hears meanwhile that it lives and is not ready.
 
-use super::admin::{self, Asked};
+use super::admin::{self, Asked, Probed};
 use super::events::EventsToCome;
 use super::grpc::Grpc;
 use super::observe::Observed;
@@ -30,6 +30,8 @@ struct ToCome {
     later: Later<Routes>,
     /// Who has to answer first.
     needed: Option<grid::Client>,
+    /// Whether it is ready only while the event log records.
+    needs_recording: bool,
     /// Cancelled when ready.
     ready: CancellationToken,
 }
@@ -59,6 +61,7 @@ impl App {
             shutdown: limits,
             ready,
             needed,
+            needs_recording,
             grpc: Grpc { port: grpc, service, api, later, stops, readiness },
             guard,
             reload: _,
@@ -74,7 +77,8 @@ impl App {
         let webhooks = door.as_ref().map(|(door, _)| door.counters());
         let under_way = UnderWay { calls: grpc.requests.clone(), webhooks: webhooks.clone() };
         let asked = Asked { quarantine: events.quarantine(), webhooks, observed: Arc::clone(&observed), log_levels };
-        let asked = admin::router(readiness.phase(), asked);
+        let probed = Probed { phase: readiness.phase(), obstacle: events.obstacle(), log: events.late() };
+        let asked = admin::router(probed, asked);
         let door = door.map(|(door, listener)| door.serve(listener, stops.leaving.clone()));
         let sandbox = sandbox.map(|own| serve_sandbox(own, closing.clone()));
         let parts = Parts {
@@ -90,13 +94,13 @@ impl App {
             reloader: Part::start_if_any("what reloads certificates", certificates.keep_current(closing.clone())),
         };
         let running = Running { limits, stops, readiness, parts, under_way, closing, events: None };
-        (running, ToCome { addresses, events, observed, api, later, needed, ready })
+        (running, ToCome { addresses, events, observed, api, later, needed, needs_recording, ready })
     }
 }
 
 /// Opens the event log, becomes ready, and goes on until something is broken: it says what.
 async fn serve(running: &mut Running, to_come: ToCome) -> RunError {
-    let ToCome { addresses, events, observed, api, later, needed, ready } = to_come;
+    let ToCome { addresses, events, observed, api, later, needed, needs_recording, ready } = to_come;
     let Running { readiness, parts, closing, events: opened, .. } = running;
     let events = tokio::select! {
         opened = events.open(&observed) => match opened {
@@ -117,6 +121,9 @@ async fn serve(running: &mut Running, to_come: ToCome) -> RunError {
         readiness.enter(Phase::Ready).await;
         ready.cancel();
         tracing::info!(grpc = %addresses.grpc, admin = %addresses.admin, "ready");
+        if needs_recording {
+            match readiness.follow(&events).await {}
+        }
         pending::<RunError>().await
     };
     let broken = tokio::select! {

@@ -137,7 +137,7 @@ impl FileSource {
         let path = path.to_owned();
         blocking(move || {
             let lock = LockFile::take(&path)?;
-            let view = Arc::new(View::open_existing(&path)?);
+            let view = Arc::new(View::open_existing(lock.path())?);
             Ok(Self { view, _lock: lock })
         })
         .await
@@ -149,7 +149,7 @@ impl FileSource {
         blocking(move || {
             folder::prepare(&path)?;
             let lock = LockFile::take(&path)?;
-            match View::open_copy(&path, &lineage, INCOMPLETE)? {
+            match View::open_copy(lock.path(), &lineage, INCOMPLETE)? {
                 Some(view) => Ok(Self { view: Arc::new(view), _lock: lock }),
                 None => Err(CopyError::Occupied(path.display().to_string())),
             }

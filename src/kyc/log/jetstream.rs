@@ -27,7 +27,7 @@ mod turns;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_nats::Client;
@@ -45,9 +45,11 @@ pub(super) use self::load::Use;
 use self::room::Room;
 use self::streams::{Names, Streams};
 use self::turns::Turns;
-use super::LogError;
 use super::sqlite::view::View;
-use super::sqlite::{IDS_KEPT, OpenError as FileError, Retention};
+use super::sqlite::{IDS_KEPT, OpenError as FileError, Pace, Retention};
+use super::times::RecordTimes;
+use super::trouble::{Condition, Trouble};
+use super::{LogError, Obstacle};
 use crate::kyc::clock::Clock;
 use crate::kyc::hub::{DEFAULT_RING_EVENTS, Hub};
 use crate::kyc::id::Lineage;
@@ -81,6 +83,8 @@ pub struct JetStreamOptions {
     pub ring_events: usize,
     /// Who makes and reads the trace contexts that events carry from one replica to the others, if anyone does.
     pub traces: Option<Arc<dyn Traces>>,
+    /// Where it is said what is in the way while the log is being opened.
+    pub obstacle: Obstacle,
 }
 
 impl JetStreamOptions {
@@ -100,6 +104,7 @@ impl JetStreamOptions {
             cached_heads: 100_000,
             ring_events: DEFAULT_RING_EVENTS,
             traces: None,
+            obstacle: Obstacle::default(),
         }
     }
 }
@@ -180,8 +185,23 @@ pub enum OpenError {
 
 impl OpenError {
     fn setup(error: &dyn std::error::Error) -> Self {
-        Self::Setup { reason: error.to_string() }
+        Self::Setup { reason: words(error) }
     }
+}
+
+/// An error and what is behind it.
+fn words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(behind) = source {
+        let more = behind.to_string();
+        // Some say themselves what is behind them.
+        if !words.contains(&more) {
+            words = format!("{words}: {more}");
+        }
+        source = behind.source();
+    }
+    words
 }
 
 /// How many publishes may be under way; more would only wait in the server, and be taken for lost there.
@@ -208,22 +228,30 @@ struct Shared {
     records: AtomicU64,
     /// The sequence of the last message that was taken from the stream.
     applied: watch::Sender<u64>,
-    /// The latest time of recording, in microseconds.
-    recorded_at: AtomicI64,
+    /// What the times of the next events have to fit to; guards nothing else.
+    times: Mutex<RecordTimes>,
+    /// What time retention goes by; guards nothing else.
+    pace: Mutex<Pace>,
+    /// By how many microseconds that lags behind the clock.
+    retention_behind: AtomicI64,
     /// When the end of the stream was last known, in microseconds.
     as_of: AtomicI64,
     /// How much room the stream has.
     room: Room,
     /// Who knows of the traces that events were recorded in.
     traces: Option<Arc<dyn Traces>>,
+    /// Held while events are let go, so that this replica is not in its own way.
+    maintaining: tokio::sync::Mutex<()>,
     /// Somebody has to look whether old events are to be let go.
     look: Notify,
     /// The stream has more than arrives here: ask anew.
     stalled: Notify,
     /// Cancelled when the log closes, or is closed because something is wrong.
     closing: CancellationToken,
-    /// All of it was read. Until then whoever opens it tells what is wrong.
+    /// All of it was read.
     is_open: AtomicBool,
+    /// Until then whoever opens it tells what is wrong.
+    tells_itself: AtomicBool,
     /// What is wrong, if the log was closed for that.
     wrong: OnceLock<String>,
 }
@@ -232,7 +260,11 @@ impl Shared {
     /// Nothing is read yet but what is left of events that are gone.
     fn new(options: &JetStreamOptions, clock: Arc<dyn Clock>, found: Found) -> Self {
         let Found { client, names, streams, lineage, view, trimmed, room } = found;
+        let newest = trimmed.recorded_at;
         Self {
+            times: Mutex::new(RecordTimes::new(newest, newest, clock.as_ref())),
+            pace: Mutex::new(Pace::new(newest, clock.as_ref())),
+            retention_behind: AtomicI64::new(0),
             clock,
             client,
             names,
@@ -248,14 +280,15 @@ impl Shared {
             publishing: Semaphore::new(PUBLISHING),
             records: AtomicU64::new(0),
             applied: watch::Sender::new(trimmed.mark.position.get()),
-            recorded_at: AtomicI64::new(trimmed.recorded_at.as_microsecond()),
             as_of: AtomicI64::new(Timestamp::MIN.as_microsecond()),
             room,
             traces: options.traces.clone(),
+            maintaining: tokio::sync::Mutex::default(),
             look: Notify::new(),
             stalled: Notify::new(),
             closing: CancellationToken::new(),
             is_open: AtomicBool::new(false),
+            tells_itself: AtomicBool::new(false),
             wrong: OnceLock::new(),
         }
     }
@@ -266,7 +299,7 @@ impl Shared {
 
     /// Closes the log because it cannot be trusted any more.
     fn fail(&self, why: &str) {
-        if self.is_open.load(Ordering::Relaxed) {
+        if self.tells_itself.load(Ordering::Relaxed) {
             tracing::error!("{why}; the log is closed, and this process has to be started again");
         }
         // The first reason stays.
@@ -280,9 +313,34 @@ impl Shared {
         self.wrong.get().cloned().unwrap_or_else(|| "it was closed".to_owned())
     }
 
-    /// The end of the stream was known at this time.
+    /// The end of the stream was known at this time, which is before the one it was known at last where the clock was ahead.
     fn knew_the_end(&self, at: Timestamp) {
-        self.as_of.fetch_max(at.as_microsecond(), Ordering::Relaxed);
+        self.as_of.store(at.as_microsecond(), Ordering::Relaxed);
+    }
+
+    fn times(&self) -> MutexGuard<'_, RecordTimes> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All events were read: times and retention go on from them.
+    async fn begin_after_what_was_read(&self) -> Result<(), LogError> {
+        let clock = self.clock.as_ref();
+        let last = self.times().last();
+        // Where all of them are from the future, it is this clock that is not believed.
+        let floor = self.view.recorded_last(clock.now()).await?.unwrap_or(last);
+        *self.times() = RecordTimes::new(last, floor, clock);
+        *self.pace.lock().unwrap_or_else(PoisonError::into_inner) = Pace::new(last, clock);
+        Ok(())
+    }
+
+    /// How the log is doing.
+    fn condition(&self) -> Condition {
+        let full = self.room.is_full().then_some(Trouble::SizeLimit);
+        let behind = u64::try_from(self.retention_behind.load(Ordering::Relaxed)).unwrap_or(0);
+        Condition {
+            trouble: self.room.troubles().of_store_lately().or(full),
+            retention_behind: Duration::from_micros(behind),
+        }
     }
 
     /// Waits until the message at this sequence was taken from the stream. False: not by then.

@@ -6,6 +6,7 @@
 
 mod batch;
 mod checkpoint;
+mod damage;
 mod failure;
 pub(super) mod folder;
 mod heads;
@@ -17,10 +18,11 @@ mod row;
 mod schema;
 mod store;
 pub(super) mod view;
+mod wal;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -35,13 +37,15 @@ pub(super) use self::lock::LockFile;
 pub(super) use self::queries::Which;
 use self::readers::Readers;
 pub use self::retention::{IDS_KEPT, Retention};
+pub(super) use self::retention::{Pace, up_to_go};
 use self::schema::{Role, connect};
 use self::writer::{Command, Writer};
 use crate::kyc::clock::Clock;
 use crate::kyc::hub::{DEFAULT_RING_EVENTS, Hub};
 use crate::kyc::id::{Epoch, Lineage};
 use crate::kyc::log::LogError;
-use crate::kyc::log::fullness::Fullness;
+use crate::kyc::log::times::{RecordTimes, is_ahead};
+use crate::kyc::log::trouble::{Condition, Trouble, Troubles};
 
 /// How a log in a file is to be kept. Made with [`SqliteOptions::at`], and then changed where the defaults do not suit.
 #[derive(Debug, Clone)]
@@ -84,8 +88,29 @@ pub enum OpenError {
     /// Another process has it.
     #[error("another process has this event log open (it holds the lock {path})", path = path.display())]
     InUse {
-        /// The lock.
+        /// The lock, or the file itself.
         path: PathBuf,
+    },
+    /// The file has several names, of which each would have a write-ahead log of its own.
+    #[error(
+        "the event log {path} has {names} names (hard links): what was recorded last is in a file beside one of them, and would \
+         be missed under the others; remove all but the one that has a file ending with -wal beside it, if any has, or make a \
+         copy with sqlite3 and .backup",
+        path = path.display()
+    )]
+    HardLinks {
+        /// The file.
+        path: PathBuf,
+        /// How many names it has.
+        names: u64,
+    },
+    /// What is in the file is not what was written to it.
+    #[error("the event log {path} is damaged: {found}. {ways}", path = path.display(), ways = damage::ways_on(path))]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How that shows; nothing of what is in it.
+        found: String,
     },
     /// A file or directory could not be made or opened.
     #[error("{path} cannot be opened", path = path.display())]
@@ -96,16 +121,25 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// It was written by a newer gridgate.
-    #[error("the event log has schema version {found}, and this gridgate knows only up to {known}")]
+    #[error(
+        "the event log {path} was written by a newer gridgate: its schema version is {found}, and this one knows only up to \
+         {known}; start the newer one, or restore a backup from before it",
+        path = path.display()
+    )]
     NewerSchema {
+        /// The file.
+        path: PathBuf,
         /// The file's version.
         found: i64,
         /// The newest version known here.
         known: i64,
     },
     /// It is another program's database.
-    #[error("the file is an SQLite database, but no event log of gridgate")]
-    NotAnEventLog,
+    #[error("{path} is an SQLite database, but no event log of gridgate", path = path.display())]
+    NotAnEventLog {
+        /// The file.
+        path: PathBuf,
+    },
     /// Nothing may be written to it.
     #[error("the event log is sealed: {0}")]
     Sealed(String),
@@ -113,9 +147,17 @@ pub enum OpenError {
     #[error("the file system of the event log does not support a write-ahead log; a local disk is needed")]
     NoWriteAheadLog,
     /// SQLite could not open or read it.
-    #[error("SQLite cannot use the file")]
-    Sqlite(#[from] rusqlite::Error),
-    /// What it holds cannot be understood.
+    #[error(
+        "SQLite cannot use {path}, or a file beside it (-wal, -shm): {reason}; see who may write there, and whether there is room",
+        path = path.display()
+    )]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words for the kind of error.
+        reason: String,
+    },
+    /// What it holds cannot be read.
     #[error(transparent)]
     Content(LogError),
     /// A thread could not be started.
@@ -128,7 +170,13 @@ struct Shared {
     clock: Arc<dyn Clock>,
     heads: Heads,
     hub: Arc<Hub>,
-    full: Fullness,
+    troubles: Troubles,
+    /// By how many microseconds retention lags behind the clock.
+    retention_behind: AtomicI64,
+    /// The file, to name it where it turns out to be damaged.
+    path: PathBuf,
+    /// Whether that was said.
+    told_of_damage: AtomicBool,
     /// When the log was closed, in microseconds; `i64::MAX` while it is open.
     closed_at: AtomicI64,
     /// Since when the writer has had a batch that is not published yet, in microseconds; `i64::MAX` while it has none.
@@ -136,6 +184,14 @@ struct Shared {
 }
 
 impl Shared {
+    /// Says once that the log is damaged, and what can be done.
+    fn tell_of_damage(&self, found: &str) {
+        if !self.told_of_damage.swap(true, Ordering::Relaxed) {
+            let (path, ways) = (self.path.display(), damage::ways_on(&self.path));
+            tracing::error!("the event log {path} is damaged: {found}. {ways}");
+        }
+    }
+
     fn closed(&self) {
         self.closed_at.fetch_min(self.clock.now().as_microsecond(), Ordering::Relaxed);
         self.hub.close();
@@ -156,11 +212,11 @@ struct Threads {
     writer: JoinHandle<()>,
     checkpointer: JoinHandle<()>,
     stop_checkpointer: std_mpsc::Sender<()>,
-    lock: LockFile,
+    lock: Arc<LockFile>,
 }
 
 impl Threads {
-    /// Waits for both; the lock goes last, when no connection is left that could write.
+    /// Waits for both; the lock goes last, when no connection is left: those for reading have it too.
     fn join(self) {
         let Self { writer, checkpointer, stop_checkpointer, lock } = self;
         for (name, thread) in [("writer", writer), ("checkpointer", checkpointer)] {
@@ -202,39 +258,56 @@ impl SqliteLog {
     pub fn open(options: SqliteOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let SqliteOptions { path, retention, queue, queue_wait, readers, cached_heads, ring_events } = options;
         folder::prepare(&path)?;
-        let lock = LockFile::take(&path)?;
+        let lock = Arc::new(LockFile::take(&path)?);
+        let path = lock.path().to_owned();
+        tell_of_lost_commits(&path);
         let mut connection = connect(&path, Role::Writer)?;
-        schema::migrate(&mut connection)?;
-        if let Some(why) = schema::sealed(&connection)? {
+        schema::migrate(&mut connection, &path)?;
+        if let Some(why) = schema::sealed(&connection, &path)? {
             return Err(OpenError::Sealed(why));
         }
-        let lineage = lineage(&connection, clock.now())?;
-        let (bounds, trimmed_at) = queries::bounds(&connection).map_err(content)?;
-        let last: Option<i64> = connection.query_row(
-            "SELECT coalesce((SELECT recorded_at FROM events ORDER BY position DESC LIMIT 1), ?1)",
-            [trimmed_at],
-            |row| row.get(0),
-        )?;
+        let lineage = lineage(&connection, &path, clock.now())?;
+        let read =
+            queries::bounds(&connection).and_then(|(bounds, _)| Ok((bounds, times(&connection, clock.as_ref())?)));
+        let (bounds, times) = read.map_err(|error| content(&path, error))?;
         let shared = Arc::new(Shared {
             clock,
             heads: Heads::new(cached_heads),
             hub: Hub::new(bounds.end, ring_events),
-            full: Fullness::default(),
+            troubles: Troubles::default(),
+            retention_behind: AtomicI64::new(0),
+            path: path.clone(),
+            told_of_damage: AtomicBool::new(false),
             closed_at: AtomicI64::new(i64::MAX),
             committing_since: AtomicI64::new(i64::MAX),
         });
         let (commands, receiver) = mpsc::channel(queue.max(1));
-        let recorded_at = last.map_or(Timestamp::MIN, row::time);
-        let writer = Writer::new(connection, receiver, Arc::clone(&shared), retention, bounds.end, recorded_at);
-        let threads = start(&path, writer, commands.clone(), lock)?;
-        let readers = Readers::new(path, readers);
+        let writer = Writer::new(connection, receiver, Arc::clone(&shared), retention, bounds.end, times);
+        let threads = start(writer, commands.clone(), Arc::clone(&lock))?;
+        let readers = Readers::of_log(path, readers, lock);
         Ok(Self { shared, lineage, commands, queue_wait, readers, threads: Mutex::new(Some(threads)) })
     }
 
     /// Whether the size limit is reached and nothing new is taken.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.shared.full.is_full()
+        self.shared.troubles.is_full()
+    }
+
+    /// How the log is doing.
+    fn condition_now(&self) -> Condition {
+        let full = self.shared.troubles.is_full().then_some(Trouble::SizeLimit);
+        let trouble = self.shared.troubles.of_store().or(full);
+        let behind = u64::try_from(self.shared.retention_behind.load(Ordering::Relaxed)).unwrap_or(0);
+        Condition { trouble, retention_behind: Duration::from_micros(behind) }
+    }
+
+    /// Says once that the log is damaged, if this error says so.
+    fn note_damage(&self, error: LogError) -> LogError {
+        if let LogError::Corrupt { reason } = &error {
+            self.shared.tell_of_damage(reason);
+        }
+        error
     }
 
     /// Lets go of everything that retention lets go of now, and returns when that is done. It is also done by itself.
@@ -259,40 +332,68 @@ impl Drop for SqliteLog {
             while let Err(mpsc::error::TrySendError::Full(_)) = self.commands.try_send(Command::Close) {
                 thread::sleep(Duration::from_millis(1));
             }
+            self.readers.let_go();
             threads.join();
         }
     }
 }
 
-fn start(path: &Path, writer: Writer, commands: mpsc::Sender<Command>, lock: LockFile) -> Result<Threads, OpenError> {
+/// Says that commits cannot be read, which SQLite will drop.
+fn tell_of_lost_commits(path: &Path) {
+    let wal = damage::with_suffix(path, "-wal");
+    let commits = wal::commits_after_damage(&wal);
+    if commits > 0 {
+        let (path, wal) = (path.display(), wal.display());
+        tracing::error!(
+            commits,
+            "the event log {path} is damaged: a part of its write-ahead log {wal} cannot be read, and the commits after it are \
+             dropped. After a power failure they may be of what nobody was told was recorded; otherwise events are lost: watchers \
+             hear of them no more, and the statuses come back when the reconciler has compared every customer with Grid"
+        );
+    }
+}
+
+fn start(writer: Writer, commands: mpsc::Sender<Command>, lock: Arc<LockFile>) -> Result<Threads, OpenError> {
     let (stop_checkpointer, stop) = std_mpsc::channel();
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    let connection = connect(path, Role::Checkpointer)?;
-    let checkpointer = Checkpointer { connection, wal: PathBuf::from(wal), commands, stop };
+    let connection = connect(lock.path(), Role::Checkpointer)?;
+    let wal = damage::with_suffix(lock.path(), "-wal");
+    let checkpointer = Checkpointer { connection, wal, commands, stop, lock: Arc::clone(&lock) };
     let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
     let checkpointer = spawn("log-checkpoint").spawn(move || checkpointer.run()).map_err(OpenError::Thread)?;
     let writer = spawn("log-writer").spawn(move || writer.run()).map_err(OpenError::Thread)?;
     Ok(Threads { writer, checkpointer, stop_checkpointer, lock })
 }
 
-fn content(error: queries::ReadError) -> OpenError {
+fn content(path: &Path, error: queries::ReadError) -> OpenError {
     match error {
-        queries::ReadError::Sqlite(error) => OpenError::Sqlite(error),
-        queries::ReadError::Row(error) => OpenError::Content(LogError::Corrupt { reason: error.to_string() }),
+        queries::ReadError::Sqlite(error) => damage::unusable(path, &error),
+        queries::ReadError::Row(error) => OpenError::Damaged { path: path.to_owned(), found: error.to_string() },
+        queries::ReadError::Refused(LogError::Corrupt { reason }) => {
+            OpenError::Damaged { path: path.to_owned(), found: reason }
+        }
         queries::ReadError::Refused(error) => OpenError::Content(error),
     }
 }
 
+/// What the times of the next events have to fit to.
+fn times(connection: &Connection, clock: &dyn Clock) -> Result<RecordTimes, queries::ReadError> {
+    let now = clock.now();
+    let last = queries::recorded_last(connection, Timestamp::MAX)?.unwrap_or(Timestamp::MIN);
+    // Where all of them are from the future, it is this clock that is not believed.
+    let floor = if is_ahead(last, now) { queries::recorded_last(connection, now)?.unwrap_or(last) } else { last };
+    Ok(RecordTimes::new(last, floor, clock))
+}
+
 /// The log's lineage; a new log gets an epoch of its own.
-fn lineage(connection: &Connection, now: Timestamp) -> Result<Lineage, OpenError> {
-    if let Some(lineage) = queries::lineage(connection).map_err(content)? {
+fn lineage(connection: &Connection, path: &Path, now: Timestamp) -> Result<Lineage, OpenError> {
+    if let Some(lineage) = queries::lineage(connection).map_err(|error| content(path, error))? {
         return Ok(lineage);
     }
     let epoch = Epoch::random();
-    connection.execute(
+    let inserted = connection.execute(
         "INSERT INTO log_info (only_row, epoch, created_at) VALUES (1, ?1, ?2)",
         (epoch.to_string(), now.as_microsecond()),
-    )?;
+    );
+    inserted.map_err(|error| damage::unusable(path, &error))?;
     Ok(Lineage::new(epoch))
 }

@@ -182,7 +182,7 @@ impl Watching {
             self.phase = Phase::Leaving(pb::GoingAwayReason::MaxAge);
             return Ok(None);
         }
-        match self.timetable.due(self.log.as_of()) {
+        match self.timetable.due(self.log.lag()) {
             None => Ok(None),
             Some(Due::End) => {
                 self.phase = Phase::Leaving(pb::GoingAwayReason::MaxAge);
@@ -280,7 +280,7 @@ impl Watching {
     /// Waits for events; for the clock; or until the hub has heard of everything up to `announced`.
     async fn wait(&mut self, announced: Option<Position>) -> Waited {
         let mut batch = Vec::new();
-        let clock = self.timetable.next_look(self.log.as_of());
+        let clock = self.timetable.next_look(self.log.lag());
         let waited = tokio::select! {
             step = self.cursor.next_batch(&mut batch, BATCH) => Waited::Step(step),
             () = tokio::time::sleep_until(clock) => Waited::Clock,

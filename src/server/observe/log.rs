@@ -5,7 +5,9 @@ use crate::kyc::event::{Asker, Basis, Observation, Origin, Subject};
 use crate::kyc::head::Head;
 use crate::kyc::hub::Hub;
 use crate::kyc::id::{EntityKey, Epoch, Lineage, ObservationId, Position};
-use crate::kyc::log::{Bookmark, Bounds, Duty, EventLog, Lease, LogError, Page, Quarantined, Recorded, Scope};
+use crate::kyc::log::{
+    Bookmark, Bounds, Condition, Duty, EventLog, Lease, LogError, Page, Quarantined, Recorded, Scope,
+};
 use crate::kyc::status::{KycStatus, VerificationStatus};
 use crate::kyc::token::Mark;
 use crate::kyc::trace::Traces;
@@ -249,6 +251,14 @@ impl EventLog for ObservedLog {
 
     fn basis(&self) -> Basis {
         self.log.basis()
+    }
+
+    fn lag(&self) -> Duration {
+        self.log.lag()
+    }
+
+    fn condition(&self) -> Condition {
+        self.log.condition()
     }
 
     async fn closed(&self) {

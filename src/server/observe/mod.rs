@@ -22,6 +22,7 @@ use self::watching::Watching;
 use self::webhooks::WebhookMetrics;
 use crate::grid::{BreakerState, Client};
 use crate::identity::Gate;
+use crate::kyc::clock::{SteadyClock, SystemClock};
 use crate::kyc::log::{EventLog, LateLog};
 use crate::kyc::reconcile::Freshness;
 use crate::kyc::resolve::ResolverState;
@@ -145,10 +146,18 @@ impl Observing {
     }
 
     /// Everything is there: the states of the log are read when they are asked for. `files`: what the log is stored in.
-    pub(super) fn finish(self, of: LateLog, files: Vec<PathBuf>, asking: Asking) -> Observed {
+    pub(super) fn finish(
+        self,
+        of: LateLog,
+        files: Vec<PathBuf>,
+        asking: Asking,
+        clock: Arc<SteadyClock<SystemClock>>,
+    ) -> Observed {
         let Self { mut metrics, calls: _, grid: _, log, recordings, ports: _ } = self;
         let states = Arc::new(States::new(of, files));
         states.register(&mut metrics, asking);
+        let jumps = "How often the machine's clock jumped by more than a minute, beside the time that passed";
+        metrics.read_one(Counter, "gridgate_clock_jumps", jumps, move || count(clock.jumps()));
         Observed { metrics, states, log, recordings }
     }
 }

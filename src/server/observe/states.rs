@@ -4,10 +4,10 @@
 //! then, and takes no other along. `gridgate_event_log_up` says whether the log is there, not whether counting ends in time.
 //! Before the log is open nothing has a value.
 
-use super::{Asking, Gauge, count};
+use super::{Asking, Gauge, count, label};
 use crate::kyc::head::Head;
 use crate::kyc::id::{EntityKey, Position};
-use crate::kyc::log::{Bookmark, EventLog, LateLog, LogError, Scope};
+use crate::kyc::log::{Bookmark, EventLog, LateLog, LogError, Scope, Trouble};
 use crate::telemetry::Metrics;
 use crate::telemetry::process::to_f64;
 use futures_util::FutureExt as _;
@@ -139,6 +139,19 @@ impl States {
         live("gridgate_watch_slowest_behind_seconds", "How long ago the first of them was recorded", |log| {
             let oldest = log.hub().backlog().and_then(|backlog| backlog.oldest);
             Some(oldest.map_or(0.0, |at| Timestamp::now().duration_since(at).as_secs_f64().max(0.0)))
+        });
+        live(
+            "gridgate_event_retention_behind_seconds",
+            "By how much retention lags behind the clock, which it distrusts",
+            |log| Some(log.condition().retention_behind.as_secs_f64()),
+        );
+        let this = Arc::clone(self);
+        let blocked = "Whether the event log records nothing, and why: 1 for the reason that it is";
+        metrics.read(Gauge, "gridgate_event_log_blocked", blocked, move || {
+            let Some(log) = this.log.get() else { return Vec::new() };
+            let trouble = log.condition().trouble;
+            let is = |name| trouble.as_ref().is_some_and(|trouble| trouble.name() == name);
+            Trouble::NAMES.map(|name| (label("reason", name), f64::from(u8::from(is(name))))).to_vec()
         });
         let this = Arc::clone(self);
         let size = "What the files of the event log take on the disk";

@@ -15,7 +15,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 /// A program with a log and a call that is under way.
-struct Scene {
+pub(super) struct Scene {
     program: Program,
     addresses: BTreeMap<String, String>,
     grid: Grid,
@@ -25,7 +25,7 @@ struct Scene {
 }
 
 impl Scene {
-    async fn with(env: &[(&str, &str)]) -> Self {
+    pub(super) async fn with(env: &[(&str, &str)]) -> Self {
         let (grid, mut upstream) = (Grid::new(), SilentUpstream::start().await);
         let (public_key, base_url) = (grid.public_key(), upstream.base_url());
         let own = [
@@ -48,15 +48,29 @@ impl Scene {
         Self { program, addresses, grid, upstream, health: HealthClient::new(channel), call }
     }
 
-    async fn deliver(&self, id: &str) -> u16 {
+    pub(super) async fn deliver(&self, id: &str) -> u16 {
         let request = self.grid.webhook(kyc(id, "Customer:1", "APPROVED"));
         soon("an answer", request.send(self.addresses["webhook"].parse().unwrap())).await.status
     }
 
-    async fn admin(&self, path: &str) -> (u16, String) {
+    pub(super) async fn admin(&self, path: &str) -> (u16, String) {
         let url = format!("http://{}{path}", self.addresses["admin"]);
         let response = soon("an answer", reqwest::get(url)).await.unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// Whether health says that it serves.
+    pub(super) async fn is_serving(&self) -> bool {
+        let request = HealthCheckRequest { service: String::new() };
+        let health = soon("health", self.health.clone().check(request)).await.unwrap();
+        health.into_inner().status() == ServingStatus::Serving
+    }
+
+    /// Ends it, and says what it wrote.
+    pub(super) async fn stopped(self) -> String {
+        self.upstream.answer("{}");
+        self.program.signal("TERM").await;
+        self.program.ended().await.stderr
     }
 
     /// It says that it is not ready, answers the call that is under way, and ends with an error.

@@ -4,11 +4,17 @@ mod access;
 pub mod client;
 mod closing;
 mod copying;
+mod damage;
+#[cfg(target_os = "linux")]
+mod full_disk;
 pub mod jetstream;
+mod locking;
 mod model;
 pub mod place;
 #[cfg(target_os = "linux")]
 mod power_loss;
+mod refusing;
 pub mod seen;
 mod sqlite;
 pub mod suite;
+mod wrong_clock;

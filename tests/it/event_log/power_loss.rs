@@ -42,6 +42,7 @@ fn child() {
 }
 
 fn open(directory: &Path) -> SqliteLog {
+    std::fs::create_dir_all(directory).unwrap();
     SqliteLog::open(SqliteOptions::at(path_in(directory)), Arc::new(SystemClock)).unwrap()
 }
 

@@ -73,7 +73,7 @@ fn what_is_no_log_of_this_version_is_refused_and_left_alone() {
     let place = SqlitePlace::new();
     let other = Connection::open(place.path()).unwrap();
     other.execute_batch("CREATE TABLE somebody_elses (x)").unwrap();
-    assert!(matches!(open(&place), Err(OpenError::NotAnEventLog)));
+    assert!(matches!(open(&place), Err(OpenError::NotAnEventLog { .. })));
     other.execute_batch("DROP TABLE somebody_elses; VACUUM").unwrap();
     drop(other);
     drop(open(&place).unwrap());
@@ -83,7 +83,7 @@ fn what_is_no_log_of_this_version_is_refused_and_left_alone() {
 
     let place = SqlitePlace::new();
     std::fs::write(place.path(), "this is no database, and long enough to be sure of it").unwrap();
-    assert!(matches!(open(&place), Err(OpenError::Sqlite(_))));
+    assert!(matches!(open(&place), Err(OpenError::Damaged { .. })));
 }
 
 #[test]

@@ -6,7 +6,7 @@
  * the journal, and does nothing else. Once the process is dead, whoever killed it undoes what the journals hold, wholly or
  * in part, as a power failure would.
  *
- * While there is a file "full" in the directory, nothing can be appended; while there is a file "broken", every fsync fails;
+ * While there is a file "full" in the directory, or "quota", nothing can be appended; while there is a file "broken", every fsync fails;
  * while there is a file "slow", every fsync waits, and makes a file "waiting".
  *
  * A journal is FILE.unsynced: records of {kind, offset, length, size of the file before, length of the old bytes}, all u64,
@@ -52,7 +52,9 @@ static int open_real(const char *path, int flags, mode_t mode) {
 static int track(const char *path, int fd) {
     const char *directory = getenv("LOSSY_DISK_DIRECTORY");
     if (fd < 0 || fd >= MOST_FILES || !directory || strncmp(path, directory, strlen(directory)) != 0) return fd;
-    if (!ends_with(path, ".db") && !ends_with(path, "-wal") && !ends_with(path, "-journal")) return fd;
+    if (!ends_with(path, ".db") && !ends_with(path, "-wal") && !ends_with(path, "-journal") &&
+        !ends_with(path, "-probe"))
+        return fd;
     char journal[4096];
     snprintf(journal, sizeof journal, "%s.unsynced", path);
     int journal_fd = open_real(journal, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -97,8 +99,8 @@ static ssize_t write_at(int fd, const void *bytes, size_t length, off_t offset) 
     if (!pwrite_) pwrite_ = real("pwrite64");
     int journal = journal_of(fd);
     if (journal < 0) return pwrite_(fd, bytes, length, offset);
-    if (trouble("full") && (uint64_t)offset + length > size_of(fd)) {
-        errno = ENOSPC;
+    if ((uint64_t)offset + length > size_of(fd) && (trouble("full") || trouble("quota"))) {
+        errno = trouble("full") ? ENOSPC : EDQUOT;
         return -1;
     }
     pthread_mutex_lock(&lock);

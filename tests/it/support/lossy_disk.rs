@@ -12,8 +12,13 @@ pub const DIRECTORY: &str = "LOSSY_DISK_DIRECTORY";
 
 /// Builds the library.
 pub fn lossy_disk(directory: &Path) -> PathBuf {
-    let (source, library) = (directory.join("lossy_disk.c"), directory.join("lossy_disk.so"));
-    std::fs::write(&source, include_str!("lossy_disk.c")).unwrap();
+    build(directory, "lossy_disk", include_str!("lossy_disk.c"))
+}
+
+/// Builds a library that is loaded before libc.
+pub fn build(directory: &Path, name: &str, text: &str) -> PathBuf {
+    let (source, library) = (directory.join(format!("{name}.c")), directory.join(format!("{name}.so")));
+    std::fs::write(&source, text).unwrap();
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let built = Command::new(compiler)
         .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])

@@ -12,8 +12,10 @@ pub mod equivalent;
 pub mod errors_doc;
 pub mod frames;
 pub mod gateway;
-pub mod log;
 #[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")]
+pub mod jumping_clock;
+pub mod log;
 pub mod lossy_disk;
 pub mod memory_log;
 pub mod multipart;

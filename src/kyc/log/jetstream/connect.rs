@@ -11,8 +11,9 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::OpenError;
+use super::{JetStreamOptions, OpenError, words};
 use crate::http_client;
+use crate::kyc::log::Obstacle;
 use crate::pem::{self, PemError};
 use crate::small_file;
 
@@ -21,6 +22,12 @@ pub(super) const REQUEST: Duration = Duration::from_secs(2);
 
 /// The largest file of certificates or credentials, in bytes.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
+/// How large messages have to be allowed to be, in bytes: an event with its head, of a verification with many problems.
+const LEAST_PAYLOAD: usize = 64 * 1024;
+/// For how long servers may refuse what they take a moment later, before that is told.
+pub(super) const PASSING: Duration = Duration::from_millis(700);
+/// What is in the way where nothing answers.
+pub(super) const SILENT: &str = "NATS does not answer";
 
 /// As whom to connect.
 #[derive(Debug, Clone, Default)]
@@ -52,16 +59,17 @@ pub struct Access {
     pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
-/// Connects, trying again until `patience` is over, unless the servers refuse who asks, or either side does not trust the
+/// Connects, trying again until the options' patience is over, unless the servers refuse who asks, or either side does not trust the
 /// other: nothing of that changes by waiting.
-pub(super) async fn connect(servers: &[String], access: &Access, patience: Duration) -> Result<Client, OpenError> {
+pub(super) async fn connect(of: &JetStreamOptions) -> Result<Client, OpenError> {
+    let JetStreamOptions { servers, access, patience, obstacle, .. } = of;
     let addresses: Vec<ServerAddr> =
         servers.iter().map(|server| server.parse()).collect::<Result<_, _>>().map_err(OpenError::Address)?;
-    let deadline = tokio::time::Instant::now() + patience;
+    let deadline = tokio::time::Instant::now() + *patience;
     loop {
-        let options = options(servers, access).await?;
-        let error = match options.connect(addresses.clone()).await {
-            Ok(client) => return Ok(client),
+        let options = options(servers, access, obstacle.clone()).await?;
+        let error = match obstacle.unless_soon(SILENT, options.connect(addresses.clone())).await {
+            Ok(client) => return roomy(client),
             Err(error) => error,
         };
         match error.kind() {
@@ -71,11 +79,23 @@ pub(super) async fn connect(servers: &[String], access: &Access, patience: Durat
             Kind::ServerParse => return Err(OpenError::Connect(error)),
             Kind::Dns | Kind::TimedOut | Kind::Io | Kind::MaxReconnects => {}
         }
+        obstacle.met(&format!("NATS cannot be reached: {}", words(&error)));
         if tokio::time::Instant::now() >= deadline {
             return Err(OpenError::Connect(error));
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// A connection over which every event can go.
+fn roomy(client: Client) -> Result<Client, OpenError> {
+    let allowed = client.max_payload();
+    if allowed >= LEAST_PAYLOAD {
+        return Ok(client);
+    }
+    let reason =
+        format!("the servers take messages of {allowed} bytes at most (max_payload), and events need {LEAST_PAYLOAD}");
+    Err(OpenError::Setup { reason })
 }
 
 /// Whether TLS went wrong; the client says only that input or output did.
@@ -101,7 +121,7 @@ pub(super) fn jetstream(client: &Client) -> Context {
     context
 }
 
-async fn options(servers: &[String], access: &Access) -> Result<ConnectOptions, OpenError> {
+async fn options(servers: &[String], access: &Access, obstacle: Obstacle) -> Result<ConnectOptions, OpenError> {
     let Access { login, ca_file, certificate } = access;
     let mut options = ConnectOptions::new()
         .name("gridgate")
@@ -113,15 +133,9 @@ async fn options(servers: &[String], access: &Access) -> Result<ConnectOptions, 
             // One server of several may be the only one that is away.
             Duration::from_millis(u64::try_from(attempts).unwrap_or(10).min(10) * 50)
         })
-        .event_callback(|event| async move {
-            match event {
-                Event::Connected => tracing::info!("connected to NATS"),
-                Event::Disconnected => tracing::warn!("the connection to NATS was lost"),
-                Event::SlowConsumer(_) => tracing::warn!("NATS sends faster than messages are taken"),
-                Event::ServerError(error) => tracing::warn!(%error, "NATS says that something is wrong"),
-                Event::ClientError(error) => tracing::warn!(%error, "the connection to NATS has a problem"),
-                Event::LameDuckMode | Event::Draining | Event::Closed => tracing::debug!(%event, "NATS"),
-            }
+        .event_callback(move |event| {
+            let obstacle = obstacle.clone();
+            async move { tell(&event, &obstacle) }
         });
     options = match login {
         Login::Nobody => options,
@@ -151,6 +165,17 @@ async fn options(servers: &[String], access: &Access) -> Result<ConnectOptions, 
         }
     }
     Ok(options)
+}
+
+fn tell(event: &Event, obstacle: &Obstacle) {
+    match event {
+        Event::Connected => tracing::info!("connected to NATS"),
+        Event::Disconnected => tracing::warn!("the connection to NATS was lost"),
+        Event::SlowConsumer(_) => tracing::warn!("NATS sends faster than messages are taken"),
+        Event::ServerError(error) => obstacle.server_said(&error.to_string()),
+        Event::ClientError(error) => tracing::warn!(%error, "the connection to NATS has a problem"),
+        Event::LameDuckMode | Event::Draining | Event::Closed => tracing::debug!(%event, "NATS"),
+    }
 }
 
 /// A file of credentials as the client reads it: it looks for two blocks, and does not know the line ends of Windows.

@@ -40,7 +40,7 @@ pub(in crate::kyc::log) async fn unseal(options: &JetStreamOptions) -> Result<()
 
 async fn connected(options: &JetStreamOptions) -> Result<(Context, Names), OpenError> {
     let names = Names::new(&options.prefix)?;
-    let client = connect::connect(&options.servers, &options.access, options.patience).await?;
+    let client = connect::connect(options).await?;
     Ok((connect::jetstream(&client), names))
 }
 
@@ -63,7 +63,7 @@ pub(in crate::kyc::log) struct Target {
     context: Context,
     names: Names,
     streams: Streams,
-    patience: Duration,
+    options: JetStreamOptions,
 }
 
 impl Target {
@@ -75,23 +75,23 @@ impl Target {
         why: &str,
     ) -> Result<Self, OpenError> {
         let names = Names::new(&options.prefix)?;
-        let client = connect::connect(&options.servers, &options.access, options.patience).await?;
+        let client = connect::connect(options).await?;
         let mut context = connect::jetstream(&client);
         context.set_timeout(ANSWER);
         let first = oldest.position.get() + 1;
         let origin = Origin { lineage: lineage.clone(), first, sealed: Some(why.to_owned()) };
         let streams = streams::set_up(&context, &names, options, origin).await?;
-        let info = certain_info(&streams, options.patience).await?;
+        let info = certain_info(&streams, options).await?;
         let begun = info.config.metadata.get(SEALED_KEY).is_some_and(|sealed| sealed == why);
         if !begun || streams::lineage(&info)? != *lineage {
             return Err(OpenError::Occupied);
         }
-        Ok(Self { client, context, names, streams, patience: options.patience })
+        Ok(Self { client, context, names, streams, options: options.clone() })
     }
 
     /// The position up to which it has everything.
     pub(in crate::kyc::log) async fn copied_to(&self) -> Result<u64, OpenError> {
-        Ok(certain_info(&self.streams, self.patience).await?.state.last_sequence)
+        Ok(certain_info(&self.streams, &self.options).await?.state.last_sequence)
     }
 
     /// Remembers what the other log let go of.

@@ -20,7 +20,9 @@ use crate::kyc::id::Lineage;
 use crate::kyc::log::sqlite::view::{Durability, View};
 use crate::kyc::log::{EventLog as _, LogError};
 
-/// How long it takes until opening begins again.
+/// How long it takes until opening begins again, at most.
+const LONGEST_AGAIN: Duration = Duration::from_secs(2);
+/// And at first.
 const AGAIN: Duration = Duration::from_millis(250);
 
 /// What was found of a log, before its events are read.
@@ -58,7 +60,7 @@ impl JetStreamLog {
         clock: Arc<dyn Clock>,
         what_for: Use,
     ) -> Result<Self, OpenError> {
-        let mut patience = Patience::new(options.patience);
+        let (mut patience, mut again) = (Patience::new(options.patience), AGAIN);
         loop {
             match Self::try_open(options.clone(), Arc::clone(&clock), what_for, &mut patience).await {
                 // Servers that are just finding each other refuse for a while.
@@ -70,10 +72,14 @@ impl JetStreamLog {
                     if patience.is_over() {
                         return Err(error);
                     }
-                    tracing::debug!(%error, "opening the event log begins again");
-                    sleep(AGAIN).await;
+                    options.obstacle.met(&error.to_string());
+                    sleep(again).await;
+                    again = (again * 2).min(LONGEST_AGAIN);
                 }
-                result => return result,
+                result => {
+                    options.obstacle.is_over();
+                    return result;
+                }
             }
         }
     }
@@ -85,11 +91,11 @@ impl JetStreamLog {
         patience: &mut Patience,
     ) -> Result<Self, OpenError> {
         let names = Names::new(&options.prefix)?;
-        let client = connect::connect(&options.servers, &options.access, options.patience).await?;
+        let client = connect::connect(&options).await?;
         let context = connect::jetstream(&client);
         let streams = streams::set_up(&context, &names, &options, Origin::fresh()).await?;
         let asked_at = clock.now();
-        let info = certain_info(&streams, options.patience).await?;
+        let info = certain_info(&streams, &options).await?;
         if let Some(why) = info.config.metadata.get(SEALED_KEY).filter(|_| what_for == Use::ReadAndWrite) {
             return Err(OpenError::Sealed(why.clone()));
         }
@@ -103,11 +109,14 @@ impl JetStreamLog {
         let found = Found { client, names, streams, lineage, view, trimmed, room: Room::of(&info) };
         let log = Self::start(Arc::new(Shared::new(&options, clock, found)), directory);
         let caught_up = log.catch_up(info.state.last_sequence, patience).await;
-        log.shared.is_open.store(true, Ordering::Relaxed);
+        log.shared.tells_itself.store(true, Ordering::Relaxed);
         if let Err(error) = caught_up.and_then(|()| Ok(log.shared.check_open()?)) {
             log.close().await;
             return Err(log.why_not(error, trimmed).await);
         }
+        log.shared.begin_after_what_was_read().await?;
+        log.shared.is_open.store(true, Ordering::Relaxed);
+        log.shared.look.notify_one();
         log.shared.knew_the_end(asked_at);
         Ok(log)
     }
@@ -161,16 +170,21 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 /// What the stream's leader says, once it is certain that it leads.
-pub(super) async fn certain_info(streams: &Streams, patience: Duration) -> Result<Info, OpenError> {
-    let deadline = Instant::now() + patience;
+pub(super) async fn certain_info(streams: &Streams, options: &JetStreamOptions) -> Result<Info, OpenError> {
+    const NO_QUORUM: &str = "the stream has no leader with a quorum";
+    let (began, deadline) = (Instant::now(), Instant::now() + options.patience);
     loop {
-        if let Ok(info) = streams.events.get_info().await
+        let info = options.obstacle.unless_soon(connect::SILENT, streams.events.get_info()).await;
+        if let Ok(info) = info
             && streams::is_certain(&info)
         {
             return Ok(info);
         }
+        if began.elapsed() >= connect::PASSING {
+            options.obstacle.met(NO_QUORUM);
+        }
         if Instant::now() >= deadline {
-            return Err(OpenError::Slow("the stream has no leader with a quorum"));
+            return Err(OpenError::Slow(NO_QUORUM));
         }
         sleep(Duration::from_millis(100)).await;
     }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::sqlite::view::Entry;
+use super::super::times::in_order;
 use crate::kyc::event::{Basis, Event, Observation, Origin, Outcome, Problem, Source, Subject};
 use crate::kyc::head::{Confirmed, Doubt, Head, Seen, Span};
 use crate::kyc::id::{CustomerId, ObservationId, PlatformCustomerId, Position, VerificationId};
@@ -160,7 +161,7 @@ pub(super) fn decode(payload: &[u8], here: Position, not_before: Timestamp) -> R
         return Err(Unreadable::Version(v));
     }
     let said_at = event.recorded_at;
-    let recorded_at = time(said_at).max(not_before);
+    let recorded_at = in_order(time(said_at), not_before);
     let own = &event.subject;
     let head = head.map(|head| head_from_wire(head, &event.customer, here, own, &event.id)).transpose()?;
     let head = head.map(|head| {

@@ -75,10 +75,13 @@ pub(super) async fn publish(client: &Client, publish: &Publish, wait: Duration) 
         Ok(answer) => answer,
         Err(error) => {
             return match error.kind() {
-                RequestErrorKind::NoResponders => Published::Refused("the stream has no leader".to_owned()),
-                RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded => {
-                    Published::Refused(error.kind().to_string())
+                RequestErrorKind::NoResponders => {
+                    Published::Refused("the stream has no leader, or JetStream was switched off".to_owned())
                 }
+                RequestErrorKind::MaxPayloadExceeded => {
+                    Published::Refused("the message is larger than the servers allow (max_payload)".to_owned())
+                }
+                RequestErrorKind::InvalidSubject => Published::Refused(error.kind().to_string()),
                 RequestErrorKind::TimedOut | RequestErrorKind::Other => Published::Unknown(error.kind().to_string()),
             };
         }

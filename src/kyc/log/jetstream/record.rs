@@ -16,6 +16,7 @@ use crate::kyc::event::{Event, Observation, Outcome};
 use crate::kyc::head::Head;
 use crate::kyc::id::Position;
 use crate::kyc::log::sqlite::view::{Entry, Known};
+use crate::kyc::log::trouble::Trouble;
 use crate::kyc::log::{LogError, Recorded};
 use crate::kyc::record::{Verdict, advance, decide, is_redundant};
 
@@ -41,7 +42,11 @@ struct Attempt {
     wait: Duration,
     /// The last thing that went wrong.
     reason: String,
+    began: Instant,
 }
+
+/// From when on it is told that recording does not come about.
+const LONG: Duration = Duration::from_millis(1500);
 
 impl Shared {
     /// Records what was seen. See [`EventLog::record`](crate::kyc::log::EventLog::record).
@@ -57,7 +62,16 @@ impl Shared {
         let place = timeout_at(deadline, self.publishing.acquire()).await.map_err(|_| crowded())?;
         let reason = "it takes too long".to_owned();
         let writer = format!("{}-{}", self.writer, self.records.fetch_add(1, Ordering::Relaxed));
-        let mut attempt = Attempt { observation, deadline, writer, sent: false, gone: false, wait: FIRST_WAIT, reason };
+        let mut attempt = Attempt {
+            observation,
+            deadline,
+            writer,
+            sent: false,
+            gone: false,
+            wait: FIRST_WAIT,
+            reason,
+            began: Instant::now(),
+        };
         let result = loop {
             if let Some(recorded) = self.attempt(&mut attempt).await? {
                 break recorded;
@@ -118,8 +132,24 @@ impl Shared {
         let left = attempt.deadline.saturating_duration_since(Instant::now());
         // A busy server may take long; and when the answer is lost, there has to be time for another try.
         let wait = (left / 2).max(connect::REQUEST).min(left);
-        let published = publish(&self.client, &publish_this, wait).await;
+        let published = self.publish_in_sight(&publish_this, wait).await;
         self.answered(attempt, published, &publish_this, outcome).await
+    }
+
+    /// Publishes, and tells the operator if no answer comes.
+    async fn publish_in_sight(&self, publish_this: &Publish, wait: Duration) -> Published {
+        let mut publishing = std::pin::pin!(publish(&self.client, publish_this, wait));
+        match tokio::time::timeout(LONG, &mut publishing).await {
+            Ok(published) => published,
+            Err(_) => {
+                self.cannot_record("NATS does not answer");
+                publishing.await
+            }
+        }
+    }
+
+    fn cannot_record(&self, reason: &str) {
+        self.room.troubles().failed(Trouble::Failing { reason: reason.to_owned() }, 0);
     }
 
     /// What follows from the answer to a publish. None: begin again.
@@ -152,10 +182,17 @@ impl Shared {
             }
             Published::Unknown(reason) => {
                 attempt.sent = true;
+                // A server that is busy, and another copy on its way, are passing.
+                if attempt.began.elapsed() >= LONG {
+                    self.cannot_record(&reason);
+                }
                 attempt.reason = reason;
                 Ok(None)
             }
             Published::Refused(reason) => {
+                if attempt.began.elapsed() >= LONG {
+                    self.cannot_record(&reason);
+                }
                 attempt.reason = reason;
                 attempt.wait = LONGEST_WAIT;
                 Ok(None)
@@ -165,8 +202,7 @@ impl Shared {
 
     /// What was decided.
     fn entry(&self, observation: Observation, head: Option<&Head>, verdict: Verdict, inherits: bool) -> Entry {
-        let earliest = Timestamp::from_microsecond(self.recorded_at.load(Ordering::Relaxed));
-        let recorded_at = self.clock.now().max(earliest.unwrap_or(Timestamp::MIN));
+        let recorded_at = self.times().next(self.clock.as_ref());
         let next = advance(head, &observation, &verdict, UNPUBLISHED, recorded_at);
         let Verdict { outcome, settles } = verdict;
         let previous = head.map(|head| head.subject.without_problems());

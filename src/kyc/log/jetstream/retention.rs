@@ -4,7 +4,8 @@
 //! no later event, and the mark of the last event that went. Every replica may do it, since each step can be done twice.
 //! Nothing younger than [`IDS_KEPT`] goes: Grid retries a webhook for seven days.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_nats::Client;
@@ -24,13 +25,15 @@ use crate::kyc::event::Event;
 use crate::kyc::head::Head;
 use crate::kyc::id::{Fingerprint, Position};
 use crate::kyc::log::LogError;
-use crate::kyc::log::sqlite::IDS_KEPT;
+use crate::kyc::log::sqlite::{IDS_KEPT, up_to_go};
 use crate::kyc::token::Mark;
 
 /// The key under which the mark of the last event that went is kept.
 const KEY: &str = "trimmed";
 /// How many events go at once.
 const AT_ONCE: usize = 500;
+/// How many there are looked at where the first of them are from the future, as a wrong clock leaves them.
+const MOST_AHEAD: usize = 10_000;
 /// How many heads are written at once.
 const HEADS_AT_ONCE: usize = 32;
 /// How often it is looked whether something is to go.
@@ -120,6 +123,10 @@ impl Shared {
                 () = self.look.notified() => {}
                 () = self.closing.cancelled() => return,
             }
+            // Before, it is not known how new the newest event is.
+            if !self.is_open.load(Ordering::Relaxed) {
+                continue;
+            }
             tokio::select! {
                 result = self.maintain() => if let Err(error) = result {
                     tracing::warn!(%error, "old events could not be let go; trying again later");
@@ -132,14 +139,15 @@ impl Shared {
     /// Lets go of all that may go.
     pub(super) async fn maintain(&self) -> Result<(), LogError> {
         self.check_open()?;
+        let _one_at_a_time = self.maintaining.lock().await;
         loop {
             self.room.seen(&self.streams.events.get_info().await.map_err(unavailable)?);
             self.adopt().await?;
-            let (events, heads) = self.view.oldest(AT_ONCE).await?;
-            let Some(before) = self.due(&events) else { return Ok(()) };
-            let Some(last) = events.iter().take_while(|event| event.recorded_at < before).last() else {
-                return Ok(());
-            };
+            let now = self.clock.now();
+            let (events, heads) = self.oldest(now).await?;
+            let Some(before) = self.due(&events, now) else { return Ok(()) };
+            let going = up_to_go(events.iter().map(|event| event.recorded_at), before, now, AT_ONCE);
+            let Some(last) = going.checked_sub(1).and_then(|last| events.get(last)) else { return Ok(()) };
             let trimmed = Trimmed::of(last);
             let going = heads.into_iter().filter(|head| head.last_event <= trimmed.mark.position);
             stream::iter(
@@ -180,16 +188,30 @@ impl Shared {
         Ok(true)
     }
 
-    /// Before which time events go, if the oldest does.
-    fn due(&self, events: &[Arc<Event>]) -> Option<Timestamp> {
-        let oldest = events.first()?.recorded_at;
-        let now = self.clock.now();
-        let before = |age: Duration| {
+    /// The oldest events, and heads that none of the later ones is about; more where all of them are from the future.
+    async fn oldest(&self, now: Timestamp) -> Result<(Vec<Arc<Event>>, Vec<Arc<Head>>), LogError> {
+        let oldest = self.view.oldest(AT_ONCE).await?;
+        if oldest.0.len() == AT_ONCE && oldest.0.iter().all(|event| event.recorded_at > now) {
+            return self.view.oldest(MOST_AHEAD).await;
+        }
+        Ok(oldest)
+    }
+
+    /// Before which time events go, if the oldest does that is not from the future. For its size the log loses no more than
+    /// it has to, and so by the clock.
+    fn due(&self, events: &[Arc<Event>], now: Timestamp) -> Option<Timestamp> {
+        let (believed, behind) = {
+            let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+            pace.look(self.clock.as_ref())
+        };
+        self.retention_behind.store(i64::try_from(behind.as_micros()).unwrap_or(i64::MAX), Ordering::Relaxed);
+        let oldest = events.iter().find(|event| event.recorded_at <= now)?.recorded_at;
+        let before = |now: Timestamp, age: Duration| {
             let age = age.as_micros().try_into().unwrap_or(u64::MAX);
             Timestamp::from_microsecond(now.as_microsecond().saturating_sub_unsigned(age)).ok()
         };
-        let by_size = before(IDS_KEPT).filter(|_| self.room.is_short());
-        let by_age = before(self.retention.max_age.max(IDS_KEPT));
+        let by_size = before(now, IDS_KEPT).filter(|_| self.room.is_short());
+        let by_age = before(believed, self.retention.max_age.max(IDS_KEPT));
         by_size.or(by_age).filter(|before| oldest < *before)
     }
 }
@@ -200,7 +222,8 @@ pub(super) async fn keep_head(client: &Client, names: &Names, heads: &Stream, he
     let payload = Bytes::from(message::encode_head(head).map_err(unavailable)?);
     let mut message =
         Publish { stream: names.heads(), subject, message_id: None, expected: 0, writer: None, trace: None, payload };
-    for _ in 0..5 {
+    for wait in waits() {
+        let before = message.expected;
         match publish(client, &message, connect::REQUEST).await {
             Published::There(_) | Published::Duplicate(_) => return Ok(()),
             Published::Moved => {}
@@ -220,6 +243,10 @@ pub(super) async fn keep_head(client: &Client, names: &Names, heads: &Stream, he
             Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => message.expected = 0,
             Err(error) => return Err(unavailable(error)),
         }
+        // Another's is on its way, and does not show yet.
+        if message.expected == before {
+            sleep(wait).await;
+        }
     }
-    Err(LogError::Unavailable { reason: "another replica keeps changing the same head".to_owned() })
+    Err(contended("the same head"))
 }

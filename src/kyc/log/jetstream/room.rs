@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_nats::jetstream::stream::Info;
 
-use crate::kyc::log::fullness::Fullness;
+use crate::kyc::log::trouble::Troubles;
 
 /// What is known of it.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(super) struct Room {
     limit: AtomicI64,
     /// How many it had left when it last refused something, or since, at the least.
     left_when_refused: AtomicI64,
-    full: Fullness,
+    troubles: Troubles,
 }
 
 impl Room {
@@ -29,13 +29,18 @@ impl Room {
             bytes: AtomicI64::new(bytes),
             limit: AtomicI64::new(limit),
             left_when_refused: AtomicI64::new(0),
-            full: Fullness::default(),
+            troubles: Troubles::default(),
         }
     }
 
     /// Whether the stream refuses what is new.
     pub(super) fn is_full(&self) -> bool {
-        self.full.is_full()
+        self.troubles.is_full()
+    }
+
+    /// Everything that keeps the log from recording.
+    pub(super) fn troubles(&self) -> &Troubles {
+        &self.troubles
     }
 
     /// The stream refuses what does not fit: some room is to be made before it comes to that.
@@ -58,7 +63,7 @@ impl Room {
         // A server may also refuse because of other limits than the stream's; then only something that fits says otherwise.
         let left = limit.saturating_sub(bytes);
         if left > self.left_when_refused.fetch_min(left, Ordering::Relaxed) {
-            self.full.set(false);
+            self.troubles.set_full(false);
         }
     }
 
@@ -66,14 +71,14 @@ impl Room {
     pub(super) fn refused(&self) {
         let left = self.limit.load(Ordering::Relaxed).saturating_sub(self.bytes.load(Ordering::Relaxed));
         self.left_when_refused.store(left, Ordering::Relaxed);
-        self.full.set(true);
+        self.troubles.set_full(true);
+        self.troubles.refused();
     }
 
     /// Something did.
     pub(super) fn taken(&self) {
-        if self.is_full() {
-            self.full.set(false);
-        }
+        self.troubles.works();
+        self.troubles.set_full(false);
     }
 }
 

@@ -13,7 +13,9 @@ use crate::kyc::head::Head;
 use crate::kyc::hub::Hub;
 use crate::kyc::id::{EntityKey, Epoch, Lineage, ObservationId, Position};
 use crate::kyc::log::sqlite::Which;
-use crate::kyc::log::{Bookmark, Bounds, Duty, EventLog, Lease, LogError, Page, Quarantined, Recorded, Scope};
+use crate::kyc::log::{
+    Bookmark, Bounds, Condition, Duty, EventLog, Lease, LogError, Page, Quarantined, Recorded, Scope,
+};
 use crate::kyc::token::Mark;
 
 /// How long tasks may take to end.
@@ -119,6 +121,10 @@ impl EventLog for JetStreamLog {
 
     fn basis(&self) -> Basis {
         Basis { knowing: self.shared.hub.end().position, at: self.shared.clock.now() }
+    }
+
+    fn condition(&self) -> Condition {
+        self.shared.condition()
     }
 
     async fn closed(&self) {

@@ -10,15 +10,17 @@
 //! stream's leader instead, so that what was written by one replica is not missed by the next.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::time::Duration;
 
-use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
+use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind, RequestError, RequestErrorKind};
 use async_nats::jetstream::kv::Store;
 use async_nats::jetstream::stream::{Compression, Config, DiscardPolicy, Info, RetentionPolicy, StorageType, Stream};
 use async_nats::jetstream::{Context, ErrorCode};
 use tokio::time::{Instant, sleep};
 
-use super::{JetStreamOptions, OpenError};
+use super::connect::{self, SILENT};
+use super::{JetStreamOptions, OpenError, words};
 use crate::kyc::id::{Epoch, Lineage, Position};
 
 /// The layout of streams and messages that this version keeps.
@@ -93,14 +95,14 @@ pub(super) async fn set_up(
     origin: Origin,
 ) -> Result<Streams, OpenError> {
     // The events come last: whoever finds them finds the others too.
-    let heads = ensure(context, heads_config(names, options), options.patience).await?;
+    let heads = ensure(context, heads_config(names, options), options).await?;
     let mut stores = Vec::new();
     for (name, max_age) in [("state", Duration::ZERO), ("leases", options.lease), ("quarantine", Duration::ZERO)] {
         let bucket = names.bucket(name);
-        ensure(context, bucket_config(&bucket, max_age, options), options.patience).await?;
+        ensure(context, bucket_config(&bucket, max_age, options), options).await?;
         stores.push(context.get_key_value(bucket).await.map_err(|error| OpenError::setup(&error))?);
     }
-    let events = ensure(context, events_config(names, options, origin), options.patience).await?;
+    let events = ensure(context, events_config(names, options, origin), options).await?;
     let [state, leases, quarantine] =
         <[Store; 3]>::try_from(stores).map_err(|_| OpenError::Setup { reason: "a bucket is missing".to_owned() })?;
     Ok(Streams { events, heads, state, leases, quarantine })
@@ -169,34 +171,96 @@ fn bucket_config(bucket: &str, max_age: Duration, options: &JetStreamOptions) ->
 }
 
 /// Makes a stream, or takes the one there is. A cluster that is just starting is given time.
-async fn ensure(context: &Context, wanted: Config, patience: Duration) -> Result<Stream, OpenError> {
-    let deadline = Instant::now() + patience;
+async fn ensure(context: &Context, wanted: Config, options: &JetStreamOptions) -> Result<Stream, OpenError> {
+    let (began, deadline) = (Instant::now(), Instant::now() + options.patience);
+    let obstacle = &options.obstacle;
     loop {
-        let error = match context.get_stream(&wanted.name).await {
+        let error = match obstacle.unless_soon(SILENT, context.get_stream(&wanted.name)).await {
             Ok(stream) => {
                 let info = stream.cached_info();
                 compare(&wanted, &info.config)?;
                 return Ok(stream);
             }
-            Err(error) if is_missing(&error.kind()) => match context.create_stream(wanted.clone()).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => {
-                    // Another replica may have been faster: then it is there.
-                    if let CreateStreamErrorKind::JetStream(refused) = error.kind()
-                        && !is_passing(refused.error_code())
-                    {
-                        return Err(OpenError::setup(&error));
+            Err(error) if is_missing(&error.kind()) => {
+                match obstacle.unless_soon(SILENT, context.create_stream(wanted.clone())).await {
+                    Ok(stream) => return Ok(stream),
+                    Err(error) => {
+                        let why = explained(&error, code_of_creation(&error.kind()), &wanted);
+                        // Another replica may have been faster: then it is there.
+                        if let CreateStreamErrorKind::JetStream(refused) = error.kind()
+                            && !is_passing(refused.error_code())
+                        {
+                            return Err(why);
+                        }
+                        why
                     }
-                    OpenError::setup(&error)
                 }
-            },
-            Err(error) => OpenError::setup(&error),
+            }
+            Err(error) => explained(&error, code_of_reading(&error.kind()), &wanted),
         };
+        // Replicas that start together are in each other's way for a moment.
+        if began.elapsed() >= connect::PASSING {
+            obstacle.met(&error.to_string());
+        }
         if Instant::now() >= deadline {
             return Err(error);
         }
         sleep(Duration::from_millis(100)).await;
     }
+}
+
+fn code_of_creation(kind: &CreateStreamErrorKind) -> Option<ErrorCode> {
+    match kind {
+        CreateStreamErrorKind::JetStream(error) => Some(error.error_code()),
+        CreateStreamErrorKind::EmptyStreamName
+        | CreateStreamErrorKind::InvalidStreamName
+        | CreateStreamErrorKind::DomainAndExternalSet
+        | CreateStreamErrorKind::JetStreamUnavailable
+        | CreateStreamErrorKind::TimedOut
+        | CreateStreamErrorKind::Response
+        | CreateStreamErrorKind::NotFound
+        | CreateStreamErrorKind::ResponseParse => None,
+    }
+}
+
+fn code_of_reading(kind: &GetStreamErrorKind) -> Option<ErrorCode> {
+    match kind {
+        GetStreamErrorKind::JetStream(error) => Some(error.error_code()),
+        GetStreamErrorKind::EmptyName | GetStreamErrorKind::Request | GetStreamErrorKind::InvalidStreamName => None,
+    }
+}
+
+/// What a server said, and what an operator can do about it where that is known.
+fn explained(error: &(dyn Error + 'static), code: Option<ErrorCode>, wanted: &Config) -> OpenError {
+    const SWITCHED_OFF: [ErrorCode; 2] =
+        [ErrorCode::JETSTREAM_NOT_ENABLED, ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT];
+    const NO_ROOM: [ErrorCode; 4] = [
+        ErrorCode::STORAGE_RESOURCES_EXCEEDED,
+        ErrorCode::INSUFFICIENT_RESOURCES,
+        ErrorCode::ACCOUNT_RESOURCES_EXCEEDED,
+        ErrorCode::CLUSTER_NO_PEERS,
+    ];
+    let nobody = |error: &RequestError| error.kind() == RequestErrorKind::NoResponders;
+    if error.source().and_then(|source| source.downcast_ref()).is_some_and(nobody) {
+        let reason =
+            "nobody answers (JetStream is switched off at the servers, or none of them leads it yet)".to_owned();
+        return OpenError::Setup { reason };
+    }
+    let said = words(error);
+    let stream = &wanted.name;
+    let hint = match code {
+        Some(code) if SWITCHED_OFF.contains(&code) => {
+            " (switch JetStream on at the servers, and for the account)".to_owned()
+        }
+        Some(code) if NO_ROOM.contains(&code) => format!(
+            " (stream {stream}, on {} servers; event.max_size is reserved on each of them: there has to be room for it within \
+             max_file_store and the account's limits)",
+            wanted.num_replicas
+        ),
+        Some(_) => format!(" (stream {stream})"),
+        None => String::new(),
+    };
+    OpenError::Setup { reason: format!("{said}{hint}") }
 }
 
 fn is_missing(kind: &GetStreamErrorKind) -> bool {

@@ -4,7 +4,6 @@
 //! not there yet waits, even where the stream has lost its end. So each sequence is checked against the one before.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::DeliverPolicy;
@@ -164,8 +163,7 @@ impl Shared {
     async fn take(&self, chunk: Vec<Result<Message, MessagesError>>) -> Result<(), Broken> {
         let mut entries: Vec<Arrived> = Vec::with_capacity(chunk.len());
         let mut applied = *self.applied.borrow();
-        let mut recorded_at =
-            Timestamp::from_microsecond(self.recorded_at.load(Ordering::Relaxed)).unwrap_or(Timestamp::MIN);
+        let mut recorded_at = self.times().last();
         let mut then = Ok(());
         for message in chunk {
             match self.next(message, applied, recorded_at) {
@@ -221,7 +219,9 @@ impl Shared {
             let written = tokio::task::spawn_blocking(move || view.apply(entries)).await;
             written.map_err(passing)?.map_err(Broken::Here)?
         };
-        self.recorded_at.fetch_max(recorded_at.as_microsecond(), Ordering::Relaxed);
+        if !events.is_empty() {
+            self.times().recorded(recorded_at, self.clock.as_ref());
+        }
         if let Some(last) = events.last() {
             let end = Mark { position: last.position, fingerprint: last.fingerprint() };
             if let Some(traces) = &self.traces {

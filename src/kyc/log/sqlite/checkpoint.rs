@@ -2,6 +2,7 @@
 //! and has the writer look after retention now and then.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::failure::{self, Severity};
+use super::lock::LockFile;
 use super::writer::Command;
 
 /// The write-ahead log is worth a checkpoint each time it has grown by this many bytes.
@@ -37,6 +39,8 @@ pub(super) struct Checkpointer {
     pub(super) commands: Sender<Command>,
     /// Ends the thread when its other side is dropped.
     pub(super) stop: Receiver<()>,
+    /// Dropped after the connection.
+    pub(super) lock: Arc<LockFile>,
 }
 
 impl Checkpointer {
@@ -48,6 +52,9 @@ impl Checkpointer {
             if maintained.elapsed() >= MAINTAIN_EVERY {
                 maintained = Instant::now();
                 self.send(Command::Maintain(None));
+                if self.lock.is_replaced() {
+                    self.send(Command::Replaced);
+                }
             }
             // A file that cannot be looked at now can be later; the commits themselves notice what is wrong with it.
             let size = std::fs::metadata(&self.wal).map_or(0, |file| file.len());
@@ -61,11 +68,16 @@ impl Checkpointer {
             match passive(&self.connection) {
                 Ok(_) if size > FINISH => self.send(Command::Checkpoint),
                 Ok(_) => {}
+                // The commits say so.
+                Err(error) if failure::is_for_lack_of_room(&error, self.lock.path()) => {}
                 Err(error) if failure::severity(&error) == Severity::Log => {
                     self.send(Command::Fail(error));
                     return;
                 }
-                Err(error) => tracing::warn!(%error, "a checkpoint of the event log did not go through; trying again"),
+                Err(error) => tracing::warn!(
+                    error = failure::reason(&error),
+                    "a checkpoint of the event log did not go through; trying again"
+                ),
             }
         }
     }

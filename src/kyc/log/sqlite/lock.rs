@@ -1,44 +1,167 @@
-//! The lock that keeps a second process out: on a file beside the log, so that `sqlite3` can still look at the log.
+//! The lock that keeps a second process out, by whatever name it knows the log.
+//!
+//! Names that lead to the file through symbolic links are followed, so that all of them meet at one lock, beside the file
+//! that is meant. On Linux the file itself is locked too, which also meets who has it mounted elsewhere; `sqlite3` can look
+//! all the same, since SQLite's own locks are of another kind. Those are lost when this process closes any other descriptor
+//! of the file: so this one is opened before SQLite opens the file, and closed when no connection is left.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, Metadata, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::OpenError;
+use super::{OpenError, damage};
 
-/// Held while it lives; the file stays behind.
+/// How many symbolic links lead on from one to the other at most.
+const MOST_LINKS: usize = 40;
+
+/// Tells a file from others: its device and its number there.
+type Identity = (u64, u64);
+
+/// The logs that this process has open.
+static OPEN: Mutex<Vec<Identity>> = Mutex::new(Vec::new());
+
+/// Held while it lives; the file beside the log stays behind.
 #[derive(Debug)]
 pub(in crate::kyc::log) struct LockFile {
-    file: File,
+    path: PathBuf,
+    identity: Identity,
+    beside: File,
+    /// None once it is closed.
+    database: Option<File>,
 }
 
 impl LockFile {
-    /// Takes the lock of the log at `path`: `path` with `.lock` after it.
+    /// Takes the lock of the log at `path`: `.lock` after the name of the file that this leads to. The file is made if there
+    /// is none, and nothing else is done with it.
     pub(in crate::kyc::log) fn take(path: &Path) -> Result<Self, OpenError> {
-        let lock_path = beside(path);
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(|source| OpenError::File { path: lock_path.clone(), source })?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { file }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: lock_path }),
-            Err(TryLockError::Error(source)) => Err(OpenError::File { path: lock_path, source }),
+        let path = resolve(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+        let beside = lock_beside(&path)?;
+        // Whoever else opens the same log in this process waits here, and then finds it in the list.
+        let mut open = open_logs();
+        match fs::metadata(&path) {
+            Ok(found) => check(&path, &found, &open)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(OpenError::File { path, source }),
+        }
+        damage::check_files(&path)?;
+        let of_path = |source| OpenError::File { path: path.clone(), source };
+        let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let database = options.map_err(of_path)?;
+        let found = database.metadata().map_err(of_path)?;
+        if open.contains(&identity(&found)) {
+            // It took the place of another file a moment ago. Closing it would let go of SQLite's locks.
+            std::mem::forget(database);
+            return Err(OpenError::InUse { path });
+        }
+        check(&path, &found, &open)?;
+        lock_database(&database, &path)?;
+        damage::check_length(&path, &database)?;
+        open.push(identity(&found));
+        Ok(Self { path, identity: identity(&found), beside, database: Some(database) })
+    }
+
+    /// The file that is locked, without a symbolic link on the way.
+    pub(in crate::kyc::log) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether there is another file at its place, or none any more.
+    pub(super) fn is_replaced(&self) -> bool {
+        match fs::metadata(&self.path) {
+            Ok(found) => identity(&found) != self.identity,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
         }
     }
 }
 
 impl Drop for LockFile {
     fn drop(&mut self) {
-        // Closing the file is not enough while a process that is just being started has a copy of it, as it does until it
+        let mut open = open_logs();
+        // Closing a file is not enough while a process that is just being started has a copy of it, as it does until it
         // runs its own program. What fails here is done by closing.
-        let _ = self.file.unlock();
+        if let Some(database) = self.database.take() {
+            let _ = database.unlock();
+        }
+        let _ = self.beside.unlock();
+        open.retain(|identity| *identity != self.identity);
+    }
+}
+
+fn open_logs() -> MutexGuard<'static, Vec<Identity>> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn identity(found: &Metadata) -> Identity {
+    (found.dev(), found.ino())
+}
+
+/// Whether a file can be the log of this process.
+fn check(path: &Path, found: &Metadata, open: &[Identity]) -> Result<(), OpenError> {
+    if !found.is_file() {
+        let source = io::Error::new(io::ErrorKind::InvalidInput, "it is not a file");
+        return Err(OpenError::File { path: path.to_owned(), source });
+    }
+    if found.nlink() > 1 {
+        return Err(OpenError::HardLinks { path: path.to_owned(), names: found.nlink() });
+    }
+    if open.contains(&identity(found)) {
+        return Err(OpenError::InUse { path: beside(path) });
+    }
+    Ok(())
+}
+
+fn lock_beside(path: &Path) -> Result<File, OpenError> {
+    let lock_path = beside(path);
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&lock_path)
+        .map_err(|source| OpenError::File { path: lock_path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: lock_path }),
+        Err(TryLockError::Error(source)) => Err(OpenError::File { path: lock_path, source }),
+    }
+}
+
+/// On systems other than Linux such a lock would be in the way of SQLite's own.
+fn lock_database(database: &File, path: &Path) -> Result<(), OpenError> {
+    if !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    match database.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(OpenError::File { path: path.to_owned(), source }),
     }
 }
 
 fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    PathBuf::from(name)
+    damage::with_suffix(path, ".lock")
+}
+
+/// Follows symbolic links, also to a file that is not there yet.
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match fs::canonicalize(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            resolved => return resolved,
+        }
+        let directory = match path.parent() {
+            Some(directory) if !directory.as_os_str().is_empty() => directory,
+            Some(_) | None => Path::new("."),
+        };
+        match fs::read_link(&path) {
+            Ok(target) => path = directory.join(target),
+            Err(_) => {
+                let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+                return Ok(fs::canonicalize(directory)?.join(name));
+            }
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
 }

@@ -323,7 +323,22 @@ pub(super) fn admit(connection: &Connection, mark: Mark) -> Result<()> {
     Ok(())
 }
 
-/// The place after which everything was recorded at `at` or later: found by halving, since that time never goes back.
+/// When the last of the events was recorded that was recorded at `at` or before. Those of a clock that was ahead are few.
+pub(super) fn recorded_last(connection: &Connection, at: Timestamp) -> Result<Option<Timestamp>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT recorded_at FROM (SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 10000) \
+         WHERE recorded_at <= ?1 ORDER BY position DESC LIMIT 1",
+    )?;
+    let found: Option<i64> = statement.query_row([at.as_microsecond()], |row| row.get(0)).optional()?;
+    if found.is_some() {
+        return Ok(found.map(time));
+    }
+    let (_, trimmed_at) = bounds(connection)?;
+    Ok(trimmed_at.filter(|trimmed_at| *trimmed_at <= at.as_microsecond()).map(time))
+}
+
+/// The place before the first event that was recorded at `at` or later. Times only step back where that is noted, so in
+/// each stretch between it is found by halving.
 pub(super) fn mark_at_time(connection: &Connection, at: Timestamp) -> Result<Mark> {
     let transaction = connection.unchecked_transaction()?;
     let (bounds, trimmed_at) = bounds(&transaction)?;
@@ -331,10 +346,28 @@ pub(super) fn mark_at_time(connection: &Connection, at: Timestamp) -> Result<Mar
     if trimmed_at.is_some_and(|trimmed_at| trimmed_at >= at) {
         return Err(ReadError::Refused(LogError::Expired { oldest: bounds.oldest }));
     }
-    let mut statement = transaction
+    let (mut from, end) = (number(bounds.oldest.position), number(bounds.end.position));
+    let mut steps =
+        transaction.prepare_cached("SELECT position FROM time_steps WHERE position > ?1 ORDER BY position")?;
+    let steps: Vec<i64> = steps.query_map([from], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut last_up_to = transaction.prepare_cached(
+        "SELECT position, recorded_at FROM events WHERE position > ?1 AND position <= ?2 ORDER BY position DESC LIMIT 1",
+    )?;
+    for step in steps {
+        let last = last_up_to.query_row([from, step - 1], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        if let Some((last, _)) = last.filter(|(_, recorded_at): &(i64, i64)| *recorded_at >= at) {
+            return mark_at_position(&transaction, position(halve(&transaction, at, from, last)?), &bounds);
+        }
+        from = step - 1;
+    }
+    mark_at_position(&transaction, position(halve(&transaction, at, from, end)?), &bounds)
+}
+
+/// The last event between two of a stretch that was recorded before `at`.
+fn halve(connection: &Connection, at: i64, mut before: i64, mut not_before: i64) -> Result<i64> {
+    let mut statement = connection
         .prepare_cached("SELECT position, recorded_at FROM events WHERE position > ?1 ORDER BY position LIMIT 1")?;
     // Everything up to `before` was recorded before `at`, and what follows `not_before` was not.
-    let (mut before, mut not_before) = (number(bounds.oldest.position), number(bounds.end.position));
     while before < not_before {
         let middle = before + (not_before - before) / 2;
         let found: Option<(i64, i64)> =
@@ -344,7 +377,7 @@ pub(super) fn mark_at_time(connection: &Connection, at: Timestamp) -> Result<Mar
             Some(_) | None => not_before = middle,
         }
     }
-    mark_at_position(&transaction, position(before), &bounds)
+    Ok(before)
 }
 
 /// What is in quarantine, in the order of ids.

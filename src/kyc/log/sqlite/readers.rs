@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::OpenError;
 use super::failure;
+use super::lock::LockFile;
 use super::queries::ReadError;
 use super::schema::{Role, connect};
 use crate::kyc::log::LogError;
@@ -19,16 +20,35 @@ pub(super) struct Readers {
     size: u32,
     /// As many as there may be reads at once.
     permits: Arc<Semaphore>,
-    /// Connections nobody uses at the moment; guards nothing else.
-    idle: Arc<Mutex<Vec<Connection>>>,
+    idle: Arc<Mutex<Idle>>,
+}
+
+/// Guarded as one thing.
+#[derive(Debug)]
+struct Idle {
+    /// Connections nobody uses at the moment.
+    connections: Vec<Connection>,
+    /// Kept at least as long as there is a connection.
+    lock: Option<Arc<LockFile>>,
+    is_closed: bool,
 }
 
 impl Readers {
     /// At most `size` connections, opened when they are needed.
     pub(super) fn new(path: PathBuf, size: u32) -> Self {
+        Self::with(path, size, None)
+    }
+
+    /// The same, of a file that is kept locked until the last of them is closed.
+    pub(super) fn of_log(path: PathBuf, size: u32, lock: Arc<LockFile>) -> Self {
+        Self::with(path, size, Some(lock))
+    }
+
+    fn with(path: PathBuf, size: u32, lock: Option<Arc<LockFile>>) -> Self {
         let size = size.max(1);
         let permits = Arc::new(Semaphore::new(usize::try_from(size).unwrap_or(1)));
-        Self { path, size, permits, idle: Arc::default() }
+        let idle = Idle { connections: Vec::new(), lock, is_closed: false };
+        Self { path, size, permits, idle: Arc::new(Mutex::new(idle)) }
     }
 
     /// Runs one read. A caller that gives up leaves it to end by itself; it is short.
@@ -39,17 +59,25 @@ impl Readers {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| LogError::Closed)?;
         let (idle, path) = (Arc::clone(&self.idle), self.path.clone());
         let work = move || {
-            let connection = lock(&idle).pop();
+            // In this order: the connection is closed before the lock is let go of.
+            let (_file, connection) = {
+                let mut idle = lock(&idle);
+                if idle.is_closed {
+                    return Err(ReadError::Refused(LogError::Closed));
+                }
+                (idle.lock.clone(), idle.connections.pop())
+            };
             let connection = match connection {
                 Some(connection) => connection,
                 None => connect(&path, Role::Reader).map_err(unopened)?,
             };
             let result = read(&connection);
+            let mut idle = lock(&idle);
             // A connection that failed is not used again.
-            if !matches!(result, Err(ReadError::Sqlite(_))) {
-                lock(&idle).push(connection);
+            if !idle.is_closed && !matches!(result, Err(ReadError::Sqlite(_))) {
+                idle.connections.push(connection);
             }
-            drop(permit);
+            drop((idle, permit));
             result
         };
         match tokio::task::spawn_blocking(work).await {
@@ -63,19 +91,28 @@ impl Readers {
         let all = self.permits.acquire_many(self.size).await;
         self.permits.close();
         drop(all);
-        lock(&self.idle).clear();
+        self.let_go();
+    }
+
+    /// Closes the connections that nobody uses, and refuses new reads. Those under way end by themselves.
+    pub(super) fn let_go(&self) {
+        let mut idle = lock(&self.idle);
+        idle.is_closed = true;
+        idle.connections.clear();
+        idle.lock = None;
     }
 }
 
-fn lock(idle: &Mutex<Vec<Connection>>) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+fn lock(idle: &Mutex<Idle>) -> std::sync::MutexGuard<'_, Idle> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn unopened(error: OpenError) -> ReadError {
-    match error {
-        OpenError::Sqlite(error) => ReadError::Sqlite(error),
-        other => ReadError::Refused(LogError::Unavailable { reason: other.to_string() }),
-    }
+    ReadError::Refused(match error {
+        OpenError::Damaged { path: _, found } => LogError::Corrupt { reason: found },
+        OpenError::Sqlite { path: _, reason } => LogError::Unavailable { reason },
+        other => LogError::Unavailable { reason: other.to_string() },
+    })
 }
 
 fn refused(error: ReadError) -> LogError {

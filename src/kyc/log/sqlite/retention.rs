@@ -2,6 +2,9 @@
 //!
 //! Ids are kept as long as their events, so nothing younger than [`IDS_KEPT`] goes, whatever the size: Grid retries a webhook
 //! for seven days. Heads stay for ever.
+//!
+//! A clock that is wrong would make everything look old. So what goes for its age goes by a time that follows the clock only
+//! so fast ([`Pace`]); and an event from the future, which a wrong clock left behind, counts as no younger than what follows.
 
 use std::time::Duration;
 
@@ -9,7 +12,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::queries::ReadError;
-use super::row::{number, position};
+use super::row::{number, position, time};
+use crate::kyc::clock::Clock;
 use crate::kyc::id::{CustomerId, Fingerprint, ObservationId};
 
 /// The least time for which an event, and with it the webhook's id, is kept: eight days.
@@ -32,6 +36,73 @@ impl Default for Retention {
     }
 }
 
+/// How much faster than time passes retention comes after a clock that is ahead of it: a day in an hour. Where the machine
+/// was off, it catches up; where the clock is wrong, an hour costs a day of the oldest events, and not all of them.
+const FASTER: u32 = 24;
+/// From which lag on it is told.
+const WORTH_TELLING: Duration = Duration::from_secs(24 * 60 * 60);
+/// How many events from the future are looked past.
+const MOST_AHEAD: usize = 10_000;
+
+/// The time that retention goes by. It begins with that of the newest event, since until then the clock was right or is
+/// known to have been wrong, and follows the clock from there, but only so fast.
+#[derive(Debug)]
+pub(in crate::kyc::log) struct Pace {
+    time: Timestamp,
+    at: Duration,
+    is_told: bool,
+}
+
+impl Pace {
+    /// For a log whose newest event was recorded at `newest`; `Timestamp::MIN`: it has none.
+    pub(in crate::kyc::log) fn new(newest: Timestamp, clock: &dyn Clock) -> Self {
+        let now = clock.now();
+        let time = if newest == Timestamp::MIN { now } else { newest.min(now) };
+        Self { time, at: clock.elapsed(), is_told: false }
+    }
+
+    /// What time it is, as far as retention believes, and by how much the clock is ahead of that.
+    pub(in crate::kyc::log) fn look(&mut self, clock: &dyn Clock) -> (Timestamp, Duration) {
+        let (now, at) = (clock.now(), clock.elapsed());
+        let allowed = at.saturating_sub(self.at).saturating_mul(FASTER);
+        self.time = self.time.saturating_add(allowed).unwrap_or(Timestamp::MAX).min(now);
+        self.at = at;
+        let behind = Duration::try_from(now.duration_since(self.time)).unwrap_or_default();
+        if behind >= WORTH_TELLING && !self.is_told {
+            let days = behind.as_secs() / WORTH_TELLING.as_secs();
+            tracing::warn!(
+                days,
+                "the clock is far ahead of the newest event: old events are let go at a day's worth an hour until it is caught \
+                 up with, lest a wrong clock empty the event log"
+            );
+        }
+        self.is_told = behind >= WORTH_TELLING;
+        (self.time, behind)
+    }
+}
+
+/// How many of the oldest events go, of which these are the times of recording, in order: `most`, of those recorded before
+/// `before`. What is from the future goes with what follows it.
+pub(in crate::kyc::log) fn up_to_go(
+    times: impl IntoIterator<Item = Timestamp>,
+    before: Timestamp,
+    now: Timestamp,
+    most: usize,
+) -> usize {
+    let mut going = 0;
+    for (index, at) in times.into_iter().enumerate() {
+        if at < before {
+            going = index + 1;
+        } else if at <= now {
+            break;
+        }
+        if going >= most {
+            break;
+        }
+    }
+    going
+}
+
 /// What is to be done about old events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
@@ -46,15 +117,27 @@ pub(super) enum Due {
     Full,
 }
 
-/// What is to be done at `now`.
-pub(super) fn due(connection: &Connection, retention: &Retention, now: Timestamp) -> rusqlite::Result<Due> {
+/// What is to be done at `now`, when retention believes that it is `believed`. For its size the log loses no more than it
+/// has to, and so by the clock.
+pub(super) fn due(
+    connection: &Connection,
+    retention: &Retention,
+    now: Timestamp,
+    believed: Timestamp,
+) -> rusqlite::Result<Due> {
     let over_size = used_bytes(connection)? > retention.max_bytes;
-    let mut statement = connection.prepare_cached("SELECT recorded_at FROM events ORDER BY position LIMIT 1")?;
-    let oldest: Option<i64> = statement.query_row([], |row| row.get(0)).optional()?;
-    let before =
-        |age: Duration| now.as_microsecond().saturating_sub_unsigned(age.as_micros().try_into().unwrap_or(u64::MAX));
-    let by_age = before(retention.max_age.max(IDS_KEPT));
-    let by_size = before(IDS_KEPT);
+    let mut statement = connection.prepare_cached(
+        "SELECT recorded_at FROM (SELECT position, recorded_at FROM events ORDER BY position LIMIT ?1) \
+         WHERE recorded_at <= ?2 ORDER BY position LIMIT 1",
+    )?;
+    let oldest =
+        statement.query_row((i64::try_from(MOST_AHEAD).unwrap_or(i64::MAX), now.as_microsecond()), |row| row.get(0));
+    let oldest: Option<i64> = oldest.optional()?;
+    let before = |now: Timestamp, age: Duration| {
+        now.as_microsecond().saturating_sub_unsigned(age.as_micros().try_into().unwrap_or(u64::MAX))
+    };
+    let by_age = before(believed, retention.max_age.max(IDS_KEPT));
+    let by_size = before(now, IDS_KEPT);
     Ok(match (oldest, over_size) {
         (Some(oldest), true) if oldest < by_size => Due::Trim { recorded_before: by_size },
         (_, true) => Due::Full,
@@ -74,32 +157,92 @@ pub(super) fn used_bytes(connection: &Connection) -> rusqlite::Result<u64> {
 }
 
 /// Lets go of at most `most` of the oldest events, those recorded before `recorded_before`, in one commit of its own.
-pub(super) fn trim(connection: &Connection, recorded_before: i64, most: usize) -> Result<usize, ReadError> {
+pub(super) fn trim(
+    connection: &Connection,
+    recorded_before: i64,
+    now: Timestamp,
+    most: usize,
+) -> Result<usize, ReadError> {
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-    let mut last = None;
-    let mut count = 0;
-    {
-        let mut statement = transaction
-            .prepare_cached("SELECT position, id, customer_id, recorded_at FROM events ORDER BY position LIMIT ?1")?;
-        let mut rows = statement.query([i64::try_from(most).unwrap_or(i64::MAX)])?;
-        while let Some(row) = rows.next()? {
-            let recorded_at: i64 = row.get(3)?;
-            if recorded_at >= recorded_before {
-                break;
-            }
-            let id = ObservationId::trusted(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
-            let customer = CustomerId::trusted(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?);
-            last = Some((position(row.get(0)?), Fingerprint::of(&id, &customer), recorded_at));
-            count += 1;
-        }
-    }
-    if let Some((up_to, fingerprint, recorded_at)) = last {
+    let going = going(&transaction, time(recorded_before), now, most)?;
+    if let Some(last) = going.checked_sub(1) {
+        let mut statement = transaction.prepare_cached(
+            "SELECT position, id, customer_id, recorded_at FROM events ORDER BY position LIMIT 1 OFFSET ?1",
+        )?;
+        let (up_to, fingerprint, recorded_at) = statement.query_row([i64::try_from(last).unwrap_or(0)], |row| {
+            let id = ObservationId::trusted(row.get_ref(1)?.as_str()?);
+            let customer = CustomerId::trusted(row.get_ref(2)?.as_str()?);
+            Ok((position(row.get(0)?), Fingerprint::of(&id, &customer), row.get::<_, i64>(3)?))
+        })?;
         transaction.prepare_cached("DELETE FROM events WHERE position <= ?1")?.execute([number(up_to)])?;
+        transaction.prepare_cached("DELETE FROM time_steps WHERE position <= ?1")?.execute([number(up_to)])?;
         let mut statement = transaction.prepare_cached(
             "UPDATE log_info SET trimmed_to = ?1, trimmed_fingerprint = ?2, trimmed_recorded_at = ?3",
         )?;
         statement.execute((number(up_to), fingerprint.to_bits().cast_signed(), recorded_at))?;
     }
     transaction.commit()?;
-    Ok(count)
+    Ok(going)
+}
+
+fn going(connection: &Connection, before: Timestamp, now: Timestamp, most: usize) -> rusqlite::Result<usize> {
+    let limit = i64::try_from(most.saturating_add(MOST_AHEAD)).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached("SELECT recorded_at FROM events ORDER BY position LIMIT ?1")?;
+    let mut failed = None;
+    let times = statement.query_map([limit], |row| row.get(0).map(time))?;
+    let times = times.map_while(|read| read.map_err(|error| failed = Some(error)).ok());
+    let going = up_to_go(times, before, now, most);
+    failed.map_or(Ok(going), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn what_is_from_the_future_goes_with_what_follows_it_and_not_before() {
+        let going = |times: &[i64], most| up_to_go(times.iter().map(|second| at(*second)), at(50), at(100), most);
+        assert_eq!(going(&[], 9), 0);
+        assert_eq!(going(&[10, 20, 49, 50, 60], 9), 3);
+        assert_eq!(going(&[10, 20, 49, 50, 60], 2), 2);
+        assert_eq!(going(&[60, 10], 9), 0, "what is kept keeps what follows");
+        assert_eq!(going(&[10, 999, 999, 60, 10], 9), 1);
+        assert_eq!(going(&[999, 999, 20, 60], 9), 3);
+        assert_eq!(going(&[999, 999], 9), 0);
+    }
+
+    struct Hands(std::sync::Mutex<(Timestamp, Duration)>);
+
+    impl Clock for Hands {
+        fn now(&self) -> Timestamp {
+            self.0.lock().unwrap().0
+        }
+
+        fn elapsed(&self) -> Duration {
+            self.0.lock().unwrap().1
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_is_followed_a_day_an_hour_and_not_beyond() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let hands = Hands(std::sync::Mutex::new((at(1_000_000_000), HOUR)));
+        let mut pace = Pace::new(at(1_000_000_000) - 50 * HOUR, &hands);
+        assert_eq!(pace.look(&hands), (at(1_000_000_000) - 50 * HOUR, 50 * HOUR));
+        hands.0.lock().unwrap().1 += HOUR;
+        assert_eq!(pace.look(&hands).1, 26 * HOUR);
+        hands.0.lock().unwrap().1 += 2 * HOUR;
+        assert_eq!(pace.look(&hands), (at(1_000_000_000), Duration::ZERO));
+        // It is wrong for a moment.
+        hands.0.lock().unwrap().0 += 365 * 24 * HOUR;
+        hands.0.lock().unwrap().1 += Duration::from_secs(4);
+        assert_eq!(pace.look(&hands).0, at(1_000_000_000) + Duration::from_secs(4 * 24));
+        hands.0.lock().unwrap().0 = at(1_000_000_004);
+        assert_eq!(pace.look(&hands).0, at(1_000_000_004));
+        assert_eq!(Pace::new(Timestamp::MIN, &hands).look(&hands).1, Duration::ZERO);
+    }
 }

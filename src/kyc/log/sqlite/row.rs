@@ -134,6 +134,11 @@ pub(super) fn event(row: &Row<'_>) -> Result<Event, RowError> {
     })
 }
 
+/// Notes that the times of recording step back at this event.
+pub(super) fn insert_time_step(connection: &Connection, at: Position) -> rusqlite::Result<()> {
+    connection.execute("INSERT INTO time_steps (position) VALUES (?1)", [number(at)]).map(drop)
+}
+
 /// Inserts an event.
 pub(super) const INSERT_EVENT: &str = "INSERT INTO events (position, id, customer_id, platform_customer_id, \
      verification_id, status, deleted, problems, outcome, previous_status, previous_deleted, source, updated_at, sent_at, \

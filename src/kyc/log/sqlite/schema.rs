@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
-use super::OpenError;
 use super::checkpoint::GROWTH;
+use super::{OpenError, damage};
 
 /// Marks a file as a gridgate event log (`PRAGMA application_id`): "ggev".
 const APPLICATION_ID: i32 = 0x6767_6576;
 
 /// What makes each version of the schema out of the one before; the first makes it out of nothing.
-const MIGRATIONS: [&str; 2] = [include_str!("schema_v1.sql"), include_str!("schema_v2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema_v1.sql"), include_str!("schema_v2.sql"), include_str!("schema_v3.sql")];
 
 /// How long a statement waits for somebody who has the file locked, such as a person with `sqlite3`.
 const BUSY: Duration = Duration::from_secs(2);
@@ -30,6 +31,12 @@ pub(super) enum Role {
 
 /// Opens the file with the settings that durability rests on.
 pub(super) fn connect(path: &Path, role: Role) -> Result<Connection, OpenError> {
+    let mode = set_up(path, role).map_err(|error| damage::unusable(path, &error))?;
+    mode.ok_or(OpenError::NoWriteAheadLog)
+}
+
+/// None: it has no write-ahead log.
+fn set_up(path: &Path, role: Role) -> rusqlite::Result<Option<Connection>> {
     let access = match role {
         Role::Writer | Role::Checkpointer => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         Role::Reader => OpenFlags::SQLITE_OPEN_READ_ONLY,
@@ -50,7 +57,7 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection, OpenError> 
         connection.pragma_update(None, "page_size", 2048)?;
         let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
         if !mode.eq_ignore_ascii_case("wal") {
-            return Err(OpenError::NoWriteAheadLog);
+            return Ok(None);
         }
         connection.pragma_update(None, "synchronous", "FULL")?;
         // On macOS fsync alone does not reach the disk; elsewhere these two change nothing.
@@ -60,22 +67,57 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection, OpenError> 
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "journal_size_limit", i64::try_from(GROWTH).unwrap_or(i64::MAX))?;
     }
-    Ok(connection)
+    Ok(Some(connection))
 }
 
 /// Brings the tables of an event log to this version, in one transaction per version.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    let application_id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let unusable = |error: rusqlite::Error| damage::unusable(path, &error);
+    let marks = Marks::read(connection).map_err(unusable)?;
+    let Marks { application_id, version: found, tables, own_tables } = marks;
+    let damaged = |found: &str| OpenError::Damaged { path: path.to_owned(), found: found.to_owned() };
     if application_id != APPLICATION_ID && (application_id != 0 || found != 0 || tables != 0) {
-        return Err(OpenError::NotAnEventLog);
+        return Err(if own_tables == 2 {
+            damaged("its header does not say that it is an event log, though it has the tables of one")
+        } else {
+            OpenError::NotAnEventLog { path: path.to_owned() }
+        });
     }
     let known = MIGRATIONS.len();
-    let done = usize::try_from(found).map_err(|_| OpenError::NotAnEventLog)?;
+    let done = usize::try_from(found).ok().filter(|_| damage::is_plausible(found));
+    let done = done.ok_or_else(|| damaged("its header names a schema version that there is not"))?;
     if done > known {
-        return Err(OpenError::NewerSchema { found, known: known.try_into().unwrap_or(i64::MAX) });
+        let known = known.try_into().unwrap_or(i64::MAX);
+        return Err(OpenError::NewerSchema { path: path.to_owned(), found, known });
     }
+    damage::check(connection, path)?;
+    bring_up(connection, done).map_err(unusable)
+}
+
+/// What says whose database it is.
+struct Marks {
+    application_id: i32,
+    version: i64,
+    tables: i64,
+    /// How many of two tables are there that only an event log has.
+    own_tables: i64,
+}
+
+impl Marks {
+    fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let count = |condition: &str| {
+            connection.query_row(&format!("SELECT count(*) FROM sqlite_schema{condition}"), [], |row| row.get(0))
+        };
+        Ok(Self {
+            application_id: connection.pragma_query_value(None, "application_id", |row| row.get(0))?,
+            version: connection.pragma_query_value(None, "user_version", |row| row.get(0))?,
+            tables: count("")?,
+            own_tables: count(" WHERE type = 'table' AND name IN ('log_info', 'platform_customers')")?,
+        })
+    }
+}
+
+fn bring_up(connection: &mut Connection, done: usize) -> rusqlite::Result<()> {
     for (version, migration) in MIGRATIONS.iter().enumerate().skip(done) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(migration)?;
@@ -87,6 +129,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
 }
 
 /// Why nothing may be written to the log, if that is so.
-pub(super) fn sealed(connection: &Connection) -> Result<Option<String>, OpenError> {
-    Ok(connection.query_row("SELECT reason FROM sealed", [], |row| row.get(0)).optional()?)
+pub(super) fn sealed(connection: &Connection, path: &Path) -> Result<Option<String>, OpenError> {
+    let reason = connection.query_row("SELECT reason FROM sealed", [], |row| row.get(0)).optional();
+    reason.map_err(|error| damage::unusable(path, &error))
 }

@@ -10,14 +10,16 @@ use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 use tokio::sync::oneshot;
 
 use super::heads::Cached;
-use super::queries::{self, Which};
+use super::queries::{self, ReadError, Which};
 use super::writer::{Command, Finish};
 use super::{SqliteLog, failure, row};
 use crate::kyc::event::{Basis, Observation};
 use crate::kyc::head::Head;
 use crate::kyc::hub::Hub;
 use crate::kyc::id::{EntityKey, Epoch, Lineage, ObservationId, Position};
-use crate::kyc::log::{Bookmark, Bounds, Duty, EventLog, Lease, LogError, Page, Quarantined, Recorded, Scope};
+use crate::kyc::log::{
+    Bookmark, Bounds, Condition, Duty, EventLog, Lease, LogError, Page, Quarantined, Recorded, Scope,
+};
 use crate::kyc::record::{decide, is_redundant};
 use crate::kyc::token::Mark;
 
@@ -33,6 +35,14 @@ fn busy() -> LogError {
 }
 
 impl SqliteLog {
+    /// Runs one read. Where it meets damage, that is said.
+    async fn ask<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, LogError> {
+        self.readers.run(read).await.map_err(|error| self.note_damage(error))
+    }
+
     async fn send(&self, command: Command) -> Result<(), LogError> {
         match self.commands.try_send(command) {
             Ok(()) => Ok(()),
@@ -90,7 +100,7 @@ impl SqliteLog {
 
     async fn list(&self, which: Which, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError> {
         let (after, limit) = (after.cloned(), limit.clamp(1, MOST_PER_PAGE));
-        self.readers.run(move |connection| queries::heads(connection, which, after.as_ref(), limit)).await
+        self.ask(move |connection| queries::heads(connection, which, after.as_ref(), limit)).await
     }
 }
 
@@ -107,7 +117,7 @@ impl EventLog for SqliteLog {
 
     async fn find(&self, id: &ObservationId) -> Result<Option<Position>, LogError> {
         let id = id.clone();
-        self.readers.run(move |connection| queries::find(connection, &id)).await
+        self.ask(move |connection| queries::find(connection, &id)).await
     }
 
     async fn head(&self, entity: &EntityKey) -> Result<Option<Arc<Head>>, LogError> {
@@ -116,15 +126,14 @@ impl EventLog for SqliteLog {
             Err(missed) => missed,
         };
         let (key, shared) = (entity.clone(), Arc::clone(&self.shared));
-        self.readers
-            .run(move |connection| {
-                let found = queries::head(connection, &key)?.map(|head| Cached::saved(Arc::new(head)));
-                if let Some(cached) = &found {
-                    shared.heads.fill(&key, cached, missed);
-                }
-                Ok(found.map(|cached| Arc::clone(cached.head())))
-            })
-            .await
+        self.ask(move |connection| {
+            let found = queries::head(connection, &key)?.map(|head| Cached::saved(Arc::new(head)));
+            if let Some(cached) = &found {
+                shared.heads.fill(&key, cached, missed);
+            }
+            Ok(found.map(|cached| Arc::clone(cached.head())))
+        })
+        .await
     }
 
     async fn heads(&self, scope: &Scope, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError> {
@@ -132,32 +141,31 @@ impl EventLog for SqliteLog {
             return self.list(Which::All, after, limit).await;
         }
         let (scope, after, limit) = (scope.clone(), after.cloned(), limit.clamp(1, MOST_PER_PAGE));
-        self.readers.run(move |connection| queries::heads_in(connection, &scope, after.as_ref(), limit)).await
+        self.ask(move |connection| queries::heads_in(connection, &scope, after.as_ref(), limit)).await
     }
 
     async fn read(&self, after: Position, scope: &Scope, limit: usize) -> Result<Page, LogError> {
         let (scope, limit) = (scope.clone(), limit.clamp(1, MOST_PER_PAGE));
-        self.readers.run(move |connection| queries::page(connection, after, &scope, limit)).await
+        self.ask(move |connection| queries::page(connection, after, &scope, limit)).await
     }
 
     async fn bounds(&self) -> Result<Bounds, LogError> {
-        self.readers
-            .run(|connection| {
-                let transaction = connection.unchecked_transaction()?;
-                Ok(queries::bounds(&transaction)?.0)
-            })
-            .await
+        self.ask(|connection| {
+            let transaction = connection.unchecked_transaction()?;
+            Ok(queries::bounds(&transaction)?.0)
+        })
+        .await
     }
 
     async fn admit(&self, epoch: Epoch, mark: Mark) -> Result<(), LogError> {
         if !self.lineage.includes(epoch, mark.position) {
             return Err(LogError::Foreign);
         }
-        self.readers.run(move |connection| queries::admit(connection, mark)).await
+        self.ask(move |connection| queries::admit(connection, mark)).await
     }
 
     async fn mark_at(&self, time: Timestamp) -> Result<Mark, LogError> {
-        self.readers.run(move |connection| queries::mark_at_time(connection, time)).await
+        self.ask(move |connection| queries::mark_at_time(connection, time)).await
     }
 
     async fn unresolved(&self, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError> {
@@ -170,6 +178,7 @@ impl EventLog for SqliteLog {
 
     async fn quarantine(&self, webhook: Quarantined) -> Result<bool, LogError> {
         if self.is_full() {
+            self.shared.troubles.refused();
             return Err(LogError::Full);
         }
         self.write(move |connection| row::insert_quarantined(connection, webhook)).await
@@ -177,16 +186,16 @@ impl EventLog for SqliteLog {
 
     async fn quarantined(&self, after: Option<&ObservationId>, limit: usize) -> Result<Vec<Quarantined>, LogError> {
         let (after, limit) = (after.cloned(), limit.clamp(1, MOST_PER_PAGE));
-        self.readers.run(move |connection| queries::quarantined(connection, after.as_ref(), limit)).await
+        self.ask(move |connection| queries::quarantined(connection, after.as_ref(), limit)).await
     }
 
     async fn find_quarantined(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError> {
         let id = id.clone();
-        self.readers.run(move |connection| queries::find_quarantined(connection, &id)).await
+        self.ask(move |connection| queries::find_quarantined(connection, &id)).await
     }
 
     async fn count_quarantined(&self, most: usize) -> Result<usize, LogError> {
-        self.readers.run(move |connection| queries::count_quarantined(connection, most)).await
+        self.ask(move |connection| queries::count_quarantined(connection, most)).await
     }
 
     async fn release(&self, id: &ObservationId) -> Result<bool, LogError> {
@@ -212,7 +221,7 @@ impl EventLog for SqliteLog {
     }
 
     async fn bookmark(&self, bookmark: Bookmark) -> Result<Option<Timestamp>, LogError> {
-        self.readers.run(move |connection| queries::bookmark(connection, bookmark)).await
+        self.ask(move |connection| queries::bookmark(connection, bookmark)).await
     }
 
     async fn set_bookmark(&self, bookmark: Bookmark, at: Timestamp) -> Result<(), LogError> {
@@ -233,6 +242,10 @@ impl EventLog for SqliteLog {
 
     fn basis(&self) -> Basis {
         Basis { knowing: self.shared.hub.end().position, at: self.shared.clock.now() }
+    }
+
+    fn condition(&self) -> Condition {
+        self.condition_now()
     }
 
     async fn closed(&self) {

@@ -6,7 +6,7 @@
 mod reading;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use super::queries::{self, ReadError};
 use super::readers::Readers;
 use super::row::{self, number};
 use super::schema::{Role, connect};
-use super::{OpenError, content, failure, schema};
+use super::{OpenError, content, damage, failure, schema};
 use crate::kyc::event::Event;
 use crate::kyc::head::Head;
 use crate::kyc::id::{EntityKey, Lineage, Position};
@@ -54,6 +54,7 @@ pub(in crate::kyc::log) enum Durability {
 /// The tables.
 #[derive(Debug)]
 pub(in crate::kyc::log) struct View {
+    path: PathBuf,
     heads: Arc<Heads>,
     readers: Readers,
     /// Guards the one connection that writes.
@@ -76,49 +77,53 @@ impl View {
         durability: Durability,
         cached_heads: usize,
     ) -> Result<Self, OpenError> {
+        let (of_path, unusable) = errors_of(path);
         let mut connection = Self::connect(path, durability)?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if queries::lineage(&transaction).map_err(content)?.is_none() {
-            insert_lineage(&transaction, lineage)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unusable)?;
+        if queries::lineage(&transaction).map_err(of_path)?.is_none() {
+            insert_lineage(&transaction, lineage).map_err(unusable)?;
         }
-        transaction.commit()?;
+        transaction.commit().map_err(unusable)?;
         Ok(Self::over(connection, path, cached_heads))
     }
 
     /// Tables in this file that a log of this lineage is copied into, sealed for this reason until that is done: new ones, or
     /// those that were begun. None: there is another log, or one that is complete. Blocks.
     pub(in crate::kyc::log) fn open_copy(path: &Path, lineage: &Lineage, why: &str) -> Result<Option<Self>, OpenError> {
+        let (of_path, unusable) = errors_of(path);
         let mut connection = Self::connect(path, Durability::Durable)?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        match queries::lineage(&transaction).map_err(content)? {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unusable)?;
+        match queries::lineage(&transaction).map_err(of_path)? {
             // Nobody takes it for a log before it is complete, whenever this ends.
             None => {
-                insert_lineage(&transaction, lineage)?;
-                put_seal(&transaction, Some(why))?;
+                insert_lineage(&transaction, lineage).map_err(unusable)?;
+                put_seal(&transaction, Some(why)).map_err(unusable)?;
             }
             Some(found) => {
-                if found != *lineage || schema::sealed(&transaction)?.as_deref() != Some(why) {
+                if found != *lineage || schema::sealed(&transaction, path)?.as_deref() != Some(why) {
                     return Ok(None);
                 }
             }
         }
-        transaction.commit()?;
+        transaction.commit().map_err(unusable)?;
         Ok(Some(Self::over(connection, path, COPIED_HEADS)))
     }
 
     fn connect(path: &Path, durability: Durability) -> Result<Connection, OpenError> {
+        let (_, unusable) = errors_of(path);
         let mut connection = connect(path, Role::Writer)?;
         if durability == Durability::Disposable {
-            connection.pragma_update(None, "synchronous", "OFF")?;
+            connection.pragma_update(None, "synchronous", "OFF").map_err(unusable)?;
         }
         // Nobody else moves the write-ahead log into the file.
-        connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
-        schema::migrate(&mut connection)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 4000).map_err(unusable)?;
+        schema::migrate(&mut connection, path)?;
         Ok(connection)
     }
 
     fn over(connection: Connection, path: &Path, cached_heads: usize) -> Self {
         Self {
+            path: path.to_owned(),
             heads: Arc::new(Heads::new(cached_heads)),
             readers: Readers::new(path.to_owned(), 4),
             writer: Mutex::new(connection),
@@ -128,7 +133,8 @@ impl View {
     /// The tables of a log that is there. Blocks.
     pub(in crate::kyc::log) fn open_existing(path: &Path) -> Result<Self, OpenError> {
         let connection = Self::connect(path, Durability::Durable)?;
-        queries::lineage(&connection).map_err(content)?.ok_or(OpenError::NotAnEventLog)?;
+        let lineage = queries::lineage(&connection).map_err(|error| content(path, error))?;
+        lineage.ok_or_else(|| OpenError::NotAnEventLog { path: path.to_owned() })?;
         Ok(Self::over(connection, path, COPIED_HEADS))
     }
 
@@ -143,12 +149,16 @@ impl View {
         let connection = self.writer();
         let write = || -> Result<(), ReadError> {
             let transaction = Transaction::new_unchecked(&connection, TransactionBehavior::Immediate)?;
+            let mut before = queries::recorded_last(&transaction, Timestamp::MAX)?;
             for mut entry in entries {
                 if entry.inherits {
                     self.inherit(&transaction, &heads, &mut entry)?;
                 }
                 let Entry { event, head, earlier, inherits: _ } = entry;
                 row::insert_event(&mut *transaction.prepare_cached(row::INSERT_EVENT)?, &event, earlier)?;
+                if before.replace(event.recorded_at).is_some_and(|before| before > event.recorded_at) {
+                    row::insert_time_step(&transaction, event.position)?;
+                }
                 heads.extend(head.map(|head| (head.entity(), head)));
                 events.push(event);
             }
@@ -209,6 +219,7 @@ impl View {
         let write = || -> Result<(), ReadError> {
             let transaction = Transaction::new_unchecked(&connection, TransactionBehavior::Immediate)?;
             transaction.execute("DELETE FROM events WHERE position <= ?1", [number(to.position)])?;
+            transaction.execute("DELETE FROM time_steps WHERE position <= ?1", [number(to.position)])?;
             transaction.execute(
                 "UPDATE log_info SET trimmed_to = ?1, trimmed_fingerprint = ?2, trimmed_recorded_at = ?3",
                 (number(to.position), to.fingerprint.to_bits().cast_signed(), recorded_at.as_microsecond()),
@@ -242,17 +253,23 @@ impl View {
 
     /// Says why nothing may be written to the log in this file from now on, or that it may again. Blocks.
     pub(in crate::kyc::log) fn seal(&self, why: Option<&str>) -> Result<(), OpenError> {
+        let (_, unusable) = errors_of(&self.path);
         let mut connection = self.writer();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        put_seal(&transaction, why)?;
-        Ok(transaction.commit()?)
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unusable)?;
+        put_seal(&transaction, why).map_err(unusable)?;
+        transaction.commit().map_err(unusable)
     }
 
     /// The lineage of the log in this file. Blocks.
     pub(in crate::kyc::log) fn lineage(&self) -> Result<Lineage, OpenError> {
-        let lineage = queries::lineage(&self.writer()).map_err(content)?;
-        lineage.ok_or(OpenError::NotAnEventLog)
+        let lineage = queries::lineage(&self.writer()).map_err(|error| content(&self.path, error))?;
+        lineage.ok_or_else(|| OpenError::NotAnEventLog { path: self.path.clone() })
     }
+}
+
+/// What errors of reading and of SQLite mean for this file.
+fn errors_of(path: &Path) -> (impl Fn(ReadError) -> OpenError + Copy, impl Fn(rusqlite::Error) -> OpenError + Copy) {
+    (move |error| content(path, error), move |error: rusqlite::Error| damage::unusable(path, &error))
 }
 
 fn insert_lineage(connection: &Connection, lineage: &Lineage) -> rusqlite::Result<()> {

@@ -14,10 +14,11 @@ use super::batch::{Batch, Committed};
 use super::checkpoint;
 use super::failure::{self, Severity};
 use super::queries::ReadError;
-use super::retention::{self, Due, Retention};
+use super::retention::{self, Due, Pace, Retention};
 use super::row::number;
 use crate::kyc::event::Observation;
 use crate::kyc::id::EntityKey;
+use crate::kyc::log::times::RecordTimes;
 use crate::kyc::log::{LogError, Recorded};
 use crate::kyc::token::Mark;
 
@@ -43,6 +44,8 @@ pub(super) enum Command {
     Checkpoint,
     /// Close: the store failed elsewhere.
     Fail(rusqlite::Error),
+    /// Close: another file is at the log's place, or none.
+    Replaced,
     /// Finish what is queued, and end.
     Close,
 }
@@ -56,7 +59,8 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     retention: Retention,
     end: Mark,
-    recorded_at: Timestamp,
+    times: RecordTimes,
+    pace: Pace,
     due: Due,
     maintained: Vec<oneshot::Sender<()>>,
 }
@@ -74,10 +78,11 @@ impl Writer {
         shared: Arc<Shared>,
         retention: Retention,
         end: Mark,
-        recorded_at: Timestamp,
+        times: RecordTimes,
     ) -> Self {
         let (due, maintained) = (Due::Nothing, Vec::new());
-        Self { connection, commands, shared, retention, end, recorded_at, due, maintained }
+        let pace = Pace::new(times.last(), shared.clock.as_ref());
+        Self { connection, commands, shared, retention, end, times, pace, due, maintained }
     }
 
     /// Until the log is closed or fails.
@@ -125,6 +130,15 @@ impl Writer {
                 }
                 Command::Checkpoint => self.checkpoint()?,
                 Command::Fail(error) => return Err(error),
+                Command::Replaced => {
+                    // What would be written now, nobody would find.
+                    self.commands.close();
+                    let path = self.shared.path.display();
+                    tracing::error!(
+                        "the event log {path} was moved, removed or replaced while it was open; the log is closed"
+                    );
+                    return Ok(Flow::Stop);
+                }
                 Command::Close => {
                     // What is queued already is still taken; what comes later is refused.
                     self.commands.close();
@@ -140,6 +154,9 @@ impl Writer {
         if looked || matches!(self.due, Due::Full) {
             self.due = self.look()?;
         }
+        if looked && writes.is_empty() {
+            self.try_again()?;
+        }
         if !writes.is_empty() {
             self.commit(writes)?;
         }
@@ -148,24 +165,55 @@ impl Writer {
 
     fn checkpoint(&self) -> Result<(), rusqlite::Error> {
         match checkpoint::passive(&self.connection) {
-            Err(error) if failure::severity(&error) == Severity::Log => Err(error),
+            Err(error) if self.is_fatal(&error) => Err(error),
             // Where it did not get to the end, it is asked for again.
             Ok(_) | Err(_) => Ok(()),
         }
     }
 
-    fn look(&self) -> Result<Due, rusqlite::Error> {
-        let due = retention::due(&self.connection, &self.retention, self.shared.clock.now())?;
-        self.shared.full.set(due == Due::Full);
+    /// Whether the log has to close.
+    fn is_fatal(&self, error: &rusqlite::Error) -> bool {
+        failure::severity(error) == Severity::Log && !failure::is_for_lack_of_room(error, &self.shared.path)
+    }
+
+    /// Sees whether a store that refused takes something again, after making what room can be made.
+    fn try_again(&self) -> Result<(), rusqlite::Error> {
+        if self.shared.troubles.of_store().is_none() {
+            return Ok(());
+        }
+        self.checkpoint()?;
+        let write = || {
+            let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
+            transaction.execute("UPDATE log_info SET created_at = created_at", [])?;
+            transaction.commit()
+        };
+        match write() {
+            Ok(()) => self.shared.troubles.works(),
+            Err(error) if self.is_fatal(&error) => return Err(error),
+            Err(error) => self.shared.troubles.failed(failure::trouble(&error, &self.shared.path), 0),
+        }
+        Ok(())
+    }
+
+    fn look(&mut self) -> Result<Due, rusqlite::Error> {
+        let now = self.shared.clock.now();
+        let (believed, behind) = self.pace.look(self.shared.clock.as_ref());
+        self.shared.retention_behind.store(i64::try_from(behind.as_micros()).unwrap_or(i64::MAX), Ordering::Relaxed);
+        let due = retention::due(&self.connection, &self.retention, now, believed)?;
+        self.shared.troubles.set_full(due == Due::Full);
         Ok(due)
     }
 
     /// Lets go of a few, and looks again.
     fn trim(&mut self, most: usize) -> Result<(), rusqlite::Error> {
         if let Due::Trim { recorded_before } = self.due {
-            match retention::trim(&self.connection, recorded_before, most) {
+            match retention::trim(&self.connection, recorded_before, self.shared.clock.now(), most) {
                 Ok(_) => self.due = self.look()?,
-                Err(ReadError::Sqlite(error)) if failure::severity(&error) == Severity::Log => return Err(error),
+                Err(ReadError::Sqlite(error)) if self.is_fatal(&error) => return Err(error),
+                Err(ReadError::Sqlite(error)) => {
+                    self.shared.troubles.failed(failure::trouble(&error, &self.shared.path), 0);
+                    self.due = Due::Nothing;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "old events could not be let go; trying again later");
                     self.due = Due::Nothing;
@@ -195,11 +243,12 @@ impl Writer {
     }
 
     fn commit_batch(&mut self, writes: Vec<Command>) -> Result<(), rusqlite::Error> {
-        let now = self.shared.clock.now().max(self.recorded_at);
+        let now = self.times.next(self.shared.clock.as_ref());
         let (mut replies, mut finishes) = (Vec::with_capacity(writes.len()), Vec::new());
         let result = self.run_batch(writes, now, &mut replies, &mut finishes);
         let outcome = match &result {
             Ok(_) => Ok(()),
+            Err(error) if failure::is_for_lack_of_room(error, &self.shared.path) => Err(LogError::Full),
             Err(error) => Err(failure::log_error(error)),
         };
         let wakes = match result {
@@ -209,17 +258,20 @@ impl Writer {
                 }
                 self.end = end;
                 if !events.is_empty() {
-                    self.recorded_at = now;
+                    self.shared.troubles.works();
+                    self.times.recorded(now, self.shared.clock.as_ref());
                 }
                 (!events.is_empty()).then(|| self.shared.hub.publish(events, end))
             }
             Err(error) => {
-                tracing::error!(%error, "a batch of events could not be committed");
-                if failure::severity(&error) == Severity::Log {
+                if self.is_fatal(&error) {
+                    tracing::error!(error = failure::reason(&error), "a batch of events could not be committed");
                     // What reached the disk is not certain: nobody may take any of it for recorded.
                     self.tell(replies, finishes, &Err(LogError::Closed));
                     return Err(error);
                 }
+                let refused = u64::try_from(replies.len() + finishes.len()).unwrap_or(u64::MAX);
+                self.shared.troubles.failed(failure::trouble(&error, &self.shared.path), refused);
                 None
             }
         };
@@ -257,7 +309,12 @@ impl Writer {
                 Command::Record(observation, reply) => {
                     let result = match batch.record(*observation) {
                         Ok(recorded) => Ok(recorded),
-                        Err(ReadError::Refused(error)) => Err(error),
+                        Err(ReadError::Refused(error)) => {
+                            if error == LogError::Full {
+                                self.shared.troubles.refused();
+                            }
+                            Err(error)
+                        }
                         Err(ReadError::Row(error)) => Err(LogError::Corrupt { reason: error.to_string() }),
                         Err(ReadError::Sqlite(error)) => {
                             let refused = failure::log_error(&error);
@@ -275,13 +332,16 @@ impl Writer {
                 }
                 // Dropping it tells whoever waits.
                 Command::Write(_) | Command::SaveAnswer(_) => {}
-                Command::Maintain(_) | Command::Checkpoint | Command::Fail(_) | Command::Close => {}
+                Command::Maintain(_) | Command::Checkpoint | Command::Fail(_) | Command::Replaced | Command::Close => {}
             }
         }
         if let Some(error) = lost {
             return Err(error);
         }
         let committed = batch.finish().map_err(failed)?;
+        if let Some(first) = committed.events.first().filter(|_| now < self.times.last()) {
+            super::row::insert_time_step(&self.connection, first.position)?;
+        }
         if let Some(transaction) = transaction {
             transaction.commit()?;
         }
@@ -299,7 +359,10 @@ impl Writer {
     }
 
     fn fail(mut self, error: &rusqlite::Error) {
-        tracing::error!(%error, "the event log's store failed; the log is closed");
+        tracing::error!(error = failure::reason(error), "the event log's store failed; the log is closed");
+        if failure::is_damage(error) {
+            self.shared.tell_of_damage(&failure::reason(error));
+        }
         self.commands.close();
         self.shared.closed();
     }

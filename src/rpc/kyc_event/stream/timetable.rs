@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::rpc::kyc_event::WatchConfig;
@@ -65,12 +64,12 @@ impl Timetable {
         self.until_look = 0;
     }
 
-    /// What is due, on a replica that last knew the end of the log at `as_of`.
-    pub(super) fn due(&mut self, as_of: Timestamp) -> Option<Due> {
+    /// What is due, on a replica that has not known the end of the log for `lag`.
+    pub(super) fn due(&mut self, lag: Duration) -> Option<Due> {
         let now = Instant::now();
         if now >= self.ends_at {
             Some(Due::End)
-        } else if lag(as_of) > self.max_lag {
+        } else if lag > self.max_lag {
             Some(Due::Behind)
         } else if now >= self.next_heartbeat {
             self.next_heartbeat = now + self.heartbeat;
@@ -81,14 +80,9 @@ impl Timetable {
     }
 
     /// When something may be due next, if nothing else happens.
-    pub(super) fn next_look(&self, as_of: Timestamp) -> Instant {
-        let until_behind = self.max_lag.saturating_sub(lag(as_of)) + Duration::from_millis(1);
+    pub(super) fn next_look(&self, lag: Duration) -> Instant {
+        let until_behind = self.max_lag.saturating_sub(lag) + Duration::from_millis(1);
         let may_be_behind = Instant::now().checked_add(until_behind).unwrap_or(self.ends_at);
         self.next_heartbeat.min(self.ends_at).min(may_be_behind)
     }
-}
-
-/// How long ago that was, by the machine's clock.
-fn lag(as_of: Timestamp) -> Duration {
-    Duration::try_from(Timestamp::now().duration_since(as_of)).unwrap_or_default()
 }

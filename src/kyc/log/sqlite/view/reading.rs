@@ -122,6 +122,11 @@ impl View {
         self.readers.run(move |connection| queries::mark_at_time(connection, time)).await
     }
 
+    /// When the last of the events was recorded that was recorded at `at` or before.
+    pub(in crate::kyc::log) async fn recorded_last(&self, at: Timestamp) -> Result<Option<Timestamp>, LogError> {
+        self.readers.run(move |connection| queries::recorded_last(connection, at)).await
+    }
+
     /// The oldest events, and of those the ones that no later event about the same entity follows.
     pub(in crate::kyc::log) async fn oldest(
         &self,

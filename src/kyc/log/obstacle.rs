@@ -1,0 +1,119 @@
+//! What is in the way of opening a log: told at once, and then once in a while.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+/// How often the same is told at most.
+const TOLD_EVERY: Duration = Duration::from_secs(30);
+/// How many different things are told within that time at most.
+const MOST_TOLD: usize = 8;
+/// From when on it is told that something takes long.
+const LONG: Duration = Duration::from_millis(1500);
+
+/// What is in the way of opening a log, if anything is known to be. Clones are of the same.
+#[derive(Debug, Clone, Default)]
+pub struct Obstacle(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    what: Option<String>,
+    /// What the server said by itself, which tells more than that it gave no answer; and when.
+    said: Option<(String, Instant)>,
+    told: Vec<(String, Instant)>,
+}
+
+impl Obstacle {
+    /// What it is.
+    #[must_use]
+    pub fn current(&self) -> Option<String> {
+        let state = self.lock();
+        let said = state.said.as_ref().filter(|(_, at)| at.elapsed() < TOLD_EVERY).map(|(said, _)| said.as_str());
+        match (&state.what, said) {
+            (Some(what), Some(said)) => Some(format!("{what}; the server said: {said}")),
+            (Some(what), None) => Some(what.clone()),
+            (None, _) => None,
+        }
+    }
+
+    /// This is in the way now.
+    pub(super) fn met(&self, what: &str) {
+        let mut state = self.lock();
+        state.what = Some(what.to_owned());
+        if state.is_news(what) {
+            tracing::warn!("the event log cannot be opened yet: {what}; trying again");
+        }
+    }
+
+    /// The server said by itself that something is wrong.
+    pub(super) fn server_said(&self, words: &str) {
+        let mut state = self.lock();
+        state.said = Some((words.to_owned(), Instant::now()));
+        if state.is_news(words) {
+            tracing::warn!(error = words, "NATS says that something is wrong");
+        }
+    }
+
+    /// Nothing is in the way any more.
+    pub(super) fn is_over(&self) {
+        self.lock().what = None;
+    }
+
+    /// Waits, and says what is in the way if that takes long.
+    pub(super) async fn unless_soon<F: Future>(&self, what: &str, work: F) -> F::Output {
+        let mut work = std::pin::pin!(work);
+        match timeout(LONG, &mut work).await {
+            Ok(output) => output,
+            Err(_) => {
+                self.met(what);
+                work.await
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_news(&mut self, text: &str) -> bool {
+        self.told.retain(|(_, at)| at.elapsed() < TOLD_EVERY);
+        if self.told.len() >= MOST_TOLD || self.told.iter().any(|(told, _)| told == text) {
+            return false;
+        }
+        self.told.push((text.to_owned(), Instant::now()));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_long_is_told_and_the_same_not_twice() {
+        let obstacle = Obstacle::default();
+        obstacle.unless_soon("NATS does not answer", tokio::time::sleep(LONG / 2)).await;
+        assert_eq!(obstacle.current(), None);
+        let long = obstacle.clone();
+        let waiting = tokio::spawn(async move {
+            long.unless_soon("NATS does not answer", tokio::time::sleep(2 * LONG)).await;
+        });
+        tokio::time::sleep(LONG + Duration::from_millis(1)).await;
+        assert_eq!(obstacle.current().as_deref(), Some("NATS does not answer"));
+        waiting.await.unwrap();
+        obstacle.server_said("Permissions Violation");
+        assert_eq!(obstacle.current().as_deref(), Some("NATS does not answer; the server said: Permissions Violation"));
+        assert!(!obstacle.lock().is_news("NATS does not answer"));
+        for number in 0..20 {
+            obstacle.met(&format!("another {number}"));
+        }
+        assert_eq!(obstacle.lock().told.len(), MOST_TOLD);
+        tokio::time::sleep(TOLD_EVERY).await;
+        assert!(obstacle.lock().is_news("NATS does not answer"));
+        obstacle.is_over();
+        assert_eq!(obstacle.current(), None);
+    }
+}

@@ -1,0 +1,75 @@
+//! What time an event is recorded at. Times follow the log's order, but for one case: where the clock was ahead for a while
+//! and has been set right, they step back, once, to the time that it is.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::kyc::clock::{Clock, JUMP, SETTLE};
+
+/// After how long what was recorded is beyond doubt.
+const BEYOND_DOUBT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What the next event's time has to fit to.
+#[derive(Debug)]
+pub(super) struct RecordTimes {
+    last: Timestamp,
+    /// No time steps back behind this one: it was right, as far as can be known.
+    floor: Timestamp,
+    /// The floor from the next day on, and since when it waits for that.
+    next_floor: (Timestamp, Duration),
+}
+
+impl RecordTimes {
+    /// The last event was recorded at `last`, and the last of those that are not from the future at `floor`.
+    pub(super) fn new(last: Timestamp, floor: Timestamp, clock: &dyn Clock) -> Self {
+        if is_ahead(last, clock.now()) {
+            let seconds = last.duration_since(clock.now()).as_secs();
+            tracing::warn!(seconds, "the newest events are from the future: this machine's clock is wrong, or was");
+        }
+        Self { last, floor, next_floor: (floor, clock.elapsed()) }
+    }
+
+    /// The time for an event that is recorded now.
+    pub(super) fn next(&self, clock: &dyn Clock) -> Timestamp {
+        let now = clock.now();
+        if now >= self.last || (is_ahead(self.last, now) && now >= self.floor && clock.steady_for() >= SETTLE) {
+            now
+        } else {
+            self.last
+        }
+    }
+
+    /// When the last event was recorded.
+    pub(super) fn last(&self) -> Timestamp {
+        self.last
+    }
+
+    /// An event was recorded at this time.
+    pub(super) fn recorded(&mut self, at: Timestamp, clock: &dyn Clock) {
+        if at < self.last {
+            let seconds = self.last.duration_since(at).as_secs();
+            tracing::warn!(
+                seconds,
+                "the clock was ahead while events were recorded; from now on their times are right again"
+            );
+        }
+        self.last = at;
+        let (waiting, since) = self.next_floor;
+        if clock.elapsed().saturating_sub(since) >= BEYOND_DOUBT {
+            self.floor = waiting;
+            self.next_floor = (at, clock.elapsed());
+        }
+    }
+}
+
+/// Whether a recorded time is later than it can be at `now`.
+pub(super) fn is_ahead(recorded_at: Timestamp, now: Timestamp) -> bool {
+    recorded_at.duration_since(now) > JUMP
+}
+
+/// The time at which an event counts as recorded that says `said`, and comes after one of `before`: never before it, unless
+/// it steps back on purpose, which is by more than clocks of replicas differ.
+pub(super) fn in_order(said: Timestamp, before: Timestamp) -> Timestamp {
+    if is_ahead(before, said) { said } else { said.max(before) }
+}

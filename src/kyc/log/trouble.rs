@@ -1,0 +1,193 @@
+//! What keeps a log from recording, and telling the operator: at once, and then once in a while.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How often the same is said at most.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+/// After how long without another failure the last one is forgotten, where nothing else says that it is over.
+const FORGOTTEN: Duration = Duration::from_secs(30);
+
+/// What keeps a log from recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// Its size limit is reached, and nothing in it is old enough to be let go.
+    SizeLimit,
+    /// The disk is full, or a quota on it is used up.
+    DiskFull,
+    /// Its store refuses.
+    Failing {
+        /// What it says, without personal data.
+        reason: String,
+    },
+}
+
+impl Trouble {
+    /// Their names.
+    pub const NAMES: [&str; 3] = ["size_limit", "disk_full", "failing"];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::SizeLimit => "size_limit",
+            Self::DiskFull => "disk_full",
+            Self::Failing { reason: _ } => "failing",
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SizeLimit => {
+                f.write_str("it is as large as it may become, and nothing in it is old enough to be let go")
+            }
+            Self::DiskFull => f.write_str("its disk is full, or a quota on it is used up"),
+            Self::Failing { reason } => f.write_str(reason),
+        }
+    }
+}
+
+/// How a log is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Condition {
+    /// What keeps it from recording, if anything does.
+    pub trouble: Option<Trouble>,
+    /// By how much retention lags behind the clock, because it does not believe that so much time has passed.
+    pub retention_behind: Duration,
+}
+
+/// What is known of it.
+#[derive(Debug, Default)]
+pub(super) struct Troubles(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    size_limit: bool,
+    /// What the store said, and when.
+    store: Option<(Trouble, Instant)>,
+    /// What was told last, and when.
+    told: Option<(&'static str, Instant)>,
+    /// Whether nobody was told since that it is over.
+    is_open: bool,
+    /// How often something was refused since it was told.
+    refused: u64,
+}
+
+impl Troubles {
+    /// Whether the size limit is reached.
+    pub(super) fn is_full(&self) -> bool {
+        self.lock().size_limit
+    }
+
+    /// Whether it is from now on.
+    pub(super) fn set_full(&self, full: bool) {
+        let mut state = self.lock();
+        if std::mem::replace(&mut state.size_limit, full) != full {
+            if full { state.tell(&Trouble::SizeLimit) } else { state.tell_that_it_is_over() }
+        }
+    }
+
+    /// Something was refused for the size limit.
+    pub(super) fn refused(&self) {
+        let mut state = self.lock();
+        state.refused += 1;
+        state.tell(&Trouble::SizeLimit);
+    }
+
+    /// The store refused `count` of what was to be recorded.
+    pub(super) fn failed(&self, trouble: Trouble, count: u64) {
+        let mut state = self.lock();
+        state.refused += count;
+        state.tell(&trouble);
+        state.store = Some((trouble, Instant::now()));
+    }
+
+    /// The store takes something.
+    pub(super) fn works(&self) {
+        let mut state = self.lock();
+        if state.store.take().is_some() {
+            state.tell_that_it_is_over();
+        }
+    }
+
+    /// What the store said last, until it takes something.
+    pub(super) fn of_store(&self) -> Option<Trouble> {
+        self.lock().store.as_ref().map(|(trouble, _)| trouble.clone())
+    }
+
+    /// The same, but forgotten after a while: of a store of which nothing else says that it works again.
+    pub(super) fn of_store_lately(&self) -> Option<Trouble> {
+        let state = self.lock();
+        state.store.as_ref().filter(|(_, at)| at.elapsed() < FORGOTTEN).map(|(trouble, _)| trouble.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn tell(&mut self, trouble: &Trouble) {
+        let name = trouble.name();
+        if self.told.is_some_and(|(told, at)| told == name && at.elapsed() < TOLD_EVERY) {
+            return;
+        }
+        let refused = std::mem::take(&mut self.refused);
+        tracing::error!(
+            refused,
+            "the event log records nothing: {trouble}; webhooks are answered 503, and Grid sends them again"
+        );
+        (self.told, self.is_open) = (Some((name, Instant::now())), true);
+    }
+
+    fn tell_that_it_is_over(&mut self) {
+        // One that comes and goes is not told of each time.
+        if self.store.is_none() && !self.size_limit && std::mem::take(&mut self.is_open) {
+            tracing::info!("the event log records again");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_is_told_once_a_minute_and_something_else_at_once() {
+        let troubles = Troubles::default();
+        let told = |troubles: &Troubles| troubles.lock().told.map(|(name, at)| (name, at.elapsed()));
+        for _ in 0..100 {
+            troubles.failed(Trouble::DiskFull, 3);
+        }
+        assert_eq!(troubles.lock().refused, 99 * 3, "the first was told");
+        assert_eq!(troubles.of_store(), Some(Trouble::DiskFull));
+        tokio::time::advance(TOLD_EVERY).await;
+        troubles.failed(Trouble::DiskFull, 1);
+        assert_eq!((told(&troubles), troubles.lock().refused), (Some(("disk_full", Duration::ZERO)), 0));
+        troubles.failed(Trouble::Failing { reason: "no leader".to_owned() }, 1);
+        assert_eq!(told(&troubles), Some(("failing", Duration::ZERO)));
+        troubles.works();
+        assert_eq!((troubles.of_store(), troubles.lock().is_open), (None, false));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        troubles.failed(Trouble::Failing { reason: "no leader".to_owned() }, 1);
+        assert_eq!(told(&troubles), Some(("failing", Duration::from_secs(10))), "it comes and goes");
+        tokio::time::advance(FORGOTTEN).await;
+        assert_eq!(troubles.of_store_lately(), None);
+    }
+
+    #[test]
+    fn being_full_is_left_when_there_is_room() {
+        let troubles = Troubles::default();
+        assert!(!troubles.is_full());
+        troubles.set_full(true);
+        troubles.refused();
+        assert!(troubles.is_full());
+        troubles.set_full(false);
+        assert!(!troubles.is_full() && !troubles.lock().is_open);
+    }
+}
