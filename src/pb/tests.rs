@@ -96,6 +96,7 @@ const PUBLIC: &[&str] = &[
     "enabled_transaction_types",
     "event_id",
     "field",
+    "field_path",
     "format",
     "grid_field",
     "id",

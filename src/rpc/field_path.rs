@@ -151,7 +151,8 @@ fn is_telling(path: &str) -> bool {
 
 /// Whether each part of a path is a field of this API's in Grid's way of writing.
 fn is_known(path: &str) -> bool {
-    let name = |segment: &str| segment.split('[').next().is_some_and(|name| FIELD_NAMES.contains(name));
+    let is_name = |name: &str| name == "isIncludingDeleted" || FIELD_NAMES.contains(name);
+    let name = |segment: &str| segment.split('[').next().is_some_and(is_name);
     path.split('.').all(name)
 }
 
@@ -273,7 +274,7 @@ mod tests {
             (CreateCustomer, "näme=birthDate…", "näme=individual.birth_date…"),
             (CreateBeneficialOwner, "personalInfo.birthDate", "personal_info.birth_date"),
             (UploadDocument, "documentNumber", "metadata.document_number"),
-            (ListCustomers, "isIncludingDeleted", "isIncludingDeleted"),
+            (ListCustomers, "isIncludingDeleted", "include_deleted"),
             (CreateCustomer, "", ""),
         ];
         let named = [FieldError { field: "newThing".to_owned(), ..FieldError::default() }];

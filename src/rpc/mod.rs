@@ -35,7 +35,8 @@ pub use kyc_event::{Deliveries, KycEvents, WatchConfig};
 pub use layer::{
     ArrivalLayer, ArrivalLimits, ArrivalService, ContentTypeLayer, ContentTypeService, Deadline, DeadlineLayer,
     DeadlineService, Deadlines, IdentityLayer, IdentityService, Later, LoadLayer, LoadLimits, LoadService, MethodKind,
-    Methods, NotArrived, PlacesSnapshot, Shed, StartingService, StopLayer, StopService, code_name,
+    Methods, NotArrived, PlacesSnapshot, ReasonsLayer, ReasonsService, Shed, StartingService, StopLayer, StopService,
+    code_name,
 };
 pub use platform::Platform;
 pub use reflection::Reflection;

@@ -4,6 +4,7 @@
 //! fields; `RetryInfo` (and `grpc-retry-pushback-ms`, gRFC A6) where it is known when to come back; `ResourceInfo` for
 //! what a call was about. Encoded they stay under [`MAX_DETAILS`].
 
+mod bare;
 mod details;
 mod existing;
 mod identity;
@@ -23,9 +24,10 @@ use super::field_path;
 use super::layer::MalformedTimeout;
 use crate::grid::{self, Operation, Refusal};
 use crate::pb;
+pub use bare::{Direction, explained};
 pub use details::MAX_DETAILS;
 use details::{BadField, Details};
-pub use identity::{denied, policy_changed};
+pub use identity::{denied, method_unknown, policy_changed};
 pub use load::{not_arrived, overloaded, too_many_streams};
 pub use table::code;
 
@@ -84,6 +86,16 @@ pub mod reason {
     pub const REQUEST_TOO_SLOW: &str = "REQUEST_TOO_SLOW";
     /// The request's message is larger than one may be.
     pub const MESSAGE_TOO_LARGE: &str = "MESSAGE_TOO_LARGE";
+    /// The answer is larger than one may be.
+    pub const RESPONSE_TOO_LARGE: &str = "RESPONSE_TOO_LARGE";
+    /// The call has no message, or more than the one that the method takes.
+    pub const NOT_ONE_MESSAGE: &str = "NOT_ONE_MESSAGE";
+    /// The request's message can't be decoded.
+    pub const MESSAGE_UNDECODABLE: &str = "MESSAGE_UNDECODABLE";
+    /// The request's message is compressed in a way that is not known here.
+    pub const ENCODING_UNKNOWN: &str = "ENCODING_UNKNOWN";
+    /// The health of a service was asked for that does not exist.
+    pub const SERVICE_UNKNOWN: &str = "SERVICE_UNKNOWN";
     /// The caller broke its request off.
     pub const REQUEST_BROKEN_OFF: &str = "REQUEST_BROKEN_OFF";
     /// The caller's `grpc-timeout` is not what gRPC allows.

@@ -7,8 +7,8 @@ use crate::config::{DeadlineConfig, GrpcConfig, LoadConfig};
 use crate::identity::Gate;
 use crate::rpc::{
     ArrivalLayer, ArrivalLimits, ArrivalService, ContentTypeLayer, ContentTypeService, DeadlineLayer, DeadlineService,
-    Deadlines, IdentityLayer, IdentityService, Later, LoadLayer, LoadLimits, LoadService, Methods, StartingService,
-    StopLayer, StopService, code_name,
+    Deadlines, IdentityLayer, IdentityService, Later, LoadLayer, LoadLimits, LoadService, Methods, ReasonsLayer,
+    ReasonsService, StartingService, StopLayer, StopService, code_name,
 };
 use crate::telemetry::context::Incoming;
 use crate::telemetry::{CallsLayer, CallsService, SpansLayer, SpansService};
@@ -33,7 +33,9 @@ pub(super) struct Stops {
 pub(super) type GrpcService = ContentTypeService<
     CallsService<
         IdentityService<
-            SpansService<StopService<DeadlineService<ArrivalService<LoadService<StartingService<Routes>>>>>>,
+            SpansService<
+                StopService<DeadlineService<ArrivalService<LoadService<ReasonsService<StartingService<Routes>>>>>>,
+            >,
         >,
     >,
 >;
@@ -107,11 +109,12 @@ fn with_layers(
     let load = LoadLayer::new(LoadLimits { max_calls, max_wait: max_call_wait, max_streams }, methods());
     observing.load(&load);
     let arrival = ArrivalLayer::new(arrival_limits(grpc), methods());
+    let reasons = ReasonsLayer::new(methods());
     let deadline = DeadlineLayer::new(Deadlines { default, upload, max }, methods());
     let stop = StopLayer::for_all_calls(stops.cut.clone());
     let calls = CallsLayer::new(observing.calls(), methods().names(), code_name);
     let identity = IdentityLayer::new(gate, methods(), Incoming::trace_id_of);
-    let admitted = SpansLayer.layer(stop.layer(deadline.layer(arrival.layer(load.layer(services)))));
+    let admitted = SpansLayer.layer(stop.layer(deadline.layer(arrival.layer(load.layer(reasons.layer(services))))));
     let calls = calls.layer(identity.layer(admitted));
     ContentTypeLayer.layer(calls)
 }

@@ -151,6 +151,10 @@ async fn a_message_over_the_limit_is_refused() {
     let channel = app.channel().await;
     let refused = health(&channel, &"x".repeat(2000)).await.unwrap_err();
     assert_eq!(refused.code(), Code::OutOfRange, "{refused:?}");
+    assert_eq!(refused.get_details_error_info().unwrap().reason, "MESSAGE_TOO_LARGE");
+    let unknown = health(&channel, "no.such.Service").await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound, "{unknown:?}");
+    assert_eq!(unknown.get_details_error_info().unwrap().reason, "SERVICE_UNKNOWN");
     assert_eq!(health(&channel, "").await.unwrap(), ServingStatus::Serving);
     app.stop().await.unwrap();
 }
@@ -166,6 +170,7 @@ async fn an_answer_over_the_limit_is_not_sent() {
     upstream.answer(&format!(r#"{{"id": "PlatformConfig:{}"}}"#, "x".repeat(2000)));
     let refused = soon("an answer", call).await.unwrap().unwrap_err();
     assert_eq!(refused.code(), Code::OutOfRange, "{refused:?}");
+    assert_eq!(refused.get_details_error_info().unwrap().reason, "RESPONSE_TOO_LARGE");
     app.stop().await.unwrap();
 }
 

@@ -111,7 +111,7 @@ async fn while_the_log_opens_it_lives_and_is_not_ready_and_then_it_is() {
         let reason = refused.get_details_error_info().unwrap().reason;
         assert_eq!((refused.code(), reason.as_str()), (Code::Unavailable, "STARTING"), "{method}");
     }
-    assert_eq!(client.call("/no.such.Service/Method", &[]).await.code(), Code::Unavailable);
+    assert_eq!(client.call("/no.such.Service/Method", &[]).await.code(), Code::Unimplemented, "nor will there be");
     // What needs no log is passed on; what does is refused, and Grid sends it again.
     let deliver = async |body: String| soon("an answer", grid.webhook(body).send(addresses.webhook.unwrap())).await;
     for body in [kyc("W:1", "Customer:1", "APPROVED"), webhook("W:2", "CUSTOMER.KYC_APPROVED", json!(1))] {

@@ -8,4 +8,5 @@ mod half_closed;
 mod hostile;
 mod load;
 mod overload;
+mod reasons;
 mod stopping;

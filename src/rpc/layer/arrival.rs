@@ -1,8 +1,8 @@
-//! The message of a call, before anything else is done for the call.
+//! Methods that do not exist, and the message of a call, before anything else is done for the call.
 //!
 //! Until its message is complete, a call with one message needs nothing but memory, so it gets nothing else: no place
 //! ([`super::load`]), and no handler. Otherwise calls whose messages never come would take all places, at no cost to
-//! who makes them. What messages hold together is bounded, and so is the time that one may take to come. The parts of an upload are read while it is
+//! who makes them. A method that takes one message is not called with none or two. What messages hold together is bounded, and so is the time that one may take to come. The parts of an upload are read while it is
 //! served; one of which nothing comes any more ends.
 
 mod body;
@@ -106,6 +106,9 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let path = request.uri().path();
+        if self.layer.methods.name(path).is_none() {
+            return Box::pin(async { Ok(status::refusal(status::method_unknown(), Either::Right(Empty::new()))) });
+        }
         if !self.layer.methods.takes_one_message(path) {
             let upload = self.layer.methods.kind(path) == MethodKind::Upload;
             let patience = upload.then_some(self.layer.limits.part);

@@ -35,9 +35,7 @@ pub fn denied(denial: &Denial) -> Status {
                 .metadata("caller", caller.name().to_owned())
                 .status(Code::PermissionDenied, &format!("{} may not call this method{how}", caller.name()))
         }
-        Denial::MethodUnknown { caller: _ } => {
-            details(reason::METHOD_UNKNOWN).status(Code::Unimplemented, "there is no such method")
-        }
+        Denial::MethodUnknown { caller: _ } => method_unknown(),
         Denial::RateLimited { caller, retry_after } => details(reason::RATE_LIMITED)
             .metadata("caller", caller.name().to_owned())
             .retry(Some(*retry_after))
@@ -46,6 +44,12 @@ pub fn denied(denial: &Denial) -> Status {
             .retry(Some(*retry_after))
             .status(Code::ResourceExhausted, "too many calls without valid credentials"),
     }
+}
+
+/// The status of a call to a method that does not exist.
+#[must_use]
+pub fn method_unknown() -> Status {
+    details(reason::METHOD_UNKNOWN).status(Code::Unimplemented, "there is no such method")
 }
 
 /// The status of a stream whose caller may now see other things than when it began.

@@ -27,6 +27,9 @@ pub fn not_arrived(why: NotArrived) -> Status {
             (reason::REQUEST_TOO_SLOW, Code::DeadlineExceeded, "the request's next bytes did not come in time")
         }
         NotArrived::BrokenOff => (reason::REQUEST_BROKEN_OFF, Code::Cancelled, "the request was broken off"),
+        NotArrived::NotOne => {
+            (reason::NOT_ONE_MESSAGE, Code::Unimplemented, "this method takes one message, no more and no less")
+        }
         NotArrived::NoMemory => return overloaded(Shed::now()),
     };
     Details::new(GRIDGATE_DOMAIN, reason).status(code, message)

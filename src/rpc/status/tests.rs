@@ -105,6 +105,11 @@ fn every_lack_of_an_answer_has_the_code_and_reason_of_its_row() {
         not_arrived(NotArrived::TooLarge),
         not_arrived(NotArrived::TooSlow),
         not_arrived(NotArrived::BrokenOff),
+        not_arrived(NotArrived::NotOne),
+        explained(&Status::out_of_range("as the library says it"), "/a.B/C", Direction::Response),
+        explained(&Status::internal("as the library says it"), "/a.B/C", Direction::Request),
+        explained(&Status::unimplemented("as the library says it"), "/a.B/C", Direction::Request),
+        explained(&Status::not_found("as the library says it"), "/grpc.health.v1.Health/Check", Direction::Request),
     ];
     let statuses: Vec<Status> = errors.into_iter().map(Status::from).chain(of_layers).collect();
     assert_eq!(statuses.len(), table.len(), "each row has its status here");

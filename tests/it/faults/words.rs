@@ -155,3 +155,26 @@ async fn a_lock_says_when_it_ends() {
     let wait = Details::of(&status).retry_after.unwrap();
     assert!(wait > Duration::from_secs(500) && wait <= Duration::from_secs(600), "{wait:?}");
 }
+
+#[tokio::test]
+async fn sentences_name_fields_as_this_api_does() {
+    let stage = Stage::start().await;
+    for (rpc, sent, placed) in leaves() {
+        for leaf in placed.iter().filter(|leaf| leaf.grid.contains(|c: char| c.is_ascii_uppercase())) {
+            let said = format!("{} is no good.", leaf.grid);
+            let errors = json!([{ "field": "address.line1", "message": said }]);
+            let body = json!({ "code": "INVALID_INPUT", "reason": said, "details": { "errors": errors } });
+            stage.on(rpc, Reply::json(400, body));
+            let status = stage.call(rpc, &sent).await.unwrap_err();
+            let details = Details::of(&status);
+            let expected = format!("{} is no good.", leaf.api);
+            assert_eq!(status.message(), format!("Grid: {expected}"), "{}: {}", rpc.name, leaf.grid);
+            assert_eq!(details.bad_fields[0].1, expected);
+            let errors = details.field_errors.unwrap().errors;
+            assert_eq!(
+                (errors[0].message.as_deref(), errors[0].grid_field.as_str()),
+                (Some(&*expected), "address.line1")
+            );
+        }
+    }
+}

@@ -124,6 +124,12 @@ impl RawClient {
         let _ = self.connection.await;
     }
 
+    /// Makes a call whose body is these bytes, to its end.
+    pub async fn call_with(&mut self, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let response = soon("response", self.send_bytes(path, headers, body.into())).await.unwrap();
+        soon("end of the response", answer(response)).await
+    }
+
     /// Makes a call, to its end.
     pub async fn call(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let response = soon("response", self.send(path, headers)).await.unwrap();

@@ -46,6 +46,12 @@ where
     })
 }
 
+/// A message of these bytes, as gRPC frames it.
+fn framed(message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    [&[0], &length[..], message].concat()
+}
+
 struct Server {
     addr: SocketAddr,
     _serving: AbortOnDropHandle<()>,
@@ -82,16 +88,64 @@ async fn a_message_in_pieces_arrives_whole() {
     let server = Server::start(GENEROUS).await;
     let mut client = server.client().await;
     for path in [UNARY, UPLOAD] {
-        for pieces in [&[][..], &["one"], &["a", "bc", "", "def"]] {
+        for sizes in [&[100][..], &[5], &[1, 1, 1, 1, 1], &[3, 4, 1, 100], &[0, 5, 1]] {
             let (sender, response) = client.begin(path);
             let response = tokio::spawn(response);
-            for piece in pieces {
-                sender.send(Bytes::from_static(piece.as_bytes())).await.unwrap();
+            let whole = framed(b"a message");
+            let mut rest = whole.as_slice();
+            for size in sizes {
+                let (piece, after) = rest.split_at((*size).min(rest.len()));
+                sender.send(Bytes::copy_from_slice(piece)).await.unwrap();
+                rest = after;
             }
+            sender.send(Bytes::copy_from_slice(rest)).await.unwrap();
             drop(sender);
             let answer = soon("an answer", answer(soon("a response", response).await.unwrap().unwrap())).await;
-            assert_eq!(answer.data, pieces.concat().as_bytes(), "{path} {pieces:?}");
+            assert_eq!(answer.data, whole, "{path} {sizes:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_takes_one_message_is_called_with_one() {
+    let server = Server::start(GENEROUS).await;
+    let mut client = server.client().await;
+    let (one, large) = (framed(b"one"), framed(&[b'x'; 900]));
+    let half = &one[..one.len() - 1];
+    let not_one = (Code::Unimplemented, "NOT_ONE_MESSAGE");
+    let broken_off = (Code::Cancelled, "REQUEST_BROKEN_OFF");
+    for (bytes, expected) in [
+        (Vec::new(), not_one),
+        ([one.as_slice(), &one].concat(), not_one),
+        ([large.as_slice(), &large].concat(), not_one),
+        ([one.as_slice(), &[0]].concat(), not_one),
+        (half.to_vec(), broken_off),
+        (one[..3].to_vec(), broken_off),
+        (vec![0, 0xff, 0xff, 0xff, 0xff, 1], (Code::OutOfRange, "MESSAGE_TOO_LARGE")),
+    ] {
+        let (sender, response) = client.begin(UNARY);
+        sender.send(bytes.clone().into()).await.unwrap();
+        drop(sender);
+        let answer = soon("an answer", answer(soon("a response", response).await.unwrap())).await;
+        let (code, reason) = reason(&answer.status());
+        assert_eq!((code, reason.as_str()), expected, "{bytes:?}");
+    }
+    for bytes in [Vec::new(), [one.as_slice(), &one].concat(), half.to_vec()] {
+        let (sender, response) = client.begin(UPLOAD);
+        sender.send(bytes.clone().into()).await.unwrap();
+        drop(sender);
+        let answer = soon("an answer", answer(soon("a response", response).await.unwrap())).await;
+        assert_eq!(answer.data, bytes, "how many an upload has is its own affair");
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_does_not_exist_is_not_called() {
+    let server = Server::start(GENEROUS).await;
+    let mut client = server.client().await;
+    for path in ["/gridgate.v1.CustomerService/NoSuchMethod", "/no.such.Service/GetCustomer", "/", "/a", "//"] {
+        let answer = client.call(path, &[]).await;
+        assert_eq!(reason(&answer.status()), (Code::Unimplemented, "METHOD_UNKNOWN".to_owned()), "{path}");
     }
 }
 
@@ -104,7 +158,7 @@ async fn what_does_not_come_in_time_is_not_waited_for() {
         let server = Server::start(limits).await;
         let mut client = server.client().await;
         let (sender, response) = client.begin(path);
-        sender.send(Bytes::from_static(b"half a mess")).await.unwrap();
+        sender.send(Bytes::copy_from_slice(&framed(b"a message")[..8])).await.unwrap();
         let answer = soon("an answer", answer(soon("a response", response).await.unwrap())).await;
         assert_eq!(reason(&answer.status()), (Code::DeadlineExceeded, "REQUEST_TOO_SLOW".to_owned()), "{path}");
         drop(sender);
@@ -134,9 +188,9 @@ async fn a_message_over_the_limit_is_not_collected() {
     let server = Server::start(GENEROUS).await;
     let mut client = server.client().await;
     // The limit is that of the message, which five bytes precede.
-    for (bytes, code) in [(1005, Code::Ok), (1006, Code::OutOfRange)] {
+    for (bytes, code) in [(1000, Code::Ok), (1001, Code::OutOfRange)] {
         let (sender, response) = client.begin(UNARY);
-        sender.send(vec![b'x'; bytes].into()).await.unwrap();
+        sender.send(framed(&vec![b'x'; bytes]).into()).await.unwrap();
         drop(sender);
         let answer = soon("an answer", answer(soon("a response", response).await.unwrap())).await;
         assert_eq!(answer.code(), code);
@@ -146,7 +200,7 @@ async fn a_message_over_the_limit_is_not_collected() {
     }
     // A health check says a service's name, and anybody may make one.
     let (sender, response) = client.begin("/grpc.health.v1.Health/Check");
-    sender.send(vec![b'x'; 1006].into()).await.unwrap();
+    sender.send(framed(&[b'x'; 1001]).into()).await.unwrap();
     drop(sender);
     assert_eq!(soon("an answer", answer(soon("a response", response).await.unwrap())).await.code(), Code::OutOfRange);
 }
@@ -157,8 +211,9 @@ async fn messages_hold_no_more_memory_than_there_is_for_them() {
     let mut client = server.client().await;
     let (first, unfinished) = client.begin(UNARY);
     let unfinished = tokio::spawn(unfinished);
-    first.send(vec![b'x'; 800].into()).await.unwrap();
-    let half = Bytes::from_static(&[b'y'; 400]);
+    let large = framed(&[b'x'; 800]);
+    first.send(Bytes::copy_from_slice(&large[..800])).await.unwrap();
+    let half = Bytes::from(framed(&[b'y'; 400]));
     // It is there once there is no room for another.
     let refused = soon("a refusal", async {
         loop {
@@ -174,9 +229,10 @@ async fn messages_hold_no_more_memory_than_there_is_for_them() {
     .await;
     assert_eq!(reason(&refused), (Code::ResourceExhausted, "OVERLOADED".to_owned()));
     assert!(refused.get_details_retry_info().unwrap().retry_delay.is_some());
+    first.send(Bytes::copy_from_slice(&large[800..])).await.unwrap();
     drop(first);
     let whole = soon("an answer", answer(soon("a response", unfinished).await.unwrap().unwrap())).await;
-    assert_eq!(whole.data.len(), 800);
+    assert_eq!(whole.data.len(), large.len());
     let (sender, response) = client.begin(UNARY);
     sender.send(half).await.unwrap();
     drop(sender);

@@ -3,6 +3,7 @@
 use super::super::cast;
 use super::super::control::Act;
 use super::super::expect::{is, items};
+use super::super::release::Release;
 use super::super::script::{Abandoned, Script};
 use crate::pb;
 
@@ -54,6 +55,9 @@ pub(super) async fn play(script: &mut Script) -> Result<(), Abandoned> {
             ],
         )
         .await?;
+    if script.release() >= Release::September {
+        rejected(script, &customer_id).await;
+    }
     replaced(script, &customer_id, front).await?;
 
     let hold = Act::Decide { id: customer_id.clone(), status: "HOLD" };
@@ -71,6 +75,25 @@ pub(super) async fn play(script: &mut Script) -> Result<(), Abandoned> {
         .call("Rejected.", pb::GetCustomerRequest { customer_id }, [is("customer.kyc_status", pb::KycStatus::Rejected)])
         .await?;
     Ok(())
+}
+
+async fn rejected(script: &mut Script, customer_id: &str) {
+    let mut screenshot = cast::drivers_license(customer_id, pb::DocumentSide::Front);
+    for metadata in screenshot.iter_mut().filter_map(|message| message.metadata.as_mut()) {
+        metadata.file_name = cast::some("licence-screenshot.pdf");
+    }
+    script
+        .refused(
+            "Some files Grid refuses at first sight. The sandbox goes by the name of the file.",
+            screenshot,
+            tonic::Code::InvalidArgument,
+            [
+                is("error_info.reason", "DOCUMENT_REJECTED"),
+                items("bad_request.field_violations[].field", ["chunk"]),
+                items("field_errors.errors[].message", ["screenshot"]),
+            ],
+        )
+        .await;
 }
 
 async fn replaced(script: &mut Script, customer_id: &str, document_id: String) -> Result<(), Abandoned> {

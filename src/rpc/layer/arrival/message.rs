@@ -1,5 +1,6 @@
 //! The one message of a call, as it arrives.
 
+use super::PREFIX;
 use crate::rpc::pieces::Pieces;
 use bytes::Bytes;
 use http_body::Body;
@@ -13,6 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub enum NotArrived {
     /// Its message is larger than one may be.
     TooLarge,
+    /// There is no message, or more than the one that the method takes.
+    NotOne,
     /// Its message, or the next part of it, did not come in time.
     TooSlow,
     /// Messages under way hold all the memory that there is for them.
@@ -24,6 +27,8 @@ pub enum NotArrived {
 /// What has arrived.
 pub(super) struct Message {
     most: usize,
+    /// As much of the message's prefix as has come: whether it is compressed, and its length.
+    prefix: Vec<u8>,
     memory: Arc<Semaphore>,
     held: Option<OwnedSemaphorePermit>,
     pieces: Pieces,
@@ -32,10 +37,10 @@ pub(super) struct Message {
 impl Message {
     /// Nothing yet, of at most so many bytes.
     pub(super) fn new(most: usize, memory: Arc<Semaphore>) -> Self {
-        Message { most, memory, held: None, pieces: Pieces::default() }
+        Message { most, prefix: Vec::with_capacity(PREFIX), memory, held: None, pieces: Pieces::default() }
     }
 
-    /// Reads until the caller has said all.
+    /// Reads until the caller has said all, or more than it may.
     pub(super) async fn read(&mut self, body: impl Body<Data = Bytes>) -> Result<(), NotArrived> {
         let mut body = pin!(body);
         while let Some(frame) = body.frame().await {
@@ -45,12 +50,27 @@ impl Message {
                 self.add(data)?;
             }
         }
-        Ok(())
+        match self.declared() {
+            Some(length) if self.pieces.len() == length => Ok(()),
+            None if self.pieces.len() == 0 => Err(NotArrived::NotOne),
+            Some(_) | None => Err(NotArrived::BrokenOff),
+        }
+    }
+
+    /// How many bytes the message says it has, with its prefix.
+    fn declared(&self) -> Option<usize> {
+        let [_, length @ ..] = <[u8; PREFIX]>::try_from(self.prefix.as_slice()).ok()?;
+        Some(usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX).saturating_add(PREFIX))
     }
 
     fn add(&mut self, data: Bytes) -> Result<(), NotArrived> {
-        if data.len() > self.most.saturating_sub(self.pieces.len()) {
+        self.prefix.extend(data.iter().take(PREFIX.saturating_sub(self.prefix.len())));
+        let declared = self.declared().unwrap_or(PREFIX);
+        if declared > self.most {
             return Err(NotArrived::TooLarge);
+        }
+        if data.len() > declared.saturating_sub(self.pieces.len()) {
+            return Err(NotArrived::NotOne);
         }
         let bytes = u32::try_from(data.len()).map_err(|_| NotArrived::TooLarge)?;
         let memory = Arc::clone(&self.memory).try_acquire_many_owned(bytes).map_err(|_| NotArrived::NoMemory)?;
@@ -64,7 +84,7 @@ impl Message {
 
     /// All of it, and the memory that it holds, which is given back when that is dropped.
     pub(super) fn finish(self) -> (Bytes, Option<OwnedSemaphorePermit>) {
-        let Message { most: _, memory: _, held, pieces } = self;
+        let Message { most: _, prefix: _, memory: _, held, pieces } = self;
         (pieces.finish(), held)
     }
 }
