@@ -128,6 +128,21 @@ async fn a_mistake_in_the_json_costs_only_what_comes_after_it() {
 }
 
 #[tokio::test]
+async fn text_that_is_no_unicode_costs_no_code() {
+    for (body, words) in [
+        (&b"\xef\xbb\xbf{\"code\":\"UMA_ADDRESS_EXISTS\",\"reason\":\"taken\"}"[..], Some("taken")),
+        (b"{\"code\":\"UMA_ADDRESS_EXISTS\",\"reason\":\"tak\xffen\"}", Some("tak\u{fffd}en")),
+        (
+            b"{\"reason\":\"taken \\ud83d\",\"message\":\"taken\",\"code\":\"UMA_ADDRESS_EXISTS\"}",
+            Some("taken \u{fffd}"),
+        ),
+    ] {
+        let refusal = refused(Operation::UpdateCustomer, Reply::bytes(409, "application/json", body)).await;
+        assert_eq!((refusal.code.as_deref(), refusal.message.as_deref()), (Some("UMA_ADDRESS_EXISTS"), words));
+    }
+}
+
+#[tokio::test]
 async fn the_file_of_a_rejected_document_says_what_is_wrong_with_it() {
     let words = ["dataNotReadable", "screenshot", "grayscale", "documentExpired"];
     for body in [
