@@ -25,9 +25,11 @@ const MAX_PRECHECKS: usize = 20;
 const MAX_MORE: usize = 16;
 
 impl Answer {
-    /// What can be read of the body. Of a text that breaks off, only what a change came to: a read can be made again.
+    /// What can be read of the body. Of a text that breaks off, only what a change came to: a read can be made again, and
+    /// a configuration is nothing in parts.
     pub(in crate::grid) fn json<T: DeserializeOwned + Complete>(&self) -> Result<T, Misread> {
-        read(self.body(), if self.operation().is_read() { Ending::Needed } else { Ending::Spared })
+        let is_needed = self.operation().is_read() || self.operation() == Operation::UpdatePlatformConfig;
+        read(self.body(), if is_needed { Ending::Needed } else { Ending::Spared })
     }
 
     /// When Grid answered, by its own clock, to the second (`Date`, RFC 9110 section 6.6.1).

@@ -168,5 +168,5 @@ async fn what_this_api_has_no_place_for_is_a_failure() {
 async fn every_answer_is_read_when_a_field_is_not_as_documented() {
     let (tried, failures) = play_oddly(&openapi::of_paths(&document())).await;
     assert_eq!(failures, Vec::<String>::new());
-    assert!(tried > 50, "{tried}");
+    assert!(tried > 40, "{tried}");
 }

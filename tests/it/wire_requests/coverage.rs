@@ -26,8 +26,22 @@ const NOT_IN_BODIES: &[&str] = &[
 ];
 
 /// Fields of responses that stand for what cannot be said; a test of their own has them.
-const NOT_IN_ANSWERS: &[&str] =
-    &["PlatformConfig.omitted_fields", "PlatformCurrency.omitted_fields", "CounterpartyField.omitted_fields"];
+const NOT_IN_ANSWERS: &[&str] = &[
+    "PlatformConfig.omitted_fields",
+    "PlatformCurrency.omitted_fields",
+    "CounterpartyField.omitted_fields",
+    // What is said of lists that cannot be read to the end, or not every row of them.
+    "ListBeneficialOwnersResponse.truncated",
+    "ListBeneficialOwnersResponse.unreadable_rows",
+    "ListCustomersResponse.truncated",
+    "ListCustomersResponse.unreadable_rows",
+    "ListDocumentsResponse.truncated",
+    "ListDocumentsResponse.unreadable_rows",
+    "ListVerificationsResponse.truncated",
+    "ListVerificationsResponse.unreadable_rows",
+    "UnreadableRow.field",
+    "UnreadableRow.index",
+];
 
 #[test]
 fn the_samples_populate_every_field_of_every_request() {
