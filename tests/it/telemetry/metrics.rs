@@ -26,6 +26,7 @@ pub async fn busy() -> Busy {
     let scene = Scene::with(&["--reconcile-interval=0s"], &[]).await;
     let mut unknown = samples::answer_of("GetCustomer").unwrap();
     unknown["kycStatus"] = json!("FROZEN");
+    unknown["region"] = json!(7);
     let mut created = samples::answer_of("GetCustomer").unwrap();
     created.as_object_mut().unwrap().remove("kycStatus");
     scene.upstream.on("POST", "/customers", Reply::json(201, created));
@@ -97,6 +98,7 @@ async fn they_answer_an_operator_s_questions() {
     assert_eq!(value(r#"gridgate_grid_repetitions_total{grid_operation="GetCustomer"}"#), 1.0);
     assert_eq!(value(r#"gridgate_grid_breaker_state{state="closed"}"#), 1.0);
     assert!(value(r#"gridgate_grid_unknown_words_total{vocabulary="KycStatus"}"#) >= 2.0);
+    assert!(value(r#"gridgate_grid_unreadable_total{grid_operation="GetCustomer",part="field"}"#) >= 1.0);
     // How many webhooks were refused, and why?
     assert_eq!(value(r#"gridgate_webhook_requests_total{outcome="signature_missing"}"#), 1.0);
     assert_eq!(value(r#"gridgate_webhook_requests_total{outcome="recorded"}"#), 2.0);
