@@ -139,17 +139,18 @@ impl fmt::Display for WebhookType {
 pub fn parse(webhook: &Verified) -> Result<Delivery, NotAWebhook> {
     let body = webhook.body();
     let strict = std::str::from_utf8(body).map_err(|_| NotAWebhook::NotAnObject).and_then(read);
-    if strict.as_ref().is_ok_and(|delivery| !is_unreadable(delivery)) {
+    let is_no_json = match &strict {
+        Ok(Delivery { content: Content::Unreadable(unreadable), .. }) => unreadable.reason == Reason::NotAnObject,
+        Ok(_) => false,
+        Err(error) => *error == NotAWebhook::NotAnObject,
+    };
+    if !is_no_json {
         return strict;
     }
-    match mended(body).map(|text| read(&text)) {
-        Some(Ok(delivery)) if strict.is_err() || !is_unreadable(&delivery) => Ok(delivery),
-        Some(_) | None => strict,
+    match mended(body) {
+        Some(text) => read(&text),
+        None => strict,
     }
-}
-
-fn is_unreadable(delivery: &Delivery) -> bool {
-    matches!(delivery.content, Content::Unreadable(_))
 }
 
 /// The JSON of a body whose text is not all Unicode, or that has other flaws which leave no doubt of what it says. One
