@@ -61,8 +61,8 @@ impl WebhookEndpoint {
         if authority.is_empty() || !url.has_host() {
             return Err(InvalidEndpoint::NotAbsolute);
         }
-        let is_secure = scheme.eq_ignore_ascii_case("https");
-        if !is_secure && !(scheme.eq_ignore_ascii_case("http") && is_loopback(&url)) {
+        let is_local = scheme.eq_ignore_ascii_case("http") && is_loopback(&url);
+        if !is_local && !scheme.eq_ignore_ascii_case("https") {
             return Err(InvalidEndpoint::NotHttps);
         }
         if url.fragment().is_some() {

@@ -117,7 +117,7 @@ impl CustomerService for Customers {
         let outcome = match self.grid.update_customer(&call, &id, &changes, signed).await {
             Ok(outcome) => outcome,
             Err(error) => {
-                let about = Some(Resource::new(CUSTOMER, id.as_str()));
+                let about = Some(Box::new(Resource::new(CUSTOMER, id.as_str())));
                 return Err(Claims::of(&changes, None).explain(&self.grid, &call, error, about).await.into());
             }
         };

@@ -18,7 +18,7 @@ pub enum Error {
         #[source]
         error: grid::Error,
         /// What the call was about, where it was about one thing.
-        about: Option<Resource>,
+        about: Option<Box<Resource>>,
     },
     /// Uploads under way already hold all the memory that uploads may have.
     #[error("uploads under way hold all the memory there is for uploads")]
@@ -48,7 +48,7 @@ pub enum Error {
         #[source]
         error: SourceError,
         /// The customer.
-        about: Resource,
+        about: Box<Resource>,
     },
     /// The policy does not let the caller see all that the request is about.
     #[error("{filter} {description}")]
@@ -66,7 +66,7 @@ pub enum Error {
 impl Error {
     /// Puts what a call was about beside what Grid said, for a `map_err`.
     pub(super) fn about(resource_type: &'static str, id: &ResourceId) -> impl FnOnce(grid::Error) -> Self {
-        let about = Some(Resource::new(resource_type, id.as_str()));
+        let about = Some(Box::new(Resource::new(resource_type, id.as_str())));
         move |error| Self::Grid { error, about }
     }
 }

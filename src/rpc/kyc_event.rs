@@ -138,7 +138,7 @@ fn lookup_error(error: LookupError, customer: &CustomerId, standing: limits::Sta
             limits::not_this_customer()
         }
         LookupError::Source(error) => {
-            let about = Resource::new(CUSTOMER, customer.as_str());
+            let about = Box::new(Resource::new(CUSTOMER, customer.as_str()));
             Error::Source { error, about }
         }
     }

@@ -135,7 +135,7 @@ impl From<Error> for Status {
     fn from(error: Error) -> Self {
         match error {
             Error::Invalid(violations) => invalid(&violations),
-            Error::Grid { error, about } => grid(&error, about),
+            Error::Grid { error, about } => grid(&error, about.map(|about| *about)),
             Error::UploadsBusy => Details::new(GRIDGATE_DOMAIN, reason::UPLOADS_BUSY)
                 .retry(Some(UPLOADS_BUSY_RETRY))
                 .status(Code::ResourceExhausted, "too many uploads are under way"),
@@ -144,7 +144,7 @@ impl From<Error> for Status {
             Error::Token(error) => log::foreign(&error.to_string()),
             Error::Behind { resume_token } => log::behind(resume_token),
             Error::Expired { oldest_resume_token } => log::expired(oldest_resume_token),
-            Error::Source { error, about } => log::source(&error, about),
+            Error::Source { error, about } => log::source(&error, *about),
             Error::NotWatchable { filter, description } => identity::not_watchable(filter, &description),
         }
     }

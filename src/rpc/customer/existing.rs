@@ -42,7 +42,7 @@ impl Claims {
         grid: &Client,
         call: &Call,
         error: grid::Error,
-        about: Option<Resource>,
+        about: Option<Box<Resource>>,
     ) -> Error {
         let grid::Error::Answered(refusal) = &error else { return Error::Grid { error, about } };
         let what = match (refusal.status, refusal.code.as_deref()) {
@@ -55,7 +55,7 @@ impl Claims {
             _ => CustomerFilter { platform_customer_id: self.platform_customer_id, ..CustomerFilter::default() },
         };
         let found = look_for(grid, call, &filter).await;
-        Error::Grid { error, about: Some(in_the_way(what, found)) }
+        Error::Grid { error, about: Some(Box::new(in_the_way(what, found))) }
     }
 }
 

@@ -128,7 +128,7 @@ fn every_lack_of_an_answer_has_the_code_and_reason_of_its_row() {
 fn every_error_of_the_event_service_has_the_code_of_its_row() {
     let reason = String::new;
     let token = || "AQ".to_owned();
-    let about = || Resource::new("gridgate.v1.Customer", "Customer:1");
+    let about = || Box::new(Resource::new("gridgate.v1.Customer", "Customer:1"));
     let source = |error| Error::Source { error, about: about() };
     let errors: Vec<(&str, Vec<Error>)> = vec![
         (
