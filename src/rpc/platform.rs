@@ -212,6 +212,7 @@ fn currency_to_pb(currency: model::PlatformCurrency, room: &mut Room) -> pb::Pla
         provider_required_counterparty_customer_fields,
         enabled_transaction_types,
         other_fields,
+        lost_fields,
     } = currency;
     let fields = required_counterparty_fields.into_iter().map(|field| {
         let model::CounterpartyField { name, mandatory, other_fields } = field;
@@ -219,7 +220,9 @@ fn currency_to_pb(currency: model::PlatformCurrency, room: &mut Room) -> pb::Pla
         pb::CounterpartyField { name, mandatory, other_fields, omitted_fields }
     });
     let required_counterparty_fields = fields.collect();
-    let (other_fields, omitted_fields) = other_fields::to_pb(other_fields, room);
+    let (other_fields, mut omitted_fields) = other_fields::to_pb(other_fields, room);
+    // What a provider requires is only answered.
+    omitted_fields.extend(lost_fields.into_iter().filter(|path| !path.starts_with("provider")));
     pb::PlatformCurrency {
         currency_code,
         min_amount,

@@ -103,7 +103,7 @@ impl Currency {
                 &["FULL_NAME", "COUNTRY_OF_RESIDENCE"]
             }),
             enabled_transaction_types: words(&["OUTGOING", "INCOMING"]),
-            other_fields: OtherFields::default(),
+            ..PlatformCurrency::default()
         }
     }
 }

@@ -90,6 +90,7 @@ fn read_currency(currency: &Fields<'_>, faults: &mut Faults) -> PlatformCurrency
         provider_required_counterparty_customer_fields,
         enabled_transaction_types: types.unwrap_or_default(),
         other_fields: OtherFields(currency.others(&CURRENCY)),
+        ..PlatformCurrency::default()
     }
 }
 

@@ -222,6 +222,9 @@ pub(super) fn currencies_of_region(region: &str) -> Option<&'static [&'static st
     }
 }
 
+/// What can be wrong with a document's file at first sight (OpenAPI `Error422`).
+pub(super) const PRECHECK_ERRORS: &[&str] = &["dataNotReadable", "screenshot", "grayscale", "documentExpired"];
+
 #[cfg(test)]
 mod tests {
     use super::{COUNTRIES, EEA, IDENTITY_DOCUMENTS, TWO_SIDED_DOCUMENTS};
@@ -239,6 +242,3 @@ mod tests {
         assert!(TWO_SIDED_DOCUMENTS.iter().all(|kind| IDENTITY_DOCUMENTS.contains(kind)));
     }
 }
-
-/// What can be wrong with a document's file at first sight (OpenAPI `Error422`).
-pub(super) const PRECHECK_ERRORS: &[&str] = &["dataNotReadable", "screenshot", "grayscale", "documentExpired"];

@@ -171,10 +171,16 @@ impl<'de, T: Deserialize<'de> + Complete> Visitor<'de> for List<T> {
         let place = notes::place();
         notes::into_items();
         let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
-        while let Some(item) = items.next_element_seed(Item::<T>(PhantomData))? {
+        loop {
+            let before = notes::losses();
+            let Some(item) = items.next_element_seed(Item::<T>(PhantomData))? else { break };
             let field = match item {
-                Some(row) => match T::missing(&row) {
+                Some(mut row) => match T::missing(&row) {
                     None => {
+                        let lost = notes::losses_since(before);
+                        if !lost.is_empty() {
+                            row.lost(lost);
+                        }
                         rows.push(row);
                         continue;
                     }

@@ -7,6 +7,8 @@ use std::cell::RefCell;
 
 /// How many paths are kept of one reading; further parts are only counted.
 const MAX_PATHS: usize = 16;
+/// How many losses are remembered of one reading, for those who ask what an item lost.
+const MAX_LOSSES: usize = 64;
 
 thread_local! {
     /// While somebody reads on this thread: where the reading is, and what was noted.
@@ -18,6 +20,17 @@ struct Reading {
     /// The path of the field that is being read, such as `data[].ownershipPercentage`.
     path: String,
     notes: Notes,
+    /// The path of each part that could not be read, in order, at most 64.
+    losses: Vec<String>,
+}
+
+impl Reading {
+    fn lose(&mut self, path: String) {
+        self.notes.unreadable.add_path(&path);
+        if self.losses.len() < MAX_LOSSES {
+            self.losses.push(path);
+        }
+    }
 }
 
 /// What was noted during one reading.
@@ -79,21 +92,34 @@ pub(super) fn unknown_word(vocabulary: &'static str) {
 
 /// The field that is being read cannot be.
 pub(super) fn unreadable_field() {
-    with(|Reading { path, notes: Notes { unreadable, .. } }| {
-        unreadable.fields += 1;
-        unreadable.add_path(path);
+    with(|reading| {
+        reading.notes.unreadable.fields += 1;
+        reading.lose(reading.path.clone());
     });
 }
 
 /// The item of a list that is being read cannot be; `field` of it is why, or all of it.
 pub(super) fn unreadable_item(field: &str) {
-    with(|Reading { path, notes: Notes { unreadable, .. } }| {
-        unreadable.items += 1;
-        match field {
-            "" => unreadable.add_path(path),
-            field => unreadable.add_path(&format!("{path}.{field}")),
-        }
+    with(|reading| {
+        reading.notes.unreadable.items += 1;
+        let path = &reading.path;
+        reading.lose(if field.is_empty() { path.clone() } else { format!("{path}.{field}") });
     });
+}
+
+/// How much could not be read so far, to ask with [`losses_since`].
+pub(super) fn losses() -> usize {
+    READING.with_borrow(|reading| reading.as_ref().map_or(0, |reading| reading.losses.len()))
+}
+
+/// What could not be read since, as paths below where the reading is.
+pub(super) fn losses_since(before: usize) -> Vec<String> {
+    READING.with_borrow(|reading| {
+        let Some(reading) = reading else { return Vec::new() };
+        let below =
+            |path: &String| path.strip_prefix(&reading.path).map(|path| path.trim_start_matches('.').to_owned());
+        reading.losses.iter().skip(before).filter_map(below).collect()
+    })
 }
 
 /// Where the reading is, to come back to with [`back_to`].

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::serde_as::{complete, integer, lenient, list, or_default};
+use super::serde_as::{Complete, complete, integer, lenient, list, or_default};
 use super::time::Time;
 
 /// The fields of an object that have no name here: branding, fees, cards, and what Grid adds. They are kept as they came,
@@ -119,8 +119,16 @@ pub struct PlatformCurrency {
     /// Everything else.
     #[serde(flatten)]
     pub other_fields: OtherFields,
+    /// Paths of what could not be read of it: it must not be sent back without.
+    #[serde(skip)]
+    pub lost_fields: Vec<String>,
 }
-complete!(PlatformCurrency);
+
+impl Complete for PlatformCurrency {
+    fn lost(&mut self, paths: Vec<String>) {
+        self.lost_fields = paths;
+    }
+}
 
 /// A field asked of counterparties.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -24,6 +24,9 @@ pub trait Complete {
     fn missing(&self) -> Option<&'static str> {
         None
     }
+
+    /// Told of an item of a list: parts of it could not be read, which are at these paths in it.
+    fn lost(&mut self, _paths: Vec<String>) {}
 }
 
 impl Complete for String {}

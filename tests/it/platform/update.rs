@@ -176,6 +176,30 @@ async fn what_cannot_be_carried_is_named_and_never_lost() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_read_of_a_currency_is_named_and_never_lost() {
+    let scene = with_config().await;
+    let mut grid = config();
+    grid["supportedCurrencies"][0]["maxAmount"] = json!(18_446_744_073_709_551_616_f64);
+    grid["supportedCurrencies"][0]["providerRequiredCustomerFields"] = json!("BIRTH_DATE");
+    grid["supportedCurrencies"][1]["minAmount"] = json!(1.0);
+    grid["supportedCurrencies"][1]["requiredCounterpartyFields"] = json!([{ "name": "FULL_NAME", "mandatory": 2 }, 7]);
+    scene.upstream.on("GET", "/config", Reply::json(200, grid));
+    let read = scene.get().await;
+    let [dollars, coins] = read.supported_currencies.as_slice() else { panic!("{read:?}") };
+    assert_eq!((dollars.max_amount, coins.min_amount), (None, Some(1)));
+    assert_eq!(dollars.omitted_fields, ["maxAmount"]);
+    assert_eq!(coins.omitted_fields, ["requiredCounterpartyFields[].mandatory", "requiredCounterpartyFields[]"]);
+
+    scene.upstream.take_requests();
+    let refused = scene.update(as_update(read), &["supported_currencies"]).await.unwrap_err();
+    assert_eq!(
+        Details::of(&refused).bad_paths(),
+        [0, 1].map(|place| format!("platform_config.supported_currencies[{place}].omitted_fields"))
+    );
+    assert_eq!(scene.upstream.take_requests().len(), 0);
+}
+
+#[tokio::test]
 async fn an_endpoint_that_cannot_be_right_is_refused_before_grid_is_asked() {
     let scene = with_config().await;
     for wrong in [

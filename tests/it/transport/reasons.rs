@@ -50,7 +50,7 @@ async fn too_large_is_one_answer_compressed_or_not() {
     let metadata = pb::UploadDocumentMetadata { document_holder: "Customer:1".to_owned(), ..Default::default() };
     let first = pb::UploadDocumentRequest { metadata: Some(metadata), chunk: Bytes::from_static(b"%PDF-1.7\n") };
     let second = pb::UploadDocumentRequest { metadata: None, chunk: vec![b'x'; LIMIT + 1].into() };
-    let rows = pb::ImportCustomersRequest { chunk: vec![b'x'; LIMIT + 1].into(), ..Default::default() };
+    let rows = pb::ImportCustomersRequest { chunk: vec![b'x'; LIMIT + 1].into() };
     for encoding in [None, Some(Gzip), Some(Zstd)] {
         let mut customers = CustomerServiceClient::new(app.channel().await);
         let mut documents = DocumentServiceClient::new(app.channel().await);
@@ -74,7 +74,8 @@ async fn what_cannot_be_decoded_is_one_answer() {
     let app = app().await;
     let mut client = RawClient::connect(app.addresses.grpc).await;
     let undecodable = (Code::Internal, "MESSAGE_UNDECODABLE".to_owned());
-    let bodies: [(&str, &[(&str, &str)], Vec<u8>); 6] = [
+    type Headers<'a> = &'a [(&'a str, &'a str)];
+    let bodies: [(&str, Headers<'_>, Vec<u8>); 6] = [
         ("no protobuf", &[], framed(0, b"\xff\xff\xff")),
         ("a text that is no UTF-8", &[], framed(0, b"\x0a\x02\xff\xfe")),
         ("compressed with nothing", &[], framed(1, b"\x0a\x01a")),
