@@ -22,8 +22,7 @@ async fn comes_back_as(stage: &Stage, rpc: &Rpc, answer: &Value, known: &Value, 
     let got = stage.call(rpc, &samples::sent_by(rpc.name)).await;
     let got = got.unwrap_or_else(|status| panic!("{}, {what}: {status:?}", rpc.name));
     let expected = equivalent::answer(rpc, known).message;
-    let json = |message| serde_json::to_value(message).unwrap();
-    let differences = differences(&json(&expected), &json(&got));
+    let differences = differences(&odd::without_losses(&expected), &odd::without_losses(&got));
     assert!(differences.is_empty(), "{}, {what}: {differences:#?}", rpc.name);
 }
 
