@@ -40,7 +40,7 @@ pub enum Label {
     Unknown,
 }
 
-/// Labels that are told apart.
+/// The labels that are known.
 const LABELS: [(&str, Label); 17] = [
     ("CERTIFICATE", Label::Certificate),
     // The label of RFC 1422, which OpenSSL still reads.

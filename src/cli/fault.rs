@@ -264,9 +264,9 @@ fn told_by(answer: &[u8]) -> Speaks {
     match answer {
         // An alert, of any version of TLS.
         [0x15, 3, ..] => Speaks::Tls,
-        // Of no gRPC at all, unless a proxy says that whoever is behind it is away.
+        // Not gRPC, unless a proxy answers 5xx because the server behind it is away.
         _ if text.starts_with("HTTP/1") && !text.split(' ').nth(1).is_some_and(|status| status.starts_with('5')) => {
-            // Several servers take the trouble to say so.
+            // Several servers say so in the body.
             if text.contains("HTTPS") { Speaks::Tls } else { Speaks::Http1 }
         }
         _ => Speaks::Unknown,

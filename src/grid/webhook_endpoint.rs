@@ -1,4 +1,4 @@
-//! The URL that Grid is to send webhooks to, checked before Grid hears of it: whoever answers there decides about payments.
+//! The URL that Grid sends webhooks to, checked before Grid gets it: the server at that URL approves payments.
 
 use std::fmt;
 

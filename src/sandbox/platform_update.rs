@@ -20,7 +20,7 @@ const READ_ONLY_OF_CURRENCY: [&str; 2] =
 /// What every currency has.
 const CURRENCY: [&str; 5] =
     ["currencyCode", "minAmount", "maxAmount", "requiredCounterpartyFields", "enabledTransactionTypes"];
-/// Lists whose entries are told apart by these fields; others are replaced as a whole.
+/// The one list whose entries are merged, by [`FEE_KEY`]; other lists are replaced as a whole.
 const FEES: &str = "feeConfigs";
 const FEE_KEY: [&str; 2] = ["feeType", "sourceCurrency"];
 /// Most bytes of all that the sandbox keeps without knowing it.

@@ -107,8 +107,8 @@ impl Store {
         }
     }
 
-    /// Begins a verification of somebody complete, and ends it as the suffix says. Two statuses at two times: whoever
-    /// hears of both can tell which is the later.
+    /// Begins the verification of a complete customer, and ends it as the suffix says: two statuses at two times, so that
+    /// receivers of both can order them.
     pub(super) fn decide_by_suffix(
         &mut self,
         id: &str,

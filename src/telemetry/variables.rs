@@ -1,8 +1,8 @@
-//! What OpenTelemetry's own variables, flags and the file together say of traces: where spans go, and how.
+//! Where spans go and how, from OpenTelemetry's own variables, flags and the file together.
 //!
 //! Clusters set these variables for everyone. So none of them stops a start (OpenTelemetry's specification asks for that too):
-//! each is followed, here or by the SDK, or a line in the log says what becomes of it. Values are not repeated, but for words
-//! of a fixed list: they may be secrets.
+//! each is followed, here or by the SDK, or a log line says what happens instead. Values may be secrets, so only words of a
+//! fixed list are repeated.
 
 mod endpoint;
 mod rules;

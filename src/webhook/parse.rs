@@ -166,7 +166,7 @@ fn read(text: &str) -> Result<Delivery, NotAWebhook> {
     }
     let body: Body<'_> = serde_json::from_str(text).map_err(|_| NotAWebhook::NotAnObject)?;
     let Body { id, webhook_id, webhook_type, timestamp, data } = body;
-    // Copies of a webhook are told apart by `id` alone: another field could be the same in two webhooks, and the second
+    // `id` alone identifies a webhook: another field could be the same in two webhooks, and the second
     // would be lost. Nothing is recorded of a test, so there the older name is good enough.
     let is_test = matches!(&webhook_type, Loose::Text(text) if text == TEST);
     let id = if is_test && id == Loose::Nothing { webhook_id } else { id };

@@ -65,7 +65,7 @@ impl Listener {
     }
 }
 
-/// Connections under limits: whoever can connect may send anything.
+/// A port with limits on its connections: anybody on the network may send anything to it.
 fn port(listener: TcpListener) -> Port {
     let http1 = Http1 { head_timeout: PATIENCE, max_head_bytes: 16 * 1024, linger: None };
     Port {

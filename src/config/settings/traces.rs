@@ -11,8 +11,8 @@ pub const OTLP_ENDPOINT: Setting = Setting {
     kind: Kind::Url,
     doc: "The OpenTelemetry collector that traces are sent to, such as `http://localhost:4318`; over HTTP, `/v1/traces` is \
           added. Without it there are no traces, and `traceparent` is handed on as it comes. \
-          [TELEMETRY.md](TELEMETRY.md#opentelemetrys-variables) lists OpenTelemetry's variables and what becomes of each; a \
-          wrong one is warned of, and stops nothing.",
+          [TELEMETRY.md](TELEMETRY.md#opentelemetrys-variables) lists OpenTelemetry's variables and what gridgate does with \
+          each; for a wrong one it logs a warning and starts anyway.",
 };
 
 /// How they are sent.

@@ -1,6 +1,6 @@
 //! Patterns of methods: `package.Service/Method`, where either part may end with `*`.
 //!
-//! Some methods no pattern grants: whoever may call them decides about more than customers, so they have to be meant.
+//! No pattern grants some methods: their callers decide about more than customers, so a policy must name them exactly.
 
 use std::sync::Arc;
 

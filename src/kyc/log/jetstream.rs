@@ -250,7 +250,7 @@ struct Shared {
     closing: CancellationToken,
     /// All of it was read.
     is_open: AtomicBool,
-    /// Until then whoever opens it tells what is wrong.
+    /// Whether this log reports its own faults. While it is being opened, the code that opens it does.
     tells_itself: AtomicBool,
     /// What is wrong, if the log was closed for that.
     wrong: OnceLock<String>,

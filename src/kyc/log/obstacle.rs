@@ -1,31 +1,31 @@
-//! What is in the way of opening a log: told at once, and then once in a while.
+//! The obstacle to opening an event log: logged at once, then at most every 30 seconds.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-/// How often the same is told at most.
+/// The least time between two log lines about the same obstacle.
 const TOLD_EVERY: Duration = Duration::from_secs(30);
-/// How many different things are told within that time at most.
+/// The most different obstacles that are logged within that time.
 const MOST_TOLD: usize = 8;
-/// From when on it is told that something takes long.
+/// After this long, a step that is still waiting counts as an obstacle.
 const LONG: Duration = Duration::from_millis(1500);
 
-/// What is in the way of opening a log, if anything is known to be. Clones are of the same.
+/// The known obstacle to opening an event log, if there is one. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Obstacle(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     what: Option<String>,
-    /// What the server said by itself, which tells more than that it gave no answer; and when.
+    /// The last error that the server sent unasked, and when. It says more than "no answer".
     said: Option<(String, Instant)>,
     told: Vec<(String, Instant)>,
 }
 
 impl Obstacle {
-    /// What it is.
+    /// Describes it, with a recent error of the server's.
     #[must_use]
     pub fn current(&self) -> Option<String> {
         let state = self.lock();
@@ -37,7 +37,7 @@ impl Obstacle {
         }
     }
 
-    /// This is in the way now.
+    /// Notes the current obstacle, and logs it if it is new.
     pub(super) fn met(&self, what: &str) {
         let mut state = self.lock();
         state.what = Some(what.to_owned());
@@ -46,7 +46,7 @@ impl Obstacle {
         }
     }
 
-    /// The server said by itself that something is wrong.
+    /// Notes an error that the server sent unasked, and logs it if it is new.
     pub(super) fn server_said(&self, words: &str) {
         let mut state = self.lock();
         state.said = Some((words.to_owned(), Instant::now()));
@@ -55,12 +55,12 @@ impl Obstacle {
         }
     }
 
-    /// Nothing is in the way any more.
+    /// Clears the obstacle.
     pub(super) fn is_over(&self) {
         self.lock().what = None;
     }
 
-    /// Waits, and says what is in the way if that takes long.
+    /// Awaits `work`, and reports `what` as the obstacle if that takes long.
     pub(super) async fn unless_soon<F: Future>(&self, what: &str, work: F) -> F::Output {
         let mut work = std::pin::pin!(work);
         match timeout(LONG, &mut work).await {

@@ -1,7 +1,7 @@
-//! Which customer is there already, when Grid says that one is.
+//! Finds the customer that is there already, when Grid says that there is one.
 //!
-//! What Grid answers then does not say it, but the id is what a caller wants: it is looked for once, by what only one customer
-//! should have. The answer of the call is Grid's error in any case.
+//! Grid's error does not name that customer, and callers want its id. So it is looked up once, by a value that only one
+//! customer should have. The call ends with Grid's error in any case.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::grid::{self, Call, Client, CustomerFilter, Operation, PageRequest};
 use crate::rpc::Error;
 use crate::rpc::error::Resource;
 
-/// How long is looked at most: whoever asks waits for an error. It is never more than half of what the call has left.
+/// The longest search, as the caller waits for its error; never more than half of the time that the call has left.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// As many as can be told apart at a glance.
+/// The most candidates that an error lists.
 const ROWS: PageRequest = PageRequest { limit: 10, cursor: None };
 
 /// What a request asks for that another customer may have.

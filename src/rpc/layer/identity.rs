@@ -3,8 +3,8 @@
 //!
 //! The handler finds the [`Caller`](crate::identity::Caller) in the request's extensions. Health (`grpc.health.v1`) is
 //! exempt, since probes have no credentials; reflection is a method like others. A stream of responses ends when the
-//! policy is replaced by one that would not let it in. Without a gate every call is let in, but to what only a policy grants,
-//! and has no caller.
+//! policy is replaced by one that would not let it in. Without a policy every call passes, and has no caller; only methods that
+//! a policy has to grant by name are refused.
 
 use super::audited::{AuditLine, AuditedBody, AuditedFuture};
 use super::ending::{EndingBody, EndingFuture};

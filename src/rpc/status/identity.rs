@@ -22,7 +22,7 @@ pub fn denied(denial: &Denial) -> Status {
             .status(Code::PermissionDenied, &format!("the policy does not name {identity}")),
         Denial::PolicyNeeded => details(reason::POLICY_NEEDED).status(
             Code::PermissionDenied,
-            "whoever may call this method can redirect every webhook, so only a policy grants it: start gridgate with \
+            "this method can redirect every webhook, so only a policy grants it: start gridgate with \
              GRIDGATE_IDENTITY_POLICY_FILE, and let the policy name the method for its caller (docs/IDENTITY.md)",
         ),
         Denial::MethodNotAllowed { caller, by_name_only } => {

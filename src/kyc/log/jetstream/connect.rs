@@ -24,9 +24,9 @@ pub(super) const REQUEST: Duration = Duration::from_secs(2);
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 /// How large messages have to be allowed to be, in bytes: an event with its head, of a verification with many problems.
 const LEAST_PAYLOAD: usize = 64 * 1024;
-/// For how long servers may refuse what they take a moment later, before that is told.
+/// How long servers may refuse before the refusal is logged: they often accept a moment later.
 pub(super) const PASSING: Duration = Duration::from_millis(700);
-/// What is in the way where nothing answers.
+/// The obstacle to report when no server answers.
 pub(super) const SILENT: &str = "NATS does not answer";
 
 /// As whom to connect.

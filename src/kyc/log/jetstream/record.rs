@@ -45,7 +45,7 @@ struct Attempt {
     began: Instant,
 }
 
-/// From when on it is told that recording does not come about.
+/// After this long without success, a recording that is being retried is logged.
 const LONG: Duration = Duration::from_millis(1500);
 
 impl Shared {

@@ -39,7 +39,7 @@ impl Default for Retention {
 /// How much faster than time passes retention comes after a clock that is ahead of it: a day in an hour. Where the machine
 /// was off, it catches up; where the clock is wrong, an hour costs a day of the oldest events, and not all of them.
 const FASTER: u32 = 24;
-/// From which lag on it is told.
+/// Log the lag from this much on.
 const WORTH_TELLING: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many events from the future are looked past.
 const MOST_AHEAD: usize = 10_000;
