@@ -1,7 +1,7 @@
 //! HTTP clients for one address, with the system's CA certificates where that address needs them, and only then.
 //!
-//! An image without certificates is enough for a gridgate that speaks TLS to nobody, as it does with a sandbox. Where they are
-//! needed and not there, the error names the address that needs them.
+//! An image without certificates is enough for a gridgate that calls nothing over TLS, such as one with a sandbox. Where they
+//! are needed and missing, the error names the address that needs them.
 
 use reqwest::{Certificate, Client, ClientBuilder, Url};
 use rustls::pki_types::CertificateDer;
@@ -31,7 +31,7 @@ pub enum HttpSetupError {
     Client(#[source] reqwest::Error),
 }
 
-/// A client for this address, with these settings. What lies on this host is not asked for by way of a proxy.
+/// A client for this address, with these settings. Addresses on this host are reached without a proxy.
 ///
 /// # Errors
 /// It needs CA certificates and there are none, or the client refuses its settings.
@@ -52,7 +52,7 @@ pub fn client_trusting(
     let is_here = is_loopback(url);
     let mut builder = Client::builder();
     if is_here {
-        // A proxy of the environment is for what lies outside this host.
+        // A proxy of the environment is for addresses outside this host.
         builder = builder.no_proxy();
     }
     let needs_roots = url.scheme() == "https" || (!is_here && is_proxy_secured());

@@ -1,6 +1,6 @@
-//! Files that operators write: read whole, within a size, and only if they are files.
+//! Reads files that operators write: whole, within a size, and only regular files.
 //!
-//! Somebody may have put a device or a pipe there, which has no end, or no beginning.
+//! A device may have no end, and a pipe may never begin.
 
 use std::fs::File;
 use std::io::{self, Read as _};

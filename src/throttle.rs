@@ -1,4 +1,4 @@
-//! Log lines that others can cause are written once in a while, whatever they do.
+//! Limits log lines that outsiders can cause to one in ten seconds.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// The least time between two lines of one kind.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// Lets one line pass in a while, and counts those it held back.
+/// Lets one line pass every ten seconds, and counts the lines that it holds back.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
     /// Guards both: when a line last passed, and how many were held back since.

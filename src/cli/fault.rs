@@ -151,7 +151,7 @@ impl Target {
                 "set GRIDGATE_CLIENT_TLS_CA to the file of that CA",
             ),
             TlsError::InvalidCertificate(_) => (
-                format!("shows a certificate that does not count ({error})"),
+                format!("has a certificate that is not valid ({error})"),
                 "it needs another certificate, or this machine the right time",
             ),
             TlsError::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::NoCertificate) => (

@@ -1,4 +1,4 @@
-//! Where the time comes from, so that a test can make days pass; and a clock that does not follow every jump.
+//! Sources of the current time: the machine's, one that does not follow every jump of it, and a trait so that tests can set it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// From how much on a change of the time is a jump. What is less is followed at once, as clocks are corrected by that.
+/// A change of the time by more than this is a jump. Smaller ones, by which clocks are corrected, are followed at once.
 pub const JUMP: SignedDuration = SignedDuration::from_secs(60);
-/// How long the time has to stand by a jump before it is followed.
+/// How long the clock has to keep its new time after a jump before that is followed.
 pub const SETTLE: Duration = Duration::from_secs(60);
 
 /// A source of the current time.
@@ -102,7 +102,7 @@ impl<C: Clock> SteadyClock<C> {
                 if at.saturating_sub(jump.began) >= SETTLE {
                     tracing::warn!(
                         seconds = by.as_secs(),
-                        "the machine's clock has stood by its new time, which is followed now"
+                        "the machine's clock kept its new time for a minute; the event log follows it from now on"
                     );
                     *state = State { time: said, at, jump: None, steady_since: jump.began };
                     return said;
@@ -112,8 +112,8 @@ impl<C: Clock> SteadyClock<C> {
                 self.jumps.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(
                     seconds = by.as_secs(),
-                    "the machine's clock jumped; the event log goes on with the time before, unless the clock stands by its new \
-                     time for a minute"
+                    "the machine's clock jumped; the event log counts on from the time before, until the clock has kept its new time \
+                     for a minute"
                 );
                 state.jump = Some(Jump { began: at, by });
             }

@@ -148,7 +148,7 @@ impl Listing {
     }
 }
 
-/// A list that Grid answers with what cannot be used is left alone for a while. The others go on.
+/// When Grid's answer to a list is unusable, that list pauses for a while. The others go on.
 struct Setback {
     backoff: Backoff,
     until: Option<Instant>,
@@ -165,7 +165,7 @@ impl Setback {
 
     fn begin(&mut self, what: &'static str) {
         if self.backoff.is_fresh() {
-            tracing::warn!("{what} cannot be listed to the end: Grid answers what cannot be used; trying again later");
+            tracing::warn!("{what} cannot be listed to the end: Grid's answer is unusable; trying again later");
         }
         self.until = Some(Instant::now() + self.backoff.next_wait());
     }

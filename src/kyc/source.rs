@@ -69,10 +69,10 @@ pub enum SourceError {
     #[error("Grid is unavailable")]
     Unavailable,
     /// Grid refuses us: credentials or permissions. Asking again soon is no use, whatever is asked.
-    #[error("Grid refuses who asks")]
+    #[error("Grid refuses gridgate's credentials or permissions")]
     Refused,
     /// Grid answered this one question with something that cannot be used. Others may fare better.
-    #[error("Grid answered what cannot be used")]
+    #[error("Grid's answer is unusable")]
     Unusable,
 }
 

@@ -1,6 +1,6 @@
 //! `--register`: puts the webhook endpoint into the platform's configuration at Grid, and touches nothing else of it.
 //!
-//! Whoever answers at that URL decides about payments. So what is there already is shown, and gives way only to `--replace`;
+//! The server at that URL approves payments. So the doctor shows a URL that is registered, and replaces it only with `--replace`;
 //! and whatever becomes of it is written to the log as well.
 
 use super::endpoint::CHECK;
@@ -53,7 +53,7 @@ impl Registration {
                 refused(&refusal, wanted)
             }
             // Answered with something else, or not at all: Grid may have done it.
-            Ok(Ok(_) | Err(_)) => self.look_again(grid, before, "what Grid answered does not say so").await,
+            Ok(Ok(_) | Err(_)) => self.look_again(grid, before, "Grid's answer does not confirm it").await,
             Err(NoAnswer(why)) => self.look_again(grid, before, &why).await,
         };
         let now = if finding.is_ok() { Some(wanted.as_str().to_owned()) } else { before.map(str::to_owned) };

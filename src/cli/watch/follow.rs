@@ -189,7 +189,7 @@ impl Follow {
         {
             self.request.start = None;
             self.request.with_snapshot = true;
-            return Ok(self.because(&format!("{why}: changes may have been missed, and what is so now is shown first")));
+            return Ok(self.because(&format!("{why}: changes may have been missed, and the current statuses follow")));
         }
         let Some(fault) = self.target.fault_of_call(&status, self.heard).await else {
             return Ok(match status.source() {
@@ -202,11 +202,11 @@ impl Follow {
             (Some(oldest), _) => FollowError::Place {
                 fault,
                 hint: format!(
-                    "what was missed is no longer kept; --from {oldest} begins with what is, --snapshot with what is so now"
+                    "what was missed is no longer kept; --from {oldest} begins with the oldest event that is, --snapshot with the current statuses"
                 ),
             },
             (None, Some(_)) => {
-                FollowError::Place { fault, hint: "--snapshot alone begins with what is so now".to_owned() }
+                FollowError::Place { fault, hint: "--snapshot alone begins with the current statuses".to_owned() }
             }
             (None, None) => fault.into(),
         })
@@ -234,7 +234,7 @@ async fn tell_of_unknown(channel: Connection, customers: Vec<String>, say: fn(&s
                 say(&format!("Grid has no customer {name}; waiting until it has, and has decided"));
             }
             Ok(Err(status)) if status.code() == Code::InvalidArgument => {
-                say(&format!("{name} can be no customer: {}", status.message()));
+                say(&format!("{name} is not a customer id: {}", status.message()));
             }
             Ok(Ok(_) | Err(_)) | Err(_) => {}
         }

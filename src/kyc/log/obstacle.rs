@@ -51,7 +51,7 @@ impl Obstacle {
         let mut state = self.lock();
         state.said = Some((words.to_owned(), Instant::now()));
         if state.is_news(words) {
-            tracing::warn!(error = words, "NATS says that something is wrong");
+            tracing::warn!(error = words, "NATS reported an error");
         }
     }
 

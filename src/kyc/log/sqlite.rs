@@ -347,8 +347,8 @@ fn tell_of_lost_commits(path: &Path) {
         tracing::error!(
             commits,
             "the event log {path} is damaged: a part of its write-ahead log {wal} cannot be read, and the commits after it are \
-             dropped. After a power failure they may be of what nobody was told was recorded; otherwise events are lost: watchers \
-             hear of them no more, and the statuses come back when the reconciler has compared every customer with Grid"
+             dropped. After a power failure these may be events that were never acknowledged; otherwise events are lost: \
+             watchers do not get them, and the statuses come back when the reconciler has compared every customer with Grid"
         );
     }
 }

@@ -25,7 +25,7 @@ impl RecordTimes {
     pub(super) fn new(last: Timestamp, floor: Timestamp, clock: &dyn Clock) -> Self {
         if is_ahead(last, clock.now()) {
             let seconds = last.duration_since(clock.now()).as_secs();
-            tracing::warn!(seconds, "the newest events are from the future: this machine's clock is wrong, or was");
+            tracing::warn!(seconds, "the newest events have future times: this machine's clock is wrong, or was");
         }
         Self { last, floor, next_floor: (floor, clock.elapsed()) }
     }

@@ -1,4 +1,4 @@
-//! What keeps a log from recording, and telling the operator: at once, and then once in a while.
+//! Why a log records nothing, logged at once and then at most once a minute.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often the same is said at most.
+/// The least time between two log lines about the same trouble.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 /// After how long without another failure the last one is forgotten, where nothing else says that it is over.
 const FORGOTTEN: Duration = Duration::from_secs(30);
 
-/// What keeps a log from recording.
+/// Why a log records nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
     /// Its size limit is reached, and nothing in it is old enough to be let go.
@@ -55,7 +55,7 @@ impl fmt::Display for Trouble {
 /// How a log is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Condition {
-    /// What keeps it from recording, if anything does.
+    /// Why it records nothing, if it does not record.
     pub trouble: Option<Trouble>,
     /// By how much retention lags behind the clock, because it does not believe that so much time has passed.
     pub retention_behind: Duration,

@@ -4,8 +4,8 @@ use super::OpenError;
 use std::io;
 use std::path::Path;
 
-/// The folder of the log that is used where none is named. It is made; any other has to be there: a path that is misspelt, or
-/// a volume that is not mounted, would go unnoticed until the events are missed.
+/// The folder of the default log. It is created; any other has to exist: otherwise a misspelt path, or a volume that is not
+/// mounted, would go unnoticed until the events are missed.
 const OWN: &str = "gridgate-data";
 
 /// Sees to it that the folder of a log's file is there.
@@ -23,7 +23,7 @@ pub(in crate::kyc::log) fn prepare(path: &Path) -> Result<(), OpenError> {
         Ok(_) => Err(problem(io::Error::new(io::ErrorKind::NotADirectory, "is not a folder"))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(problem(io::Error::new(
             io::ErrorKind::NotFound,
-            format!("there is no such folder; make it or mount it first (only {OWN} is made by itself)"),
+            format!("there is no such folder; make it or mount it first (gridgate creates no folder but {OWN})"),
         ))),
         Err(error) => Err(problem(error)),
     }

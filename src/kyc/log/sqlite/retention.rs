@@ -72,8 +72,8 @@ impl Pace {
             let days = behind.as_secs() / WORTH_TELLING.as_secs();
             tracing::warn!(
                 days,
-                "the clock is far ahead of the newest event: old events are let go at a day's worth an hour until it is caught \
-                 up with, lest a wrong clock empty the event log"
+                "the clock is far ahead of the newest event: a wrong clock must not empty the event log, so retention catches up \
+                 by a day an hour"
             );
         }
         self.is_told = behind >= WORTH_TELLING;
