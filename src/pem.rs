@@ -1,8 +1,8 @@
-//! PEM (RFC 7468) as operators paste it: every block is read, or the first that cannot be is named.
+//! Reads PEM (RFC 7468) as operators paste it: every block, or an error that names the first one that cannot be read.
 //!
-//! Readers of PEM elsewhere look for lines that begin with `-----BEGIN`, and pass over a block that begins otherwise in
-//! silence: one behind a comma, a quotation mark, spaces, a byte order mark, or the end of another block. A key or a CA
-//! that is left out is noticed when it is needed. Here whatever looks like the beginning of a block has to be one.
+//! Other readers look for lines that begin with `-----BEGIN`, and silently skip a block that begins otherwise: behind a comma,
+//! a quotation mark, spaces, a byte order mark, or the end of another block. A missing key or CA then shows only when it is
+//! needed. Here everything that looks like the beginning of a block has to be one.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -17,7 +17,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What a block holds, told by its label.
+/// The content of a block, by its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Label {
     /// A certificate.
@@ -150,7 +150,7 @@ pub enum PemError {
     /// A private key is encrypted.
     #[error("block {0} is an encrypted private key; decrypt it (openssl pkey)")]
     Encrypted(usize),
-    /// Nothing of what is needed is among the blocks.
+    /// None of the blocks is of the kind that is needed.
     #[error("holds no {wanted}, but {found}")]
     Lacks {
         /// What is needed.

@@ -1,10 +1,10 @@
-//! Faults of a call that calling again does not mend: of the address, of TLS, of credentials, of what answers there.
+//! Permanent faults of a call, which a retry does not fix: a wrong address, TLS, credentials, or protocol.
 //!
-//! Everything else may get better by itself: nobody listening yet, a name that does not resolve at the moment, a connection
-//! that broke, a server that is busy.
+//! Everything else may pass: nobody listens yet, a name does not resolve at the moment, a connection broke, a server is
+//! busy.
 //!
-//! What gRPC says of a connection that broke is not always why. So where nothing was ever heard from the other end, it is asked
-//! once more, by hand.
+//! gRPC does not always say why a connection broke. So if the server never answered, one more connection, made by hand, finds
+//! out what it speaks.
 
 use super::calling::Target;
 use super::output::chain;
@@ -26,7 +26,7 @@ use tonic::{Code, Status};
 
 /// How long an answer to a question by hand may take.
 const PROBE: Duration = Duration::from_secs(1);
-/// What is read of an answer at most, in bytes, to tell what speaks there.
+/// The most bytes that are read of an answer to recognise the protocol.
 const PROBE_BYTES: u64 = 1024;
 
 /// What begins an HTTP/2 connection: the preface, and empty SETTINGS.
@@ -34,17 +34,17 @@ const HELLO_HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\
 /// A request of HTTP/1.1.
 const HELLO_HTTP1: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
-/// What tonic says of an answer without a gRPC status, before the HTTP status.
+/// tonic's message for an answer without a gRPC status, before the HTTP status.
 const NO_GRPC_STATUS: &str = "grpc-status header missing, mapped from HTTP status code ";
-/// What tonic says of an answer whose body is no gRPC message.
+/// tonic's message for an answer whose body is not a gRPC message.
 const NO_GRPC_MESSAGE: &str = "protocol error: received message with invalid compression flag";
 
-/// A fault that stays until somebody changes something, and what to change.
+/// A permanent fault, and what to change.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Lasting(String);
 
-/// What speaks at an address.
+/// The protocol that is spoken at an address.
 enum Speaks {
     Tls,
     Http1,

@@ -16,12 +16,12 @@ pub trait Clock: Send + Sync + 'static {
     /// The current time.
     fn now(&self) -> Timestamp;
 
-    /// How much time has passed since some moment, by a clock that nobody can set. A clock of a test is moved as a whole.
+    /// The time since a fixed moment, by a clock that cannot be set. A test's clock moves as a whole.
     fn elapsed(&self) -> Duration {
         self.now().duration_since(Timestamp::UNIX_EPOCH).try_into().unwrap_or_default()
     }
 
-    /// For how long it has not jumped; zero while it is not known which time is right.
+    /// How long ago it last jumped; zero while a jump is unsettled.
     fn steady_for(&self) -> Duration {
         Duration::MAX
     }
@@ -42,8 +42,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that goes on as before when the one below jumps, and follows only once that has stood by its new time for
-/// [`SETTLE`]: what is set wrongly for a moment changes nothing.
+/// A clock that counts on when the one below jumps, and follows only once that has kept its new time for [`SETTLE`]: a clock
+/// that is wrong for a moment changes nothing.
 #[derive(Debug)]
 pub struct SteadyClock<C> {
     below: C,

@@ -1,7 +1,7 @@
 //! Fields of Grid's that this API does not name, on their way out and back: JSON as `google.protobuf.Struct`.
 //!
-//! What goes out comes back as it was, or it does not go out: a field that a Struct cannot hold exactly is left out as a
-//! whole and named, so that nobody sends back half of it.
+//! A field survives the way out and back unchanged, or does not go out: one that a Struct cannot hold exactly is left out as
+//! a whole and named, so that no caller sends back half of it.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ const MAX_BYTES: usize = 256 * 1024;
 /// The whole numbers up to here are those that a double holds exactly.
 const MAX_EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
 
-/// What is left of the room that other fields have in one message.
+/// The bytes that are left for other fields in one message.
 pub(super) struct Room(usize);
 
 impl Room {

@@ -21,7 +21,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(60 * 60);
 /// The longest that sending a batch may take.
 pub(super) const LONGEST_EXPORT: Duration = Duration::from_secs(30);
 
-/// What is to be done, and what has to be said about it.
+/// How to export, and the warnings about it.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// How spans are sent. `None`: not at all.
@@ -41,7 +41,7 @@ pub(super) struct Export {
     pub(super) compression: Option<Compression>,
     /// How long one batch may take.
     pub(super) timeout: Duration,
-    /// Files of what is spoken with over TLS.
+    /// The files for TLS to the collector.
     pub(super) tls: TlsFiles,
     /// How many spans may wait.
     pub(super) queue: usize,
@@ -51,7 +51,7 @@ pub(super) struct Export {
     pub(super) delay: Duration,
 }
 
-/// Files of what is spoken with over TLS.
+/// The files for TLS to the collector.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct TlsFiles {
     /// The CAs of the collector; none: the system's.
@@ -90,7 +90,7 @@ impl Plan {
     }
 }
 
-/// The variables, and what was noticed about them.
+/// The variables, and the warnings about them.
 struct Reading<'v> {
     variables: &'v OtelVariables,
     warnings: Vec<String>,

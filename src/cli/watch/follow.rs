@@ -21,11 +21,11 @@ use tonic_types::StatusExt as _;
 /// The wait before connecting again at first, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// After so many heartbeats that did not come, the other end is gone, whatever the connection says.
+/// After so many missed heartbeats the server counts as gone, even if the connection is open.
 const MISSED_HEARTBEATS: u32 = 3;
-/// After this long without an answer to the first call, what answers there may be something else.
+/// After this long without an answer to the first call, the server may not speak gRPC.
 const DOUBT: Duration = Duration::from_secs(2);
-/// How long the question may take whether a customer exists.
+/// The longest lookup of whether a customer exists.
 const ASKING: Duration = Duration::from_secs(15);
 
 /// Is shown what comes.
@@ -47,7 +47,7 @@ pub(super) enum FollowError {
     /// Calling again is no use.
     #[error(transparent)]
     Lasting(#[from] Lasting),
-    /// The place to begin at, which a person named, is none that can be begun at.
+    /// The stream cannot start at the token that --from named.
     #[error("{fault}")]
     Place {
         /// What the server said.
@@ -100,7 +100,7 @@ impl Follow {
         self.token.as_deref()
     }
 
-    /// Until everything is said, or it is no use any more.
+    /// Follows the stream until it is complete or a fault is permanent.
     pub(super) async fn run(&mut self) -> Result<Said, FollowError> {
         loop {
             let Broken(why) = match self.once().await? {
@@ -222,8 +222,8 @@ impl Follow {
     }
 }
 
-/// Tells the person of customers that do not exist: nothing else would ever be said about them. Who may not ask, or gets no
-/// answer, waits without knowing.
+/// Reports customers that do not exist, since the stream never would. Without permission to ask, or without an answer, nothing
+/// is reported.
 async fn tell_of_unknown(channel: Connection, customers: Vec<String>, say: fn(&str)) {
     let mut client = KycEventServiceClient::new(channel);
     for customer_id in customers {

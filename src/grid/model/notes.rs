@@ -1,7 +1,7 @@
-//! What is noted while something is read: words that are not known, and parts that cannot be read.
+//! Notes taken while an answer is read: unknown words, and parts that cannot be read.
 //!
-//! What deserializes a field has nobody to tell: it is called by serde, deep inside. It does not wait either, so what it
-//! notes on its thread is what was read here. Only names of fields are noted, never their values.
+//! serde calls the code that reads a field, and gives it no way to return a note. That code never awaits, so a thread-local
+//! holds the notes of one reading. Only names of fields are noted, never their values.
 
 use std::cell::RefCell;
 
@@ -33,12 +33,12 @@ impl Reading {
     }
 }
 
-/// What was noted during one reading.
+/// The notes of one reading.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Notes {
     /// The vocabulary of each word that is not known.
     pub unknown_words: Vec<&'static str>,
-    /// What could not be read, and was left out.
+    /// The parts that could not be read, and were left out.
     pub unreadable: Unreadable,
 }
 
@@ -69,7 +69,7 @@ impl Unreadable {
     }
 }
 
-/// Reads something, and answers what was noted meanwhile.
+/// Runs a reading, and returns its result with the notes.
 pub(in crate::grid) fn noting<T>(read: impl FnOnce() -> T) -> (T, Notes) {
     let before = READING.replace(Some(Reading::default()));
     let read = read();
@@ -77,7 +77,7 @@ pub(in crate::grid) fn noting<T>(read: impl FnOnce() -> T) -> (T, Notes) {
     (read, reading.unwrap_or_default().notes)
 }
 
-/// Forgets what was noted so far: it is read again, as mended text.
+/// Forgets the notes so far: the answer is read again, as mended text.
 pub(super) fn begin_again() {
     with(|reading| {
         *reading = Reading::default();

@@ -1,4 +1,4 @@
-//! Reading an answer of Grid's, whatever can be read of it.
+//! Reads an answer of Grid's as far as it can be read.
 
 use serde::Deserialize;
 
@@ -27,9 +27,9 @@ pub enum Misread {
 /// What to make of a text that ends in the middle of its JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// It cannot be read: what is not there may have been said.
+    /// It is an error: the missing part may hold anything.
     Needed,
-    /// What was said so far is what there is.
+    /// The part that came is used.
     Spared,
 }
 

@@ -1,5 +1,5 @@
-//! What time an event is recorded at. Times follow the log's order, but for one case: where the clock was ahead for a while
-//! and has been set right, they step back, once, to the time that it is.
+//! The time that an event is recorded at. Times follow the log's order, with one exception: when the clock was ahead for a
+//! while and has been corrected, they step back, once, to the right time.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use jiff::Timestamp;
 
 use crate::kyc::clock::{Clock, JUMP, SETTLE};
 
-/// After how long what was recorded is beyond doubt.
+/// Events that were recorded longer ago than this have the right time.
 const BEYOND_DOUBT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What the next event's time has to fit to.
+/// The bounds for the next event's time.
 #[derive(Debug)]
 pub(super) struct RecordTimes {
     last: Timestamp,
-    /// No time steps back behind this one: it was right, as far as can be known.
+    /// No time steps back beyond this one, which was right as far as is known.
     floor: Timestamp,
     /// The floor from the next day on, and since when it waits for that.
     next_floor: (Timestamp, Duration),

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 /// The least time between two log lines about the same trouble.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
-/// After how long without another failure the last one is forgotten, where nothing else says that it is over.
+/// A failure is forgotten this long after the last one, unless the store reports recovery before.
 const FORGOTTEN: Duration = Duration::from_secs(30);
 
 /// Why a log records nothing.
@@ -68,13 +68,13 @@ pub(super) struct Troubles(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     size_limit: bool,
-    /// What the store said, and when.
+    /// The store's last error, and when.
     store: Option<(Trouble, Instant)>,
-    /// What was told last, and when.
+    /// The trouble that was logged last, and when.
     told: Option<(&'static str, Instant)>,
-    /// Whether nobody was told since that it is over.
+    /// Whether its end has not been logged yet.
     is_open: bool,
-    /// How often something was refused since it was told.
+    /// How many recordings were refused since the last log line.
     refused: u64,
 }
 
@@ -99,7 +99,7 @@ impl Troubles {
         state.tell(&Trouble::SizeLimit);
     }
 
-    /// The store refused `count` of what was to be recorded.
+    /// The store refused `count` recordings.
     pub(super) fn failed(&self, trouble: Trouble, count: u64) {
         let mut state = self.lock();
         state.refused += count;

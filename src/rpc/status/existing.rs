@@ -1,4 +1,4 @@
-//! What is known of something that is there already.
+//! Describes a resource that exists already, for ALREADY_EXISTS.
 
 use crate::grid::Operation;
 use crate::rpc::error::Resource;

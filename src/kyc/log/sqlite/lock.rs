@@ -1,9 +1,9 @@
-//! The lock that keeps a second process out, by whatever name it knows the log.
+//! The lock that keeps a second process from opening the log, by any of its names.
 //!
-//! Names that lead to the file through symbolic links are followed, so that all of them meet at one lock, beside the file
-//! that is meant. On Linux the file itself is locked too, which also meets who has it mounted elsewhere; `sqlite3` can look
-//! all the same, since SQLite's own locks are of another kind. Those are lost when this process closes any other descriptor
-//! of the file: so this one is opened before SQLite opens the file, and closed when no connection is left.
+//! Symbolic links are followed, so that all of them lead to one lock file, beside the database. On Linux the database is
+//! locked too, for processes that reach it through another mount; `sqlite3` can still read it, since SQLite's own locks are
+//! of another kind. SQLite loses its locks when this process closes any other descriptor of the file: so the descriptor here
+//! is opened before SQLite opens the file, and closed when no connection is left.
 
 use std::fs::{self, File, Metadata, TryLockError};
 use std::io;
@@ -13,16 +13,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{OpenError, damage};
 
-/// How many symbolic links lead on from one to the other at most.
+/// The most symbolic links that are followed in a row.
 const MOST_LINKS: usize = 40;
 
-/// Tells a file from others: its device and its number there.
+/// A file, by its device and inode.
 type Identity = (u64, u64);
 
 /// The logs that this process has open.
 static OPEN: Mutex<Vec<Identity>> = Mutex::new(Vec::new());
 
-/// Held while it lives; the file beside the log stays behind.
+/// The lock, until it is dropped. Its file stays beside the log.
 #[derive(Debug)]
 pub(in crate::kyc::log) struct LockFile {
     path: PathBuf,
@@ -33,12 +33,12 @@ pub(in crate::kyc::log) struct LockFile {
 }
 
 impl LockFile {
-    /// Takes the lock of the log at `path`: `.lock` after the name of the file that this leads to. The file is made if there
-    /// is none, and nothing else is done with it.
+    /// Locks the log at `path`, by the file that this leads to and `.lock` after its name. A missing database is created
+    /// empty, and not touched otherwise.
     pub(in crate::kyc::log) fn take(path: &Path) -> Result<Self, OpenError> {
         let path = resolve(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
         let beside = lock_beside(&path)?;
-        // Whoever else opens the same log in this process waits here, and then finds it in the list.
+        // Another open of the same log in this process waits here, and then finds it in the list.
         let mut open = open_logs();
         match fs::metadata(&path) {
             Ok(found) => check(&path, &found, &open)?,

@@ -3,8 +3,8 @@
 //! Ids are kept as long as their events, so nothing younger than [`IDS_KEPT`] goes, whatever the size: Grid retries a webhook
 //! for seven days. Heads stay for ever.
 //!
-//! A clock that is wrong would make everything look old. So what goes for its age goes by a time that follows the clock only
-//! so fast ([`Pace`]); and an event from the future, which a wrong clock left behind, counts as no younger than what follows.
+//! A wrong clock would make everything look old. So age is measured by a time that follows the clock at a limited pace
+//! ([`Pace`]), and an event with a future time, which a wrong clock left behind, counts as old as the event after it.
 
 use std::time::Duration;
 
@@ -36,16 +36,16 @@ impl Default for Retention {
     }
 }
 
-/// How much faster than time passes retention comes after a clock that is ahead of it: a day in an hour. Where the machine
-/// was off, it catches up; where the clock is wrong, an hour costs a day of the oldest events, and not all of them.
+/// How much faster than real time retention follows a clock that is ahead of it: a day an hour. If the machine was off, it
+/// catches up; if the clock is wrong, an hour costs a day of the oldest events, and not all of them.
 const FASTER: u32 = 24;
-/// Log the lag from this much on.
+/// A lag of more than this is logged.
 const WORTH_TELLING: Duration = Duration::from_secs(24 * 60 * 60);
-/// How many events from the future are looked past.
+/// The most events with future times that are skipped.
 const MOST_AHEAD: usize = 10_000;
 
-/// The time that retention goes by. It begins with that of the newest event, since until then the clock was right or is
-/// known to have been wrong, and follows the clock from there, but only so fast.
+/// The time that retention measures age by. It starts at the time of the newest event, and follows the clock from there at no
+/// more than `FASTER` times real time.
 #[derive(Debug)]
 pub(in crate::kyc::log) struct Pace {
     time: Timestamp,
@@ -61,7 +61,7 @@ impl Pace {
         Self { time, at: clock.elapsed(), is_told: false }
     }
 
-    /// What time it is, as far as retention believes, and by how much the clock is ahead of that.
+    /// Retention's own time, and by how much the clock is ahead of it.
     pub(in crate::kyc::log) fn look(&mut self, clock: &dyn Clock) -> (Timestamp, Duration) {
         let (now, at) = (clock.now(), clock.elapsed());
         let allowed = at.saturating_sub(self.at).saturating_mul(FASTER);

@@ -1,5 +1,5 @@
-//! The write-ahead log as a crash left it, looked at before SQLite does: SQLite takes the commits up to the first damaged
-//! one, and drops those after it without a word.
+//! Checks the write-ahead log that a crash left, before SQLite reads it: SQLite keeps the commits up to the first damaged
+//! one, and silently drops those after it.
 //!
 //! The format is <https://sqlite.org/fileformat2.html#walformat>.
 
@@ -11,11 +11,11 @@ const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 /// The first word of a file whose checksums are of little-endian words; the next number stands for big-endian ones.
 const MAGIC: u32 = 0x377f_0682;
-/// A larger one is not looked through.
+/// Larger write-ahead logs are not checked.
 const CHECKED_UP_TO: u64 = 256 << 20;
 
-/// How many commits of the write-ahead log at `path` come after a damaged part of it. A power failure may also leave a few
-/// behind one that was on its way, of which nobody was told.
+/// Counts the commits after a damaged part of the write-ahead log at `path`. A power failure may also leave a few commits
+/// behind an unfinished one; those were never acknowledged.
 pub(super) fn commits_after_damage(path: &Path) -> usize {
     let Ok(file) = File::open(path) else { return 0 };
     if file.metadata().is_ok_and(|found| found.len() > CHECKED_UP_TO) {
