@@ -134,8 +134,8 @@ pub enum PemError {
     /// A block has no end of its own.
     #[error("block {0} has no end line that fits its first one")]
     NoEnd(usize),
-    /// What is between is not base64.
-    #[error("what is between the first and the last line of block {0} is not base64")]
+    /// A block's body is not base64.
+    #[error("block {0} is not base64 between its first and last line")]
     Broken(usize),
     /// A block of another kind than is read here.
     #[error("block {number} is {found}, and not {wanted}")]

@@ -1,4 +1,4 @@
-//! What to do about a command line with a flag or a command that does not exist.
+//! Help for a command line with an unknown flag or command.
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};

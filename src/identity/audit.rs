@@ -33,7 +33,7 @@ pub struct Audited<'c> {
     pub code: &'c str,
 }
 
-/// What a call changes, where that is worth a word in its line: names of fields, and never what is in them.
+/// The fields that a call changes, for its audit line: their names, never their values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
     fields: String,

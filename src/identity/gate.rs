@@ -295,7 +295,7 @@ impl Gate {
     }
 }
 
-/// What stands in the place of a gate where there is no policy: it lets in everyone, but not to what only a policy grants.
+/// Takes the gate's place when there is no policy: every call passes, except to methods that only a policy grants.
 #[derive(Debug)]
 pub struct NoGate {
     lines: Lines,

@@ -68,7 +68,7 @@ pub enum SourceError {
     /// Grid could not be reached, was too slow, or failed.
     #[error("Grid is unavailable")]
     Unavailable,
-    /// Grid refuses us: credentials or permissions. Asking again soon is no use, whatever is asked.
+    /// Grid refuses gridgate's credentials or permissions. No request succeeds until somebody changes them.
     #[error("Grid refuses gridgate's credentials or permissions")]
     Refused,
     /// Grid answered this one question with something that cannot be used. Others may fare better.

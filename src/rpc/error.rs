@@ -77,7 +77,7 @@ impl From<grid::Error> for Error {
     }
 }
 
-/// What a call was about, or what is in its way.
+/// The resource that a call was about, or that prevents it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resource {
     /// Full name of its message, such as `gridgate.v1.Customer`.

@@ -72,7 +72,7 @@ impl PlatformService for Platform {
         let Masked { message, emptied } =
             field_mask::apply("gridgate.v1.PlatformConfigUpdate", config, update_mask, &mut violations);
         if let Some(note) = note {
-            // Before anything is judged: what was refused is to be audited too.
+            // Before any validation: refused calls are audited too.
             note.write(changed(&message, &emptied));
         }
         let changes = update(message, &emptied, &mut violations);
@@ -165,7 +165,7 @@ fn currency_input(
 /// The list of currencies replaces the one at Grid: what it cannot hold would be lost there.
 fn nothing_omitted(omitted_fields: &[String], path: &str, violations: &mut Violations) {
     if !omitted_fields.is_empty() {
-        let description = "names fields of Grid's that this API cannot hold, and that the update would take away";
+        let description = "names fields of Grid's that this API cannot hold: the update would delete them";
         violations.add(format!("{path}.omitted_fields"), description);
     }
 }

@@ -1,7 +1,7 @@
 //! Reflection: which services there are, and the descriptors of everything in them.
 //!
-//! A question that has no answer is answered in the stream, and the stream goes on, as the protocol has it
-//! (`grpc/reflection/v1/reflection.proto`): a client may ask for what does not exist, and then for what does.
+//! An unknown name is answered with an error response in the stream, which goes on, as the protocol says
+//! (`grpc/reflection/v1/reflection.proto`): a client may ask for several names, and some may not exist.
 
 use futures_util::{Stream, StreamExt as _};
 use prost_reflect::{DescriptorError, DescriptorPool, FileDescriptor, MessageDescriptor};
@@ -145,7 +145,7 @@ macro_rules! answer_in {
                     // Nothing at all, or something that a later version of the protocol asks.
                     None => Err(NoAnswer {
                         code: Code::Unimplemented,
-                        message: "the request asks for nothing that is known here".to_owned(),
+                        message: "the request holds no question of a known kind".to_owned(),
                     }),
                 };
                 let said = said.unwrap_or_else(|NoAnswer { code, message: error_message }| {

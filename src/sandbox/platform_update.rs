@@ -1,4 +1,4 @@
-//! `PATCH /config` (OpenAPI `PlatformConfigUpdateRequest`). What the sandbox does not know it keeps and answers, as it came.
+//! `PATCH /config` (OpenAPI `PlatformConfigUpdateRequest`). The sandbox keeps unknown fields, and answers them unchanged.
 
 use axum::Json;
 use axum::extract::State;

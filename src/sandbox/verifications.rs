@@ -166,7 +166,7 @@ impl Store {
         latest_first.find(|row| is_under_review(&row.verification_status)).cloned()
     }
 
-    /// What comes of a submission by the old rules: the verification's status, and what stands in the way.
+    /// The result of a submission by the old rules: the verification's status, and its errors.
     fn assess(&self, id: &str) -> Result<(VerificationStatus, Vec<VerificationError>), GridError> {
         let row = self.active_customer(id)?;
         let suffix = Suffix::of_customer(&row.customer);

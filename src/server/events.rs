@@ -162,7 +162,7 @@ impl Events {
         reconciler.run(stop).await;
     }
 
-    /// What keeps the log from recording, if anything does.
+    /// Why the log records nothing, if it does not record.
     pub(super) fn trouble(&self) -> Option<Trouble> {
         self.log.condition().trouble
     }

@@ -1,4 +1,4 @@
-//! What a collector is spoken to with over TLS: the files that OpenTelemetry's variables name.
+//! TLS to a collector, with the files that OpenTelemetry's variables name.
 
 use super::traces::TraceSetupError;
 use super::variables::{NamedFile, TlsFiles};

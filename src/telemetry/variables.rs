@@ -175,7 +175,7 @@ impl<'v> Reading<'v> {
         let Some((name, word)) = self.of_traces("PROTOCOL") else { return default };
         match word.to_ascii_lowercase().as_str() {
             "http/json" => {
-                self.warn(format!("{name} is http/json, which is not spoken; http/protobuf is, at the same address"));
+                self.warn(format!("{name} is http/json; gridgate sends http/protobuf to the same address"));
                 OtlpProtocol::HttpProtobuf
             }
             word => OtlpProtocol::from_word(word).unwrap_or_else(|| {
@@ -213,7 +213,7 @@ impl<'v> Reading<'v> {
             "none" => None,
             "gzip" => Some(Compression::Gzip),
             "zstd" if protocol == OtlpProtocol::HttpProtobuf => {
-                self.warn(format!("{name} is zstd, which is spoken over gRPC alone; gzip is used"));
+                self.warn(format!("{name} is zstd, which needs gRPC; gzip is used"));
                 Some(Compression::Gzip)
             }
             "zstd" => Some(Compression::Zstd),

@@ -89,7 +89,7 @@ pub(super) fn run(args: DoctorArgs, env: Environment) -> Result<(), Failure> {
     super::block_on(examine(config, (gridgate, admin), endpoint, no_test_webhook, report))
 }
 
-/// What is to become of the registered endpoint.
+/// What to do about the registered endpoint.
 enum Endpoint {
     /// It is looked at; it has to be this one, if one is said.
     Expect(Option<Url>),

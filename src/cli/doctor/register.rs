@@ -1,7 +1,7 @@
 //! `--register`: puts the webhook endpoint into the platform's configuration at Grid, and touches nothing else of it.
 //!
 //! The server at that URL approves payments. So the doctor shows a URL that is registered, and replaces it only with `--replace`;
-//! and whatever becomes of it is written to the log as well.
+//! and it logs the result too.
 
 use super::endpoint::CHECK;
 use super::finding::Finding;
@@ -10,7 +10,7 @@ use crate::grid::webhook_endpoint::{self, WebhookEndpoint};
 use crate::identity::audit;
 use reqwest::Url;
 
-/// What is to be registered, and whether another endpoint gives way to it.
+/// The endpoint to register, and whether it replaces another one.
 #[derive(Debug)]
 pub(super) struct Registration {
     pub(super) wanted: WebhookEndpoint,
@@ -95,7 +95,7 @@ impl Registration {
 
 fn refused(refusal: &Refusal, wanted: &WebhookEndpoint) -> Finding {
     let hint = match refusal.status.as_u16() {
-        400 | 422 => "Grid does not take this URL: it has to lead to a host that Grid can reach",
+        400 | 422 => "Grid rejects this URL: it has to lead to a host that Grid can reach",
         403 => {
             "the API token may read the platform's configuration and not change it: use one that may, or register the URL in \
              Grid's dashboard"

@@ -235,7 +235,7 @@ fn is_too_many(refusal: &Refusal) -> bool {
     refusal.status == StatusCode::TOO_MANY_REQUESTS.as_u16()
 }
 
-/// 408, 502, 503 and 504 come from what stands before Grid, and say nothing about what Grid did.
+/// Proxies in front of Grid send 408, 502, 503 and 504, which say nothing about what Grid did.
 fn is_gateway_failure(status: StatusCode) -> bool {
     matches!(
         status,

@@ -1,6 +1,6 @@
 //! Tolerant readings of JSON values, for fields of answers.
 //!
-//! What is only information must not cost the answer that it stands in: a field of another type than documented is
+//! An optional field must not make its whole answer unreadable: a field of another type than documented is
 //! absent, an item of a list that cannot be read is left out, and both are noted ([`notes`]). So no struct here fails to
 //! be read as long as its text is JSON; what an answer cannot do without is asked for afterwards ([`Complete`]).
 //!
@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use super::any::{Any, List, Rows};
 use super::notes;
 
-/// What has to be there, so that an object is what it is read as.
+/// The fields that an object cannot do without.
 pub trait Complete {
     /// The field that is missing or cannot be read, and without which this is nothing: an id, as a rule.
     fn missing(&self) -> Option<&'static str> {

@@ -83,7 +83,7 @@ pub struct JetStreamOptions {
     pub ring_events: usize,
     /// Who makes and reads the trace contexts that events carry from one replica to the others, if anyone does.
     pub traces: Option<Arc<dyn Traces>>,
-    /// Where it is said what is in the way while the log is being opened.
+    /// Reports the obstacle while the log is being opened.
     pub obstacle: Obstacle,
 }
 
@@ -189,13 +189,13 @@ impl OpenError {
     }
 }
 
-/// An error and what is behind it.
+/// An error with its causes.
 fn words(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
     while let Some(behind) = source {
         let more = behind.to_string();
-        // Some say themselves what is behind them.
+        // Some errors include their cause already.
         if !words.contains(&more) {
             words = format!("{words}: {more}");
         }
@@ -228,9 +228,9 @@ struct Shared {
     records: AtomicU64,
     /// The sequence of the last message that was taken from the stream.
     applied: watch::Sender<u64>,
-    /// What the times of the next events have to fit to; guards nothing else.
+    /// The bounds for the times of the next events; guards nothing else.
     times: Mutex<RecordTimes>,
-    /// What time retention goes by; guards nothing else.
+    /// Retention's own time; guards nothing else.
     pace: Mutex<Pace>,
     /// By how many microseconds that lags behind the clock.
     retention_behind: AtomicI64,

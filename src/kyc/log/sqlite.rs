@@ -104,12 +104,12 @@ pub enum OpenError {
         /// How many names it has.
         names: u64,
     },
-    /// What is in the file is not what was written to it.
+    /// The file is damaged.
     #[error("the event log {path} is damaged: {found}. {ways}", path = path.display(), ways = damage::ways_on(path))]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// How that shows; nothing of what is in it.
+        /// How the damage shows, without any content of the file.
         found: String,
     },
     /// A file or directory could not be made or opened.
@@ -184,7 +184,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// Says once that the log is damaged, and what can be done.
+    /// Logs once that the file is damaged, and what to do.
     fn tell_of_damage(&self, found: &str) {
         if !self.told_of_damage.swap(true, Ordering::Relaxed) {
             let (path, ways) = (self.path.display(), damage::ways_on(&self.path));
@@ -375,7 +375,7 @@ fn content(path: &Path, error: queries::ReadError) -> OpenError {
     }
 }
 
-/// What the times of the next events have to fit to.
+/// The bounds for the times of the next events.
 fn times(connection: &Connection, clock: &dyn Clock) -> Result<RecordTimes, queries::ReadError> {
     let now = clock.now();
     let last = queries::recorded_last(connection, Timestamp::MAX)?.unwrap_or(Timestamp::MIN);

@@ -36,7 +36,7 @@ impl Claims {
         }
     }
 
-    /// The error of a request about the customer `about`, with the one that is in its way, where that is what Grid says.
+    /// Adds the conflicting customer to the error of a request about the customer `about`, if Grid reports a conflict.
     pub(super) async fn explain(
         self,
         grid: &Client,

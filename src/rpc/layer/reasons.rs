@@ -1,4 +1,4 @@
-//! No status leaves without a reason: what the gRPC library refuses by itself has no details, and gets them here.
+//! Gives every status a reason: those that the gRPC library makes by itself have no details, and get them here.
 
 use super::methods::Methods;
 use crate::rpc::status::{self, Direction};

@@ -6,7 +6,7 @@ use super::details::Details;
 use super::{GRIDGATE_DOMAIN, reason};
 use crate::rpc::layer::{Methods, NotArrived, code_name};
 
-/// Which way what failed was going.
+/// The direction of the message that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From the caller.
@@ -15,9 +15,9 @@ pub enum Direction {
     Response,
 }
 
-/// The same status with a reason, and the same answer for one kind of fault whatever made it. `path` is the method's.
+/// Adds a reason to a status, so that one kind of fault has one answer, from any layer. `path` is the method's.
 ///
-/// The library's codes tell its faults apart; its words may change.
+/// The library's codes identify its faults; its messages may change.
 #[must_use]
 pub fn explained(bare: &Status, path: &str, direction: Direction) -> Status {
     let (reason, code, message) = match (bare.code(), direction) {

@@ -3,7 +3,7 @@
 use crate::grid::Operation;
 use crate::rpc::error::Resource;
 
-/// What is in the way of a call that ends as ALREADY_EXISTS: what was found out about it, or else what can be said without.
+/// The resource that makes a call end as ALREADY_EXISTS: as it was found, or else as the error alone describes it.
 pub(super) fn resource(operation: Operation, about: Option<Resource>) -> Resource {
     let found = about.as_ref().is_some_and(|about| !about.description.is_empty());
     let owner = match about {

@@ -156,7 +156,7 @@ impl Observing {
         let Self { mut metrics, calls: _, grid: _, log, recordings, ports: _ } = self;
         let states = Arc::new(States::new(of, files));
         states.register(&mut metrics, asking);
-        let jumps = "How often the machine's clock jumped by more than a minute, beside the time that passed";
+        let jumps = "Jumps of the machine's clock by more than a minute";
         metrics.read_one(Counter, "gridgate_clock_jumps", jumps, move || count(clock.jumps()));
         Observed { metrics, states, log, recordings }
     }

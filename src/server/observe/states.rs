@@ -142,11 +142,11 @@ impl States {
         });
         live(
             "gridgate_event_retention_behind_seconds",
-            "By how much retention lags behind the clock, which it distrusts",
+            "How far retention's own time lags behind the machine's clock",
             |log| Some(log.condition().retention_behind.as_secs_f64()),
         );
         let this = Arc::clone(self);
-        let blocked = "Whether the event log records nothing, and why: 1 for the reason that it is";
+        let blocked = "1 for the reason why the event log records nothing, else 0";
         metrics.read(Gauge, "gridgate_event_log_blocked", blocked, move || {
             let Some(log) = this.log.get() else { return Vec::new() };
             let trouble = log.condition().trouble;

@@ -36,7 +36,7 @@ pub(super) const NOT_FOLLOWED: [(&str, &str); 13] = [
     ("OTEL_EXPORTER_JAEGER_ENDPOINT", "traces are sent by OTLP"),
 ];
 
-/// What is wrong with those that are set, or does not become of them.
+/// The warnings about variables that are set and wrong, or not followed.
 pub(super) fn judge(variables: &OtelVariables, warnings: &mut Vec<String>) {
     for name in variables.unreadable() {
         warnings.push(format!("{name} is not Unicode text; it counts as not set"));

@@ -1,4 +1,4 @@
-//! A log that is damaged: noticing it, and saying which file it is and what can be done, without anything of what is in it.
+//! Detects a damaged log, and describes the file and what to do, without any of its content.
 
 use std::ffi::c_int;
 use std::fs::{self, File};
@@ -86,7 +86,7 @@ pub(super) fn is_plausible(version: i64) -> bool {
     (0..IMPLAUSIBLE_VERSION).contains(&version)
 }
 
-/// What SQLite says, unless it holds something of what the file does.
+/// SQLite's message, unless it may hold content of the file.
 fn shown(said: &str) -> &str {
     let said = said.lines().next().unwrap_or_default().trim_start_matches('*').trim();
     let said = if said.is_empty() { "a page is not what it has to be" } else { said };

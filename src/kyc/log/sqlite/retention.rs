@@ -82,7 +82,7 @@ impl Pace {
 }
 
 /// How many of the oldest events go, of which these are the times of recording, in order: `most`, of those recorded before
-/// `before`. What is from the future goes with what follows it.
+/// `before`. Events with future times go together with those that follow.
 pub(in crate::kyc::log) fn up_to_go(
     times: impl IntoIterator<Item = Timestamp>,
     before: Timestamp,

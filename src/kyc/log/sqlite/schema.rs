@@ -85,7 +85,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
     }
     let known = MIGRATIONS.len();
     let done = usize::try_from(found).ok().filter(|_| damage::is_plausible(found));
-    let done = done.ok_or_else(|| damaged("its header names a schema version that there is not"))?;
+    let done = done.ok_or_else(|| damaged("its header names a schema version that does not exist"))?;
     if done > known {
         let known = known.try_into().unwrap_or(i64::MAX);
         return Err(OpenError::NewerSchema { path: path.to_owned(), found, known });
@@ -94,7 +94,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
     bring_up(connection, done).map_err(unusable)
 }
 
-/// What says whose database it is.
+/// The marks that identify a database as an event log.
 struct Marks {
     application_id: i32,
     version: i64,

@@ -131,7 +131,7 @@ impl Writer {
                 Command::Checkpoint => self.checkpoint()?,
                 Command::Fail(error) => return Err(error),
                 Command::Replaced => {
-                    // What would be written now, nobody would find.
+                    // Nobody would find what is written to this file from now on.
                     self.commands.close();
                     let path = self.shared.path.display();
                     tracing::error!(
@@ -176,7 +176,7 @@ impl Writer {
         failure::severity(error) == Severity::Log && !failure::is_for_lack_of_room(error, &self.shared.path)
     }
 
-    /// Sees whether a store that refused takes something again, after making what room can be made.
+    /// Makes room if possible, and probes whether a store that refused accepts writes again.
     fn try_again(&self) -> Result<(), rusqlite::Error> {
         if self.shared.troubles.of_store().is_none() {
             return Ok(());
