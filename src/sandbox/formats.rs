@@ -164,7 +164,7 @@ impl Form {
     }
 }
 
-/// What is said of an email address that is too long, whatever else it is.
+/// The fault of an email address that is too long, before any other.
 fn too_long_for_an_email() -> Box<Refusal> {
     Box::new(Refusal {
         message: format!("must have at most {LONGEST_EMAIL} characters"),

@@ -145,7 +145,7 @@ impl Store {
         let begins = !decided || (decision == Decision::Submit && status == Some(KycStatus::Rejected));
         if decision == Decision::Submit && begins {
             match self.rules {
-                // The applicant gives the page whatever is missing, so the suffix decides.
+                // The applicant gives the page everything that is missing, so the suffix decides.
                 Rules::AtVerification if self.open_verification(id).is_none() => {
                     return self.decide_by_suffix(id, now, decided_at).map(|_| ());
                 }

@@ -21,7 +21,7 @@ const PAGE: u32 = 100;
 /// Asks Grid through its client.
 pub(super) struct GridSource {
     client: Client,
-    /// The status with which Grid last refused who asks; 0 after any other answer.
+    /// The status with which Grid last refused gridgate's credentials; 0 after any other answer.
     denied: AtomicU16,
 }
 
@@ -34,7 +34,7 @@ impl GridSource {
         Call::until(Instant::now() + PATIENCE)
     }
 
-    /// What Grid answered. That it refuses who asks is said once: whoever asked only knows that nothing came of it.
+    /// Converts Grid's answer. A refusal of gridgate's credentials is logged once here; the caller only sees that it failed.
     fn answered<T>(&self, answer: Result<T, Error>) -> Result<T, SourceError> {
         let denied = answer.as_ref().err().and_then(Denied::of);
         let status = denied.map_or(0, |denied| denied.status);
@@ -47,7 +47,7 @@ impl GridSource {
     }
 }
 
-/// Grid refuses who asks, whatever is asked.
+/// Grid refuses gridgate's credentials or permissions, for any request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Denied {
     /// The status of its answer.

@@ -23,7 +23,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 /// Arrivals that are remembered until they are asked for; further ones are not.
 const REMEMBERED: usize = 64;
 
-/// How long a connection may take for whatever it does.
+/// How long a connection may last.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Something that came.

@@ -16,7 +16,7 @@ pub struct Page<T> {
     pub unreadable_rows: Vec<UnreadableRow>,
     /// Whether another page follows.
     pub has_more: bool,
-    /// Where the next page starts. Absent beside `has_more`: Grid said so in no way that can be used.
+    /// Where the next page starts. Absent beside `has_more`: Grid's cursor is missing or unreadable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
     /// How many rows match in all.

@@ -60,7 +60,7 @@ impl Obstacle {
         self.lock().what = None;
     }
 
-    /// Awaits `work`, and reports `what` as the obstacle if that takes long.
+    /// Awaits `work`, and reports `what` as the obstacle if it is not done soon.
     pub(super) async fn unless_soon<F: Future>(&self, what: &str, work: F) -> F::Output {
         let mut work = std::pin::pin!(work);
         match timeout(LONG, &mut work).await {

@@ -2,8 +2,9 @@
 //!
 //! Until its message is complete, a call with one message needs nothing but memory, so it gets nothing else: no place
 //! ([`super::load`]), and no handler. Otherwise calls whose messages never come would take all places, at no cost to
-//! who makes them. A method that takes one message is not called with none or two. What messages hold together is bounded, and so is the time that one may take to come. The parts of an upload are read while it is
-//! served; one of which nothing comes any more ends.
+//! their callers. A method that takes one message is not called with none or two. The size of all messages together is
+//! bounded, and so is the time that one may take. The parts of an upload are read while it is served; it ends when no part
+//! comes for too long.
 
 mod body;
 mod message;

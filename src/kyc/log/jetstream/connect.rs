@@ -22,7 +22,7 @@ pub(super) const REQUEST: Duration = Duration::from_secs(2);
 
 /// The largest file of certificates or credentials, in bytes.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
-/// How large messages have to be allowed to be, in bytes: an event with its head, of a verification with many problems.
+/// The least `max_payload` of the servers, in bytes: room for an event with its head, of a verification with many problems.
 const LEAST_PAYLOAD: usize = 64 * 1024;
 /// How long servers may refuse before the refusal is logged: they often accept a moment later.
 pub(super) const PASSING: Duration = Duration::from_millis(700);
@@ -59,7 +59,7 @@ pub struct Access {
     pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
-/// Connects, trying again until the options' patience is over, unless the servers refuse who asks, or either side does not trust the
+/// Connects, trying again until the options' patience is over, unless the servers refuse the login, or either side does not trust the
 /// other: nothing of that changes by waiting.
 pub(super) async fn connect(of: &JetStreamOptions) -> Result<Client, OpenError> {
     let JetStreamOptions { servers, access, patience, obstacle, .. } = of;
