@@ -25,8 +25,8 @@ const MAX_PRECHECKS: usize = 20;
 const MAX_MORE: usize = 16;
 
 impl Answer {
-    /// What can be read of the body. Of a text that breaks off, only what a change came to: a read can be made again, and
-    /// a configuration is nothing in parts.
+    /// Reads the body as far as possible. A body that breaks off is accepted only for a change, since a read can be made again;
+    /// a configuration has to be complete.
     pub(in crate::grid) fn json<T: DeserializeOwned + Complete>(&self) -> Result<T, Misread> {
         let is_needed = self.operation().is_read() || self.operation() == Operation::UpdatePlatformConfig;
         read(self.body(), if is_needed { Ending::Needed } else { Ending::Spared })
