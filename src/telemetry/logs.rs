@@ -113,13 +113,13 @@ impl LogLevels {
         }
         let (before, now) = (self.current(), levels.to_string());
         // Said beforehand, since what silences the log would silence that too.
-        let is_told = tracing::enabled!(Level::WARN);
-        if is_told {
+        let is_logged = tracing::enabled!(Level::WARN);
+        if is_logged {
             tracing::warn!(before, now, "the log levels are changed");
         }
         (self.replace)(levels)?;
         self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&now);
-        if !is_told {
+        if !is_logged {
             tracing::warn!(before, now, "the log levels are changed");
         }
         Ok(())

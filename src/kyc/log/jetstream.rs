@@ -251,7 +251,7 @@ struct Shared {
     /// All of it was read.
     is_open: AtomicBool,
     /// Whether this log reports its own faults. While it is being opened, the code that opens it does.
-    tells_itself: AtomicBool,
+    reports_faults: AtomicBool,
     /// What is wrong, if the log was closed for that.
     wrong: OnceLock<String>,
 }
@@ -288,7 +288,7 @@ impl Shared {
             stalled: Notify::new(),
             closing: CancellationToken::new(),
             is_open: AtomicBool::new(false),
-            tells_itself: AtomicBool::new(false),
+            reports_faults: AtomicBool::new(false),
             wrong: OnceLock::new(),
         }
     }
@@ -299,7 +299,7 @@ impl Shared {
 
     /// Closes the log because it cannot be trusted any more.
     fn fail(&self, why: &str) {
-        if self.tells_itself.load(Ordering::Relaxed) {
+        if self.reports_faults.load(Ordering::Relaxed) {
             tracing::error!("{why}; the log is closed, and this process has to be started again");
         }
         // The first reason stays.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 /// The least time between two log lines about the same obstacle.
-const TOLD_EVERY: Duration = Duration::from_secs(30);
+const LOG_INTERVAL: Duration = Duration::from_secs(30);
 /// The most different obstacles that are logged within that time.
-const MOST_TOLD: usize = 8;
+const MOST_LOGGED: usize = 8;
 /// After this long, a step that is still waiting counts as an obstacle.
 const LONG: Duration = Duration::from_millis(1500);
 
@@ -21,7 +21,7 @@ struct State {
     what: Option<String>,
     /// The last error that the server sent unasked, and when. It says more than "no answer".
     said: Option<(String, Instant)>,
-    told: Vec<(String, Instant)>,
+    logged: Vec<(String, Instant)>,
 }
 
 impl Obstacle {
@@ -29,7 +29,7 @@ impl Obstacle {
     #[must_use]
     pub fn current(&self) -> Option<String> {
         let state = self.lock();
-        let said = state.said.as_ref().filter(|(_, at)| at.elapsed() < TOLD_EVERY).map(|(said, _)| said.as_str());
+        let said = state.said.as_ref().filter(|(_, at)| at.elapsed() < LOG_INTERVAL).map(|(said, _)| said.as_str());
         match (&state.what, said) {
             (Some(what), Some(said)) => Some(format!("{what}; the server said: {said}")),
             (Some(what), None) => Some(what.clone()),
@@ -79,11 +79,11 @@ impl Obstacle {
 
 impl State {
     fn is_news(&mut self, text: &str) -> bool {
-        self.told.retain(|(_, at)| at.elapsed() < TOLD_EVERY);
-        if self.told.len() >= MOST_TOLD || self.told.iter().any(|(told, _)| told == text) {
+        self.logged.retain(|(_, at)| at.elapsed() < LOG_INTERVAL);
+        if self.logged.len() >= MOST_LOGGED || self.logged.iter().any(|(logged, _)| logged == text) {
             return false;
         }
-        self.told.push((text.to_owned(), Instant::now()));
+        self.logged.push((text.to_owned(), Instant::now()));
         true
     }
 }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_takes_long_is_told_and_the_same_not_twice() {
+    async fn what_takes_long_is_logged_and_the_same_not_twice() {
         let obstacle = Obstacle::default();
         obstacle.unless_soon("NATS does not answer", tokio::time::sleep(LONG / 2)).await;
         assert_eq!(obstacle.current(), None);
@@ -110,8 +110,8 @@ mod tests {
         for number in 0..20 {
             obstacle.met(&format!("another {number}"));
         }
-        assert_eq!(obstacle.lock().told.len(), MOST_TOLD);
-        tokio::time::sleep(TOLD_EVERY).await;
+        assert_eq!(obstacle.lock().logged.len(), MOST_LOGGED);
+        tokio::time::sleep(LOG_INTERVAL).await;
         assert!(obstacle.lock().is_news("NATS does not answer"));
         obstacle.is_over();
         assert_eq!(obstacle.current(), None);

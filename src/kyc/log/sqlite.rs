@@ -176,7 +176,7 @@ struct Shared {
     /// The file, to name it where it turns out to be damaged.
     path: PathBuf,
     /// Whether that was said.
-    told_of_damage: AtomicBool,
+    damage_logged: AtomicBool,
     /// When the log was closed, in microseconds; `i64::MAX` while it is open.
     closed_at: AtomicI64,
     /// Since when the writer has had a batch that is not published yet, in microseconds; `i64::MAX` while it has none.
@@ -185,8 +185,8 @@ struct Shared {
 
 impl Shared {
     /// Logs once that the file is damaged, and what to do.
-    fn tell_of_damage(&self, found: &str) {
-        if !self.told_of_damage.swap(true, Ordering::Relaxed) {
+    fn log_damage(&self, found: &str) {
+        if !self.damage_logged.swap(true, Ordering::Relaxed) {
             let (path, ways) = (self.path.display(), damage::ways_on(&self.path));
             tracing::error!("the event log {path} is damaged: {found}. {ways}");
         }
@@ -277,7 +277,7 @@ impl SqliteLog {
             troubles: Troubles::default(),
             retention_behind: AtomicI64::new(0),
             path: path.clone(),
-            told_of_damage: AtomicBool::new(false),
+            damage_logged: AtomicBool::new(false),
             closed_at: AtomicI64::new(i64::MAX),
             committing_since: AtomicI64::new(i64::MAX),
         });
@@ -305,7 +305,7 @@ impl SqliteLog {
     /// Says once that the log is damaged, if this error says so.
     fn note_damage(&self, error: LogError) -> LogError {
         if let LogError::Corrupt { reason } = &error {
-            self.shared.tell_of_damage(reason);
+            self.shared.log_damage(reason);
         }
         error
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The least time between two log lines about the same trouble.
-const TOLD_EVERY: Duration = Duration::from_secs(60);
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// A failure is forgotten this long after the last one, unless the store reports recovery before.
 const FORGOTTEN: Duration = Duration::from_secs(30);
 
@@ -71,7 +71,7 @@ struct State {
     /// The store's last error, and when.
     store: Option<(Trouble, Instant)>,
     /// The trouble that was logged last, and when.
-    told: Option<(&'static str, Instant)>,
+    logged: Option<(&'static str, Instant)>,
     /// Whether its end has not been logged yet.
     is_open: bool,
     /// How many recordings were refused since the last log line.
@@ -88,7 +88,7 @@ impl Troubles {
     pub(super) fn set_full(&self, full: bool) {
         let mut state = self.lock();
         if std::mem::replace(&mut state.size_limit, full) != full {
-            if full { state.tell(&Trouble::SizeLimit) } else { state.tell_that_it_is_over() }
+            if full { state.log(&Trouble::SizeLimit) } else { state.log_recovery() }
         }
     }
 
@@ -96,14 +96,14 @@ impl Troubles {
     pub(super) fn refused(&self) {
         let mut state = self.lock();
         state.refused += 1;
-        state.tell(&Trouble::SizeLimit);
+        state.log(&Trouble::SizeLimit);
     }
 
     /// The store refused `count` recordings.
     pub(super) fn failed(&self, trouble: Trouble, count: u64) {
         let mut state = self.lock();
         state.refused += count;
-        state.tell(&trouble);
+        state.log(&trouble);
         state.store = Some((trouble, Instant::now()));
     }
 
@@ -111,7 +111,7 @@ impl Troubles {
     pub(super) fn works(&self) {
         let mut state = self.lock();
         if state.store.take().is_some() {
-            state.tell_that_it_is_over();
+            state.log_recovery();
         }
     }
 
@@ -132,9 +132,9 @@ impl Troubles {
 }
 
 impl State {
-    fn tell(&mut self, trouble: &Trouble) {
+    fn log(&mut self, trouble: &Trouble) {
         let name = trouble.name();
-        if self.told.is_some_and(|(told, at)| told == name && at.elapsed() < TOLD_EVERY) {
+        if self.logged.is_some_and(|(logged, at)| logged == name && at.elapsed() < LOG_INTERVAL) {
             return;
         }
         let refused = std::mem::take(&mut self.refused);
@@ -142,11 +142,11 @@ impl State {
             refused,
             "the event log records nothing: {trouble}; webhooks are answered 503, and Grid sends them again"
         );
-        (self.told, self.is_open) = (Some((name, Instant::now())), true);
+        (self.logged, self.is_open) = (Some((name, Instant::now())), true);
     }
 
-    fn tell_that_it_is_over(&mut self) {
-        // One that comes and goes is not told of each time.
+    fn log_recovery(&mut self) {
+        // One that comes and goes is not logged each time.
         if self.store.is_none() && !self.size_limit && std::mem::take(&mut self.is_open) {
             tracing::info!("the event log records again");
         }
@@ -158,24 +158,24 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn the_same_is_told_once_a_minute_and_something_else_at_once() {
+    async fn the_same_is_logged_once_a_minute_and_something_else_at_once() {
         let troubles = Troubles::default();
-        let told = |troubles: &Troubles| troubles.lock().told.map(|(name, at)| (name, at.elapsed()));
+        let logged = |troubles: &Troubles| troubles.lock().logged.map(|(name, at)| (name, at.elapsed()));
         for _ in 0..100 {
             troubles.failed(Trouble::DiskFull, 3);
         }
-        assert_eq!(troubles.lock().refused, 99 * 3, "the first was told");
+        assert_eq!(troubles.lock().refused, 99 * 3, "the first was logged");
         assert_eq!(troubles.of_store(), Some(Trouble::DiskFull));
-        tokio::time::advance(TOLD_EVERY).await;
+        tokio::time::advance(LOG_INTERVAL).await;
         troubles.failed(Trouble::DiskFull, 1);
-        assert_eq!((told(&troubles), troubles.lock().refused), (Some(("disk_full", Duration::ZERO)), 0));
+        assert_eq!((logged(&troubles), troubles.lock().refused), (Some(("disk_full", Duration::ZERO)), 0));
         troubles.failed(Trouble::Failing { reason: "no leader".to_owned() }, 1);
-        assert_eq!(told(&troubles), Some(("failing", Duration::ZERO)));
+        assert_eq!(logged(&troubles), Some(("failing", Duration::ZERO)));
         troubles.works();
         assert_eq!((troubles.of_store(), troubles.lock().is_open), (None, false));
         tokio::time::advance(Duration::from_secs(10)).await;
         troubles.failed(Trouble::Failing { reason: "no leader".to_owned() }, 1);
-        assert_eq!(told(&troubles), Some(("failing", Duration::from_secs(10))), "it comes and goes");
+        assert_eq!(logged(&troubles), Some(("failing", Duration::from_secs(10))), "it comes and goes");
         tokio::time::advance(FORGOTTEN).await;
         assert_eq!(troubles.of_store_lately(), None);
     }

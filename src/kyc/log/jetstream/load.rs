@@ -109,7 +109,7 @@ impl JetStreamLog {
         let found = Found { client, names, streams, lineage, view, trimmed, room: Room::of(&info) };
         let log = Self::start(Arc::new(Shared::new(&options, clock, found)), directory);
         let caught_up = log.catch_up(info.state.last_sequence, patience).await;
-        log.shared.tells_itself.store(true, Ordering::Relaxed);
+        log.shared.reports_faults.store(true, Ordering::Relaxed);
         if let Err(error) = caught_up.and_then(|()| Ok(log.shared.check_open()?)) {
             log.close().await;
             return Err(log.why_not(error, trimmed).await);

@@ -50,7 +50,7 @@ const MOST_AHEAD: usize = 10_000;
 pub(in crate::kyc::log) struct Pace {
     time: Timestamp,
     at: Duration,
-    is_told: bool,
+    is_logged: bool,
 }
 
 impl Pace {
@@ -58,7 +58,7 @@ impl Pace {
     pub(in crate::kyc::log) fn new(newest: Timestamp, clock: &dyn Clock) -> Self {
         let now = clock.now();
         let time = if newest == Timestamp::MIN { now } else { newest.min(now) };
-        Self { time, at: clock.elapsed(), is_told: false }
+        Self { time, at: clock.elapsed(), is_logged: false }
     }
 
     /// Retention's own time, and by how much the clock is ahead of it.
@@ -68,7 +68,7 @@ impl Pace {
         self.time = self.time.saturating_add(allowed).unwrap_or(Timestamp::MAX).min(now);
         self.at = at;
         let behind = Duration::try_from(now.duration_since(self.time)).unwrap_or_default();
-        if behind >= WORTH_TELLING && !self.is_told {
+        if behind >= WORTH_TELLING && !self.is_logged {
             let days = behind.as_secs() / WORTH_TELLING.as_secs();
             tracing::warn!(
                 days,
@@ -76,7 +76,7 @@ impl Pace {
                  by a day an hour"
             );
         }
-        self.is_told = behind >= WORTH_TELLING;
+        self.is_logged = behind >= WORTH_TELLING;
         (self.time, behind)
     }
 }

@@ -361,7 +361,7 @@ impl Writer {
     fn fail(mut self, error: &rusqlite::Error) {
         tracing::error!(error = failure::reason(error), "the event log's store failed; the log is closed");
         if failure::is_damage(error) {
-            self.shared.tell_of_damage(&failure::reason(error));
+            self.shared.log_damage(&failure::reason(error));
         }
         self.commands.close();
         self.shared.closed();
