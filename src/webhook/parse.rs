@@ -98,20 +98,21 @@ pub enum NotAWebhook {
     /// It has no id that can be one.
     #[error("the body has no `id` that is a text of 1 to {} bytes", ObservationId::MAX_BYTES)]
     NoId,
-    /// It has no type.
-    #[error("the body has no `type` that is a text of 1 to {MAX_TYPE_BYTES} bytes")]
+    /// It has no type that is certain.
+    #[error("the body has no `type` that is a text of 1 to {MAX_TYPE_BYTES} bytes of Unicode")]
     NoType,
 }
 
-/// The type of a webhook, such as `CUSTOMER.KYC_APPROVED`: 1 to 128 bytes without control characters.
+/// The type of a webhook, such as `CUSTOMER.KYC_APPROVED`: 1 to 128 bytes of Unicode without control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WebhookType(Box<str>);
 
 impl WebhookType {
-    /// Whether the answer lets money in (Grid's API, "incoming payment webhook").
+    /// Whether the answer lets money in (Grid's API, "incoming payment webhook"). Only this type does. It counts however
+    /// it is written: acknowledging it by mistake approves a payment.
     #[must_use]
     pub fn awaits_approval(&self) -> bool {
-        &*self.0 == "INCOMING_PAYMENT.PENDING"
+        self.0.trim().eq_ignore_ascii_case("INCOMING_PAYMENT.PENDING")
     }
 
     /// Its text.
@@ -120,9 +121,10 @@ impl WebhookType {
         &self.0
     }
 
+    /// A type of which a part was no Unicode could be any, also one whose answer lets money in.
     fn parse(text: &str) -> Option<Self> {
-        let fits = (1..=MAX_TYPE_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
-        fits.then(|| Self(text.into()))
+        let fits = text.len() <= MAX_TYPE_BYTES && !text.chars().any(char::is_control);
+        (fits && is_exact(text)).then(|| Self(text.into()))
     }
 }
 
@@ -154,10 +156,11 @@ pub fn parse(webhook: &Verified) -> Result<Delivery, NotAWebhook> {
 }
 
 /// The JSON of a body whose text is not all Unicode, or that has other flaws which leave no doubt of what it says. One
-/// that breaks off, goes on after its end or has a field twice says nothing for certain.
+/// that breaks off, goes on after its end or has a field twice, of itself or of its `data`, says nothing for certain.
 fn mended(body: &[u8]) -> Option<String> {
-    let Mended { value, is_cut_off, has_doubles, has_trailer } = mend(body)?;
-    (!is_cut_off && !has_doubles && !has_trailer).then(|| value.to_string())
+    let Mended { value, is_cut_off, doubles, has_trailer } = mend(body)?;
+    let is_unclear = doubles.iter().any(|object| object.as_deref().is_none_or(|field| field == "data"));
+    (!is_cut_off && !is_unclear && !has_trailer).then(|| value.to_string())
 }
 
 fn read(text: &str) -> Result<Delivery, NotAWebhook> {

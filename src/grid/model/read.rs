@@ -43,7 +43,7 @@ pub fn read<T: for<'de> Deserialize<'de> + Complete>(body: &[u8], ending: Ending
         Ok(read) => read,
         Err(_) => {
             notes::begin_again();
-            let Mended { value, is_cut_off, has_doubles: _, has_trailer: _ } = mend(body).ok_or(Misread::NotJson)?;
+            let Mended { value, is_cut_off, doubles: _, has_trailer: _ } = mend(body).ok_or(Misread::NotJson)?;
             if is_cut_off && ending == Ending::Needed {
                 return Err(Misread::CutOff);
             }

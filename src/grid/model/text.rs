@@ -4,6 +4,7 @@
 //! order mark, UTF-16, numbers beyond all bounds, line breaks in texts, deep nesting, something after the end, or no end.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Number, Value};
 
@@ -17,8 +18,9 @@ pub struct Mended {
     pub value: Value,
     /// Whether it ends in the middle. What was not complete is left out.
     pub is_cut_off: bool,
-    /// Whether an object has a field twice. The last one counts.
-    pub has_doubles: bool,
+    /// Which objects have a field twice, the last of which counts: `None` is the outermost one, a name the object in that
+    /// field of it. Deeper ones are not told.
+    pub doubles: BTreeSet<Option<String>>,
     /// Whether something comes after its end. That is left out.
     pub has_trailer: bool,
 }
@@ -27,12 +29,13 @@ pub struct Mended {
 #[must_use]
 pub fn mend(body: &[u8]) -> Option<Mended> {
     let text = decode(body);
-    let mut reader = Reader { text: text.as_bytes(), at: 0, depth: 0, is_cut_off: false, has_doubles: false };
+    let mut reader =
+        Reader { text: text.as_bytes(), at: 0, depth: 0, field: None, is_cut_off: false, doubles: BTreeSet::new() };
     let value = reader.value().ok()?;
     reader.skip_space();
     let has_trailer = reader.peek().is_some();
-    let Reader { is_cut_off, has_doubles, .. } = reader;
-    Some(Mended { value, is_cut_off, has_doubles, has_trailer })
+    let Reader { is_cut_off, doubles, .. } = reader;
+    Some(Mended { value, is_cut_off, doubles, has_trailer })
 }
 
 /// The text of a body, without its byte order mark; what is no Unicode becomes U+FFFD.
@@ -66,8 +69,10 @@ struct Reader<'a> {
     text: &'a [u8],
     at: usize,
     depth: usize,
+    /// The field of the outermost object that is being read.
+    field: Option<String>,
     is_cut_off: bool,
-    has_doubles: bool,
+    doubles: BTreeSet<Option<String>>,
 }
 
 impl Reader<'_> {
@@ -117,8 +122,17 @@ impl Reader<'_> {
             if this.next()? != b':' {
                 return Err(Stop::NotJson);
             }
+            if this.depth == 1 {
+                this.field = Some(name.clone());
+            }
             let value = this.value()?;
-            this.has_doubles |= fields.insert(name, value).is_some();
+            if fields.insert(name, value).is_some() {
+                match this.depth {
+                    1 => this.doubles.insert(None),
+                    2 => this.doubles.insert(this.field.clone()),
+                    _ => false,
+                };
+            }
             Ok(())
         };
         self.parts(b'}', &mut field)?;

@@ -101,7 +101,9 @@ pub(super) fn customer(envelope: Envelope<'_>, event: &str) -> Result<Content, F
     let of_customer = |reason| Failure { reason, customer: Some(customer.clone()) };
     let said_by_type = event.strip_prefix("KYC_").or_else(|| event.strip_prefix("KYB_"));
     let said_by_type = said_by_type.filter(|word| KycStatus::KNOWN.contains(word));
-    let said_by_data = match customer_type_in(&customer_type).map_err(of_customer)? {
+    // One that cannot be read hides no status: it is as good as none.
+    let customer_type = word_in(&customer_type, "customerType").ok().flatten().map(CustomerType::from);
+    let said_by_data = match customer_type {
         Some(CustomerType::Individual) => word_in(&kyc_status, "kycStatus"),
         Some(CustomerType::Business) => word_in(&kyb_status, "kybStatus"),
         Some(CustomerType::Other(_)) | None => match word_in(&kyc_status, "kycStatus") {
@@ -111,9 +113,11 @@ pub(super) fn customer(envelope: Envelope<'_>, event: &str) -> Result<Content, F
     };
     let said_by_data = said_by_data.map_err(of_customer)?;
     let word = said_by_data.or(said_by_type).ok_or_else(|| of_customer(Reason::Missing("kycStatus or kybStatus")))?;
-    let deleted = match is_deleted {
-        Loose::Truth(deleted) => deleted,
+    let deleted = match &is_deleted {
+        Loose::Truth(deleted) => *deleted,
         Loose::Nothing => false,
+        Loose::Text(text) if text == "true" => true,
+        Loose::Text(text) if text == "false" => false,
         Loose::Text(_) | Loose::Other => return Err(of_customer(Reason::Invalid("isDeleted"))),
     };
     let platform_customer =
@@ -162,10 +166,6 @@ fn customer_in(id: &Loose<'_>, name: &'static str) -> Result<CustomerId, Reason>
         Loose::Text(id) if is_exact(id) => CustomerId::parse(id).map_err(|_| Reason::Invalid(name)),
         Loose::Text(_) | Loose::Truth(_) | Loose::Other => Err(Reason::Invalid(name)),
     }
-}
-
-fn customer_type_in(word: &Loose<'_>) -> Result<Option<CustomerType>, Reason> {
-    Ok(word_in(word, "customerType")?.map(CustomerType::from))
 }
 
 /// A word of one of Grid's vocabularies; an empty one is none.

@@ -108,6 +108,19 @@ async fn signed_and_no_webhook_is_400_and_a_test_is_200() {
 }
 
 #[tokio::test]
+async fn a_pending_payment_is_not_acknowledged_however_its_type_is_written() {
+    let door = Door::open().await;
+    for written in ["INCOMING_PAYMENT.PENDING", " INCOMING_PAYMENT.PENDING", "incoming_payment.pending"] {
+        let answer = door.deliver(webhook("W:1", written, json!({}))).await;
+        assert_eq!((answer.status, answer.code().as_str()), (503, "payment_undecided"), "{written}");
+    }
+    for lost in [&b"INCOMING_PAYMENT.PENDI\xffNG"[..], br"INCOMING_PAYMENT.PENDING\ud83d"] {
+        let answer = door.deliver([br#"{"id":"W:1","type":""#, lost, br#""}"#].concat()).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "not_a_webhook"), "{lost:?}");
+    }
+}
+
+#[tokio::test]
 async fn other_methods_and_other_paths_are_405_and_404() {
     let door = Door::open().await;
     for method in ["GET", "PUT", "DELETE", "OPTIONS", "BREW"] {
