@@ -12,6 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const EPOCH: DateTime = datetime(1970, 1, 1, 0, 0, 0, 0);
 const FIRST: DateTime = datetime(1, 1, 1, 0, 0, 0, 0);
+/// The last whole second of [`Timestamp`]. The event log keeps microseconds, and those of a later fraction are beyond its end.
+const LAST: Timestamp = Timestamp::constant(253_402_207_200, 0);
 
 /// An instant from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z, as RFC 3339 and `google.protobuf.Timestamp`
 /// have it. ([`Timestamp`] ends 26 hours earlier, and begins elsewhere.)
@@ -41,10 +43,10 @@ impl Time {
         }
     }
 
-    /// The same as what is compared and recorded; the last day of the year 9999 is the last instant of that.
+    /// The same as what is compared and recorded; the last day of the year 9999 is [`LAST`].
     #[must_use]
     pub fn clamped(self) -> Timestamp {
-        Offset::UTC.to_timestamp(self.0).unwrap_or(Timestamp::MAX)
+        Offset::UTC.to_timestamp(self.0).map_or(LAST, |time| time.min(LAST))
     }
 }
 
@@ -59,14 +61,26 @@ impl FromStr for Time {
     type Err = InvalidTime;
 
     fn from_str(text: &str) -> Result<Self, InvalidTime> {
+        let text = to_nanoseconds(text);
         let read = || {
-            let pieces = Pieces::parse(text).ok()?;
+            let pieces = Pieces::parse(&*text).ok()?;
             let local = pieces.date().to_datetime(pieces.time()?);
             let offset = pieces.to_numeric_offset()?;
             local.checked_sub(SignedDuration::from_secs(offset.seconds().into())).ok().filter(|time| *time >= FIRST)
         };
         read().map(Self).ok_or(InvalidTime)
     }
+}
+
+/// A time without the digits beyond nanoseconds, which are cut off.
+fn to_nanoseconds(text: &str) -> Cow<'_, str> {
+    let cut = || {
+        let (seconds, fraction) = text.split_once(['.', ','])?;
+        let offset = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+        let digits = fraction.strip_suffix(offset)?;
+        (digits.len() > 9).then(|| format!("{seconds}.{:.9}{offset}", digits))
+    };
+    cut().map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
 impl fmt::Display for Time {
@@ -98,6 +112,7 @@ mod tests {
             ("1969-12-31T23:59:59.25Z", -1, 250_000_000),
             ("1970-01-01T00:00:00Z", 0, 0),
             ("2025-07-21T17:32:28.000000001Z", 1_753_119_148, 1),
+            ("9999-12-30T22:00:00.9Z", 253_402_207_200, 900_000_000),
             ("9999-12-31T23:59:59Z", 253_402_300_799, 0),
             ("9999-12-31T23:59:59.999999999Z", 253_402_300_799, 999_999_999),
         ] {
@@ -105,12 +120,16 @@ mod tests {
             assert_eq!((time.parts(), time.to_string().as_str()), ((seconds, nanos), text));
             assert_eq!(Time::since_1970(seconds, nanos), Some(time));
             let clamped = time.clamped();
-            assert!(Time::from(clamped) == time || clamped == Timestamp::MAX, "{text}");
+            assert!(Time::from(clamped) == time || clamped == LAST, "{text}");
+            let micros = clamped.as_microsecond();
+            assert_eq!(Timestamp::from_microsecond(micros).unwrap().as_microsecond(), micros, "{text}");
         }
         for (text, utc) in [
             ("2025-07-21T19:32:28+02:00", "2025-07-21T17:32:28Z"),
             ("2025-07-21t17:32:28z", "2025-07-21T17:32:28Z"),
             ("9999-12-31T23:00:00+01:00", "9999-12-31T22:00:00Z"),
+            ("2025-07-21T17:32:28.1234567899Z", "2025-07-21T17:32:28.123456789Z"),
+            ("2025-07-21T19:32:28.500000000000+02:00", "2025-07-21T17:32:28.5Z"),
         ] {
             assert_eq!(text.parse::<Time>().unwrap().to_string(), utc);
         }
@@ -129,6 +148,8 @@ mod tests {
             "9999-12-31T23:59:59-01:00",
             "10000-01-01T00:00:00Z",
             "2025-13-01T00:00:00Z",
+            "2025-07-21T17:32:28.1234567890",
+            "2025-07-21T17:32:28.1234567890é",
         ] {
             assert_eq!(text.parse::<Time>(), Err(InvalidTime), "{text}");
         }

@@ -10,6 +10,12 @@ use crate::kyc::clock::{Clock, JUMP, SETTLE};
 /// Events that were recorded longer ago than this have the right time.
 const BEYOND_DOUBT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// A time from its microseconds since 1970. One that is beyond the first or the last time there can be is that.
+pub(super) fn from_micros(micros: i64) -> Timestamp {
+    let beyond = if micros < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_microsecond(micros).unwrap_or(beyond)
+}
+
 /// The bounds for the next event's time.
 #[derive(Debug)]
 pub(super) struct RecordTimes {
@@ -72,4 +78,23 @@ pub(super) fn is_ahead(recorded_at: Timestamp, now: Timestamp) -> bool {
 /// it steps back on purpose, which is by more than clocks of replicas differ.
 pub(super) fn in_order(said: Timestamp, before: Timestamp) -> Timestamp {
     if is_ahead(before, said) { said } else { said.max(before) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_beyond_all_times_is_the_first_or_the_last() {
+        let last = Timestamp::MAX.as_microsecond();
+        for beyond in [last, last + 1, i64::MAX] {
+            assert_eq!(from_micros(beyond), Timestamp::MAX);
+        }
+        for beyond in [Timestamp::MIN.as_microsecond() - 1, i64::MIN] {
+            assert_eq!(from_micros(beyond), Timestamp::MIN);
+        }
+        for micros in [-1, 0, 1, 1_753_119_148_000_001] {
+            assert_eq!(from_micros(micros).as_microsecond(), micros);
+        }
+    }
 }

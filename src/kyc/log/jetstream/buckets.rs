@@ -15,6 +15,7 @@ use super::publish::{Publish, Published, publish};
 use super::retention::unavailable;
 use super::{Shared, connect, subject};
 use crate::kyc::id::{CustomerId, ObservationId};
+use crate::kyc::log::times::from_micros;
 use crate::kyc::log::{Bookmark, Duty, Lease, LogError, Quarantined};
 
 /// How many values are read at once.
@@ -235,12 +236,11 @@ fn read_quarantined(id: ObservationId, value: &[u8]) -> Result<Quarantined, LogE
     let corrupt = |_| LogError::Corrupt { reason: "a webhook in quarantine cannot be read".to_owned() };
     let QuarantinedWire { kind, sent_at, quarantined_at, reason, field_names, customer } =
         serde_json::from_slice(value).map_err(corrupt)?;
-    let time = |micros: i64| Timestamp::from_microsecond(micros).ok();
     Ok(Quarantined {
         id,
         kind,
-        timestamp: sent_at.and_then(time),
-        quarantined_at: time(quarantined_at).unwrap_or(Timestamp::UNIX_EPOCH),
+        timestamp: sent_at.map(from_micros),
+        quarantined_at: from_micros(quarantined_at),
         reason,
         field_names,
         customer: customer.as_deref().map(CustomerId::trusted),

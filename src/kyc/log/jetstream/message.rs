@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::sqlite::view::Entry;
-use super::super::times::in_order;
+use super::super::times::{from_micros as time, in_order};
 use crate::kyc::event::{Basis, Event, Observation, Origin, Outcome, Problem, Source, Subject};
 use crate::kyc::head::{Confirmed, Doubt, Head, Seen, Span};
 use crate::kyc::id::{CustomerId, ObservationId, PlatformCustomerId, Position, VerificationId};
@@ -190,10 +190,6 @@ pub(super) fn decode_head(payload: &[u8]) -> Result<Head, Unreadable> {
     let subject = head.subject.take().ok_or(Unreadable::Field("subject"))?;
     let observation = head.observation.take().ok_or(Unreadable::Field("observation"))?;
     head_from_wire(head, &customer, HERE, &subject, &observation)
-}
-
-fn time(micros: i64) -> Timestamp {
-    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn subject_to_wire(subject: &Subject) -> SubjectWire {

@@ -6,6 +6,7 @@ use rusqlite::{Connection, Row, Statement};
 use crate::kyc::event::{Basis, Event, Observation, Origin, Outcome, Problem, Source, Subject};
 use crate::kyc::head::{Confirmed, Doubt, Head, Seen, Span};
 use crate::kyc::id::{CustomerId, ObservationId, PlatformCustomerId, Position, VerificationId};
+pub(super) use crate::kyc::log::times::from_micros as time;
 use crate::kyc::log::{Bookmark, Quarantined};
 use crate::kyc::status::{KycStatus, VerificationStatus};
 
@@ -40,11 +41,6 @@ pub(super) fn number(position: Position) -> i64 {
 /// A position SQLite counted.
 pub(super) fn position(number: i64) -> Position {
     Position::new(u64::try_from(number).unwrap_or(0))
-}
-
-/// A time from its microseconds.
-pub(super) fn time(micros: i64) -> Timestamp {
-    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn str_at<'row>(row: &'row Row<'_>, index: usize) -> Result<&'row str, rusqlite::Error> {
