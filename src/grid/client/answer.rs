@@ -1,6 +1,6 @@
 //! Reading a complete answer: the JSON of a success, the error of a refusal.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use reqwest::header::{DATE, RETRY_AFTER};
@@ -34,8 +34,11 @@ impl Answer {
 
     /// When Grid answered, by its own clock, to the second (`Date`, RFC 9110 section 6.6.1).
     pub(super) fn date(&self) -> Option<Timestamp> {
-        let date = httpdate::parse_http_date(self.headers().get(DATE)?.to_str().ok()?).ok()?;
-        Timestamp::try_from(date).ok()
+        self.http_date().and_then(|date| Timestamp::try_from(date).ok())
+    }
+
+    fn http_date(&self) -> Option<SystemTime> {
+        httpdate::parse_http_date(self.headers().get(DATE)?.to_str().ok()?).ok()
     }
 
     /// `Retry-After` as a time from now: seconds, or an HTTP date (RFC 9110 section 10.2.3), which is measured
@@ -48,10 +51,9 @@ impl Answer {
     }
 
     fn wait_of(&self, retry_after: &str) -> Duration {
-        let date = httpdate::parse_http_date(retry_after).ok().and_then(|date| Timestamp::try_from(date).ok());
-        if let Some(until) = date {
-            let now = self.date().unwrap_or_else(Timestamp::now);
-            return Duration::try_from(until.duration_since(now)).unwrap_or_default();
+        if let Ok(until) = httpdate::parse_http_date(retry_after) {
+            let now = self.http_date().unwrap_or_else(SystemTime::now);
+            return until.duration_since(now).unwrap_or_default();
         }
         let seconds = |part: &str| {
             let part = part.trim();

@@ -176,7 +176,7 @@ impl Client {
         let refusal = answer.refusal(operation, &scrubber);
         let repeat = match status {
             StatusCode::TOO_MANY_REQUESTS if !request.is_spent() => Repeat::After(refusal.retry_after),
-            StatusCode::INTERNAL_SERVER_ERROR if operation.is_read() => Repeat::Backoff,
+            StatusCode::INTERNAL_SERVER_ERROR if operation.is_read() => Repeat::After(refusal.retry_after),
             _ => Repeat::No,
         };
         Err(Setback { error: Error::Answered(Box::new(refusal)), repeat })

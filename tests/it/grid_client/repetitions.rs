@@ -279,6 +279,7 @@ async fn an_odd_retry_after_asks_for_a_wait_and_one_in_the_past_is_now() {
         ("3, soon", Some(Duration::from_secs(3))),
         ("NaN", Some(Duration::from_secs(1))),
         ("18446744073709551615", Some(Duration::from_secs(86_400))),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", Some(Duration::from_secs(86_400))),
         ("Sun, 06 Nov 1994 08:49:37 GMT", Some(Duration::ZERO)),
     ] {
         script(&upstream, Operation::GetCustomer, Reply::empty(429).header("retry-after", value));
@@ -306,6 +307,15 @@ async fn a_read_lost_to_a_busy_gateway_says_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn a_read_that_grid_fails_and_asks_to_wait_for_is_not_repeated_before() {
+    let (upstream, client) = start().await;
+    script(&upstream, Operation::GetCustomer, Reply::error(500, "INTERNAL", "later").header("retry-after", 600));
+    let error = perform(&client, &call(), Operation::GetCustomer).await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(600)));
+    assert_eq!(upstream.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn once_a_mutation_may_have_acted_a_later_refusal_to_try_does_not_hide_it() {
     let (upstream, client) = start().await;
     let busy = Reply::empty(429).header("retry-after", 600);
@@ -325,7 +335,7 @@ async fn a_deletion_that_finds_its_own_work_done_is_a_success() {
         deleted["isDeleted"] = json!(true);
         upstream.on("GET", "/customers/Customer:1", Reply::json(200, deleted));
         let customer = client.delete_customer(&call(), &id("Customer:1")).await.unwrap().expect("the customer");
-        assert_eq!(customer.is_deleted, Some(true));
+        assert_eq!(customer.is_deleted, Some(Some(true)));
 
         upstream.on("GET", "/customers/Customer:1", gone.clone());
         upstream.on("DELETE", "/customers/Customer:1", Reply::sequence([Reply::empty(503), gone.clone()]));
