@@ -241,7 +241,8 @@ impl CustomerService for Customers {
         let call = call::of(&request);
         let listed = self.grid.list_agreements(&call).await.map_err(Error::from)?;
         let agreements = listed.data.into_iter().flatten().map(Into::into).collect();
-        Ok(Response::new(pb::ListAgreementsResponse { agreements }))
+        let unreadable_rows = listed.unreadable_rows.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::ListAgreementsResponse { agreements, unreadable_rows }))
     }
 
     async fn get_end_user_terms(

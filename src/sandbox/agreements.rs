@@ -32,7 +32,7 @@ pub(super) async fn list() -> Json<Agreements> {
         version: version.to_owned(),
         url: url.to_owned(),
     });
-    Json(Agreements { data: Some(data.collect()) })
+    Json(Agreements { data: Some(data.collect()), unreadable_rows: Vec::new() })
 }
 
 /// The consents of a request: the deprecated one, and those to any agreements.

@@ -52,7 +52,7 @@ pub(super) fn blank_row(id: String, platform_customer_id: String, customer_type:
         uma_address: None,
         created_at: None,
         updated_at: None,
-        is_deleted: Some(false),
+        is_deleted: Some(Some(false)),
         contact_verification: None,
         address: None,
         kyc_status: None,

@@ -71,7 +71,7 @@ pub(super) struct CustomerRow {
 impl CustomerRow {
     /// Whether it has been deleted.
     pub(super) fn is_deleted(&self) -> bool {
-        self.customer.is_deleted == Some(true)
+        self.customer.is_deleted == Some(Some(true))
     }
 }
 
@@ -182,7 +182,7 @@ impl Store {
         if row.is_deleted() {
             return Err(GridError::customer_deleted());
         }
-        row.customer.is_deleted = Some(true);
+        row.customer.is_deleted = Some(Some(true));
         row.customer.updated_at = Some(now.into());
         if let Some(address) = row.customer.uma_address.clone() {
             self.release_uma_address(&address);

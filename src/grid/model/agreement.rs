@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::any::{Rows, UnreadableRow};
 use super::redact::redacted_debug;
-use super::serde_as::{Complete, complete, lenient, maybe_list, or_default};
+use super::serde_as::{Complete, complete, lenient, or_default, rows};
 use super::time::Time;
 
 /// Evidence that a customer accepted one agreement (OpenAPI `AgreementConsent`).
@@ -43,19 +44,34 @@ pub struct Agreement {
     #[serde(deserialize_with = "or_default")]
     pub url: String,
 }
-complete!(Agreement);
+complete!(Agreement, agreement_type = "type");
 
 /// The catalog: every agreement that Grid supports (OpenAPI `AgreementDocumentListResponse`).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(from = "AgreementsJson")]
 pub struct Agreements {
     /// One entry for each type; always there in an answer that could be read.
-    #[serde(deserialize_with = "maybe_list")]
     pub data: Option<Vec<Agreement>>,
+    /// Entries that could not be read.
+    #[serde(skip)]
+    pub unreadable_rows: Vec<UnreadableRow>,
 }
 
 impl Complete for Agreements {
     fn missing(&self) -> Option<&'static str> {
         self.data.is_none().then_some("data")
+    }
+}
+
+#[derive(Deserialize)]
+struct AgreementsJson {
+    #[serde(default, deserialize_with = "rows")]
+    data: Option<Rows<Agreement>>,
+}
+
+impl From<AgreementsJson> for Agreements {
+    fn from(json: AgreementsJson) -> Self {
+        let (data, unreadable_rows) = json.data.map(|Rows { rows, unreadable }| (rows, unreadable)).unzip();
+        Self { data, unreadable_rows: unreadable_rows.unwrap_or_default() }
     }
 }

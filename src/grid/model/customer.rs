@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::open_enum::open_enum;
 use super::redact::redacted_debug;
-use super::serde_as::{complete, lenient, maybe_list, or_default};
+use super::serde_as::{complete, lenient, maybe_list, or_default, stated_truth};
 use super::{AgreementConsent, BeneficialOwner, BusinessInfo, ContactVerification, Time};
 
 open_enum! {
@@ -132,9 +132,9 @@ pub struct Customer {
     /// When it was last updated. May lag behind a status change.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub updated_at: Option<Time>,
-    /// Whether it has been deleted.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub is_deleted: Option<bool>,
+    /// Whether it has been deleted. `Some(None)`: Grid says it in a way that cannot be read, so either may be true.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated_truth")]
+    pub is_deleted: Option<Option<bool>>,
     /// State of email and phone verification, where the region requires it.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub contact_verification: Option<ContactVerification>,

@@ -1,10 +1,11 @@
 //! Bulk import of customers from CSV.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::open_enum::open_enum;
-use super::serde_as::{complete, count, lenient, list, or_default};
+use super::serde_as::{complete, count, lenient, list, or_default, text};
 use super::time::Time;
 
 open_enum! {
@@ -98,27 +99,36 @@ complete!(ImportError);
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ImportErrorJson {
-    #[serde(deserialize_with = "or_default")]
-    correlation_id: String,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "text")]
+    correlation_id: Option<String>,
+    #[serde(deserialize_with = "text")]
     code: Option<String>,
     #[serde(deserialize_with = "lenient")]
     message: Option<String>,
     #[serde(deserialize_with = "or_default")]
     details: Map<String, Value>,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "nested")]
     error: Option<NestedError>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct NestedError {
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "text")]
     code: Option<String>,
     #[serde(deserialize_with = "lenient")]
     message: Option<String>,
     #[serde(deserialize_with = "or_default")]
     details: Map<String, Value>,
+}
+
+/// Reads what is under `error`; a text is the message.
+fn nested<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NestedError>, D::Error> {
+    let json = Box::<RawValue>::deserialize(deserializer)?;
+    match serde_json::from_str::<String>(json.get()) {
+        Ok(text) => Ok(Some(NestedError { message: Some(text), ..NestedError::default() })),
+        Err(_) => lenient(&mut serde_json::Deserializer::from_str(json.get())).map_err(serde::de::Error::custom),
+    }
 }
 
 impl From<ImportErrorJson> for ImportError {
@@ -127,7 +137,7 @@ impl From<ImportErrorJson> for ImportError {
         let NestedError { code: nested_code, message: nested_message, details: nested_details } =
             error.unwrap_or_default();
         Self {
-            correlation_id,
+            correlation_id: correlation_id.unwrap_or_default(),
             code: code.or(nested_code),
             message: message.or(nested_message),
             details: if details.is_empty() { nested_details } else { details },

@@ -9,8 +9,10 @@
 //! | `Option<T>` | [`lenient`] |
 //! | `T` with a default | [`or_default`] |
 //! | `Option<i64>` and other whole numbers | [`integer`]; [`count`] with 0 for a default |
+//! | `Option<String>` that may be written as a number | [`text`] |
 //! | `Vec<T>` | [`list`] |
 //! | `Option<Vec<T>>` | [`maybe_list`] |
+//! | `Option<Option<bool>>` | [`stated_truth`] |
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -146,21 +148,43 @@ where
     Ok(Some(text.inspect_none(notes::unreadable_field)))
 }
 
+/// Reads a text, also one that is written as a number.
+pub(super) fn text<'de, D>(deserializer: D) -> Result<Option<String>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let json = Box::<RawValue>::deserialize(deserializer)?;
+    let json = json.get();
+    if let Ok(text) = serde_json::from_str::<Option<String>>(json) {
+        return Ok(text);
+    }
+    let number = Some(json).filter(|json| json.starts_with(|c: char| c.is_ascii_digit() || c == '-'));
+    Ok(number.map(str::to_owned).inspect_none(notes::unreadable_field))
+}
+
 /// Reads a truth value, also one that is written as text.
 pub(super) fn truth<'de, D>(deserializer: D) -> Result<Option<bool>, D::Error>
 where
     D: Deserializer<'de>,
 {
+    stated_truth(deserializer).map(Option::flatten)
+}
+
+/// The same where one that cannot be read means something else than none. `Some(None)`: it cannot be read.
+pub(super) fn stated_truth<'de, D>(deserializer: D) -> Result<Option<Option<bool>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
     let json = Box::<RawValue>::deserialize(deserializer)?;
-    match json.get() {
-        "null" => Ok(None),
-        "true" | r#""true""# => Ok(Some(true)),
-        "false" | r#""false""# => Ok(Some(false)),
+    Ok(match json.get() {
+        "null" => None,
+        "true" | r#""true""# => Some(Some(true)),
+        "false" | r#""false""# => Some(Some(false)),
         _ => {
             notes::unreadable_field();
-            Ok(None)
+            Some(None)
         }
-    }
+    })
 }
 
 /// The value of a number in JSON's notation, if it is a whole one.

@@ -99,7 +99,7 @@ impl From<model::Customer> for pb::Customer {
             address: address.map(Into::into),
             created_at: created_at.map(timestamp::to_pb),
             updated_at: updated_at.map(timestamp::to_pb),
-            is_deleted,
+            is_deleted: is_deleted.flatten(),
             details,
         }
     }

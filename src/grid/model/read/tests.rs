@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::{
-    BeneficialOwner, Customer, ImportJob, KycStatus, Notes, Page, PlatformConfig, Unreadable, UnreadableRow, noting,
+    Agreements, BeneficialOwner, Customer, ImportError, ImportJob, KycStatus, Notes, Page, PlatformConfig, Unreadable,
+    UnreadableRow, noting,
 };
 use super::*;
 
@@ -38,7 +39,10 @@ fn a_field_of_another_type_is_absent_and_noted_by_its_path_alone() {
     assert_eq!(customer.status(), Some(&KycStatus::Pending));
     assert_eq!(customer.currencies.as_deref(), Some(["EUR".to_owned()].as_slice()));
     assert_eq!(customer.business_info.as_ref().unwrap().tax_id.as_deref(), Some("1"));
-    assert_eq!((customer.region, customer.address, customer.created_at, customer.is_deleted), (None, None, None, None));
+    assert_eq!(
+        (customer.region, customer.address, customer.created_at, customer.is_deleted),
+        (None, None, None, Some(None))
+    );
     let Unreadable { fields, items, text, mut paths } = unreadable;
     paths.sort();
     let expected = [
@@ -161,6 +165,40 @@ fn whether_a_page_follows_is_said_by_what_can_be_read() {
 }
 
 #[test]
+fn an_agreement_that_cannot_be_read_costs_that_agreement_and_is_told() {
+    let listed = |data: Value| from::<Agreements>(&json!({ "data": data })).0;
+    let Agreements { data, unreadable_rows } =
+        listed(json!([{ "type": "A", "version": 2 }, { "type": 1, "version": "1" }, {}, "B", { "type": "C" }]));
+    let types: Vec<_> = data.unwrap().into_iter().map(|agreement| agreement.agreement_type).collect();
+    assert_eq!(types, ["A", "C"]);
+    let row = |index, field| UnreadableRow { index, field };
+    assert_eq!(unreadable_rows, [row(1, "type"), row(2, "type"), row(3, "")]);
+    assert_eq!(listed(Value::Null).data, Some(Vec::new()));
+    for none in [json!({}), json!({ "data": "A" }), json!({ "data": {} })] {
+        assert_eq!(noted::<Agreements>(none.to_string().as_bytes()).0, Err(Misread::Missing("data")), "{none}");
+    }
+}
+
+#[test]
+fn what_failed_in_an_import_is_read_in_each_of_its_forms() {
+    let (job, unreadable) = from::<ImportJob>(&json!({ "id": "Job:1", "errors": [
+        { "correlationId": 5, "code": 400, "message": "bad" }, { "correlationId": "x", "error": "no name" },
+        { "correlationId": -1.5, "error": { "code": 7, "message": "m", "details": { "a": 1 } } }, { "correlationId": {}, "error": 3 },
+    ]}));
+    let read = |error: &ImportError| {
+        let ImportError { correlation_id, code, message, details } = error.clone();
+        (correlation_id, code.unwrap_or_default(), message.unwrap_or_default(), details.len())
+    };
+    let row =
+        |id: &str, code: &str, message: &str, details| (id.to_owned(), code.to_owned(), message.to_owned(), details);
+    let errors: Vec<_> = job.errors.iter().map(read).collect();
+    let expected =
+        [row("5", "400", "bad", 0), row("x", "", "no name", 0), row("-1.5", "7", "m", 1), row("", "", "", 0)];
+    assert_eq!(errors, expected);
+    assert_eq!(unreadable.paths, ["errors[].correlationId", "errors[].error"]);
+}
+
+#[test]
 fn a_page_needs_a_list_or_a_way_past_it() {
     for data in [json!({}), json!("rows"), json!(3)] {
         let (page, _) = from::<Page<String>>(&json!({ "data": data, "hasMore": true, "nextCursor": "c" }));
@@ -274,7 +312,7 @@ fn of_a_text_without_an_end_what_is_complete_can_be_had() {
             _ => {
                 let spared = spared.unwrap_or_else(|error| panic!("{end}: {error}"));
                 assert_eq!((needed, spared.id.as_str()), (Misread::CutOff, "Customer:1"));
-                assert_eq!(spared.is_deleted, (end > 35).then_some(true), "{end}");
+                assert_eq!(spared.is_deleted, (end > 35).then_some(Some(true)), "{end}");
                 assert_eq!(spared.region.is_some(), end + 1 == whole.len(), "{end}: all but the last brace");
             }
         }
