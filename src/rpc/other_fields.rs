@@ -19,6 +19,11 @@ const MAX_BYTES: usize = 256 * 1024;
 /// The whole numbers up to here are those that a double holds exactly.
 const MAX_EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
 
+/// The most characters that the name of a field has.
+const MAX_NAME: usize = 64;
+/// Names that are never passed on, for what is said of them.
+const RESERVED: &str = "or is __proto__, prototype or constructor";
+
 /// The bytes that are left for other fields in one message.
 pub(super) struct Room(usize);
 
@@ -36,7 +41,7 @@ pub(super) fn to_pb(fields: OtherFields, room: &mut Room) -> (Option<Struct>, Ve
         // The length of its JSON is counted; it is written out only here, and only for what nobody asks for often.
         let bytes = name.len() + value.to_string().len();
         match value_to_pb(&value, MAX_DEPTH) {
-            Some(value) if bytes <= room.0 => {
+            Some(value) if bytes <= room.0 && is_name(&name) => {
                 room.0 -= bytes;
                 held.insert(name, value);
             }
@@ -52,24 +57,57 @@ fn value_to_pb(value: &Value, depth: usize) -> Option<prost_types::Value> {
         Value::Null => Kind::NullValue(0),
         Value::Bool(truth) => Kind::BoolValue(*truth),
         Value::Number(number) => Kind::NumberValue(exact(number)?),
-        Value::String(text) => Kind::StringValue(text.clone()),
+        Value::String(text) => Kind::StringValue(undamaged(text)?),
         Value::Array(list) => {
             let values = list.iter().map(|value| value_to_pb(value, depth)).collect::<Option<_>>()?;
             Kind::ListValue(ListValue { values })
         }
         Value::Object(object) => {
-            let field = |(name, value): (&String, _)| Some((name.clone(), value_to_pb(value, depth)?));
+            let field = |(name, value): (&String, _)| Some((inner_name(name)?, value_to_pb(value, depth)?));
             Kind::StructValue(Struct { fields: object.iter().map(field).collect::<Option<_>>()? })
         }
     };
     Some(prost_types::Value { kind: Some(kind) })
 }
 
-/// A number as a double, where that is the same number. A whole number that large may have been rounded already.
+/// Whether a part of a text was lost when it was read.
+pub(super) fn is_damaged(text: &str) -> bool {
+    text.contains(char::REPLACEMENT_CHARACTER)
+}
+
+fn undamaged(text: &str) -> Option<String> {
+    (!is_damaged(text)).then(|| text.to_owned())
+}
+
+/// Whether other fields can have this name at the top, next to those that this API names: nothing in it means more than
+/// itself, such as a path, or reads like another letter.
+fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && !is_of_prototypes(name)
+}
+
+/// A name within a value, where it may be handed on.
+fn inner_name(name: &str) -> Option<String> {
+    undamaged(name).filter(|name| !is_of_prototypes(name))
+}
+
+/// Whether a name is, or leads to, what JavaScript takes for the object that others inherit from: fields of that one would
+/// appear in every object.
+fn is_of_prototypes(name: &str) -> bool {
+    name.split(['.', '[', ']', '"', '\'']).any(|part| matches!(part, "__proto__" | "prototype" | "constructor"))
+}
+
+/// A number as a double, where that is the same number. One with more digits may have been rounded already: a whole
+/// one as great as that, and a fraction.
 fn exact(number: &Number) -> Option<f64> {
-    let double = number.as_f64()?;
-    let is_whole = double.fract() == 0.0;
-    (double.is_finite() && !(is_whole && double.abs() >= MAX_EXACT as f64)).then_some(double)
+    let double = number.as_f64().filter(|double| double.is_finite())?;
+    if double.fract() == 0.0 {
+        return (double.abs() < MAX_EXACT as f64).then_some(double);
+    }
+    let shortest = format!("{:e}", double.abs());
+    let digits = shortest.bytes().take_while(|&byte| byte != b'e').filter(u8::is_ascii_digit).count();
+    (digits <= f64::DIGITS as usize).then_some(double)
 }
 
 /// Fields on their way to Grid. Those that this API names, `named`, are refused in whatever spelling: here they would pass
@@ -87,10 +125,18 @@ pub(super) fn from_pb(
             violations.add(path, "has a field that this API names: set that one, or leave it out if it is output only");
             continue;
         }
+        if !is_name(&name) {
+            violations
+                .add(path, format!("has a field whose name is not 1 to {MAX_NAME} of A-Z, a-z, 0-9 and _, {RESERVED}"));
+            continue;
+        }
         let Some(value) = value_from_pb(value, MAX_DEPTH) else {
             violations.add(
                 path,
-                format!("has a value that nests more than {MAX_DEPTH} deep, is not set, or is no finite number"),
+                format!(
+                    "has a value that nests more than {MAX_DEPTH} deep, is not set, is no finite number, or has a field with a \
+                     name that is not passed on, {RESERVED}"
+                ),
             );
             continue;
         };
@@ -120,7 +166,7 @@ fn value_from_pb(value: prost_types::Value, depth: usize) -> Option<Value> {
             Value::Array(values.into_iter().map(|value| value_from_pb(value, depth)).collect::<Option<_>>()?)
         }
         Kind::StructValue(Struct { fields }) => {
-            let field = |(name, value)| Some((name, value_from_pb(value, depth)?));
+            let field = |(name, value): (String, _)| Some((inner_name(&name)?, value_from_pb(value, depth)?));
             Value::Object(fields.into_iter().map(field).collect::<Option<_>>()?)
         }
     })
@@ -178,11 +224,51 @@ mod tests {
     #[test]
     fn a_field_with_a_name_of_its_own_has_no_way_round_its_checks() {
         for name in ["webhookEndpoint", "webhook_endpoint", "WebhookEndpoint", "webhook-endpoint", "WEBHOOKENDPOINT"] {
-            let (sent, _) = to_pb(fields(json!({ name: "https://evil.example/" })), &mut Room::of_message());
-            let mut violations = Violations::default();
-            let read = from_pb(sent, &["webhookEndpoint"], "other", &mut Room::of_message(), &mut violations);
-            assert_eq!((read, violations.list().len()), (OtherFields::default(), 1), "{name}");
+            refused(&json!({ name: "https://evil.example/" }));
         }
+    }
+
+    #[test]
+    fn what_was_damaged_or_rounded_on_its_way_is_named() {
+        let grid = fields(json!({
+            "text": { "a": ["A\u{fffd}B"] }, "name": [{ "a\u{fffd}": 1 }], "third": 0.333_333_333_333_333_3, "tenth": 0.1,
+            "tiny": 1.5e-300, "a.b": 1, "": 2, "x": { "__proto__": {} },
+        }));
+        let (held, omitted) = to_pb(grid, &mut Room::of_message());
+        assert_eq!(held.unwrap().fields.into_keys().collect::<Vec<_>>(), ["tenth", "tiny"]);
+        assert_eq!(omitted, ["", "a.b", "name", "text", "third", "x"]);
+    }
+
+    #[test]
+    fn a_name_that_means_more_than_itself_is_refused() {
+        let long = "x".repeat(65);
+        for name in
+            ["webhookEndpoint.x", "\u{ff57}ebhookEndpoint", "", "a b", "a[0]", "é", &long, "__proto__", "prototype"]
+        {
+            refused(&json!({ name: 1 }));
+        }
+        for name in ["__proto__", "prototype", "constructor", "constructor.prototype", "a[__proto__]", "\u{fffd}"] {
+            refused(&json!({ "a": { name: 1 } }));
+            refused(&json!({ "a": [[{ "b": { name: {} } }]] }));
+        }
+    }
+
+    #[track_caller]
+    fn refused(others: &Value) {
+        fn to_pb(value: &Value) -> prost_types::Value {
+            let kind = match value {
+                Value::Object(object) => Kind::StructValue(Struct {
+                    fields: object.iter().map(|(name, value)| (name.clone(), to_pb(value))).collect(),
+                }),
+                Value::Array(list) => Kind::ListValue(ListValue { values: list.iter().map(to_pb).collect() }),
+                _ => Kind::BoolValue(true),
+            };
+            prost_types::Value { kind: Some(kind) }
+        }
+        let Some(Kind::StructValue(sent)) = to_pb(others).kind else { panic!("no object") };
+        let mut violations = Violations::default();
+        let read = from_pb(Some(sent), &["webhookEndpoint"], "other", &mut Room::of_message(), &mut violations);
+        assert_eq!((read, violations.list().len()), (OtherFields::default(), 1), "{others}");
     }
 
     #[test]

@@ -182,11 +182,20 @@ impl From<model::PlatformConfig> for pb::PlatformConfig {
             created_at,
             updated_at,
             other_fields,
+            lost_fields,
         } = config;
         let mut room = Room::of_message();
         let each = supported_currencies.into_iter();
         let supported_currencies = each.map(|currency| currency_to_pb(currency, &mut room)).collect();
-        let (other_fields, omitted_fields) = other_fields::to_pb(other_fields, &mut room);
+        let (other_fields, mut omitted_fields) = other_fields::to_pb(other_fields, &mut room);
+        omitted_fields.extend(lost_fields);
+        let mut whole = |name: &str, text: Option<String>| {
+            let is_damaged = text.as_deref().is_some_and(other_fields::is_damaged);
+            omitted_fields.extend(is_damaged.then(|| name.to_owned()));
+            text.filter(|_| !is_damaged)
+        };
+        let uma_domain = whole("umaDomain", uma_domain);
+        let webhook_endpoint = whole("webhookEndpoint", webhook_endpoint);
         Self {
             id,
             uma_domain,
@@ -223,6 +232,9 @@ fn currency_to_pb(currency: model::PlatformCurrency, room: &mut Room) -> pb::Pla
     let (other_fields, mut omitted_fields) = other_fields::to_pb(other_fields, room);
     // What a provider requires is only answered.
     omitted_fields.extend(lost_fields.into_iter().filter(|path| !path.starts_with("provider")));
+    let has_damaged_type = enabled_transaction_types.iter().any(|word| other_fields::is_damaged(word));
+    omitted_fields.extend(other_fields::is_damaged(&currency_code).then(|| "currencyCode".to_owned()));
+    omitted_fields.extend(has_damaged_type.then(|| "enabledTransactionTypes[]".to_owned()));
     pb::PlatformCurrency {
         currency_code,
         min_amount,

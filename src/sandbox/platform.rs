@@ -62,6 +62,7 @@ pub(super) fn rendered(app: &Shared, store: &Store) -> PlatformConfig {
         created_at: Some(app.started_at.into()),
         updated_at: Some(updated_at.unwrap_or(app.started_at).into()),
         other_fields: other_fields.clone(),
+        lost_fields: Vec::new(),
     }
 }
 

@@ -172,12 +172,13 @@ impl<'de, T: Deserialize<'de> + Complete> Visitor<'de> for List<T> {
         notes::into_items();
         let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
         loop {
-            let before = notes::losses();
-            let Some(item) = items.next_element_seed(Item::<T>(PhantomData))? else { break };
+            let before = notes::begin_item();
+            let item = items.next_element_seed(Item::<T>(PhantomData))?;
+            let lost = notes::end_item(before);
+            let Some(item) = item else { break };
             let field = match item {
                 Some(mut row) => match T::missing(&row) {
                     None => {
-                        let lost = notes::losses_since(before);
                         if !lost.is_empty() {
                             row.lost(lost);
                         }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::redact::redacted_debug;
-use super::text::{decode, mend};
+use super::text::{NO_NUMBER, decode, mend};
 
 /// A larger number of a lock's end is milliseconds, a smaller one seconds: the year 5138, and March 1973.
 const MOST_SECONDS: f64 = 1e11;
@@ -183,9 +183,9 @@ fn field_constraint(members: &BTreeMap<String, &RawValue>) -> FieldConstraint {
     }
 }
 
-/// A string as it is, or any other value as JSON; not `null`.
+/// A string as it is, or any other value as JSON; not `null`, nor what was no number.
 fn any_text(value: &RawValue) -> Option<String> {
-    (value.get() != "null").then(|| text(value).unwrap_or_else(|| value.get().to_owned()))
+    (!["null", NO_NUMBER].contains(&value.get())).then(|| text(value).unwrap_or_else(|| value.get().to_owned()))
 }
 
 /// A time as RFC 3339 has it, or since 1970 in seconds or milliseconds.

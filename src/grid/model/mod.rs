@@ -42,7 +42,7 @@ pub use document::{Document, DocumentFields, DocumentSide};
 pub use error::{ErrorBody, ErrorDetails, FieldConstraint, FieldError};
 pub use import_job::{ImportError, ImportJob, ImportJobAccepted, ImportJobStatus, ImportProgress};
 pub use kyc_link::{KycLink, KycLinkRequest};
-pub(super) use notes::noting;
+pub(crate) use notes::noting;
 pub use notes::{Notes, Unreadable};
 pub use page::Page;
 pub use platform::{

@@ -7,8 +7,10 @@ use std::cell::RefCell;
 
 /// How many paths are kept of one reading; further parts are only counted.
 const MAX_PATHS: usize = 16;
-/// How many losses are remembered of one reading, for those who ask what an item lost.
+/// How many paths of losses are kept of one item of a list, and of what is outside of lists.
 const MAX_LOSSES: usize = 64;
+/// Among the paths of losses: there are more, which are not named.
+pub(super) const MORE_LOSSES: &str = "*";
 
 thread_local! {
     /// While somebody reads on this thread: where the reading is, and what was noted.
@@ -20,16 +22,53 @@ struct Reading {
     /// The path of the field that is being read, such as `data[].ownershipPercentage`.
     path: String,
     notes: Notes,
-    /// The path of each part that could not be read, in order, at most 64.
-    losses: Vec<String>,
+    /// What could not be read of the item that is being read, or of the whole answer.
+    losses: Losses,
+}
+
+/// Parts that could not be read.
+#[derive(Default)]
+pub(super) struct Losses {
+    /// How many.
+    count: u64,
+    /// The paths of the first ones, at most 64.
+    paths: Vec<String>,
+}
+
+impl Losses {
+    fn add(&mut self, path: String) {
+        self.count += 1;
+        if self.paths.len() < MAX_LOSSES {
+            self.paths.push(path);
+        }
+    }
+
+    fn append(&mut self, of_item: Self) {
+        self.count += of_item.count;
+        let room = MAX_LOSSES.saturating_sub(self.paths.len());
+        self.paths.extend(of_item.paths.into_iter().take(room));
+    }
+
+    /// The paths below `place`, each once; the last one is [`MORE_LOSSES`] where not all are kept.
+    fn below(&self, place: &str) -> Vec<String> {
+        let mut below: Vec<String> = Vec::new();
+        for path in &self.paths {
+            let path = path.strip_prefix(place).unwrap_or(path).trim_start_matches('.');
+            if below.iter().all(|known| known != path) {
+                below.push(path.to_owned());
+            }
+        }
+        if usize::try_from(self.count).is_ok_and(|count| count > self.paths.len()) {
+            below.push(MORE_LOSSES.to_owned());
+        }
+        below
+    }
 }
 
 impl Reading {
     fn lose(&mut self, path: String) {
         self.notes.unreadable.add_path(&path);
-        if self.losses.len() < MAX_LOSSES {
-            self.losses.push(path);
-        }
+        self.losses.add(path);
     }
 }
 
@@ -70,7 +109,7 @@ impl Unreadable {
 }
 
 /// Runs a reading, and returns its result with the notes.
-pub(in crate::grid) fn noting<T>(read: impl FnOnce() -> T) -> (T, Notes) {
+pub(crate) fn noting<T>(read: impl FnOnce() -> T) -> (T, Notes) {
     let before = READING.replace(Some(Reading::default()));
     let read = read();
     let reading = READING.replace(before);
@@ -107,19 +146,27 @@ pub(super) fn unreadable_item(field: &str) {
     });
 }
 
-/// How much could not be read so far, to ask with [`losses_since`].
-pub(super) fn losses() -> usize {
-    READING.with_borrow(|reading| reading.as_ref().map_or(0, |reading| reading.losses.len()))
+/// An item of a list is going to be read. Returns what was lost before, for [`end_item`].
+pub(super) fn begin_item() -> Losses {
+    READING.with_borrow_mut(|reading| {
+        reading.as_mut().map_or_else(Losses::default, |reading| std::mem::take(&mut reading.losses))
+    })
 }
 
-/// What could not be read since, as paths below where the reading is.
-pub(super) fn losses_since(before: usize) -> Vec<String> {
-    READING.with_borrow(|reading| {
-        let Some(reading) = reading else { return Vec::new() };
-        let below =
-            |path: &String| path.strip_prefix(&reading.path).map(|path| path.trim_start_matches('.').to_owned());
-        reading.losses.iter().skip(before).filter_map(below).collect()
+/// An item was read. Returns what could not be read of it, as paths below where the reading is.
+pub(super) fn end_item(before: Losses) -> Vec<String> {
+    READING.with_borrow_mut(|reading| {
+        let Some(Reading { path, losses, .. }) = reading else { return Vec::new() };
+        let of_item = std::mem::replace(losses, before);
+        let below = of_item.below(path);
+        losses.append(of_item);
+        below
     })
+}
+
+/// What could not be read of the whole answer.
+pub(super) fn all_losses() -> Vec<String> {
+    READING.with_borrow(|reading| reading.as_ref().map_or_else(Vec::new, |reading| reading.losses.below("")))
 }
 
 /// Where the reading is, to come back to with [`back_to`].

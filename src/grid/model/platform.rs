@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::notes::MORE_LOSSES;
 use super::serde_as::{Complete, complete, integer, lenient, list, or_default};
 use super::time::Time;
 
@@ -49,8 +50,40 @@ pub struct PlatformConfig {
     /// Everything else.
     #[serde(flatten)]
     pub other_fields: OtherFields,
+    /// Paths of what could not be read of it, but for what its currencies lost themselves; `*` stands for more.
+    #[serde(skip)]
+    pub lost_fields: Vec<String>,
 }
-complete!(PlatformConfig);
+
+/// The field of the currencies, and an item of it.
+const CURRENCIES: [&str; 2] = ["supportedCurrencies", "supportedCurrencies[]"];
+
+impl Complete for PlatformConfig {
+    const IS_SENT_BACK: bool = true;
+
+    fn lost(&mut self, mut paths: Vec<String>) {
+        paths.retain(|path| !path.starts_with("supportedCurrencies[]."));
+        // Sent back, the list would take away the currencies that are not in it. So each one that is says so.
+        let of_list = paths.iter().find(|path| CURRENCIES.contains(&path.as_str()) || *path == MORE_LOSSES);
+        if let Some(path) = of_list {
+            for PlatformCurrency { lost_fields, .. } in &mut self.supported_currencies {
+                if !lost_fields.contains(path) {
+                    lost_fields.push(path.clone());
+                }
+            }
+        }
+        self.lost_fields = paths;
+    }
+}
+
+impl PlatformConfig {
+    /// Whether Grid has a webhook endpoint there that could not be read.
+    #[must_use]
+    pub fn has_unreadable_endpoint(&self) -> bool {
+        self.webhook_endpoint.is_none()
+            && self.lost_fields.iter().any(|path| path == "webhookEndpoint" || path == MORE_LOSSES)
+    }
+}
 
 /// The body of `PATCH /config`: only what is present is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::any::object;
 use super::notes;
 use super::serde_as::Complete;
-use super::text::{Mended, mend};
+use super::text::{Mended, has_rounded, mend};
 
 /// Why nothing can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,9 +39,10 @@ pub enum Ending {
 /// # Errors
 /// When the text is no JSON object, or the object is not complete.
 pub fn read<T: for<'de> Deserialize<'de> + Complete>(body: &[u8], ending: Ending) -> Result<T, Misread> {
-    let read = match strict(body) {
-        Ok(read) => read,
-        Err(_) => {
+    let is_exact = !T::IS_SENT_BACK || !has_rounded(body);
+    let mut read: T = match is_exact.then(|| strict(body)) {
+        Some(Ok(read)) => read,
+        Some(Err(_)) | None => {
             notes::begin_again();
             let Mended { value, is_cut_off, doubles: _, has_trailer: _ } = mend(body).ok_or(Misread::NotJson)?;
             if is_cut_off && ending == Ending::Needed {
@@ -53,10 +54,14 @@ pub fn read<T: for<'de> Deserialize<'de> + Complete>(body: &[u8], ending: Ending
             strict(value.to_string().as_bytes()).map_err(|_| Misread::NotJson)?
         }
     };
-    match T::missing(&read) {
-        Some(field) => Err(Misread::Missing(field)),
-        None => Ok(read),
+    if let Some(field) = T::missing(&read) {
+        return Err(Misread::Missing(field));
     }
+    let lost = notes::all_losses();
+    if !lost.is_empty() {
+        read.lost(lost);
+    }
+    Ok(read)
 }
 
 /// Reads text that is JSON.

@@ -25,7 +25,7 @@ pub struct Mended {
     pub has_trailer: bool,
 }
 
-/// Reads JSON tolerantly: what is no Unicode becomes U+FFFD, what is no number `null`. None: it is not JSON at all.
+/// Reads JSON tolerantly: what is no Unicode becomes U+FFFD, what is no number [`NO_NUMBER`]. None: it is not JSON at all.
 #[must_use]
 pub fn mend(body: &[u8]) -> Option<Mended> {
     let text = decode(body);
@@ -53,6 +53,63 @@ pub fn decode(body: &[u8]) -> Cow<'_, str> {
         [b'{', 0, ..] => Cow::Owned(utf16(body, u16::from_le_bytes)),
         [0, b'{', ..] => Cow::Owned(utf16(body, u16::from_be_bytes)),
         _ => String::from_utf8_lossy(body),
+    }
+}
+
+/// What stands for a number that is none (`NaN`), or is beyond all bounds. No field has this form, not even a list: a
+/// reading finds nothing in it, and notes that.
+pub(super) const NO_NUMBER: &str = "[[\"\u{fffd}\"]]";
+
+fn no_number() -> Value {
+    serde_json::json!([["\u{fffd}"]])
+}
+
+/// Whether a number of JSON text is another one once it is a double: it has more digits than a double holds for certain,
+/// and is not read as a whole number.
+fn is_rounded(number: &str) -> bool {
+    let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    digits.trim_matches('0').len() > f64::DIGITS as usize && whole(number).is_none()
+}
+
+/// A whole number, also one that is written with a fraction of zero.
+fn whole(number: &str) -> Option<Number> {
+    let digits = match number.split_once('.') {
+        Some((before, after)) if !after.is_empty() && after.bytes().all(|digit| digit == b'0') => before,
+        Some(_) | None => number,
+    };
+    digits.parse::<i64>().map(Number::from).or_else(|_| digits.parse::<u64>().map(Number::from)).ok()
+}
+
+/// Whether JSON text has a number that reading it rounds.
+pub(super) fn has_rounded(body: &[u8]) -> bool {
+    let is_of_number = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let mut rest = body;
+    while let Some((&first, after)) = rest.split_first() {
+        rest = match first {
+            b'"' => after_string(after),
+            b'-' | b'0'..=b'9' => {
+                let length = rest.iter().take_while(|byte| is_of_number(byte)).count();
+                let (number, after) = rest.split_at(length);
+                if std::str::from_utf8(number).is_ok_and(is_rounded) {
+                    return true;
+                }
+                after
+            }
+            _ => after,
+        };
+    }
+    false
+}
+
+/// What follows a string of which this is the rest.
+fn after_string(mut rest: &[u8]) -> &[u8] {
+    loop {
+        rest = match rest {
+            [b'"', after @ ..] => return after,
+            [b'\\', _, after @ ..] | [_, after @ ..] => after,
+            [] => return rest,
+        };
     }
 }
 
@@ -251,16 +308,18 @@ impl Reader<'_> {
         Ok(match word {
             "true" => Value::Bool(true),
             "false" => Value::Bool(false),
-            "null" | "NaN" | "Infinity" | "-Infinity" => Value::Null,
+            "null" => Value::Null,
+            "NaN" | "Infinity" | "-Infinity" => no_number(),
             number => {
                 if !number.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
                     return Err(Stop::NotJson);
                 }
-                let whole =
-                    number.parse::<i64>().map(Number::from).or_else(|_| number.parse::<u64>().map(Number::from));
+                if is_rounded(number) && number.parse::<f64>().is_ok() {
+                    return Ok(no_number());
+                }
                 let float =
-                    || number.parse::<f64>().map(|number| Number::from_f64(number).map_or(Value::Null, Value::from));
-                whole.map(Value::Number).or_else(|_| float()).map_err(|_| Stop::NotJson)?
+                    || number.parse::<f64>().map(|number| Number::from_f64(number).map_or_else(no_number, Value::from));
+                whole(number).map(Value::Number).map_or_else(float, Ok).map_err(|_| Stop::NotJson)?
             }
         })
     }

@@ -20,7 +20,7 @@ fn config() -> Value {
                 "currencyCode": "USD", "minAmount": 100, "maxAmount": 9_007_199_254_740_993_i64,
                 "requiredCounterpartyFields": [{ "name": "FULL_NAME", "mandatory": true, "since": null }],
                 "providerRequiredCustomerFields": ["BIRTH_DATE"],
-                "enabledTransactionTypes": [], "rails": { "ACH": { "cutOff": "17:00", "days": [1, 2.5, []] } }, "": false,
+                "enabledTransactionTypes": [], "rails": { "ACH": { "cutOff": "17:00", "days": [1, 2.5, []], "": false } },
             },
             {
                 "currencyCode": "USDC", "minAmount": 1, "maxAmount": 2, "requiredCounterpartyFields": [],
@@ -200,6 +200,46 @@ async fn what_could_not_be_read_of_a_currency_is_named_and_never_lost() {
 }
 
 #[tokio::test]
+async fn a_list_that_lost_a_currency_is_not_sent_back() {
+    let scene = with_config().await;
+    for (currencies, lost) in [
+        (json!([config()["supportedCurrencies"][0], "USDC"]), "supportedCurrencies[]"),
+        (json!({ "USD": { "minAmount": 1 } }), "supportedCurrencies"),
+    ] {
+        let mut grid = config();
+        grid["supportedCurrencies"] = currencies;
+        scene.upstream.on("GET", "/config", Reply::json(200, grid));
+        let read = scene.get().await;
+        assert_eq!(read.omitted_fields, [lost]);
+        scene.upstream.take_requests();
+        for currency in read.supported_currencies {
+            assert_eq!(currency.omitted_fields, [lost]);
+            let update = pb::PlatformConfigUpdate { supported_currencies: vec![currency], ..Default::default() };
+            let refused = scene.update(update, &[]).await.unwrap_err();
+            assert_eq!(Details::of(&refused).bad_paths(), ["platform_config.supported_currencies[0].omitted_fields"]);
+        }
+        assert_eq!(scene.upstream.take_requests().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn what_is_damaged_is_named_and_not_given_out() {
+    let scene = with_config().await;
+    let body = r#"{"id":"P","umaDomain":"a\ud83d","brand":"A\ud83dB","fee":1E400,"share":0.10000000000000000001,"good":0.1,
+        "supportedCurrencies":[{"currencyCode":"U\ud83d","minAmount":1e999,"enabledTransactionTypes":["A\ud83d"],"z":NaN}]}"#;
+    scene.upstream.on("GET", "/config", Reply::bytes(200, "application/json", body));
+    let read = scene.get().await;
+    assert_eq!(read.other_fields.unwrap().fields.into_keys().collect::<Vec<_>>(), ["good"]);
+    assert_eq!(
+        (read.uma_domain, read.omitted_fields),
+        (None, ["brand", "fee", "share", "umaDomain"].map(String::from).to_vec())
+    );
+    let currency = &read.supported_currencies[0];
+    assert_eq!((currency.min_amount, &currency.other_fields), (None, &None));
+    assert_eq!(currency.omitted_fields, ["z", "minAmount", "currencyCode", "enabledTransactionTypes[]"]);
+}
+
+#[tokio::test]
 async fn an_endpoint_that_cannot_be_right_is_refused_before_grid_is_asked() {
     let scene = with_config().await;
     for wrong in [
@@ -222,7 +262,17 @@ async fn an_endpoint_that_cannot_be_right_is_refused_before_grid_is_asked() {
         assert!(!format!("{refused:?} {details:?}").contains("secret"), "the value is not repeated");
     }
     // By the side door it would pass unchecked.
-    for name in ["webhookEndpoint", "webhook_endpoint", "WebhookEndpoint", "supportedCurrencies", "id", "updatedAt"] {
+    for name in [
+        "webhookEndpoint",
+        "webhook_endpoint",
+        "WebhookEndpoint",
+        "supportedCurrencies",
+        "id",
+        "updatedAt",
+        "__proto__",
+        "webhookEndpoint.x",
+        "\u{ff57}ebhookEndpoint",
+    ] {
         let others = as_update_of(&json!({ name: "http://evil.example/" })).other_fields;
         let update = pb::PlatformConfigUpdate { other_fields: others, ..Default::default() };
         let refused = scene.update(update, &[]).await.unwrap_err();

@@ -327,3 +327,76 @@ fn nothing_is_noted_of_an_answer_as_documented() {
     }));
     assert!(unreadable.is_nothing(), "{unreadable:?}");
 }
+
+#[test]
+fn every_loss_of_a_configuration_is_told_where_it_can_do_harm() {
+    let currency = json!({ "currencyCode": "X", "minAmount": "1 dollar" });
+    let (config, _) = from::<PlatformConfig>(&json!({ "id": "P", "supportedCurrencies": vec![currency; 80] }));
+    assert_eq!(config.supported_currencies.len(), 80);
+    // More are lost than are named of the whole: it is not known that no currency was.
+    assert!(config.supported_currencies.iter().all(|currency| currency.lost_fields == ["minAmount", "*"]));
+    let mut many = json!({ "currencyCode": "X", "minAmount": "1 dollar" });
+    many["providerRequiredCustomerFields"] = json!(vec![1; 70]);
+    let (config, _) = from::<PlatformConfig>(&json!({ "id": "P", "supportedCurrencies": [many, { "minAmount": 1 }] }));
+    let [many, good] = config.supported_currencies.as_slice() else { panic!("{config:?}") };
+    assert!(many.lost_fields.contains(&"*".to_owned()), "{many:?}");
+    assert_eq!((good.min_amount, good.lost_fields.as_slice()), (Some(1), ["*".to_owned()].as_slice()));
+    for (currencies, lost) in [
+        (json!(["USD", { "currencyCode": "EUR" }, null]), "supportedCurrencies[]"),
+        (json!({ "USD": {} }), "supportedCurrencies"),
+    ] {
+        let (config, _) = from::<PlatformConfig>(&json!({ "id": "P", "supportedCurrencies": currencies }));
+        assert_eq!(config.lost_fields, [lost]);
+        assert!(config.supported_currencies.iter().all(|currency| currency.lost_fields == [lost]));
+    }
+    for endpoint in [json!({ "url": "https://hooks.example/" }), json!([]), json!(7)] {
+        let (config, _) = from::<PlatformConfig>(&json!({ "id": "P", "webhookEndpoint": endpoint, "umaDomain": 1 }));
+        let mut lost = config.lost_fields.clone();
+        lost.sort();
+        assert_eq!(
+            (config.has_unreadable_endpoint(), lost),
+            (true, vec!["umaDomain".to_owned(), "webhookEndpoint".to_owned()])
+        );
+    }
+    let (config, _) =
+        from::<PlatformConfig>(&json!({ "id": "P", "webhookEndpoint": null, "supportedCurrencies": null }));
+    assert_eq!((config.has_unreadable_endpoint(), config.lost_fields), (false, vec![]));
+}
+
+#[test]
+fn a_number_that_is_none_or_is_rounded_is_not_taken_for_another() {
+    let config =
+        |body: &str| noted::<PlatformConfig>(body.as_bytes()).0.unwrap_or_else(|error| panic!("{body}: {error}"));
+    for number in
+        ["NaN", "-Infinity", "1e999", "0.10000000000000000001", "0.12345678901234567", "-1.00000000000000001E5"]
+    {
+        let read = config(&format!(
+            r#"{{"id":"P","x":{number},"umaDomain":{number},"supportedCurrencies":[{{"minAmount":{number},"z":[{number}],
+            "requiredCounterpartyFields":{number},"enabledTransactionTypes":{number}}}]}}"#
+        ));
+        let currency = &read.supported_currencies[0];
+        assert_eq!(read.other_fields.0["x"], json!([["\u{fffd}"]]), "{number}");
+        assert_eq!(currency.other_fields.0["z"], json!([[["\u{fffd}"]]]), "{number}");
+        assert_eq!(
+            (read.uma_domain, read.lost_fields.as_slice()),
+            (None, ["umaDomain".to_owned()].as_slice()),
+            "{number}"
+        );
+        assert_eq!((currency.min_amount, currency.enabled_transaction_types.len()), (None, 0), "{number}");
+        let mut lost = currency.lost_fields.clone();
+        lost.sort();
+        assert_eq!(lost, ["enabledTransactionTypes[]", "minAmount", "requiredCounterpartyFields[]"], "{number}");
+    }
+    // As it is written, also in text that has to be mended.
+    for flaw in ["1", "NaN"] {
+        let read = config(&format!(
+            r#"{{"id":"P","f":{flaw},"s":"\\\"0.10000000000000000001","x":0.100000000000000000,"y":9007199254740993,
+            "supportedCurrencies":[{{"minAmount":9007199254740993.0}}]}}"#
+        ));
+        assert_eq!(read.supported_currencies[0].min_amount, Some(9_007_199_254_740_993), "{flaw}");
+        assert_eq!(
+            (&read.other_fields.0["x"], &read.other_fields.0["y"]),
+            (&json!(0.1), &json!(9_007_199_254_740_993_i64))
+        );
+    }
+}
