@@ -426,6 +426,33 @@ async fn another_endpoint_gives_way_only_when_that_is_said() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_cannot_be_read_gives_way_only_when_that_is_said() {
+    let patient = Patient::without_gridgate().await;
+    let upstream = Upstream::start().await;
+    let base_url = upstream.base_url();
+    let env = [("LIGHTSPARK_GRID_BASE_URL", base_url.as_str()), ("GRIDGATE_LOG_LEVEL", "error")];
+    let url = "https://hooks.example.com/webhooks/grid";
+    upstream.on("PATCH", "/config", Reply::json(200, json!({ "id": "P", "webhookEndpoint": url })));
+    for registered in [json!({ "url": "https://other.example/" }), json!(["https://other.example/"]), json!(7)] {
+        upstream.on("GET", "/config", Reply::json(200, json!({ "id": "P", "webhookEndpoint": registered })));
+        let found = patient.examine_with(&["--register", url, "--no-test-webhook"], &env).await;
+        found.failed("webhook endpoint", "something that is no URL is registered", "--replace");
+        assert!(upstream.take_requests().iter().all(|request| request.method == "GET"), "{registered}");
+    }
+    let found = patient.examine_with(&["--register", url, "--replace", "--no-test-webhook"], &env).await;
+    assert_eq!(found.one("webhook endpoint")["outcome"], "ok", "{}", found.one("webhook endpoint"));
+    let stderr = &found.ended.stderr;
+    assert!(stderr.contains("audit") && stderr.contains("registered"), "whatever the log level is: {stderr}");
+    assert_eq!(upstream.take_requests().iter().filter(|request| request.method == "PATCH").count(), 1);
+
+    // Text that serve reads as well.
+    let flawed = format!("\u{feff}{{\"id\":\"P\",\"webhookEndpoint\":\"{url}\",\"brand\":\"\\ud83d\"}}");
+    upstream.on("GET", "/config", Reply::bytes(200, "application/json", flawed));
+    let found = patient.examine_with(&["--register", url, "--no-test-webhook"], &env).await;
+    assert!(found.one("webhook endpoint")["message"].as_str().unwrap().contains("registered already"));
+}
+
+#[tokio::test]
 async fn why_an_endpoint_is_not_registered_is_explained() {
     let patient = Patient::without_gridgate().await;
     let url = "https://hooks.example.com/webhooks/grid";

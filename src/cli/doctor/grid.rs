@@ -3,7 +3,7 @@
 use crate::cli::admin;
 use crate::cli::output::chain;
 use crate::config::GridAccount;
-use crate::grid::model::{ErrorBody, PlatformConfig, TestWebhookResult};
+use crate::grid::model::{self, Complete, Ending, ErrorBody, PlatformConfig, TestWebhookResult};
 use crate::http_client::{self, HttpSetupError};
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, DATE, HeaderMap};
@@ -33,6 +33,15 @@ pub(super) struct ClockReading {
 pub(super) struct Answered<T = PlatformConfig> {
     pub(super) outcome: Result<T, Refusal>,
     pub(super) clock: Option<ClockReading>,
+}
+
+/// Stands for a registered endpoint that could not be read. It is no URL, and so no other one's equal.
+const UNREADABLE: &str = "a value that gridgate cannot read";
+
+/// The webhook endpoint of a configuration.
+pub(super) fn registered(platform: PlatformConfig) -> Option<String> {
+    let is_unreadable = platform.has_unreadable_endpoint();
+    platform.webhook_endpoint.or_else(|| is_unreadable.then(|| UNREADABLE.to_owned()))
 }
 
 /// Another answer than what was asked for.
@@ -108,7 +117,7 @@ impl Grid {
         }
     }
 
-    async fn ask<T: DeserializeOwned>(
+    async fn ask<T: DeserializeOwned + Complete>(
         &self,
         method: Method,
         path: &str,
@@ -129,7 +138,8 @@ impl Grid {
         let took = began.elapsed();
         let (status, clock) = (response.status(), clock(response.headers(), sent_at, took));
         let body = admin::read(response).await.map_err(no_answer)?;
-        let outcome = match serde_json::from_slice(&body) {
+        // As serve reads it. With notes, which a configuration learns of what could not be read.
+        let outcome = match model::noting(|| model::read(&body, Ending::Needed)).0 {
             Ok(answer) if status.is_success() => Ok(answer),
             _ => {
                 let code = ErrorBody::read(&body).code.filter(|_| !status.is_success());

@@ -20,6 +20,7 @@ use super::output::{Failure, while_read};
 use super::{CommonArgs, Environment, OfDoctor};
 use crate::config::{AdminCallerConfig, CallerConfig, Config, GridAccount, Upstream, WebhookConfig};
 use crate::grid::webhook_endpoint::WebhookEndpoint;
+use crate::identity::audit;
 use crate::telemetry;
 use clap::Args;
 use finding::{Finding, Outcome, Report};
@@ -27,6 +28,7 @@ use grid::{Answered, Grid};
 use register::{Registered, Registration};
 use reqwest::Url;
 use running::Running;
+use tracing::Level;
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
@@ -39,8 +41,8 @@ pub(super) struct DoctorArgs {
 
     /// Register this URL with Grid as the platform's webhook endpoint, such as https://hooks.example.com/webhooks/grid
     ///
-    /// Shows what is registered. Where that is another URL, it is replaced only with --replace, since every webhook goes
-    /// there, payment approvals included. Nothing else of the platform's configuration is touched.
+    /// Shows what is registered. Where that is another URL or cannot be read, it is replaced only with --replace, since every
+    /// webhook goes there, payment approvals included. Nothing else of the platform's configuration is touched.
     #[arg(long, value_name = "URL", value_parser = WebhookEndpoint::parse, conflicts_with = "webhook_url")]
     register: Option<WebhookEndpoint>,
 
@@ -78,8 +80,12 @@ pub(super) fn run(args: DoctorArgs, env: Environment) -> Result<(), Failure> {
     let config = Config::load(sources.clone(), false)?;
     let endpoint = match register {
         Some(wanted) => {
-            // What it changes is written to the log as well.
-            telemetry::init(&config.log, None).map_err(cannot)?;
+            // What it changes is written to the log as well, whatever else is.
+            let mut log = config.log.clone();
+            if !log.filter.would_enable(audit::TARGET, &Level::INFO) {
+                log.filter = log.filter.with_target(audit::TARGET, Level::INFO);
+            }
+            telemetry::init(&log, None).map_err(cannot)?;
             Endpoint::Register(Registration { wanted, replace })
         }
         None => Endpoint::Expect(webhook_url),
@@ -143,7 +149,7 @@ async fn examine(
     let platform = answered.ok().and_then(|answered| answered.outcome.ok());
     let keys = key::read(webhook.public_keys.as_deref());
     report.add(key::judge(&keys));
-    let registered = platform.map(|platform| platform.webhook_endpoint);
+    let registered = platform.map(grid::registered);
     let (finding, registered) = endpoint.settle(&grid, registered, webhook).await;
     report.add(finding);
 

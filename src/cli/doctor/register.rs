@@ -5,7 +5,7 @@
 
 use super::endpoint::CHECK;
 use super::finding::Finding;
-use super::grid::{Grid, NoAnswer, Refusal};
+use super::grid::{self, Grid, NoAnswer, Refusal};
 use crate::grid::webhook_endpoint::{self, WebhookEndpoint};
 use crate::identity::audit;
 use reqwest::Url;
@@ -73,7 +73,7 @@ impl Registration {
 
     async fn look_again(&self, grid: &Grid, before: Option<&str>, why: &str) -> Finding {
         let config = grid.config().await.ok().and_then(|answered| answered.outcome.ok());
-        let now = config.and_then(|platform| platform.webhook_endpoint);
+        let now = config.and_then(grid::registered);
         if now.as_deref().is_some_and(|now| self.wanted.is(now)) {
             return self.done(before);
         }
