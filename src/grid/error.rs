@@ -161,7 +161,8 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// With 423: until when the resource is locked (`details.lockedUntil`).
     pub locked_until: Option<Timestamp>,
-    /// Whatever else `details` has, by its name there; scrubbed, at most 16 of 256 characters each.
+    /// What else `details` has that says nothing of a person (numbers, truth values, codes, ids, times), by its name there;
+    /// scrubbed, at most 16 of 64 characters each.
     pub more: Vec<(String, String)>,
 }
 

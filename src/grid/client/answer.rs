@@ -15,7 +15,6 @@ const MAX_MESSAGE: usize = 1024;
 const MAX_FIELD_MESSAGE: usize = 512;
 const MAX_FIELD_PATH: usize = 256;
 const MAX_CODE: usize = 64;
-const MAX_FIELD_ERRORS: usize = 100;
 /// A longer wait is as good as none to a caller, and need not fit every representation of a duration.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// The wait where Grid asks for one and does not say clearly for how long.
@@ -72,7 +71,7 @@ impl Answer {
         let field_error = |error| {
             let FieldError { field, message, constraint } = error;
             FieldError {
-                field: bounded(&field, MAX_FIELD_PATH),
+                field: if is_path(&field) { field } else { String::new() },
                 message: message.map(|message| scrubber.scrub(&message, MAX_FIELD_MESSAGE)),
                 constraint: constraint.map(bounded_constraint),
             }
@@ -83,7 +82,7 @@ impl Answer {
             status: self.status().as_u16(),
             code: code.map(|code| code.trim().to_owned()).filter(|code| is_code(code)),
             message: reason.map(|reason| scrubber.scrub(&reason, MAX_MESSAGE)),
-            field_errors: errors.into_iter().take(MAX_FIELD_ERRORS).map(field_error).collect(),
+            field_errors: errors.into_iter().map(field_error).collect(),
             precheck_errors: precheck_errors.into_iter().filter(|word| is_code(word)).take(MAX_PRECHECKS).collect(),
             retry_after: self.retry_after(),
             locked_until,
@@ -96,6 +95,13 @@ impl Answer {
 fn is_code(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     !text.is_empty() && text.len() <= MAX_CODE && text.chars().all(fits)
+}
+
+/// Whether a text is the path of a field, such as `businessInfo.taxId`, `$.roles[0]` or `/roles/0`, and not a value.
+fn is_path(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']' | '$' | '/');
+    let is_name = text.trim_start_matches(['$', '.', '/']).starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    is_name && text.len() <= MAX_FIELD_PATH && text.chars().all(fits)
 }
 
 fn bounded_constraint(constraint: FieldConstraint) -> FieldConstraint {

@@ -13,7 +13,7 @@ use tower::retry::budget::Budget as _;
 use tracing::Instrument as _;
 
 use super::scrub::Scrubber;
-use super::transport::{self, Answer, Failure};
+use super::transport::{self, Answer, Credentials, Failure};
 use super::{Call, Client, Request};
 use crate::grid::model::{Misread, noting};
 use crate::grid::{Error, Exchanged, HeldBack, Observer, Operation, Refusal, Repeatable, RetryConfig, Server};
@@ -169,9 +169,13 @@ impl Client {
             return Err(Setback::last(Error::Redirected { operation, status: status.as_u16() }));
         }
         let mut scrubber = Scrubber::of(request);
-        if status == StatusCode::UNAUTHORIZED {
-            // What Grid says of our credentials is for callers too, but not the credentials.
-            transport::credentials(&self.shared.authorization).iter().for_each(|part| scrubber.add_whole(part));
+        // What Grid says of our credentials is for callers too, but not the credentials.
+        let Credentials { client_id, secret, encoded } = transport::credentials(&self.shared.authorization);
+        scrubber.add_whole(&secret);
+        scrubber.add_whole(&encoded);
+        // An id can be an ordinary word, which Grid's other words may need.
+        if status == StatusCode::UNAUTHORIZED || is_random(&client_id) {
+            scrubber.add_whole(&client_id);
         }
         let refusal = answer.refusal(operation, &scrubber);
         let repeat = match status {
@@ -229,6 +233,11 @@ fn with_history(error: Error, history: &History) -> Error {
         | Error::Unreadable { .. }
         | Error::UploadBrokenOff { .. }) => other,
     }
+}
+
+/// Whether a client id looks as if it was drawn by lot, and so says something that is not known anyway.
+fn is_random(client_id: &str) -> bool {
+    client_id.len() >= 16 || client_id.contains(|c: char| c.is_ascii_digit())
 }
 
 fn is_too_many(refusal: &Refusal) -> bool {

@@ -37,11 +37,11 @@ const VOCABULARIES: [&str; 7] =
 #[derive(Default)]
 pub(super) struct Scrubber {
     /// Whole values without what separates their words.
-    values: Vec<String>,
+    values: Sorted,
     /// The words of all values.
     words: HashSet<String>,
     /// Those of them in scripts that need not separate words, and so leave no boundary to look for.
-    unbounded_words: Vec<String>,
+    unbounded_words: Sorted,
 }
 
 impl Scrubber {
@@ -61,8 +61,8 @@ impl Scrubber {
             }
             Payload::Document(fields, file) => scrubber.add_document(fields, file),
         }
-        // The longest first, so that no part of one is masked before the whole.
-        scrubber.values.sort_unstable_by_key(|value| std::cmp::Reverse(value.len()));
+        scrubber.values.sort();
+        scrubber.unbounded_words.sort();
         scrubber
     }
 
@@ -70,7 +70,8 @@ impl Scrubber {
     pub(super) fn add_whole(&mut self, value: &str) {
         let whole: String = tokens(value).into_iter().filter_map(|token| token.word).collect();
         if is_telling(&whole) {
-            self.values.push(whole);
+            self.values.0.push(whole);
+            self.values.sort();
         }
     }
 
@@ -95,9 +96,9 @@ impl Scrubber {
     /// How many tokens at the start repeat a string of the request.
     fn masked(&self, tokens: &[Token<'_>]) -> Option<usize> {
         let folded = tokens.first()?.word.as_ref()?;
-        let whole = self.values.iter().find_map(|value| spanned(value, tokens));
-        let within = |word: &String| folded.contains(word.as_str());
-        let single = || (self.words.contains(folded) || self.unbounded_words.iter().any(within)).then_some(1);
+        // The longest, so that no part of a value is masked instead of the whole.
+        let whole = self.values.longest(tokens);
+        let single = || (self.words.contains(folded) || self.unbounded_words.is_any_in(folded)).then_some(1);
         whole.or_else(single)
     }
 
@@ -134,11 +135,11 @@ impl Scrubber {
         let words: Vec<String> = tokens(value).into_iter().filter_map(|token| token.word).collect();
         let whole: String = words.concat();
         if is_telling(&whole) {
-            self.values.push(whole);
+            self.values.0.push(whole);
         }
         for word in words.into_iter().filter(|word| is_telling(word)) {
             if !word.is_ascii() {
-                self.unbounded_words.push(word.clone());
+                self.unbounded_words.0.push(word.clone());
             }
             self.words.insert(word);
         }
@@ -171,17 +172,63 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// How many of the tokens, from the first, spell `value` once what separates them is left out.
-fn spanned(value: &str, tokens: &[Token<'_>]) -> Option<usize> {
-    let mut left = value;
-    for (index, token) in tokens.iter().enumerate() {
-        let Some(word) = &token.word else { continue };
-        left = left.strip_prefix(word.as_str())?;
-        if left.is_empty() {
-            return Some(index + 1);
-        }
+/// Texts in their order, so that those that begin alike are neighbours: a request may have very many.
+#[derive(Default)]
+struct Sorted(Vec<String>);
+
+impl Sorted {
+    fn sort(&mut self) {
+        self.0.sort_unstable();
+        self.0.dedup();
     }
-    None
+
+    /// How many of the tokens, from the first, spell the longest of the texts once what separates them is left out.
+    fn longest(&self, tokens: &[Token<'_>]) -> Option<usize> {
+        let (mut texts, mut at, mut longest) = (self.0.as_slice(), 0, None);
+        for (index, token) in tokens.iter().enumerate() {
+            let Some(word) = &token.word else { continue };
+            texts = that_go_on(texts, at, word);
+            at += word.len();
+            match texts.first() {
+                None => break,
+                Some(shortest) if shortest.len() == at => longest = Some(index + 1),
+                Some(_) => {}
+            }
+        }
+        longest
+    }
+
+    /// Whether any of the texts is somewhere in `folded`.
+    fn is_any_in(&self, folded: &str) -> bool {
+        let begins_with_one = |rest: &str| {
+            let (mut texts, mut at) = (self.0.as_slice(), 0);
+            for c in rest.chars() {
+                texts = that_go_on(texts, at, c.encode_utf8(&mut [0; 4]));
+                at += c.len_utf8();
+                match texts.first() {
+                    None => return false,
+                    Some(shortest) if shortest.len() == at => return true,
+                    Some(_) => {}
+                }
+            }
+            false
+        };
+        folded.char_indices().any(|(begin, _)| begins_with_one(folded.get(begin..).unwrap_or_default()))
+    }
+}
+
+/// Of sorted texts that agree in their first `at` bytes, those that go on with `piece`.
+fn that_go_on<'a>(texts: &'a [String], at: usize, piece: &str) -> &'a [String] {
+    let piece = piece.as_bytes();
+    let goes_on = |text: &String| text.as_bytes().get(at..).is_some_and(|rest| rest.starts_with(piece));
+    // Mostly all of them, or there are none.
+    if texts.first().is_some_and(goes_on) && texts.last().is_some_and(goes_on) {
+        return texts;
+    }
+    let is_before = |text: &String| text.as_bytes().get(at..).is_none_or(|rest| rest < piece);
+    let (_, texts) = texts.split_at(texts.partition_point(is_before));
+    let (texts, _) = texts.split_at(texts.partition_point(goes_on));
+    texts
 }
 
 /// The first `max_chars` characters, without a last word that may have been cut.
@@ -270,7 +317,47 @@ mod tests {
         }
     }
 
+    /// One value after the other, as it is meant: how many of the tokens spell `value`.
+    fn spanned(value: &str, tokens: &[Token<'_>]) -> Option<usize> {
+        let mut left = value;
+        for (index, token) in tokens.iter().enumerate() {
+            let Some(word) = &token.word else { continue };
+            left = left.strip_prefix(word.as_str())?;
+            if left.is_empty() {
+                return Some(index + 1);
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn very_many_values_take_no_longer_than_few() {
+        // One value after the other, this would be 10^11 comparisons.
+        let many: Vec<_> = (0..100_000).map(|index| format!("a a a a {index} 李{index}明")).collect();
+        let scrubber = scrubber(&json!({ "currencies": many }));
+        let text = "a a a b ".repeat(160);
+        for _ in 0..100 {
+            assert_eq!(scrubber.scrub(&text, 2048), text);
+        }
+        assert_eq!(scrubber.scrub("no 'a a a a 77777 李77777明'", 1024), "no '…'");
+        assert_eq!(scrubber.scrub("x李9明x", 1024), "…");
+    }
+
     proptest! {
+        #[test]
+        fn the_longest_value_is_found_as_if_each_was_tried(
+            values in proptest::collection::vec("[ab李]{1,4}", 0..12),
+            text in "[ab李 ]{0,12}",
+        ) {
+            let mut sorted = Sorted(values.clone());
+            sorted.sort();
+            let tokens = tokens(&text);
+            let tokens = tokens.get(usize::from(text.starts_with(' '))..).unwrap_or_default();
+            let each = values.iter().filter_map(|value| spanned(value, tokens)).max();
+            prop_assert_eq!(sorted.longest(tokens), each);
+            prop_assert_eq!(sorted.is_any_in(&text), values.iter().any(|value| text.contains(value.as_str())));
+        }
+
         #[test]
         fn no_value_survives(value in "[a-zA-Z]{3,12}( [a-zA-Z0-9]{1,8}){0,2}", before in ".{0,20}", after in ".{0,20}") {
             let scrubber = scrubber(&json!({ "fullName": value }));

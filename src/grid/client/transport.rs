@@ -96,13 +96,21 @@ pub(super) fn basic_auth(client_id: &str, secret: &SecretString) -> Result<Heade
     Ok(value)
 }
 
-/// What an `Authorization` header of [`basic_auth`] says: the header's own text, client id and secret.
-pub(super) fn credentials(authorization: &HeaderValue) -> Vec<String> {
+/// What an `Authorization` header of [`basic_auth`] says.
+pub(super) struct Credentials {
+    pub(super) client_id: String,
+    pub(super) secret: String,
+    /// Both, as the header has them.
+    pub(super) encoded: String,
+}
+
+/// Reads an `Authorization` header of [`basic_auth`].
+pub(super) fn credentials(authorization: &HeaderValue) -> Credentials {
     let encoded = authorization.to_str().unwrap_or_default().trim_start_matches("Basic ");
     let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap_or_default();
     let pair = String::from_utf8(decoded).unwrap_or_default();
-    let parts = pair.split_once(':').map(|(id, secret)| [id.to_owned(), secret.to_owned()]);
-    parts.into_iter().flatten().chain([encoded.to_owned()]).collect()
+    let (client_id, secret) = pair.split_once(':').unwrap_or_default();
+    Credentials { client_id: client_id.to_owned(), secret: secret.to_owned(), encoded: encoded.to_owned() }
 }
 
 /// The HTTP client: pooled connections, no redirects, no repetitions of its own.

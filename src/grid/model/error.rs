@@ -10,12 +10,39 @@ use serde::Serialize;
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::redact::redacted_debug;
+use super::serde_as;
 use super::text::{NO_NUMBER, decode, mend};
 
 /// A larger number of a lock's end is milliseconds, a smaller one seconds: the year 5138, and March 1973.
 const MOST_SECONDS: f64 = 1e11;
+
+/// The most bad fields that are read.
+const MAX_FIELD_ERRORS: usize = 100;
+
+/// Longest text of `details` that is kept. Codes, ids and times are shorter.
+const MAX_TOLD: usize = 64;
+
+/// Parts of the names of `details` that hold a person's data, whatever the value looks like.
+const PERSONAL: [&str; 15] = [
+    "name",
+    "birth",
+    "tax",
+    "mail",
+    "phone",
+    "address",
+    "street",
+    "city",
+    "postal",
+    "identifier",
+    "nationality",
+    "ssn",
+    "passport",
+    "documentnumber",
+    "accountnumber",
+];
 
 /// An error as Grid answers it. Its words may repeat what was sent, so Debug shows the code only.
 #[derive(Clone, PartialEq, Eq, Default, Serialize)]
@@ -44,7 +71,7 @@ pub struct ErrorDetails {
     /// With 423: when to come back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locked_until: Option<Timestamp>,
-    /// Whatever else there is, each as text: a string as it is, anything but a scalar as JSON.
+    /// Whatever else there is that says nothing of a person, each as text: numbers, truth values, codes, ids and times.
     #[serde(flatten)]
     pub more: BTreeMap<String, String>,
 }
@@ -120,11 +147,11 @@ impl ErrorBody {
         Self {
             code: top.get("code").and_then(|code| serde_json::from_str::<String>(code.get()).ok()),
             reason: ["reason", "message"].into_iter().find_map(|name| words(top.get(name)?)),
-            precheck_errors: part("precheckErrors").map(texts).unwrap_or_default(),
+            precheck_errors: part("precheckErrors").map(codes).unwrap_or_default(),
             details: ErrorDetails {
                 errors: errors.map(field_errors).unwrap_or_default(),
                 locked_until,
-                more: more.filter_map(|(name, value)| Some((name.clone(), any_text(value)?))).collect(),
+                more: more.filter_map(|(name, value)| Some((name.clone(), told(name, value)?))).collect(),
             },
         }
     }
@@ -147,14 +174,14 @@ impl ErrorDetails {
 /// with it.
 fn field_errors(errors: &RawValue) -> Vec<FieldError> {
     if let Some(items) = items(errors) {
-        return items.into_iter().filter_map(field_error).collect();
+        return items.into_iter().take(MAX_FIELD_ERRORS).filter_map(field_error).collect();
     }
     let by_name = members(errors.get());
     if by_name.is_empty() || is_field_error(&by_name) {
         return field_error(errors).into_iter().collect();
     }
     let named = |(field, said): (String, &RawValue)| FieldError { field, message: words(said), constraint: None };
-    by_name.into_iter().map(named).collect()
+    by_name.into_iter().take(MAX_FIELD_ERRORS).map(named).collect()
 }
 
 fn is_field_error(members: &BTreeMap<String, &RawValue>) -> bool {
@@ -183,9 +210,31 @@ fn field_constraint(members: &BTreeMap<String, &RawValue>) -> FieldConstraint {
     }
 }
 
-/// A string as it is, or any other value as JSON; not `null`, nor what was no number.
-fn any_text(value: &RawValue) -> Option<String> {
-    (!["null", NO_NUMBER].contains(&value.get())).then(|| text(value).unwrap_or_else(|| value.get().to_owned()))
+/// A part of `details` as text, if it can't be about a person: a number, a truth value, a code, an id or a time. Grid may put
+/// whole customers there, which callers of other customers would get to see.
+fn told(name: &str, value: &RawValue) -> Option<String> {
+    let name = name.to_ascii_lowercase().replace(['_', '-'], "");
+    let text = text(value).filter(|text| text.len() <= MAX_TOLD && value.get() != NO_NUMBER)?;
+    let is_string = value.get().starts_with('"');
+    let is_harmless = !is_string || is_code(&text) || is_id(&text) || text.parse::<Timestamp>().is_ok();
+    Some(text).filter(|_| is_harmless && !PERSONAL.iter().any(|part| name.contains(part)))
+}
+
+/// Whether a text is a word for programs, such as `USER_NOT_READY` or `umaAddress`, rather than a name or a number.
+fn is_code(text: &str) -> bool {
+    let is_capitalised =
+        text.starts_with(|c: char| c.is_ascii_uppercase()) && text.contains(|c: char| c.is_ascii_lowercase());
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && !is_capitalised
+        && digits < 4
+}
+
+/// Whether a text is an id as Grid makes them: `Customer:` and a UUID.
+fn is_id(text: &str) -> bool {
+    let parts = text.split_once(':');
+    parts.is_some_and(|(kind, id)| kind.bytes().all(|b| b.is_ascii_alphabetic()) && Uuid::try_parse(id).is_ok())
 }
 
 /// A time as RFC 3339 has it, or since 1970 in seconds or milliseconds.
@@ -200,11 +249,9 @@ fn time(value: &RawValue) -> Option<Timestamp> {
     text.parse().ok().or_else(|| since_1970(text.parse().ok()?))
 }
 
-/// A whole number, also one that is written with a fraction of zero.
+/// A whole number, however it is written.
 fn whole_number(value: &RawValue) -> Option<i64> {
-    let text = text(value)?;
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    whole.parse().ok().filter(|_| fraction.chars().all(|digit| digit == '0'))
+    serde_as::whole_number(&text(value)?).and_then(|number| number.try_into().ok())
 }
 
 /// A sentence, or several as one.
@@ -218,6 +265,18 @@ fn texts(value: &RawValue) -> Vec<String> {
         Some(items) => items.into_iter().filter_map(text).collect(),
         None => text(value).into_iter().collect(),
     }
+}
+
+/// Words for programs: the texts of a list, the `code` or `type` of its objects, or the names that are `true` in them.
+fn codes(value: &RawValue) -> Vec<String> {
+    let items = items(value).unwrap_or_else(|| vec![value]);
+    let codes_of = |item: &RawValue| {
+        let members = members_of(item);
+        let code = || ["code", "type"].into_iter().find_map(|name| text(members.get(name)?));
+        let truths = || members.iter().filter(|(_, value)| value.get() == "true").map(|(name, _)| name.clone());
+        text(item).or_else(code).map_or_else(|| truths().collect(), |code| vec![code])
+    };
+    items.into_iter().flat_map(codes_of).collect()
 }
 
 /// A string, or a number or a truth value as it is written.

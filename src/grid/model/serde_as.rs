@@ -192,7 +192,7 @@ where
 }
 
 /// The value of a number in JSON's notation, if it is a whole one.
-fn whole_number(text: &str) -> Option<i128> {
+pub(super) fn whole_number(text: &str) -> Option<i128> {
     let (negative, unsigned) = match text.strip_prefix('-') {
         Some(unsigned) => (true, unsigned),
         None => (false, text),
