@@ -74,6 +74,8 @@ pub enum Error {
         operation: Operation,
         /// What came instead of an answer.
         cause: String,
+        /// The status of an answer that came, says that it was carried out, and can't be understood.
+        answered: Option<u16>,
     },
 
     /// Grid answered a read with JSON that is not what it documents.

@@ -47,6 +47,7 @@ const PERSONAL_INFO: [&str; 11] = [
 ///
 /// A path that Grid invents later still comes out as snake case, so it stays readable.
 pub(super) fn to_api(operation: Operation, grid: &str) -> String {
+    let grid = in_body(operation, grid);
     let path = snake_path(grid);
     if path.is_empty() {
         return path;
@@ -99,6 +100,16 @@ pub(super) fn to_api(operation: Operation, grid: &str) -> String {
     }
 }
 
+/// A path without what stands for the request's body, or for what the request is about: `$.`, `body.`, `customer.`.
+fn in_body(operation: Operation, grid: &str) -> &str {
+    let about = match operation {
+        Operation::CreateBeneficialOwner | Operation::UpdateBeneficialOwner => "beneficialOwner.",
+        Operation::UpdatePlatformConfig => "platformConfig.",
+        _ => "customer.",
+    };
+    ["$.", "body.", about].into_iter().fold(grid, |path, before| path.strip_prefix(before).unwrap_or(path))
+}
+
 /// The path of a field that stands in the way of a verification, from Grid's path, which may begin with what has the field.
 ///
 /// For a customer it is the path in CreateCustomerRequest, for an owner in CreateBeneficialOwnerRequest. `resource_id` says
@@ -120,7 +131,7 @@ pub(super) fn of_problem(resource_id: Option<&str>, grid: &str) -> String {
 /// Plainly a field is a known name that no English word could be: `birthDate`, `address.line1`, `currencies[0]`. Words such as
 /// `nationality` are replaced only where Grid says that they are the field: in quotes, or with a colon after them.
 pub(super) fn in_words(operation: Operation, text: &str, named: &[FieldError]) -> String {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '[' | ']' | '_');
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '[' | ']' | '_' | '$');
     let mut said = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(begins) = rest.find(is_part) {
@@ -130,8 +141,9 @@ pub(super) fn in_words(operation: Operation, text: &str, named: &[FieldError]) -
         let path = run.trim_end_matches('.');
         let is_quoted = before.ends_with(['\'', '"', '`']) || (path == run && after.starts_with(':'));
         let is_named = named.iter().any(|error| error.field == path);
+        let field = in_body(operation, path);
         said.push_str(before);
-        if (is_known(path) || is_named) && (is_telling(path) || is_quoted) {
+        if (is_known(field) || is_named) && (field != path || is_telling(path) || is_quoted) {
             said.push_str(&to_api(operation, path));
         } else {
             said.push_str(path);
@@ -213,6 +225,21 @@ mod tests {
             (Operation::UpdateCustomer, "", ""),
             (Operation::CreateCustomer, "birthDate", "individual.birth_date"),
             (Operation::CreateCustomer, "address.line1", "address.line1"),
+            (Operation::CreateCustomer, "$.birthDate", "individual.birth_date"),
+            (Operation::CreateCustomer, "body.birthDate", "individual.birth_date"),
+            (Operation::CreateCustomer, "/birthDate", "individual.birth_date"),
+            (Operation::CreateCustomer, "customer.birthDate", "individual.birth_date"),
+            (Operation::CreateCustomer, "$.body.customer.address.line1", "address.line1"),
+            (Operation::UpdateCustomer, "customer.birthDate", "customer.individual.birth_date"),
+            (Operation::UpdateCustomer, "customer.email", "customer.email"),
+            (Operation::UpdateCustomer, "body.customerType", "customer_type"),
+            (
+                Operation::UpdateBeneficialOwner,
+                "beneficialOwner.birthDate",
+                "beneficial_owner.personal_info.birth_date",
+            ),
+            (Operation::UpdatePlatformConfig, "$.umaDomain", "platform_config.uma_domain"),
+            (Operation::UpdatePlatformConfig, "body.logoUrl", "platform_config.other_fields.logoUrl"),
             (Operation::CreateCustomer, "pepStatus", "individual.edd.pep_status"),
             (Operation::CreateCustomer, "sourceOfFundsCategories[1]", "individual.edd.source_of_funds_categories[1]"),
             (Operation::CreateCustomer, "businessInfo.naicsCode", "business.business_info.naics_code"),
@@ -259,6 +286,9 @@ mod tests {
         let table = [
             (CreateCustomer, "birthDate is required", "individual.birth_date is required"),
             (UpdateCustomer, "birthDate: is required.", "customer.individual.birth_date: is required."),
+            (CreateCustomer, "$.birthDate is required", "individual.birth_date is required"),
+            (CreateCustomer, "body.nationality is $5", "individual.nationality is $5"),
+            (UpdateCustomer, "customer.birthDate is required", "customer.individual.birth_date is required"),
             (CreateCustomer, "Check birthDate.", "Check individual.birth_date."),
             (CreateCustomer, "(address.postalCode, currencies[0])", "(address.postal_code, currencies[0])"),
             (CreateCustomer, "`nationality` and 'idType'", "`individual.nationality` and 'individual.id_type'"),

@@ -237,7 +237,10 @@ fn grid(error: &grid::Error, about: Option<Resource>) -> Status {
         grid::Error::ReadLost { retry_after, .. } => {
             Details::new(GRIDGATE_DOMAIN, reason::GRID_NO_ANSWER).retry(*retry_after)
         }
-        grid::Error::OutcomeUnknown { .. } => Details::new(GRIDGATE_DOMAIN, reason::OUTCOME_UNKNOWN),
+        grid::Error::OutcomeUnknown { answered, .. } => {
+            let details = Details::new(GRIDGATE_DOMAIN, reason::OUTCOME_UNKNOWN);
+            answered.iter().fold(details, |details, status| details.metadata("http_status", status.to_string()))
+        }
         grid::Error::Unreadable { .. } => Details::new(GRIDGATE_DOMAIN, reason::GRID_UNREADABLE),
         grid::Error::UploadBrokenOff { .. } => Details::new(GRIDGATE_DOMAIN, reason::UPLOAD_BROKEN_OFF),
         grid::Error::DeadlineExceeded { may_have_acted, .. } => {
@@ -337,7 +340,11 @@ fn message(error: &grid::Error) -> String {
         grid::Error::CircuitOpen { .. } => "Grid has been failing, so it was not asked; nothing was done".to_owned(),
         grid::Error::Saturated { .. } => "too many calls to Grid are under way; nothing was done".to_owned(),
         grid::Error::ReadLost { .. } => "Grid did not answer".to_owned(),
-        grid::Error::OutcomeUnknown { .. } => {
+        grid::Error::OutcomeUnknown { answered: Some(status), .. } => format!(
+            "Grid answered {status}, and its answer can't be understood: the request was most likely carried out; look before \
+             repeating it"
+        ),
+        grid::Error::OutcomeUnknown { answered: None, .. } => {
             "the request was sent to Grid and its answer was lost: it may have been carried out; look before repeating it"
                 .to_owned()
         }

@@ -158,7 +158,7 @@ impl Client {
                 let cause = format!("status {}, {misread}", status.as_u16());
                 Setback::last(match operation.is_read() {
                     true => Error::Unreadable { operation, cause },
-                    false => Error::OutcomeUnknown { operation, cause },
+                    false => Error::OutcomeUnknown { operation, cause, answered: Some(status.as_u16()) },
                 })
             });
         }
@@ -205,11 +205,14 @@ fn lost(operation: Operation, cause: String, retry_after: Option<Duration>, hist
         }
         Repeatable::Mutation => {
             history.unknown = Some(cause.clone());
-            Setback { error: Error::OutcomeUnknown { operation, cause }, repeat: Repeat::After(retry_after) }
+            Setback {
+                error: Error::OutcomeUnknown { operation, cause, answered: None },
+                repeat: Repeat::After(retry_after),
+            }
         }
         Repeatable::Never => {
             history.unknown = Some(cause.clone());
-            Setback::last(Error::OutcomeUnknown { operation, cause })
+            Setback::last(Error::OutcomeUnknown { operation, cause, answered: None })
         }
     }
 }
@@ -221,9 +224,9 @@ fn with_history(error: Error, history: &History) -> Error {
     match error {
         Error::Unreachable { operation, .. }
         | Error::CircuitOpen { operation, .. }
-        | Error::Saturated { operation } => Error::OutcomeUnknown { operation, cause: cause.clone() },
+        | Error::Saturated { operation } => Error::OutcomeUnknown { operation, cause: cause.clone(), answered: None },
         Error::Answered(refusal) if is_too_many(&refusal) => {
-            Error::OutcomeUnknown { operation: refusal.operation, cause: cause.clone() }
+            Error::OutcomeUnknown { operation: refusal.operation, cause: cause.clone(), answered: None }
         }
         Error::DeadlineExceeded { operation, .. } => Error::DeadlineExceeded { operation, may_have_acted: true },
         other @ (Error::Answered(_)

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::CUSTOMER;
 use crate::grid::model::{Customer, CustomerInput};
-use crate::grid::{self, Call, Client, CustomerFilter, Operation, PageRequest};
+use crate::grid::{self, Call, Client, CustomerFilter, Operation, PageRequest, ResourceId};
 use crate::rpc::Error;
 use crate::rpc::error::Resource;
 
@@ -59,30 +59,48 @@ impl Claims {
     }
 }
 
-/// The ids of the customers that have it, and how many there are; `None`: nobody could say.
-async fn look_for(grid: &Client, call: &Call, filter: &CustomerFilter) -> Option<(Vec<String>, u64)> {
+/// The customers that have what another one asks for.
+#[derive(Default)]
+struct Found {
+    /// The ids of those that were seen, as far as they can be ids.
+    ids: Vec<String>,
+    count: u64,
+    /// Whether there are no others.
+    is_whole: bool,
+}
+
+/// The customers that have it; `None`: nobody could say.
+async fn look_for(grid: &Client, call: &Call, filter: &CustomerFilter) -> Option<Found> {
     let CustomerFilter { platform_customer_id, uma_address, .. } = filter;
     let is_one = |customer: &Customer| {
         let same_id = platform_customer_id.as_ref().is_some_and(|id| customer.platform_customer_id == *id);
         let same = |wanted: &String, has: &String| wanted.eq_ignore_ascii_case(has);
         let same_address = uma_address.as_ref().zip(customer.uma_address.as_ref()).is_some_and(|(a, b)| same(a, b));
-        same_id || same_address
+        // A deleted one is in nobody's way.
+        (same_id || same_address) && customer.is_deleted != Some(Some(true))
     };
     let until = Instant::now() + PATIENCE.min(call.remaining() / 2);
     let page = grid.list_customers(&Call::until(until).once(), filter, &ROWS).await;
     let page = page.inspect_err(|error| tracing::debug!(%error, "the customer that is there was not found")).ok()?;
-    let ids: Vec<_> = page.data.into_iter().filter(is_one).map(|customer| customer.id).collect();
-    let least = u64::try_from(ids.len()).unwrap_or(u64::MAX);
-    let total = page.total_count.filter(|_| page.has_more).unwrap_or(least).max(least);
-    Some((ids, total))
+    let rows = page.data.len();
+    let ones: Vec<_> = page.data.into_iter().filter(is_one).map(|customer| customer.id).collect();
+    let seen = u64::try_from(ones.len()).unwrap_or(u64::MAX);
+    // Grid's own count is of these only where each row is one of them.
+    let is_each_one = ones.len() == rows && page.unreadable_rows.is_empty();
+    let counted = page.total_count.filter(|total| is_each_one && page.has_more && *total > seen);
+    let is_whole = counted.is_some() || (!page.has_more && page.unreadable_rows.is_empty());
+    let ids = ones.into_iter().filter(|id| ResourceId::parse(id).is_ok()).collect();
+    Some(Found { ids, count: counted.unwrap_or(seen), is_whole })
 }
 
-fn in_the_way(what: &str, found: Option<(Vec<String>, u64)>) -> Resource {
-    let (ids, total) = found.unwrap_or_default();
-    let (name, description) = match (ids.as_slice(), total) {
-        ([only], 1) => (only.clone(), format!("this customer has that {what}")),
-        ([], _) => (String::new(), format!("a customer has that {what}; which one is not known")),
-        (_, total) => (String::new(), format!("{total} customers have that {what}")),
+fn in_the_way(what: &str, found: Option<Found>) -> Resource {
+    let Found { ids, count, is_whole } = found.unwrap_or_default();
+    let (name, description) = match (ids.as_slice(), count, is_whole) {
+        ([only], 1, true) => (only.clone(), format!("this customer has that {what}")),
+        ([], ..) => (String::new(), format!("a customer has that {what}; which one is not known")),
+        (_, count, true) => (String::new(), format!("{count} customers have that {what}")),
+        (_, 1, false) => (String::new(), format!("at least one customer has that {what}")),
+        (_, count, false) => (String::new(), format!("at least {count} customers have that {what}")),
     };
     let candidates = if name.is_empty() { ids } else { Vec::new() };
     Resource { resource_type: CUSTOMER, name, description, candidates, ..Resource::default() }

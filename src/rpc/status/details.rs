@@ -20,6 +20,9 @@ pub const MAX_DETAILS: usize = 4096;
 /// Characters of one field's description, or of a status message, at most.
 const MAX_TEXT: usize = 512;
 
+/// The metadata that has the ids of the resources that it may be.
+const CANDIDATES: &str = "candidates";
+
 /// One bad field: for `BadRequest`, and what else Grid says of it.
 pub(super) struct BadField {
     pub(super) path: String,
@@ -72,7 +75,7 @@ impl Details {
     pub(super) fn resource(mut self, resource: Option<Resource>) -> Self {
         let candidates = resource.as_ref().map(|resource| resource.candidates.join(",")).unwrap_or_default();
         if !candidates.is_empty() {
-            self = self.metadata("candidates", candidates);
+            self = self.metadata(CANDIDATES, candidates);
         }
         self.resource = resource;
         self
@@ -88,6 +91,12 @@ impl Details {
         }
         while encoded.len() > MAX_DETAILS && shown > 0 {
             shown -= 1;
+            encoded = self.encode(code, &message, shown);
+        }
+        if encoded.len() > MAX_DETAILS && self.metadata.remove(CANDIDATES).is_some() {
+            encoded = self.encode(code, &message, shown);
+        }
+        if encoded.len() > MAX_DETAILS && self.resource.take().is_some() {
             encoded = self.encode(code, &message, shown);
         }
         let mut trailers = MetadataMap::new();
@@ -218,6 +227,24 @@ mod tests {
             .status(Code::InvalidArgument, &"m".repeat(9_999));
         assert!(status.details().len() <= MAX_DETAILS);
         assert!(status.message().chars().count() <= MAX_TEXT + 1);
+    }
+
+    #[test]
+    fn large_resources_stay_within_bounds() {
+        let sized = |candidate: usize, name: usize| {
+            let (candidates, name) = (vec!["c".repeat(candidate); 10], "n".repeat(name));
+            let resource = Resource { resource_type: "t", name, candidates, ..Resource::default() };
+            Details::new("gridgate", "X").resource(Some(resource)).status(Code::AlreadyExists, "there")
+        };
+        let parts = |status: &Status| {
+            assert!(status.details().len() <= MAX_DETAILS);
+            let details = status.get_error_details();
+            let has_candidates = details.error_info().unwrap().metadata.contains_key(CANDIDATES);
+            (has_candidates, details.resource_info().is_some())
+        };
+        assert_eq!(parts(&sized(200, 200)), (true, true));
+        assert_eq!(parts(&sized(1500, 200)), (false, true));
+        assert_eq!(parts(&sized(1500, 20_000)), (false, false));
     }
 
     #[test]

@@ -87,7 +87,7 @@ fn every_lack_of_an_answer_has_the_code_and_reason_of_its_row() {
         grid::Error::Saturated { operation }.into(),
         grid::Error::ReadLost { operation, cause: cause(), retry_after: None }.into(),
         grid::Error::Unreadable { operation, cause: cause() }.into(),
-        grid::Error::OutcomeUnknown { operation, cause: cause() }.into(),
+        grid::Error::OutcomeUnknown { operation, cause: cause(), answered: None }.into(),
         grid::Error::UploadBrokenOff { operation }.into(),
         Error::UploadsBusy,
         grid::Error::DeadlineExceeded { operation, may_have_acted: true }.into(),
@@ -258,4 +258,18 @@ fn our_own_credentials_are_not_the_callers_fault() {
     let status = Status::from(Error::from(refusal(Operation::GetCustomer, 401, Some("UNAUTHORIZED"))));
     assert_eq!(status.code(), Code::Internal);
     assert_eq!(status.message(), "Grid refused gridgate's credentials: Grid's words");
+}
+
+#[test]
+fn an_answer_that_cannot_be_understood_is_not_called_lost() {
+    let unknown = |answered| {
+        let (operation, cause) = (Operation::UpdateCustomer, String::new());
+        Status::from(Error::from(grid::Error::OutcomeUnknown { operation, cause, answered }))
+    };
+    let (answered, lost) = (unknown(Some(200)), unknown(None));
+    let http_status = |status: &Status| status.get_details_error_info().unwrap().metadata.get("http_status").cloned();
+    assert!(answered.message().starts_with("Grid answered 200, and its answer can't be understood"));
+    assert_eq!(http_status(&answered).as_deref(), Some("200"));
+    assert!(lost.message().contains("its answer was lost"));
+    assert_eq!(http_status(&lost), None);
 }

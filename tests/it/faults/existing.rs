@@ -88,6 +88,40 @@ async fn several_customers_are_said_to_be_several() {
 }
 
 #[tokio::test]
+async fn one_customer_is_named_only_where_there_can_be_no_other() {
+    let stage = Stage::start().await;
+    let mut deleted = customer("Customer:2");
+    deleted["isDeleted"] = json!(true);
+    let status = refused(&stage, "CreateCustomer", "CONFLICT", listed(&[deleted, customer("Customer:1")])).await;
+    assert_eq!(resource(&status)[..2], [CUSTOMER, "Customer:1"], "a deleted one is in nobody's way");
+
+    let other = json!({ "id": "Customer:9", "platformCustomerId": "user-9", "customerType": "INDIVIDUAL" });
+    let unreadable = json!({ "platformCustomerId": "user-1" });
+    for page in [
+        json!({ "data": [customer("Customer:1")], "hasMore": true, "nextCursor": "next" }),
+        json!({ "data": [customer("Customer:1"), unreadable], "hasMore": false }),
+        json!({ "data": [customer("Customer:1"), other], "hasMore": true, "nextCursor": "next", "totalCount": 300 }),
+    ] {
+        let status = refused(&stage, "CreateCustomer", "CONFLICT", Reply::json(200, page.clone())).await;
+        let expected = [CUSTOMER, "", "", "at least one customer has that platform_customer_id"];
+        assert_eq!(resource(&status), expected, "{page}");
+        assert_eq!(Details::of(&status).metadata["candidates"], "Customer:1");
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_no_id_is_not_passed_on() {
+    let stage = Stage::start().await;
+    let rows: Vec<_> = (0..10).map(|index| customer(&format!("Customer:{index}{}", "x".repeat(1500)))).collect();
+    for rows in [&rows[..], &rows[..1], &[customer("CANARY Jane Doe")]] {
+        let status = refused(&stage, "CreateCustomer", "CONFLICT", listed(rows)).await;
+        let unknown = "a customer has that platform_customer_id; which one is not known";
+        assert_eq!(resource(&status), [CUSTOMER, "", "", unknown]);
+        assert!(status.details().len() <= 4096);
+    }
+}
+
+#[tokio::test]
 async fn a_search_that_fails_makes_the_error_no_worse() {
     let stage = Stage::start().await;
     for list in [
