@@ -20,6 +20,11 @@ impl Backoff {
         self.failures == 0
     }
 
+    /// How many failed in a row.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// After a success.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;

@@ -2,9 +2,10 @@
 //!
 //! Three ways, none of which hurries Grid: the customers updated lately, listed with an overlap; those undecided for long,
 //! asked about one by one, less and less often; and all customers, decided ones too, at least daily, since `updatedAt` may
-//! lag. It does one thing at a time, rests after each request for at least as long as Grid took, and longer when Grid
-//! fails or asks for it.
+//! lag. It does one thing at a time, and rests after each request for at least as long as Grid took. When Grid fails one of
+//! the three, that one waits, longer each time, and the others go on; when Grid asks for fewer requests, all of them wait.
 
+mod setback;
 mod undecided;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use self::setback::Setback;
 use self::undecided::Undecided;
 use super::ask::{AskError, observed};
 use super::backoff::Backoff;
@@ -67,6 +69,9 @@ impl Default for ReconcilerSettings {
         }
     }
 }
+
+/// How often a page of the sweep is asked for before the sweep begins again: its cursor may have expired.
+const TRIES_OF_A_PAGE: u32 = 5;
 
 /// How fresh what is known of Grid is; none: not since this process has the duty, or ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -148,34 +153,6 @@ impl Listing {
     }
 }
 
-/// When Grid's answer to a list is unusable, that list pauses for a while. The others go on.
-struct Setback {
-    backoff: Backoff,
-    until: Option<Instant>,
-}
-
-impl Setback {
-    fn new(first: Duration, longest: Duration) -> Self {
-        Self { backoff: Backoff::new(first, longest), until: None }
-    }
-
-    fn is_over(&self) -> bool {
-        self.until.is_none_or(|until| until <= Instant::now())
-    }
-
-    fn begin(&mut self, what: &'static str) {
-        if self.backoff.is_fresh() {
-            tracing::warn!("{what} cannot be listed to the end: Grid's answer is unusable; trying again later");
-        }
-        self.until = Some(Instant::now() + self.backoff.next_wait());
-    }
-
-    fn end(&mut self) {
-        self.backoff.reset();
-        self.until = None;
-    }
-}
-
 /// What became of one step.
 enum Step {
     /// There is more of the same.
@@ -190,8 +167,13 @@ struct Round<'a> {
     recent: Option<Listing>,
     sweep: Option<Listing>,
     recent_setback: Setback,
+    undecided_setback: Setback,
+    /// Before the same page is asked for again.
+    page_setback: Setback,
+    /// Before the sweep begins again.
     sweep_setback: Setback,
     undecided: Undecided,
+    /// For what concerns everything: the log, and Grid asking for fewer requests.
     backoff: Backoff,
 }
 
@@ -203,6 +185,8 @@ impl<'a> Round<'a> {
             recent: None,
             sweep: None,
             recent_setback: Setback::new(first_wait, longest_wait),
+            undecided_setback: Setback::new(first_wait, longest_wait),
+            page_setback: Setback::new(first_wait, longest_wait),
             // It lists everyone.
             sweep_setback: Setback::new(longest_wait, sweep_every.max(longest_wait)),
             undecided: Undecided::default(),
@@ -228,110 +212,177 @@ impl<'a> Round<'a> {
         self.backoff.reset();
         loop {
             let asked_at = Instant::now();
-            let rest = match self.step(clock.now()).await {
+            let step = self.step(clock.now()).await;
+            // At most half of the time is spent asking.
+            let rest = settings.rest.max(asked_at.elapsed());
+            let wait = match step {
                 Ok(false) => settings.look_every,
                 Ok(true) => {
                     self.succeeded();
-                    // At most half of the time is spent asking.
-                    settings.rest.max(asked_at.elapsed())
+                    rest
                 }
                 Err(AskError::Log(LogError::Closed)) => return,
-                Err(error) => self.failed(&error),
+                Err(error) => self.failed(&error).unwrap_or(rest),
             };
-            sleep(rest).await;
+            sleep(wait).await;
         }
     }
 
     /// Makes one request of what is due, the freshest need first; false: nothing is.
     async fn step(&mut self, now: Timestamp) -> Result<bool, AskError> {
+        Ok(self.list_recent(now).await? || self.ask_undecided(now).await? || self.sweep(now).await?)
+    }
+
+    /// Lists what was updated lately, if that is due.
+    async fn list_recent(&mut self, now: Timestamp) -> Result<bool, AskError> {
+        let Reconciler { log, settings, freshness, .. } = self.reconciler;
+        let recent_to = freshness.borrow().recent_to;
+        if !self.recent_setback.is_over() || (self.recent.is_none() && !is_due(now, recent_to, settings.recent_every)) {
+            return Ok(false);
+        }
+        let listing = self.recent.get_or_insert_with(|| {
+            let from = recent_to.unwrap_or(now);
+            Listing::new(now, from.checked_sub(settings.overlap).ok())
+        });
+        let listed = list(self.reconciler, listing).await;
+        let began = listing.began;
+        // A list that failed begins again: a cursor may not survive it.
+        if !matches!(listed, Ok(Step::More)) {
+            self.recent = None;
+        }
+        if let Err(AskError::Source(error)) = &listed
+            && is_of_one(error)
+        {
+            self.recent_setback.begin("Grid did not list the customers updated lately", error);
+        }
+        if let Step::Done = listed? {
+            if self.recent_setback.end() {
+                // The list failed as well, so Grid may have been away for everyone.
+                self.undecided.ask_refused_again(now, settings);
+            }
+            log.set_bookmark(Bookmark::RecentSeenTo, began).await?;
+            freshness.send_modify(|freshness| freshness.recent_to = Some(began));
+        }
+        Ok(true)
+    }
+
+    /// Asks about one customer or verification undecided for long, if that is due.
+    async fn ask_undecided(&mut self, now: Timestamp) -> Result<bool, AskError> {
         let Reconciler { log, source, settings, freshness, .. } = self.reconciler;
-        let Freshness { recent_to, undecided_at, swept_at, .. } = *freshness.borrow();
-        let due = |last: Option<Timestamp>, every: Duration| {
-            last.is_none_or(|last| now.duration_since(last).unsigned_abs() >= every)
-        };
-        if self.recent_setback.is_over() && (self.recent.is_some() || due(recent_to, settings.recent_every)) {
-            let listing = self.recent.get_or_insert_with(|| {
-                let from = recent_to.unwrap_or(now);
-                Listing::new(now, from.checked_sub(settings.overlap).ok())
-            });
-            let listed = list(self.reconciler, listing).await;
-            let began = listing.began;
-            // A list that failed begins again: a cursor may not survive it.
-            if !matches!(listed, Ok(Step::More)) {
-                self.recent = None;
-            }
-            if let Err(AskError::Source(SourceError::Unusable)) = listed {
-                self.recent_setback.begin("what was updated lately");
-            }
-            if let Step::Done = listed? {
-                self.recent_setback.end();
-                log.set_bookmark(Bookmark::RecentSeenTo, began).await?;
-                freshness.send_modify(|freshness| freshness.recent_to = Some(began));
-            }
-            return Ok(true);
+        let undecided_at = freshness.borrow().undecided_at;
+        if !self.undecided_setback.is_over()
+            || (!self.undecided.is_under_way() && !is_due(now, undecided_at, settings.undecided_every))
+        {
+            return Ok(false);
         }
-        if self.undecided.is_under_way() || due(undecided_at, settings.undecided_every) {
-            match self.undecided.step(log.as_ref(), source.as_ref(), settings, now).await? {
-                Step::More => return Ok(true),
-                Step::Done => freshness.send_modify(|freshness| freshness.undecided_at = Some(now)),
+        let asked = self.undecided.step(log.as_ref(), source.as_ref(), settings, now).await;
+        if let Err(AskError::Source(error)) = &asked
+            && is_of_one(error)
+        {
+            self.undecided_setback.begin("Grid did not answer about a customer undecided for long", error);
+        }
+        match asked? {
+            Step::More => Ok(true),
+            Step::Done => {
+                self.undecided_setback.end();
+                freshness.send_modify(|freshness| freshness.undecided_at = Some(now));
+                Ok(false)
             }
         }
+    }
+
+    /// Lists the next page of all customers, if that is due.
+    async fn sweep(&mut self, now: Timestamp) -> Result<bool, AskError> {
+        let Reconciler { log, settings, freshness, .. } = self.reconciler;
+        let swept_at = freshness.borrow().swept_at;
         let sweep_every = settings.sweep_every.min(Duration::from_secs(24 * 60 * 60));
-        if self.sweep_setback.is_over() && (self.sweep.is_some() || due(swept_at, sweep_every)) {
-            let listing = self.sweep.get_or_insert_with(|| Listing::new(now, None));
-            let began = listing.began;
-            let listed = list(self.reconciler, listing).await;
-            if let Err(AskError::Source(SourceError::Unusable)) = listed {
-                self.sweep_setback.begin("all customers");
-                self.sweep = None;
-            }
-            if let Step::Done = listed? {
+        if !self.sweep_setback.is_over()
+            || !self.page_setback.is_over()
+            || (self.sweep.is_none() && !is_due(now, swept_at, sweep_every))
+        {
+            return Ok(false);
+        }
+        let listing = self.sweep.get_or_insert_with(|| Listing::new(now, None));
+        let (began, is_first_page) = (listing.began, listing.cursor.is_none());
+        let listed = list(self.reconciler, listing).await;
+        if let Err(AskError::Source(error)) = &listed {
+            self.set_sweep_back(error, is_first_page);
+        }
+        match listed? {
+            Step::More => self.page_setback.relax(),
+            Step::Done => {
+                self.page_setback.end();
                 self.sweep_setback.end();
                 self.sweep = None;
                 log.set_bookmark(Bookmark::SweptAt, began).await?;
                 freshness.send_modify(|freshness| freshness.swept_at = Some(began));
                 tracing::info!("all customers were compared with Grid");
             }
-            return Ok(true);
         }
-        Ok(false)
+        Ok(true)
+    }
+
+    fn set_sweep_back(&mut self, error: &SourceError, is_first_page: bool) {
+        match error {
+            SourceError::RateLimited { .. } => {}
+            SourceError::Unavailable | SourceError::Refused
+                if is_first_page || self.page_setback.failures() < TRIES_OF_A_PAGE - 1 =>
+            {
+                self.page_setback.begin("Grid did not list a page of all customers", error);
+            }
+            // The cursor is no good, or its page never comes.
+            SourceError::Unavailable
+            | SourceError::Refused
+            | SourceError::NotFound
+            | SourceError::Gone
+            | SourceError::Unusable => {
+                self.sweep = None;
+                self.page_setback.relax();
+                self.sweep_setback.begin("Grid did not list all customers; beginning again at the first page", error);
+            }
+        }
     }
 
     fn succeeded(&mut self) {
         self.backoff.reset();
-        if self.recent_setback.until.is_none() && self.sweep_setback.until.is_none() {
+        // Grid answers, so those that it did not answer about keep no other waiting.
+        self.undecided_setback.relax();
+        if self.recent_setback.is_clear() && self.page_setback.is_clear() && self.sweep_setback.is_clear() {
             self.reconciler.freshness.send_if_modified(|freshness| freshness.failing_since.take().is_some());
         }
     }
 
-    /// How long to rest after this failure.
-    fn failed(&mut self, error: &AskError) -> Duration {
-        let is_of_one_list = matches!(error, AskError::Source(SourceError::Unusable));
-        if self.backoff.is_fresh() && !is_of_one_list {
-            tracing::warn!(%error, "Grid cannot be compared with; trying again until it can");
-        }
-        let now = self.reconciler.clock.now();
-        self.reconciler.freshness.send_if_modified(|freshness| match freshness.failing_since {
+    /// How long everything rests after this failure; none: as after a success, since only what failed waits.
+    fn failed(&mut self, error: &AskError) -> Option<Duration> {
+        let Reconciler { settings, clock, freshness, .. } = self.reconciler;
+        let now = clock.now();
+        freshness.send_if_modified(|freshness| match freshness.failing_since {
             Some(_) => false,
             None => {
                 freshness.failing_since = Some(now);
                 true
             }
         });
-        let wait = self.backoff.next_wait();
-        match error {
-            AskError::Source(SourceError::RateLimited { retry_after }) => retry_after.unwrap_or(wait).max(wait),
-            AskError::Source(SourceError::NotFound) => {
-                // The sweep's cursor is no longer any good.
-                self.sweep = None;
-                wait
-            }
-            AskError::Source(
-                SourceError::Gone | SourceError::Unavailable | SourceError::Refused | SourceError::Unusable,
-            )
-            | AskError::Log(_) => wait,
+        let retry_after = match error {
+            AskError::Source(SourceError::RateLimited { retry_after }) => *retry_after,
+            AskError::Source(_) => return None,
+            AskError::Log(_) => None,
+        };
+        if self.backoff.is_fresh() {
+            tracing::warn!(%error, "Grid cannot be compared with; trying again until it can");
         }
+        let wait = self.backoff.next_wait();
+        Some(retry_after.map_or(wait, |asked| asked.min(settings.longest_wait).max(wait)))
     }
+}
+
+fn is_due(now: Timestamp, last: Option<Timestamp>, every: Duration) -> bool {
+    last.is_none_or(|last| now.duration_since(last).unsigned_abs() >= every)
+}
+
+/// Whether only what was asked about has to wait.
+fn is_of_one(error: &SourceError) -> bool {
+    !matches!(error, SourceError::RateLimited { .. })
 }
 
 /// Asks for the next page of a list, and records what is on it.

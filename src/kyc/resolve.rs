@@ -1,7 +1,8 @@
 //! The resolver: asks Grid about what is in doubt.
 //!
 //! What is in doubt is in the log, so nothing is forgotten over a restart. A doubt is asked about at once; while Grid is
-//! away, one question at a time finds out whether it is back, and everything else waits.
+//! away, one question at a time finds out whether it is back, and everything else waits. The questions are about different
+//! entities in turn, since Grid may fail for a single one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -106,6 +107,8 @@ struct Round<'a> {
     paused_until: Option<Instant>,
     /// Grows while Grid fails.
     outage: Backoff,
+    /// What Grid failed last about, without an answer to anything since.
+    failed_last: Option<EntityKey>,
 }
 
 impl<'a> Round<'a> {
@@ -113,7 +116,7 @@ impl<'a> Round<'a> {
         let ResolverSettings { first_wait, longest_wait, .. } = resolver.settings;
         let outage = Backoff::new(first_wait, longest_wait);
         let (tracked, asking, questions) = (HashMap::new(), JoinSet::new(), HashMap::new());
-        Self { resolver, tracked, asking, questions, paused_until: None, outage }
+        Self { resolver, tracked, asking, questions, paused_until: None, outage, failed_last: None }
     }
 
     async fn run(mut self, token: CancellationToken) {
@@ -187,7 +190,8 @@ impl<'a> Round<'a> {
         let most = if self.outage.is_fresh() { self.resolver.settings.concurrency } else { 1 };
         let mut due: Vec<_> =
             self.tracked.iter_mut().filter(|(_, tracked)| !tracked.asking && tracked.due <= now).collect();
-        due.sort_unstable_by_key(|(_, tracked)| tracked.due);
+        // One that failed before must not keep others waiting.
+        due.sort_unstable_by_key(|(_, tracked)| (!tracked.backoff.is_fresh(), tracked.due));
         for (entity, tracked) in due.into_iter().take(most.saturating_sub(self.asking.len())) {
             tracked.asking = true;
             let (log, source) = (Arc::clone(&self.resolver.log), Arc::clone(&self.resolver.source));
@@ -264,8 +268,12 @@ impl<'a> Round<'a> {
                 if self.outage.is_fresh() {
                     tracing::warn!(%error, "Grid cannot be asked about what is in doubt; trying again until it can");
                 }
-                self.pause(None);
-                self.later(&entity);
+                self.again(&entity);
+                // The same one failing again says nothing of the others; it waits by itself.
+                if self.failed_last.as_ref() != Some(&entity) {
+                    self.pause(None);
+                    self.failed_last = Some(entity);
+                }
             }
             Err(AskError::Log(LogError::Closed)) => return Err(LogError::Closed),
             Err(AskError::Log(error)) => {
@@ -279,13 +287,16 @@ impl<'a> Round<'a> {
 
     fn grid_answered(&mut self) {
         self.outage.reset();
+        self.failed_last = None;
         self.paused_until = None;
     }
 
-    /// Leaves Grid alone: for as long as it said, or longer each time.
+    /// Leaves Grid alone: longer each time, or for as long as it said, up to the longest wait.
     fn pause(&mut self, retry_after: Option<Duration>) {
         let wait = self.outage.next_wait();
-        self.paused_until = Some(Instant::now() + retry_after.unwrap_or(wait));
+        let longest = self.resolver.settings.longest_wait;
+        let wait = retry_after.map_or(wait, |asked| asked.min(longest).max(wait));
+        self.paused_until = Some(Instant::now() + wait);
     }
 
     /// Asks once more after a while that grows with this entity.

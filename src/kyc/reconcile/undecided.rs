@@ -1,6 +1,6 @@
 //! Asking one by one about what is undecided for long.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -25,6 +25,8 @@ pub(super) struct Undecided {
     walking: bool,
     after: Option<EntityKey>,
     due: VecDeque<EntityKey>,
+    /// Those of `due` that Grid failed once, moved to its end.
+    failed_once: HashSet<EntityKey>,
     /// Grid had no answer about these; not before that time again.
     unanswered: HashMap<EntityKey, Timestamp>,
 }
@@ -44,6 +46,7 @@ impl Undecided {
     ) -> Result<Step, AskError> {
         self.walking = true;
         while self.due.is_empty() {
+            self.failed_once.clear();
             let page = log.unsettled(self.after.as_ref(), PAGE).await?;
             let unanswered = &self.unanswered;
             let is_due = |head: &Head| {
@@ -62,14 +65,34 @@ impl Undecided {
         match ask(log, source, Asker::Reconciler, &entity).await {
             Ok(Some(_)) => {}
             Ok(None) | Err(AskError::Source(SourceError::NotFound | SourceError::Gone | SourceError::Unusable)) => {
-                if self.unanswered.len() < MOST_UNANSWERED {
-                    self.unanswered.insert(entity, now.saturating_add(DAY / 4).unwrap_or(now));
+                self.leave_alone(entity, now, DAY / 4);
+            }
+            // It may be this one alone: the others are asked about before it is tried again.
+            Err(error @ AskError::Source(SourceError::Unavailable | SourceError::Refused)) => {
+                self.due.pop_front();
+                if self.failed_once.insert(entity.clone()) {
+                    self.due.push_back(entity);
+                } else {
+                    self.leave_alone(entity, now, settings.undecided_after);
                 }
+                return Err(error);
             }
             Err(error) => return Err(error),
         }
         self.due.pop_front();
         Ok(Step::More)
+    }
+
+    /// Those that Grid failed twice are asked about in the next walk, and not only after a while.
+    pub(super) fn ask_refused_again(&mut self, now: Timestamp, settings: &ReconcilerSettings) {
+        let latest = now.saturating_add(settings.undecided_after).unwrap_or(now);
+        self.unanswered.retain(|_, not_before| *not_before > latest);
+    }
+
+    fn leave_alone(&mut self, entity: EntityKey, now: Timestamp, how_long: Duration) {
+        if self.unanswered.len() < MOST_UNANSWERED {
+            self.unanswered.insert(entity, now.saturating_add(how_long).unwrap_or(now));
+        }
     }
 }
 

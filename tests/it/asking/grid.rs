@@ -37,6 +37,8 @@ struct State {
     failing: Option<SourceError>,
     /// What questions about one customer fail with.
     failing_for: BTreeMap<CustomerId, SourceError>,
+    /// The lists that fail, and with what.
+    failing_lists: Option<(fn(&Question) -> bool, SourceError)>,
     /// How many questions will panic.
     panics: usize,
     odd_lists: Option<OddList>,
@@ -91,6 +93,15 @@ impl Grid {
         self.state.lock().unwrap().failing_for.insert(customer(name), with);
     }
 
+    pub fn mend_for(&self, name: &str) {
+        self.state.lock().unwrap().failing_for.remove(&customer(name));
+    }
+
+    /// Those lists fail, and nothing else does.
+    pub fn fail_lists(&self, failing: Option<(fn(&Question) -> bool, SourceError)>) {
+        self.state.lock().unwrap().failing_lists = failing;
+    }
+
     /// Panics at the next questions.
     pub fn panic_at_next(&self, questions: usize) {
         self.state.lock().unwrap().panics = questions;
@@ -134,7 +145,10 @@ impl Grid {
             state.most_under_way = state.most_under_way.max(state.under_way);
             let failing_for = match &question {
                 Question::Entity(entity) => state.failing_for.get(&entity.customer).cloned(),
-                Question::List { .. } => None,
+                Question::List { .. } => {
+                    let failing = state.failing_lists.as_ref().filter(|(fails, _)| fails(&question));
+                    failing.map(|(_, error)| error.clone())
+                }
             };
             let panics = state.panics > 0;
             state.panics = state.panics.saturating_sub(1);

@@ -36,9 +36,18 @@ fn settings() -> ReconcilerSettings {
     }
 }
 
+/// Waits that grow enough to be measured.
+fn patient() -> ReconcilerSettings {
+    ReconcilerSettings { first_wait: Duration::from_millis(20), longest_wait: Duration::from_secs(10), ..settings() }
+}
+
 fn start(place: &SqlitePlace, log: &Arc<dyn EventLog>, grid: &Arc<Grid>) -> AtWork {
+    start_with(place, log, grid, settings())
+}
+
+fn start_with(place: &SqlitePlace, log: &Arc<dyn EventLog>, grid: &Arc<Grid>, settings: ReconcilerSettings) -> AtWork {
     let (reconciler, freshness) =
-        Reconciler::new(Arc::clone(log), Arc::clone(grid) as _, place.shared_clock(), settings());
+        Reconciler::new(Arc::clone(log), Arc::clone(grid) as _, place.shared_clock(), settings);
     let stop = CancellationToken::new();
     AtWork { task: tokio::spawn(reconciler.run(stop.clone())), stop, freshness }
 }
@@ -274,5 +283,175 @@ async fn one_whose_answer_cannot_be_used_keeps_no_other_waiting() {
     for (name, expected) in [("a", "PENDING"), ("b", "REJECTED"), ("c", "REJECTED")] {
         assert_eq!(status_of(&log, name).await.unwrap(), expected);
     }
+    reconciler.stop().await;
+}
+
+fn is_recent(question: &Question) -> bool {
+    matches!(question, Question::List { updated_after: Some(_), .. })
+}
+
+fn is_sweep(question: &Question) -> bool {
+    matches!(question, Question::List { updated_after: None, .. })
+}
+
+/// With three customers a page, c00 to c05 are on the first two.
+fn is_third_page(question: &Question) -> bool {
+    matches!(question, Question::List { updated_after: None, cursor: Some(cursor) } if *cursor == entity("c05").customer.as_str())
+}
+
+fn count(grid: &Grid, is: fn(&Question) -> bool) -> usize {
+    grid.questions().iter().filter(|question| is(question)).count()
+}
+
+#[tokio::test]
+async fn one_that_grid_fails_for_keeps_no_other_waiting() {
+    for error in [SourceError::Unavailable, SourceError::Refused] {
+        let place = SqlitePlace::new();
+        let log = place.open().await;
+        let grid = Grid::new();
+        for name in ["a", "b", "c"] {
+            record(&log, webhook(name, name, status("PENDING"), 5)).await;
+            grid.set(name, "REJECTED", at(-9_000_000));
+        }
+        grid.fail_for("a", error.clone());
+        // On no list, so that only asking about it tells.
+        grid.fail_lists(Some((is_sweep, SourceError::Unavailable)));
+        place.clock().advance(2 * HOUR);
+        let now = place.clock().now();
+        let mut reconciler = start(&place, &log, &grid);
+        reconciler.until(|fresh| fresh.recent_to >= Some(now) && fresh.undecided_at >= Some(now)).await;
+        for (name, expected) in [("a", "PENDING"), ("b", "REJECTED"), ("c", "REJECTED")] {
+            assert_eq!(status_of(&log, name).await.unwrap(), expected, "{error:?}");
+        }
+        let about_a = |question: &Question| *question == Question::Entity(entity("a"));
+        assert_eq!(grid.questions().iter().filter(|question| about_a(question)).count(), 2, "{error:?}");
+        // Not in the next walk, and after a while again.
+        place.clock().advance(Duration::from_secs(61));
+        let now = place.clock().now();
+        reconciler.until(|fresh| fresh.undecided_at >= Some(now)).await;
+        assert_eq!(grid.questions().iter().filter(|question| about_a(question)).count(), 2, "{error:?}");
+        grid.mend_for("a");
+        place.clock().advance(settings().undecided_after);
+        let now = place.clock().now();
+        reconciler.until(|fresh| fresh.undecided_at >= Some(now)).await;
+        assert_eq!(status_of(&log, "a").await.unwrap(), "REJECTED", "{error:?}");
+        grid.fail_lists(None);
+        reconciler.until(|fresh| fresh.failing_since.is_none() && fresh.swept_at.is_some()).await;
+        reconciler.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_grid_fails_keeps_nothing_else_waiting() {
+    for error in [SourceError::NotFound, SourceError::Gone, SourceError::Refused, SourceError::Unavailable] {
+        let place = SqlitePlace::new();
+        let log = place.open().await;
+        let grid = Grid::new();
+        record(&log, webhook("z", "z", status("PENDING"), 5)).await;
+        grid.set("z", "PENDING", at(5));
+        for number in 0..7 {
+            grid.set(&format!("c{number}"), "HOLD", at(5));
+        }
+        grid.fail_lists(Some((is_recent, error.clone())));
+        place.clock().advance(24 * HOUR);
+        let now = place.clock().now();
+        let mut reconciler = start_with(&place, &log, &grid, patient());
+        let fresh = reconciler.until(|fresh| fresh.undecided_at >= Some(now) && fresh.swept_at >= Some(now)).await;
+        assert_eq!((fresh.recent_to, fresh.failing_since), (None, Some(now)), "{error:?}");
+        assert_eq!(status_of(&log, "c6").await.unwrap(), "HOLD");
+        grid.fail_lists(None);
+        let fresh = reconciler.until(|fresh| fresh.failing_since.is_none()).await;
+        assert!(fresh.recent_to >= Some(now), "{error:?}");
+        reconciler.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_the_sweep_that_grid_fails_is_asked_for_less_and_less_often() {
+    let place = SqlitePlace::new();
+    let log = place.open().await;
+    let grid = Grid::new();
+    for number in 0..11 {
+        grid.set(&format!("c{number:02}"), "HOLD", at(-9_000_000));
+    }
+    grid.fail_lists(Some((is_third_page, SourceError::Unavailable)));
+    let since = tokio::time::Instant::now();
+    // The sweep begins again soon.
+    let mut reconciler = start_with(&place, &log, &grid, ReconcilerSettings { longest_wait: HOUR, ..patient() });
+    while count(&grid, is_third_page) < 5 {
+        // That another list succeeds does not shorten its waits.
+        place.clock().advance(Duration::from_secs(61));
+        let now = place.clock().now();
+        let fresh = reconciler.until(|fresh| fresh.recent_to >= Some(now)).await;
+        assert_eq!(fresh.swept_at, None);
+    }
+    assert!(since.elapsed() >= Duration::from_millis(150), "{:?}", since.elapsed());
+    assert_eq!(count(&grid, is_sweep) - count(&grid, is_third_page), 2, "it went on at the page that failed");
+    assert!(reconciler.freshness.borrow().failing_since.is_some());
+    reconciler.stop().await;
+}
+
+#[tokio::test]
+async fn a_sweep_that_a_page_ends_rests_and_begins_again() {
+    for error in [SourceError::NotFound, SourceError::Unavailable] {
+        let place = SqlitePlace::new();
+        let log = place.open().await;
+        let grid = Grid::new();
+        for number in 0..11 {
+            grid.set(&format!("c{number:02}"), "HOLD", at(-9_000_000));
+        }
+        grid.fail_lists(Some((is_third_page, error.clone())));
+        let since = tokio::time::Instant::now();
+        let mut reconciler = start(&place, &log, &grid);
+        let begun = |question: &Question| *question == Question::List { updated_after: None, cursor: None };
+        while grid.questions().iter().filter(|question| begun(question)).count() < 5 {
+            grid.was_asked(grid.questions().len() + 1).await;
+        }
+        // Twice as long each time: 20, 40, 80 and 160 ms, or half of that.
+        assert!(since.elapsed() >= Duration::from_millis(150), "{error:?}: {:?}", since.elapsed());
+        grid.fail_lists(None);
+        reconciler.until(|fresh| fresh.swept_at.is_some() && fresh.failing_since.is_none()).await;
+        assert_eq!(status_of(&log, "c10").await.unwrap(), "HOLD");
+        reconciler.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_grid_that_is_away_is_asked_less_and_less_often_and_nobody_is_forgotten() {
+    let place = SqlitePlace::new();
+    let log = place.open().await;
+    let grid = Grid::new();
+    record(&log, webhook("a", "a", status("PENDING"), 5)).await;
+    grid.set("a", "REJECTED", at(-9_000_000));
+    grid.fail(Some(SourceError::Unavailable));
+    place.clock().advance(2 * HOUR);
+    let now = place.clock().now();
+    let since = tokio::time::Instant::now();
+    let mut reconciler = start_with(&place, &log, &grid, patient());
+    // At least one of the three ways of asking is at its fifth request then.
+    grid.was_asked(13).await;
+    assert!(since.elapsed() >= Duration::from_millis(150), "{:?}", since.elapsed());
+    grid.fail_lists(Some((is_sweep, SourceError::Unavailable)));
+    grid.fail(None);
+    reconciler.until(|fresh| fresh.recent_to >= Some(now)).await;
+    // It was asked about while Grid was away; that costs it no turn.
+    place.clock().advance(settings().undecided_every);
+    let now = place.clock().now();
+    reconciler.until(|fresh| fresh.undecided_at >= Some(now)).await;
+    assert_eq!(status_of(&log, "a").await.unwrap(), "REJECTED");
+    reconciler.stop().await;
+}
+
+#[tokio::test]
+async fn grid_is_not_left_alone_for_longer_than_the_longest_wait() {
+    let place = SqlitePlace::new();
+    let log = place.open().await;
+    let grid = Grid::new();
+    grid.fail(Some(SourceError::RateLimited { retry_after: Some(Duration::from_secs(1_800_000_000)) }));
+    let mut reconciler = start(&place, &log, &grid);
+    grid.was_asked(3).await;
+    assert!(grid.questions().iter().all(is_recent), "everything rests");
+    grid.fail(None);
+    reconciler.until_fresh(&place).await;
     reconciler.stop().await;
 }

@@ -35,7 +35,11 @@ fn settings() -> ResolverSettings {
 }
 
 fn start(log: &Arc<dyn EventLog>, grid: &Arc<Grid>) -> AtWork {
-    let (resolver, state) = Resolver::new(Arc::clone(log), Arc::clone(grid) as _, settings());
+    start_with(log, grid, settings())
+}
+
+fn start_with(log: &Arc<dyn EventLog>, grid: &Arc<Grid>, settings: ResolverSettings) -> AtWork {
+    let (resolver, state) = Resolver::new(Arc::clone(log), Arc::clone(grid) as _, settings);
     let stop = CancellationToken::new();
     AtWork { task: tokio::spawn(resolver.run(stop.clone())), stop, state }
 }
@@ -188,7 +192,8 @@ async fn grid_is_left_alone_for_as_long_as_it_asks() {
     let grid = Grid::new();
     grid.set("a", "PENDING", at(6));
     grid.fail(Some(SourceError::RateLimited { retry_after: Some(Duration::from_millis(400)) }));
-    let mut resolver = start(&log, &grid);
+    let longest_wait = Duration::from_secs(10);
+    let mut resolver = start_with(&log, &grid, ResolverSettings { longest_wait, ..settings() });
     doubt(&log, "a").await;
     grid.was_asked(1).await;
     let since = tokio::time::Instant::now();
@@ -228,6 +233,48 @@ async fn one_that_cannot_be_resolved_does_not_keep_the_others_waiting() {
     }
     assert_eq!(status_of(&log, "unknown").await, "APPROVED");
     resolver.stop().await;
+}
+
+#[tokio::test]
+async fn grid_is_not_left_alone_for_longer_than_the_longest_wait() {
+    let place = SqlitePlace::new();
+    let log = place.open().await;
+    let grid = Grid::new();
+    grid.set("a", "PENDING", at(6));
+    grid.fail(Some(SourceError::RateLimited { retry_after: Some(Duration::from_secs(1_800_000_000)) }));
+    let mut resolver = start(&log, &grid);
+    doubt(&log, "a").await;
+    grid.was_asked(2).await;
+    grid.fail(None);
+    resolver.until_settled(&log).await;
+    resolver.stop().await;
+}
+
+#[tokio::test]
+async fn one_that_grid_fails_for_does_not_keep_the_others_waiting() {
+    for error in [SourceError::Unavailable, SourceError::Refused] {
+        let place = SqlitePlace::new();
+        let log = place.open().await;
+        let grid = Grid::new();
+        grid.fail_for("a-bad", error);
+        // It fails alone for a while: the wait before it is asked about again has grown.
+        doubt(&log, "a-bad").await;
+        let mut resolver = start(&log, &grid);
+        grid.was_asked(4).await;
+        for name in ["b", "c"] {
+            grid.set(name, "HOLD", at(6));
+            doubt(&log, name).await;
+        }
+        let mut ends = log.hub().ends();
+        while status_of(&log, "b").await != "HOLD" || status_of(&log, "c").await != "HOLD" {
+            tokio::time::timeout(Duration::from_secs(20), ends.changed()).await.unwrap().unwrap();
+        }
+        assert_eq!(log.unresolved(None, 9).await.unwrap().len(), 1);
+        grid.set("a-bad", "HOLD", at(6));
+        grid.mend_for("a-bad");
+        resolver.until_settled(&log).await;
+        resolver.stop().await;
+    }
 }
 
 #[tokio::test]
