@@ -270,6 +270,7 @@ impl SqliteLog {
         let read =
             queries::bounds(&connection).and_then(|(bounds, _)| Ok((bounds, times(&connection, clock.as_ref())?)));
         let (bounds, times) = read.map_err(|error| content(&path, error))?;
+        lock.note_wal()?;
         let shared = Arc::new(Shared {
             clock,
             heads: Heads::new(cached_heads),
@@ -282,7 +283,8 @@ impl SqliteLog {
             committing_since: AtomicI64::new(i64::MAX),
         });
         let (commands, receiver) = mpsc::channel(queue.max(1));
-        let writer = Writer::new(connection, receiver, Arc::clone(&shared), retention, bounds.end, times);
+        let writer =
+            Writer::new(connection, Arc::clone(&lock), receiver, Arc::clone(&shared), retention, bounds.end, times);
         let threads = start(writer, commands.clone(), Arc::clone(&lock))?;
         let readers = Readers::of_log(path, readers, lock);
         Ok(Self { shared, lineage, commands, queue_wait, readers, threads: Mutex::new(Some(threads)) })

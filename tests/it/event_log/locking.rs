@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::log::sqlite::{OpenError, SqliteLog, SqliteOptions};
-use gridgate::kyc::log::{EventLog, LogError};
+use gridgate::kyc::log::{EventLog, LogError, Recorded};
 use rusqlite::Connection;
 
 use super::seen::{status, webhook};
@@ -123,6 +123,38 @@ async fn a_log_whose_file_is_taken_away_closes() {
     std::fs::rename(&path, folder.path().join("away.db")).unwrap();
     soon("it closes", log.closed()).await;
     assert_eq!(log.record(webhook("2", "a", status("APPROVED"), 2)).await, Err(LogError::Closed));
+    log.close().await;
+}
+
+#[tokio::test]
+async fn a_log_whose_write_ahead_log_is_taken_away_acknowledges_nothing_more_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.db");
+    let log: Arc<dyn EventLog> = Arc::new(open(&path).unwrap());
+    record(&log, webhook("1", "a", status("PENDING"), 1)).await;
+    for beside in ["events.db-wal", "events.db-shm"] {
+        std::fs::remove_file(folder.path().join(beside)).unwrap();
+    }
+    assert_eq!(log.record(webhook("2", "a", status("APPROVED"), 2)).await, Err(LogError::Closed));
+    soon("it closes", log.closed()).await;
+    // As after a kill: this process still has the files, and the database alone is what another one finds.
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(&path, &copy).unwrap();
+    let copy: Arc<dyn EventLog> = Arc::new(open(&copy).unwrap());
+    let again = copy.record(webhook("1", "a", status("PENDING"), 1)).await;
+    assert!(matches!(again, Ok(Recorded::Duplicate { .. })), "{again:?}");
+    copy.close().await;
+    log.close().await;
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_writes_to_notices_that_its_write_ahead_log_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.db");
+    let log: Arc<dyn EventLog> = Arc::new(open(&path).unwrap());
+    record(&log, webhook("1", "a", status("PENDING"), 1)).await;
+    std::fs::rename(folder.path().join("events.db-wal"), folder.path().join("away")).unwrap();
+    soon("it closes", log.closed()).await;
     log.close().await;
 }
 

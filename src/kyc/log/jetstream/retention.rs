@@ -32,8 +32,6 @@ use crate::kyc::token::Mark;
 const KEY: &str = "trimmed";
 /// How many events go at once.
 const AT_ONCE: usize = 500;
-/// How many there are looked at where the first of them are from the future, as a wrong clock leaves them.
-const MOST_AHEAD: usize = 10_000;
 /// How many heads are written at once.
 const HEADS_AT_ONCE: usize = 32;
 /// How often it is looked whether something is to go.
@@ -144,8 +142,8 @@ impl Shared {
             self.room.seen(&self.streams.events.get_info().await.map_err(unavailable)?);
             self.adopt().await?;
             let now = self.clock.now();
-            let (events, heads) = self.oldest(now).await?;
-            let Some(before) = self.due(&events, now) else { return Ok(()) };
+            let (oldest, events, heads) = self.view.oldest(now, AT_ONCE).await?;
+            let Some(before) = self.due(oldest, now) else { return Ok(()) };
             let going = up_to_go(events.iter().map(|event| event.recorded_at), before, now, AT_ONCE);
             let Some(last) = going.checked_sub(1).and_then(|last| events.get(last)) else { return Ok(()) };
             let trimmed = Trimmed::of(last);
@@ -188,24 +186,15 @@ impl Shared {
         Ok(true)
     }
 
-    /// The oldest events, and heads that none of the later ones is about; more where all of them are from the future.
-    async fn oldest(&self, now: Timestamp) -> Result<(Vec<Arc<Event>>, Vec<Arc<Head>>), LogError> {
-        let oldest = self.view.oldest(AT_ONCE).await?;
-        if oldest.0.len() == AT_ONCE && oldest.0.iter().all(|event| event.recorded_at > now) {
-            return self.view.oldest(MOST_AHEAD).await;
-        }
-        Ok(oldest)
-    }
-
-    /// Before which time events go, if the oldest does that is not from the future. For its size the log loses no more than
-    /// it has to, and so by the clock.
-    fn due(&self, events: &[Arc<Event>], now: Timestamp) -> Option<Timestamp> {
+    /// Before which time events go, if the oldest does that is not from the future, recorded at `oldest`. For its size the
+    /// log loses no more than it has to, and so by the clock.
+    fn due(&self, oldest: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
         let (believed, behind) = {
             let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
             pace.look(self.clock.as_ref())
         };
         self.retention_behind.store(i64::try_from(behind.as_micros()).unwrap_or(i64::MAX), Ordering::Relaxed);
-        let oldest = events.iter().find(|event| event.recorded_at <= now)?.recorded_at;
+        let oldest = oldest?;
         let before = |now: Timestamp, age: Duration| {
             let age = age.as_micros().try_into().unwrap_or(u64::MAX);
             Timestamp::from_microsecond(now.as_microsecond().saturating_sub_unsigned(age)).ok()

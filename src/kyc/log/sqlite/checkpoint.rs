@@ -32,6 +32,11 @@ pub(super) fn passive(connection: &Connection) -> rusqlite::Result<bool> {
     })
 }
 
+/// A checkpoint that waits for readers, and leaves nothing behind in the write-ahead log. Whether it did.
+pub(super) fn full(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |row| Ok(row.get::<_, i64>(0)? == 0))
+}
+
 /// The thread's state.
 pub(super) struct Checkpointer {
     pub(super) connection: Connection,

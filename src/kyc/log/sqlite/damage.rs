@@ -18,7 +18,7 @@ const IMPLAUSIBLE_VERSION: i64 = 1000;
 pub(super) fn ways_on(path: &Path) -> String {
     let [path, wal, shm] = ["", "-wal", "-shm"].map(|suffix| with_suffix(path, suffix).display().to_string());
     format!(
-        "Do one of two things. Restore a backup: put it in the place of {path}, move {wal} and {shm} away, and start. Or \
+        "Stop gridgate first, then do one of two things. Restore a backup: put it in the place of {path}, move {wal} and {shm} away, and start. Or \
          move {path}, {wal} and {shm} away together and start with a new log. That loses the events; all resume tokens, so \
          that watchers begin with a snapshot; the ids of webhooks received, so that copies of them count as new; and all \
          statuses until the reconciler has compared every customer with Grid"

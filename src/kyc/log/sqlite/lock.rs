@@ -9,7 +9,7 @@ use std::fs::{self, File, Metadata, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::{OpenError, damage};
 
@@ -27,6 +27,8 @@ static OPEN: Mutex<Vec<Identity>> = Mutex::new(Vec::new());
 pub(in crate::kyc::log) struct LockFile {
     path: PathBuf,
     identity: Identity,
+    /// The write-ahead log, which SQLite keeps for as long as a connection is open; unset until the log is open.
+    wal: OnceLock<Identity>,
     beside: File,
     /// None once it is closed.
     database: Option<File>,
@@ -59,7 +61,7 @@ impl LockFile {
         lock_database(&database, &path)?;
         damage::check_length(&path, &database)?;
         open.push(identity(&found));
-        Ok(Self { path, identity: identity(&found), beside, database: Some(database) })
+        Ok(Self { path, identity: identity(&found), wal: OnceLock::new(), beside, database: Some(database) })
     }
 
     /// The file that is locked, without a symbolic link on the way.
@@ -67,12 +69,23 @@ impl LockFile {
         &self.path
     }
 
-    /// Whether there is another file at its place, or none any more.
+    /// Remembers which file the write-ahead log is. The database has been read, so that SQLite has made it.
+    pub(super) fn note_wal(&self) -> Result<(), OpenError> {
+        let path = damage::with_suffix(&self.path, "-wal");
+        let found = fs::metadata(&path).map_err(|source| OpenError::File { path, source })?;
+        self.wal.get_or_init(|| identity(&found));
+        Ok(())
+    }
+
+    /// Whether there is another file at the place of the database or of its write-ahead log, or none any more.
     pub(super) fn is_replaced(&self) -> bool {
-        match fs::metadata(&self.path) {
-            Ok(found) => identity(&found) != self.identity,
-            Err(error) => error.kind() == io::ErrorKind::NotFound,
-        }
+        self.is_database_replaced()
+            || self.wal.get().is_some_and(|wal| is_another(&damage::with_suffix(&self.path, "-wal"), *wal))
+    }
+
+    /// The same of the database alone.
+    pub(super) fn is_database_replaced(&self) -> bool {
+        is_another(&self.path, self.identity)
     }
 }
 
@@ -91,6 +104,14 @@ impl Drop for LockFile {
 
 fn open_logs() -> MutexGuard<'static, Vec<Identity>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the file at `path` is not the one that was there, or is gone.
+fn is_another(path: &Path, was: Identity) -> bool {
+    match fs::metadata(path) {
+        Ok(found) => identity(&found) != was,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
 }
 
 fn identity(found: &Metadata) -> Identity {

@@ -323,18 +323,46 @@ pub(super) fn admit(connection: &Connection, mark: Mark) -> Result<()> {
     Ok(())
 }
 
-/// When the last of the events was recorded that was recorded at `at` or before. Those of a clock that was ahead are few.
-pub(super) fn recorded_last(connection: &Connection, at: Timestamp) -> Result<Option<Timestamp>> {
+/// When the first event was recorded that was recorded at `at` or before. Times only step back where that is noted, so it is
+/// the first event of all, or the first after such a step.
+pub(super) fn recorded_first(connection: &Connection, at: Timestamp) -> rusqlite::Result<Option<Timestamp>> {
     let mut statement = connection.prepare_cached(
-        "SELECT recorded_at FROM (SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 10000) \
-         WHERE recorded_at <= ?1 ORDER BY position DESC LIMIT 1",
+        "SELECT event.recorded_at \
+         FROM (SELECT min(position) AS position FROM events UNION ALL SELECT position FROM time_steps) AS stretch \
+         CROSS JOIN events AS event ON event.position = stretch.position \
+         WHERE event.recorded_at <= ?1 ORDER BY event.position LIMIT 1",
     )?;
     let found: Option<i64> = statement.query_row([at.as_microsecond()], |row| row.get(0)).optional()?;
-    if found.is_some() {
-        return Ok(found.map(time));
+    Ok(found.map(time))
+}
+
+/// When the last event was recorded that was recorded at `at` or before. Each stretch between two steps back is searched by
+/// halving, the newest first.
+pub(super) fn recorded_last(connection: &Connection, at: Timestamp) -> Result<Option<Timestamp>> {
+    let at = at.as_microsecond();
+    let (bounds, trimmed_at) = bounds(connection)?;
+    let before_all = number(bounds.oldest.position);
+    let mut steps = connection.prepare_cached("SELECT position - 1 FROM time_steps ORDER BY position DESC")?;
+    let steps: Vec<i64> = steps.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut last_up_to = connection.prepare_cached(
+        "SELECT position, recorded_at FROM events WHERE position <= ?1 ORDER BY position DESC LIMIT 1",
+    )?;
+    let mut last_up_to = |up_to: i64| -> rusqlite::Result<Option<(i64, i64)>> {
+        last_up_to.query_row([up_to], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+    };
+    let mut end = number(bounds.end.position);
+    for before in steps.into_iter().chain([before_all]) {
+        let Some((last, recorded_at)) = last_up_to(end)? else { break };
+        if recorded_at <= at {
+            return Ok(Some(time(recorded_at)));
+        }
+        let found = halve(connection, at.saturating_add(1), before, last)?;
+        if found > before {
+            return Ok(last_up_to(found)?.map(|(_, recorded_at)| time(recorded_at)));
+        }
+        end = before;
     }
-    let (_, trimmed_at) = bounds(connection)?;
-    Ok(trimmed_at.filter(|trimmed_at| *trimmed_at <= at.as_microsecond()).map(time))
+    Ok(trimmed_at.filter(|trimmed_at| *trimmed_at <= at).map(time))
 }
 
 /// The place before the first event that was recorded at `at` or later. Times only step back where that is noted, so in

@@ -9,9 +9,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::queries::ReadError;
+use super::queries::{self, ReadError};
 use super::row::{number, position, time};
 use crate::kyc::clock::Clock;
 use crate::kyc::id::{CustomerId, Fingerprint, ObservationId};
@@ -41,8 +41,6 @@ impl Default for Retention {
 const FASTER: u32 = 24;
 /// A lag of more than this is logged.
 const WORTH_TELLING: Duration = Duration::from_secs(24 * 60 * 60);
-/// The most events with future times that are skipped.
-const MOST_AHEAD: usize = 10_000;
 
 /// The time that retention measures age by. It starts at the time of the newest event, and follows the clock from there at no
 /// more than `FASTER` times real time.
@@ -81,22 +79,21 @@ impl Pace {
     }
 }
 
-/// How many of the oldest events go, of which these are the times of recording, in order: `most`, of those recorded before
-/// `before`. Events with future times go together with those that follow.
+/// How many of the oldest events go, of which these are the times of recording, in order: at most `most`, of those recorded
+/// before `before`. Events with future times go with those that follow; the ones at the beginning go in any case, so the
+/// caller has seen that the first event which is not from the future was recorded before `before`.
 pub(in crate::kyc::log) fn up_to_go(
     times: impl IntoIterator<Item = Timestamp>,
     before: Timestamp,
     now: Timestamp,
     most: usize,
 ) -> usize {
-    let mut going = 0;
-    for (index, at) in times.into_iter().enumerate() {
-        if at < before {
+    let (mut going, mut only_future) = (0, true);
+    for (index, at) in times.into_iter().take(most).enumerate() {
+        only_future &= at > now;
+        if at < before || only_future {
             going = index + 1;
         } else if at <= now {
-            break;
-        }
-        if going >= most {
             break;
         }
     }
@@ -126,13 +123,7 @@ pub(super) fn due(
     believed: Timestamp,
 ) -> rusqlite::Result<Due> {
     let over_size = used_bytes(connection)? > retention.max_bytes;
-    let mut statement = connection.prepare_cached(
-        "SELECT recorded_at FROM (SELECT position, recorded_at FROM events ORDER BY position LIMIT ?1) \
-         WHERE recorded_at <= ?2 ORDER BY position LIMIT 1",
-    )?;
-    let oldest =
-        statement.query_row((i64::try_from(MOST_AHEAD).unwrap_or(i64::MAX), now.as_microsecond()), |row| row.get(0));
-    let oldest: Option<i64> = oldest.optional()?;
+    let oldest = queries::recorded_first(connection, now)?.map(Timestamp::as_microsecond);
     let before = |now: Timestamp, age: Duration| {
         now.as_microsecond().saturating_sub_unsigned(age.as_micros().try_into().unwrap_or(u64::MAX))
     };
@@ -186,7 +177,11 @@ pub(super) fn trim(
 }
 
 fn going(connection: &Connection, before: Timestamp, now: Timestamp, most: usize) -> rusqlite::Result<usize> {
-    let limit = i64::try_from(most.saturating_add(MOST_AHEAD)).unwrap_or(i64::MAX);
+    // The clock may have been set since somebody looked.
+    if queries::recorded_first(connection, now)?.is_none_or(|oldest| oldest >= before) {
+        return Ok(0);
+    }
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached("SELECT recorded_at FROM events ORDER BY position LIMIT ?1")?;
     let mut failed = None;
     let times = statement.query_map([limit], |row| row.get(0).map(time))?;
@@ -197,6 +192,7 @@ fn going(connection: &Connection, before: Timestamp, now: Timestamp, most: usize
 
 #[cfg(test)]
 mod tests {
+    use super::super::schema;
     use super::*;
 
     fn at(second: i64) -> Timestamp {
@@ -212,7 +208,67 @@ mod tests {
         assert_eq!(going(&[60, 10], 9), 0, "what is kept keeps what follows");
         assert_eq!(going(&[10, 999, 999, 60, 10], 9), 1);
         assert_eq!(going(&[999, 999, 20, 60], 9), 3);
-        assert_eq!(going(&[999, 999], 9), 0);
+        assert_eq!(going(&[999, 999, 20, 60], 2), 2, "the rest goes the next time");
+    }
+
+    /// A log of events that were recorded at these times, in seconds; each number of them at once.
+    fn log_of(stretches: &[(i64, i64)]) -> (tempfile::TempDir, Connection) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.db");
+        let mut connection = schema::connect(&path, schema::Role::Writer).unwrap();
+        schema::migrate(&mut connection, &path).unwrap();
+        connection.execute("INSERT INTO log_info (only_row, epoch, created_at) VALUES (1, 'e', 0)", []).unwrap();
+        let (mut next, mut before) = (1, i64::MIN);
+        for (count, second) in stretches {
+            if *second < before {
+                connection.execute("INSERT INTO time_steps (position) VALUES (?1)", [next]).unwrap();
+            }
+            let insert = "WITH RECURSIVE counted (position) AS (SELECT ?1 UNION ALL SELECT position + 1 FROM counted \
+                          WHERE position < ?1 + ?2 - 1) INSERT INTO events (position, id, customer_id, verification_id, \
+                          status, deleted, outcome, source, recorded_at) SELECT position, 'id' || position, 'Customer:1', '', \
+                          'PENDING', 0, 'change', 'webhook', ?3 FROM counted";
+            connection.execute(insert, (next, count, second * 1_000_000)).unwrap();
+            (next, before) = (next + count, *second);
+        }
+        (folder, connection)
+    }
+
+    #[test]
+    fn any_number_of_events_from_the_future_goes_with_those_that_follow() {
+        const DAY: i64 = 24 * 60 * 60;
+        let now = 1_800_000_000;
+        let (_folder, connection) = log_of(&[(10_001, now + 365 * DAY), (500, now - 100 * DAY), (1, now)]);
+        let retention = Retention::default();
+        let due = || due(&connection, &retention, at(now), at(now)).unwrap();
+        let mut gone = Vec::new();
+        while let Due::Trim { recorded_before } = due() {
+            assert_eq!(trim(&connection, recorded_before, at(now - 200 * DAY), 4_000).unwrap(), 0, "by another clock");
+            gone.push(trim(&connection, recorded_before, at(now), 4_000).unwrap());
+        }
+        assert_eq!((gone, due()), (vec![4_000, 4_000, 2_501], Due::Nothing));
+        let (bounds, _) = queries::bounds(&connection).unwrap();
+        assert_eq!((bounds.oldest.position, bounds.end.position), (position(10_501), position(10_502)));
+
+        let (_folder, connection) = log_of(&[(10_001, now + 365 * DAY), (1, now)]);
+        assert_eq!(
+            super::due(&connection, &retention, at(now), at(now)).unwrap(),
+            Due::Nothing,
+            "what follows is young"
+        );
+    }
+
+    #[test]
+    fn the_last_event_that_is_not_from_the_future_is_found_before_any_number_of_others() {
+        let last = |stretches: &[(i64, i64)], second| {
+            let (_folder, connection) = log_of(stretches);
+            queries::recorded_last(&connection, at(second)).unwrap()
+        };
+        assert_eq!(last(&[], 50), None);
+        assert_eq!(last(&[(3, 10), (3, 20), (10_001, 999)], 50), Some(at(20)));
+        assert_eq!(last(&[(3, 10), (10_001, 999), (1, 60), (1, 999)], 50), Some(at(10)));
+        assert_eq!(last(&[(3, 10), (9, 999), (2, 30), (2, 999)], 50), Some(at(30)));
+        assert_eq!(last(&[(3, 10), (9, 999)], 999), Some(at(999)));
+        assert_eq!(last(&[(9, 999)], 50), None);
     }
 
     struct Hands(std::sync::Mutex<(Timestamp, Duration)>);

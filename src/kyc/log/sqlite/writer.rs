@@ -13,6 +13,7 @@ use super::Shared;
 use super::batch::{Batch, Committed};
 use super::checkpoint;
 use super::failure::{self, Severity};
+use super::lock::LockFile;
 use super::queries::ReadError;
 use super::retention::{self, Due, Pace, Retention};
 use super::row::number;
@@ -44,7 +45,7 @@ pub(super) enum Command {
     Checkpoint,
     /// Close: the store failed elsewhere.
     Fail(rusqlite::Error),
-    /// Close: another file is at the log's place, or none.
+    /// Close: another file is at the place of the log or of its write-ahead log, or none.
     Replaced,
     /// Finish what is queued, and end.
     Close,
@@ -55,6 +56,8 @@ type Reply = (oneshot::Sender<Result<Recorded, LogError>>, Result<Recorded, LogE
 /// The thread's state.
 pub(super) struct Writer {
     connection: Connection,
+    /// Dropped after the connection.
+    lock: Arc<LockFile>,
     commands: mpsc::Receiver<Command>,
     shared: Arc<Shared>,
     retention: Retention,
@@ -74,6 +77,7 @@ enum Flow {
 impl Writer {
     pub(super) fn new(
         connection: Connection,
+        lock: Arc<LockFile>,
         commands: mpsc::Receiver<Command>,
         shared: Arc<Shared>,
         retention: Retention,
@@ -82,7 +86,7 @@ impl Writer {
     ) -> Self {
         let (due, maintained) = (Due::Nothing, Vec::new());
         let pace = Pace::new(times.last(), shared.clock.as_ref());
-        Self { connection, commands, shared, retention, end, times, pace, due, maintained }
+        Self { connection, lock, commands, shared, retention, end, times, pace, due, maintained }
     }
 
     /// Until the log is closed or fails.
@@ -130,15 +134,7 @@ impl Writer {
                 }
                 Command::Checkpoint => self.checkpoint()?,
                 Command::Fail(error) => return Err(error),
-                Command::Replaced => {
-                    // Nobody would find what is written to this file from now on.
-                    self.commands.close();
-                    let path = self.shared.path.display();
-                    tracing::error!(
-                        "the event log {path} was moved, removed or replaced while it was open; the log is closed"
-                    );
-                    return Ok(Flow::Stop);
-                }
+                Command::Replaced => return Ok(self.replaced()),
                 Command::Close => {
                     // What is queued already is still taken; what comes later is refused.
                     self.commands.close();
@@ -157,10 +153,33 @@ impl Writer {
         if looked && writes.is_empty() {
             self.try_again()?;
         }
-        if !writes.is_empty() {
-            self.commit(writes)?;
+        if !writes.is_empty()
+            && let Flow::Stop = self.commit(writes)?
+        {
+            flow = Flow::Stop;
         }
         Ok(flow)
+    }
+
+    /// Takes nothing any more: nobody would find what is written to these files from now on. Where only the write-ahead log is
+    /// gone, its content is still here, and goes into the database.
+    fn replaced(&mut self) -> Flow {
+        self.commands.close();
+        let path = self.shared.path.display();
+        if self.lock.is_database_replaced() {
+            tracing::error!("the event log {path} was moved, removed or replaced while it was open; the log is closed");
+        } else if checkpoint::full(&self.connection).unwrap_or(false) {
+            tracing::error!(
+                "the write-ahead log {path}-wal was moved, removed or replaced while it was open; what it held is in {path} \
+                 now, and the log is closed"
+            );
+        } else {
+            tracing::error!(
+                "the write-ahead log {path}-wal was moved, removed or replaced while it was open; the latest events may be \
+                 lost, and the log is closed"
+            );
+        }
+        Flow::Stop
     }
 
     fn checkpoint(&self) -> Result<(), rusqlite::Error> {
@@ -231,21 +250,26 @@ impl Writer {
     }
 
     /// Commits one batch, and tells everyone. Until it is published, nobody may say that he knows of all that was recorded.
-    fn commit(&mut self, writes: Vec<Command>) -> Result<(), rusqlite::Error> {
+    fn commit(&mut self, writes: Vec<Command>) -> Result<Flow, rusqlite::Error> {
         let shared = Arc::clone(&self.shared);
         shared.committing_since.store(shared.clock.now().as_microsecond(), Ordering::SeqCst);
         let result = self.commit_batch(writes);
         // After an error that closes the log, what it knew then is all that it will know.
-        if result.is_ok() {
+        if let Ok(Flow::Continue) = result {
             shared.committing_since.store(i64::MAX, Ordering::SeqCst);
         }
         result
     }
 
-    fn commit_batch(&mut self, writes: Vec<Command>) -> Result<(), rusqlite::Error> {
+    fn commit_batch(&mut self, writes: Vec<Command>) -> Result<Flow, rusqlite::Error> {
         let now = self.times.next(self.shared.clock.as_ref());
         let (mut replies, mut finishes) = (Vec::with_capacity(writes.len()), Vec::new());
         let result = self.run_batch(writes, now, &mut replies, &mut finishes);
+        if result.is_ok() && self.lock.is_replaced() {
+            // It is on the disk, but after a restart nobody may find it there.
+            self.tell(replies, finishes, &Err(LogError::Closed));
+            return Ok(self.replaced());
+        }
         let outcome = match &result {
             Ok(_) => Ok(()),
             Err(error) if failure::is_for_lack_of_room(error, &self.shared.path) => Err(LogError::Full),
@@ -279,7 +303,7 @@ impl Writer {
         if let Some(wakes) = wakes {
             wakes.wake();
         }
-        Ok(())
+        Ok(Flow::Continue)
     }
 
     fn run_batch(

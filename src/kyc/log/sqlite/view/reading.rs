@@ -127,22 +127,25 @@ impl View {
         self.readers.run(move |connection| queries::recorded_last(connection, at)).await
     }
 
-    /// The oldest events, and of those the ones that no later event about the same entity follows.
+    /// When the first event was recorded that was recorded at `at` or before; the oldest events; and the heads that none of
+    /// the later ones is about.
     pub(in crate::kyc::log) async fn oldest(
         &self,
+        at: Timestamp,
         limit: usize,
-    ) -> Result<(Vec<Arc<Event>>, Vec<Arc<Head>>), LogError> {
+    ) -> Result<(Option<Timestamp>, Vec<Arc<Event>>, Vec<Arc<Head>>), LogError> {
         self.readers
             .run(move |connection| {
                 let transaction = connection.unchecked_transaction()?;
                 let (bounds, _) = queries::bounds(&transaction)?;
+                let first = queries::recorded_first(&transaction, at)?;
                 let page = queries::page_of_all(&transaction, bounds.oldest.position, limit)?;
                 let mut heads = Vec::new();
                 for event in &page {
                     let head = queries::head(&transaction, &event.observation.entity())?;
                     heads.extend(head.filter(|head| head.last_event == event.position).map(Arc::new));
                 }
-                Ok((page, heads))
+                Ok((first, page, heads))
             })
             .await
     }
