@@ -337,10 +337,7 @@ impl Shared {
     fn condition(&self) -> Condition {
         let full = self.room.is_full().then_some(Trouble::SizeLimit);
         let behind = u64::try_from(self.retention_behind.load(Ordering::Relaxed)).unwrap_or(0);
-        Condition {
-            trouble: self.room.troubles().of_store_lately().or(full),
-            retention_behind: Duration::from_micros(behind),
-        }
+        Condition { trouble: self.room.troubles().of_store().or(full), retention_behind: Duration::from_micros(behind) }
     }
 
     /// Waits until the message at this sequence was taken from the stream. False: not by then.

@@ -8,8 +8,6 @@ use tokio::time::Instant;
 
 /// The least time between two log lines about the same trouble.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
-/// A failure is forgotten this long after the last one, unless the store reports recovery before.
-const FORGOTTEN: Duration = Duration::from_secs(30);
 
 /// Why a log records nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +66,8 @@ pub(super) struct Troubles(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     size_limit: bool,
-    /// The store's last error, and when.
-    store: Option<(Trouble, Instant)>,
+    /// The store's last error, until it takes something.
+    store: Option<Trouble>,
     /// The trouble that was logged last, and when.
     logged: Option<(&'static str, Instant)>,
     /// Whether its end has not been logged yet.
@@ -104,7 +102,7 @@ impl Troubles {
         let mut state = self.lock();
         state.refused += count;
         state.log(&trouble);
-        state.store = Some((trouble, Instant::now()));
+        state.store = Some(trouble);
     }
 
     /// The store takes something.
@@ -117,13 +115,7 @@ impl Troubles {
 
     /// What the store said last, until it takes something.
     pub(super) fn of_store(&self) -> Option<Trouble> {
-        self.lock().store.as_ref().map(|(trouble, _)| trouble.clone())
-    }
-
-    /// The same, but forgotten after a while: of a store of which nothing else says that it works again.
-    pub(super) fn of_store_lately(&self) -> Option<Trouble> {
-        let state = self.lock();
-        state.store.as_ref().filter(|(_, at)| at.elapsed() < FORGOTTEN).map(|(trouble, _)| trouble.clone())
+        self.lock().store.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -176,8 +168,8 @@ mod tests {
         tokio::time::advance(Duration::from_secs(10)).await;
         troubles.failed(Trouble::Failing { reason: "no leader".to_owned() }, 1);
         assert_eq!(logged(&troubles), Some(("failing", Duration::from_secs(10))), "it comes and goes");
-        tokio::time::advance(FORGOTTEN).await;
-        assert_eq!(troubles.of_store_lately(), None);
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        assert!(troubles.of_store().is_some(), "it is over when the store takes something, and not before");
     }
 
     #[test]

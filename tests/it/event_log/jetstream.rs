@@ -113,6 +113,36 @@ async fn a_log_at_its_size_limit_refuses_new_events_until_some_are_old_enough() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_whose_stream_did_not_answer_notices_by_itself_when_it_does() {
+    let nats = Nats::shared_single().await;
+    let place = JetStreamPlace::on(Arc::clone(&nats), |options| options.record_wait = Duration::from_secs(3));
+    let relay = NatsRelay::to(&nats.servers()[0]).await;
+    let options = JetStreamOptions { servers: vec![relay.server.clone()], ..place.options() };
+    let log = Arc::new(JetStreamLog::open(options, place.shared_clock()).await.unwrap());
+    let shared: Arc<dyn EventLog> = Arc::clone(&log) as _;
+    record(&shared, webhook("1", "a", status("PENDING"), 1)).await;
+    relay.hold(&format!("{}.", place.stream("").trim_end_matches('-')));
+    let refused = shared.record(webhook("2", "b", status("PENDING"), 1)).await;
+    assert!(matches!(refused, Err(LogError::Unavailable { .. })), "{refused:?}");
+    assert_eq!(shared.condition().trouble.map(|trouble| trouble.name()), Some("failing"));
+    relay.release();
+    let works = async {
+        while shared.condition().trouble.is_some() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    soon("nothing is recorded here meanwhile that would tell", works).await;
+    record(&shared, webhook("3", "c", status("PENDING"), 1)).await;
+    // What was tried is no event, to a replica that reads it all, either.
+    let other: Arc<dyn EventLog> = place.replica().await.unwrap();
+    let events = read_all(&other, Position::START, &Scope::ALL, 100).await;
+    assert_eq!(events, read_all(&shared, Position::START, &Scope::ALL, 100).await);
+    assert_eq!(events.len(), 3);
+    log.close().await;
+    other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_was_full_takes_webhooks_again_when_another_replica_has_made_room() {
     let place = JetStreamPlace::on(Nats::shared_single().await, |options| {
         options.retention = Retention { max_bytes: 100_000, max_age: IDS_KEPT };

@@ -126,6 +126,7 @@ impl JetStreamLog {
         let tasks = TaskTracker::new();
         tasks.spawn(Arc::clone(&shared).follow());
         tasks.spawn(Arc::clone(&shared).probe());
+        tasks.spawn(Arc::clone(&shared).try_again());
         tasks.spawn(Arc::clone(&shared).keep_within_limits());
         tasks.close();
         Self { shared, tasks, _directory: directory }

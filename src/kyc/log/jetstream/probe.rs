@@ -1,14 +1,21 @@
-//! Knowing how current this replica is: by asking the stream's leader for its end, again and again.
+//! Knowing how current this replica is: by asking the stream's leader for its end, again and again. And knowing when a stream
+//! that refused accepts messages again: by publishing one that says nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Shared, streams};
+use super::publish::{Publish, Published, publish};
+use super::tail::FILLER;
+use super::{Shared, connect, streams};
 
 /// How often the leader is asked.
 const EVERY: Duration = Duration::from_secs(1);
+/// How often a stream that refused is tried.
+const TRY_EVERY: Duration = Duration::from_secs(5);
 /// After how many looks without a new event, while the stream has more, following begins again.
 const LOOKS_WITHOUT_PROGRESS: u32 = 3;
 
@@ -51,6 +58,47 @@ impl Shared {
                 }
             }
             applied_before = applied;
+        }
+    }
+
+    /// While the stream refuses, tries until the log closes whether it accepts messages again. There may be no webhook that
+    /// would show it: a replica that is not ready gets none.
+    pub(super) async fn try_again(self: Arc<Self>) {
+        let mut ticks = interval(TRY_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.closing.cancelled() => return,
+            }
+            if self.room.troubles().of_store().is_none() {
+                continue;
+            }
+            // A subject of its own, so that no earlier try is in the way.
+            let number = self.records.fetch_add(1, Ordering::Relaxed);
+            let filler = Publish {
+                stream: self.names.events(),
+                subject: format!("{}.gap.{}-{number}", self.names.prefix, self.writer),
+                message_id: None,
+                expected: 0,
+                writer: None,
+                trace: None,
+                payload: Bytes::from_static(FILLER),
+            };
+            let published = tokio::select! {
+                published = publish(&self.client, &filler, connect::REQUEST) => published,
+                () = self.closing.cancelled() => return,
+            };
+            match published {
+                Published::There(_) | Published::Duplicate(_) => self.room.taken(),
+                // It is another trouble now, which ends when there is room.
+                Published::Full => {
+                    self.room.refused();
+                    self.room.troubles().works();
+                }
+                Published::Moved => {}
+                Published::Unknown(reason) | Published::Refused(reason) => self.cannot_record(&reason),
+            }
         }
     }
 

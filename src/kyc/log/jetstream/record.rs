@@ -148,7 +148,7 @@ impl Shared {
         }
     }
 
-    fn cannot_record(&self, reason: &str) {
+    pub(super) fn cannot_record(&self, reason: &str) {
         self.room.troubles().failed(Trouble::Failing { reason: reason.to_owned() }, 0);
     }
 

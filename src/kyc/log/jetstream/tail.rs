@@ -29,7 +29,8 @@ const TAKEN_AT_ONCE: usize = 500;
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long this replica's tables may take nothing until the log closes.
 const HOPELESS: Duration = Duration::from_secs(10);
-/// The payload of a message that stands where another log had no event.
+/// The payload of a message that is no event: it stands where another log had none, or was a try whether the stream accepts
+/// messages.
 pub(super) const FILLER: &[u8] = b"{}";
 
 /// Why following has to begin again, or cannot.
