@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use tonic::{Status, Streaming};
 
 use crate::grid;
 use crate::grid::{Call, Client, model};
 use crate::pb;
-use crate::rpc::{Error, open_enum, timestamp};
+use crate::rpc::{Error, Violations, open_enum, timestamp};
 
 /// Streams the file to Grid while it arrives; nothing of it is kept.
 pub(super) async fn stream_through(
     grid: &Client,
     call: &Call,
-    requests: Streaming<pb::ImportCustomersRequest>,
+    mut requests: Streaming<pb::ImportCustomersRequest>,
 ) -> Result<pb::ImportCustomersResponse, Error> {
+    let first = first_chunk(&mut requests).await?;
     // Why the caller's stream broke, if it did: the client of Grid only learns that it did. The lock guards that one
     // status, and is held for no longer than it takes to put it there or take it.
     let broken = Arc::new(Mutex::new(None::<Status>));
@@ -31,6 +32,7 @@ pub(super) async fn stream_through(
             Err(status)
         }
     });
+    let chunks = stream::iter([Ok(first)]).chain(chunks);
     match grid.import_customers(call, chunks).await {
         Ok(accepted) => Ok(accepted.into()),
         Err(error @ grid::Error::UploadBrokenOff { .. }) => {
@@ -39,6 +41,16 @@ pub(super) async fn stream_through(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The first bytes of the file. Grid is asked only once there are some: a call without any is a mistake of the caller's.
+async fn first_chunk(requests: &mut Streaming<pb::ImportCustomersRequest>) -> Result<Bytes, Error> {
+    while let Some(pb::ImportCustomersRequest { chunk }) = requests.message().await.map_err(Error::BrokenStream)? {
+        if !chunk.is_empty() {
+            return Ok(chunk);
+        }
+    }
+    Err(Violations::of("chunk", "must hold the CSV file; the stream had no bytes"))
 }
 
 impl From<model::ImportJobAccepted> for pb::ImportCustomersResponse {

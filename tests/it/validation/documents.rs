@@ -39,6 +39,17 @@ async fn metadata_is_in_the_first_message_and_only_there() {
 }
 
 #[tokio::test]
+async fn an_import_has_at_least_one_byte() {
+    let stage = Stage::start().await;
+    let rpc = Rpc::named("ImportCustomers");
+    let empty = || DynamicMessage::new(rpc.request());
+    for messages in [vec![], vec![empty()], vec![empty(), empty()]] {
+        let said = refused(&stage, rpc, messages, &["chunk"]).await;
+        assert!(said[0].contains("the stream had no bytes"), "{said:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_grid_would_not_take_is_named() {
     let stage = Stage::start().await;
     for name in UPLOADS {

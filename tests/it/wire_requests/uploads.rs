@@ -130,6 +130,11 @@ async fn a_csv_is_sent_byte_for_byte() {
             assert!(form.file.content == content);
         }
     }
+    // Messages without bytes are allowed anywhere, also at the beginning.
+    let empty = || DynamicMessage::new(rpc.request());
+    let messages = [vec![empty()], in_chunks(empty(), b"h\n", 1), vec![empty()]].concat();
+    stage.gateway.call(rpc, messages).await.unwrap();
+    assert_eq!(multipart::read(&stage.received()).await.file.content, b"h\n"[..]);
 }
 
 #[tokio::test]
