@@ -54,7 +54,7 @@ fn is_file(metadata: &std::fs::Metadata) -> io::Result<()> {
     if metadata.is_file() {
         return Ok(());
     }
-    let what = if metadata.is_dir() { "is a folder" } else { "is no file, but a device or a pipe" };
+    let what = if metadata.is_dir() { "is a folder" } else { "is a device or a pipe, not a regular file" };
     Err(io::Error::new(io::ErrorKind::InvalidInput, what))
 }
 

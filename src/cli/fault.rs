@@ -9,6 +9,7 @@
 use super::calling::Target;
 use super::output::chain;
 use crate::config::CallerTls;
+use crate::rpc::code_name;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -107,7 +108,7 @@ impl Target {
         if status.message().starts_with(NO_GRPC_MESSAGE) {
             return Some(self.no_grpc("answers with something that is no gRPC message"));
         }
-        let said = format!("answered {:?}: {}", status.code(), status.message());
+        let said = format!("answered {}: {}", code_name(status.code()), status.message());
         let advice = match status.code() {
             Code::Unauthenticated => {
                 "say who calls: GRIDGATE_CLIENT_TOKEN_FILE, or GRIDGATE_CLIENT_TLS_CERTIFICATE and GRIDGATE_CLIENT_TLS_KEY \
@@ -143,7 +144,7 @@ impl Target {
             TlsError::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             ) => (
-                format!("shows a certificate for somebody else ({error})"),
+                format!("has a certificate for another name ({error})"),
                 "call it by a name of its certificate, or set GRIDGATE_CLIENT_TLS_SERVER_NAME to one",
             ),
             TlsError::InvalidCertificate(CertificateError::UnknownIssuer) => (
@@ -168,7 +169,7 @@ impl Target {
                 | AlertDescription::AccessDenied
                 | AlertDescription::DecryptError,
             ) => (
-                format!("does not take the client certificate ({error})"),
+                format!("rejects the client certificate ({error})"),
                 "GRIDGATE_CLIENT_TLS_CERTIFICATE has to be one of a CA that it trusts, and not expired",
             ),
             TlsError::AlertReceived(AlertDescription::NoApplicationProtocol) | TlsError::NoApplicationProtocol => {

@@ -194,8 +194,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are "errors" too, that go to standard output and exit with 0.
+            let advice = unknown::advice(&error, Cli::command(), &args);
+            let error = if advice.is_empty() { error } else { unknown::without_hint(error) };
             let _ = error.print();
-            output::to_stderr(&unknown::advice(&error, Cli::command(), &args));
+            output::to_stderr(&advice);
             return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
     };

@@ -7,6 +7,11 @@ use std::ffi::OsString;
 /// How alike two names have to be for one to be meant by the other.
 const ALIKE: f64 = 0.6;
 
+/// The error without clap's own line about `--help`, for one that [`advice`] is printed after.
+pub(super) fn without_hint(error: clap::Error) -> clap::Error {
+    error.with_cmd(&Command::new("gridgate").disable_help_flag(true))
+}
+
 /// Where help is, and the flag that was likely meant where clap names none; nothing for other errors.
 pub(super) fn advice(error: &clap::Error, cli: Command, args: &[OsString]) -> String {
     if !matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand) {

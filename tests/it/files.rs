@@ -18,8 +18,8 @@ async fn what_has_no_end_is_not_read_to_it() {
     let folder = directory.path().to_str().unwrap();
     let (pipe, large) = (pipe.to_str().unwrap(), large.to_str().unwrap());
     for (path, why) in [
-        ("/dev/zero", "a device or a pipe"),
-        (pipe, "a device or a pipe"),
+        ("/dev/zero", "is a device or a pipe, not a regular file"),
+        (pipe, "is a device or a pipe, not a regular file"),
         (folder, "is a folder"),
         (large, "is larger"),
     ] {
@@ -59,6 +59,7 @@ async fn the_folder_of_a_log_is_made_only_where_none_is_named() {
         for part in ["missing", "GRIDGATE_EVENT_LOG", "there is no such folder; make it or mount it first"] {
             assert!(stderr.contains(part), "{part} is not in {stderr}");
         }
+        assert_eq!(stderr.matches("cannot be opened").count(), 1, "{stderr}");
         assert!(!missing.exists());
     }
     let mut program = serve("sqlite:gridgate-data/events.db");

@@ -197,6 +197,7 @@ async fn a_flag_that_does_not_exist_is_a_mistake() {
         for part in parts {
             assert!(stderr.contains(part), "{args:?}: {part} is not in {stderr}");
         }
+        assert_eq!(stderr.matches("--help").count(), 1, "help is named once: {stderr}");
     }
 }
 

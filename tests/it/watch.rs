@@ -22,6 +22,7 @@ mod source;
 mod stalled;
 pub mod stream;
 mod tokens;
+mod watched;
 
 use crate::event_log::jetstream::JetStreamPlace;
 use crate::event_log::place::SqlitePlace;

@@ -9,6 +9,7 @@ use crate::pb::kyc_event_service_client::KycEventServiceClient;
 use crate::pb::watch_kyc_status_request::Start;
 use crate::pb::watch_kyc_status_response::Event;
 use crate::pb::{GetKycStatusRequest, GoingAwayReason, WatchKycStatusRequest, WatchKycStatusResponse};
+use crate::rpc::code_name;
 use std::error::Error as _;
 use std::io;
 use std::pin::pin;
@@ -194,7 +195,7 @@ impl Follow {
         let Some(fault) = self.target.fault_of_call(&status, self.heard).await else {
             return Ok(match status.source() {
                 Some(why) => self.because(&format!("broke the connection ({})", words(why))),
-                None => self.because(&format!("answered {:?}: {}", status.code(), status.message())),
+                None => self.because(&format!("answered {}: {}", code_name(status.code()), status.message())),
             });
         };
         let oldest = info.as_ref().and_then(|info| info.metadata.get("oldest_resume_token"));

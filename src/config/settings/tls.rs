@@ -43,7 +43,7 @@ pub const GRPC_TLS_CLIENT_CERTIFICATES: Setting = Setting {
     default: Some("required"),
     kind: Kind::Word(&["optional", "required"]),
     doc: "Whether a client has to show a certificate, where `grpc.tls_client_ca` is set: `required`, or \
-          `optional`, which lets those in that show none. One that is shown has to be good in any case.",
+          `optional`. `optional` also admits clients without a certificate; one that is sent must be valid.",
 };
 
 /// The certificate of a port.
@@ -109,7 +109,7 @@ pub const ADMIN_TLS_CLIENT_CERTIFICATES: Setting = Setting {
     default: Some("optional"),
     kind: Kind::Word(&["optional", "required"]),
     doc: "Whether a client has to show a certificate, where `admin.tls_client_ca` is set: `required`, or \
-          `optional`, which lets those in that show none. One that is shown has to be good in any case.",
+          `optional`. `optional` also admits clients without a certificate; one that is sent must be valid.",
 };
 
 /// How often certificates are looked at.

@@ -112,6 +112,22 @@ pub enum OpenError {
         /// How the damage shows, without any content of the file.
         found: String,
     },
+    /// The folder of its file does not exist.
+    #[error(
+        "{path}: there is no such folder; make it or mount it first (gridgate creates no folder but {own})",
+        path = path.display(),
+        own = folder::OWN
+    )]
+    NoFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// What should be the folder of its file is something else.
+    #[error("{path} is not a folder", path = path.display())]
+    NotAFolder {
+        /// What is there instead.
+        path: PathBuf,
+    },
     /// A file or directory could not be made or opened.
     #[error("{path} cannot be opened", path = path.display())]
     File {

@@ -103,7 +103,7 @@ fn without_scheme(name: &str, text: &str, reading: &mut Reading<'_>) -> Option<U
         (Url::parse(&format!("https://{text}")).ok(), "https")
     };
     reading.warn(format!(
-        "{name} has no scheme, and is taken for {scheme}://; write http:// or https:// before it, or set \
+        "{name} has no scheme; gridgate uses {scheme}://; write http:// or https:// before it, or set \
          OTEL_EXPORTER_OTLP_INSECURE"
     ));
     url

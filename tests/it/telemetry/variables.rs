@@ -54,7 +54,7 @@ async fn no_variable_stops_a_start_and_what_is_not_followed_is_said() {
         (&[(PROTOCOL, "http/json")], &[]),
         (&[(ENDPOINT, &url), (PROTOCOL, "http/json")], &["OTEL_EXPORTER_OTLP_PROTOCOL is http/json"]),
         (&[(ENDPOINT, "collector.invalid:4317"), (PROTOCOL, "grpc")], &["has no scheme"]),
-        (&[(ENDPOINT, "localhost:1")], &["has no scheme, and is taken for http://"]),
+        (&[(ENDPOINT, "localhost:1")], &["has no scheme; gridgate uses http://"]),
         (&[(ENDPOINT, "http://me:hush@localhost:1")], &["must not hold a user or a password"]),
         (&[(ENDPOINT, "hush")], &[]),
         (&[(ENDPOINT, &url), ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc")], &[]),

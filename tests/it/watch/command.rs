@@ -11,23 +11,10 @@ use super::proxy::Proxy;
 use super::requests::{from_earliest, from_now};
 use super::rig::Rig;
 use super::source::Scripted;
+use super::watched::{Watched, watched};
 use crate::event_log::seen::{answer, status};
-use crate::support::memory_log::{MemoryLog, Store};
+use crate::support::memory_log::MemoryLog;
 use crate::support::program::Program;
-
-struct Watched {
-    store: Arc<Store>,
-    log: Arc<dyn EventLog>,
-    writer: Writer,
-    rig: Rig,
-}
-
-async fn watched() -> Watched {
-    let store = Store::new();
-    let log = MemoryLog::open(Arc::clone(&store), Arc::new(SystemClock), 64) as Arc<dyn EventLog>;
-    let (writer, rig) = (Writer::of(&log), Rig::of(&log).await);
-    Watched { store, log, writer, rig }
-}
 
 fn watch(addr: std::net::SocketAddr, args: &[&str]) -> Program {
     let addr = format!("--grpc-addr={addr}");
@@ -151,8 +138,8 @@ async fn gives_up_where_connecting_again_is_no_use() {
     writer.says("a", "APPROVED").await;
     store.trim();
     for (from, words) in [
-        (&foreign, "answered InvalidArgument: the resume token is not one of this log"),
-        (&old, "answered OutOfRange: the log no longer holds what follows that place"),
+        (&foreign, "answered INVALID_ARGUMENT: the resume token is not one of this log"),
+        (&old, "answered OUT_OF_RANGE: the log no longer holds what follows that place"),
     ] {
         let ended = watch(rig.addr(), &["--from", from]).ended().await;
         assert_eq!((ended.status.code(), ended.stdout.as_str()), (Some(1), ""));

@@ -16,8 +16,9 @@ use super::history::Writer;
 use super::proxy::Proxy;
 use super::requests::from_now;
 use super::rig::Rig;
+use super::watched::{Watched, watched};
 use crate::readme::reader::{link_repository, path_with_tools, require_tools};
-use crate::support::memory_log::{MemoryLog, Store};
+use crate::support::memory_log::MemoryLog;
 use crate::support::program::Program;
 
 const DOCUMENT: &str = include_str!("../../../docs/WATCH.md");
@@ -65,20 +66,6 @@ impl Folder {
     fn place(&self) -> std::path::PathBuf {
         self.0.path().join("watch.token")
     }
-}
-
-struct Watched {
-    store: Arc<Store>,
-    log: Arc<dyn EventLog>,
-    writer: Writer,
-    rig: Rig,
-}
-
-async fn watched() -> Watched {
-    let store = Store::new();
-    let log = MemoryLog::open(Arc::clone(&store), Arc::new(SystemClock), 64) as Arc<dyn EventLog>;
-    let (writer, rig) = (Writer::of(&log), Rig::of(&log).await);
-    Watched { store, log, writer, rig }
 }
 
 /// The next line, without the blank that it may end with.

@@ -1,21 +1,16 @@
 //! `gridgate watch`, and what else calls: faults that stay end it and say what to do, others are said and waited out.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use gridgate::config::{Config, settings};
-use gridgate::kyc::clock::SystemClock;
-use gridgate::kyc::log::EventLog;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::history::Writer;
 use super::proxy::Proxy;
-use super::rig::Rig;
+use super::watched::{Watched, watched};
 use crate::support::app::{TestApp, free_ports};
 use crate::support::certificates::{Authority, Files, Identity};
-use crate::support::memory_log::{MemoryLog, Store};
 use crate::support::program::Program;
 
 /// Runs a command that calls `url`, to its end.
@@ -122,7 +117,7 @@ async fn a_port_with_tls_that_is_called_wrongly() {
     let stranger = format!("--client-tls-ca={}", secured.files.write("other.pem", &Authority::new("others").pem()));
     both_fail(&secured.url(), &[&stranger], &["not trusted here", "GRIDGATE_CLIENT_TLS_CA"]).await;
     let other = [secured.ca.as_str(), "--client-tls-server-name=other.internal"];
-    both_fail(&secured.url(), &other, &["somebody else", "GRIDGATE_CLIENT_TLS_SERVER_NAME"]).await;
+    both_fail(&secured.url(), &other, &["has a certificate for another name", "GRIDGATE_CLIENT_TLS_SERVER_NAME"]).await;
     secured.app.stop().await.unwrap();
 }
 
@@ -136,22 +131,9 @@ async fn a_port_that_asks_for_client_certificates() {
     for wrong in [strangers, clients.expired_client("spiffe://mesh/a")] {
         let [certificate, key] = secured.identity(&wrong);
         let flags = [ca, certificate.as_str(), key.as_str()];
-        both_fail(&secured.url(), &flags, &["does not take the client certificate"]).await;
+        both_fail(&secured.url(), &flags, &["rejects the client certificate"]).await;
     }
     secured.app.stop().await.unwrap();
-}
-
-struct Watched {
-    store: Arc<Store>,
-    writer: Writer,
-    rig: Rig,
-}
-
-async fn watched() -> Watched {
-    let store = Store::new();
-    let log = MemoryLog::open(Arc::clone(&store), Arc::new(SystemClock), 64) as Arc<dyn EventLog>;
-    let (writer, rig) = (Writer::of(&log), Rig::of(&log).await);
-    Watched { store, writer, rig }
 }
 
 fn watch(addr: SocketAddr, flags: &[&str]) -> Program {
@@ -206,7 +188,7 @@ async fn a_log_that_is_another_one_is_begun_anew() {
 
 #[tokio::test]
 async fn what_is_no_longer_kept_is_said_and_begun_anew() {
-    let Watched { store, writer, rig } = watched().await;
+    let Watched { store, log: _, writer, rig } = watched().await;
     let proxy = Proxy::to(rig.addr()).await;
     writer.says("a", "PENDING").await;
     let mut program = watch(proxy.addr, &["--from=earliest"]);

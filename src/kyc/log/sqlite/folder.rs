@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// The folder of the default log. It is created; any other has to exist: otherwise a misspelt path, or a volume that is not
 /// mounted, would go unnoticed until the events are missed.
-const OWN: &str = "gridgate-data";
+pub(super) const OWN: &str = "gridgate-data";
 
 /// Sees to it that the folder of a log's file is there.
 ///
@@ -20,11 +20,8 @@ pub(in crate::kyc::log) fn prepare(path: &Path) -> Result<(), OpenError> {
     }
     match std::fs::metadata(folder) {
         Ok(folder) if folder.is_dir() => Ok(()),
-        Ok(_) => Err(problem(io::Error::new(io::ErrorKind::NotADirectory, "is not a folder"))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(problem(io::Error::new(
-            io::ErrorKind::NotFound,
-            format!("there is no such folder; make it or mount it first (gridgate creates no folder but {OWN})"),
-        ))),
+        Ok(_) => Err(OpenError::NotAFolder { path: folder.to_owned() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OpenError::NoFolder { path: folder.to_owned() }),
         Err(error) => Err(problem(error)),
     }
 }
