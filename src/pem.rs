@@ -171,49 +171,103 @@ pub enum PemError {
 /// # Errors
 /// One that begins cannot be read.
 pub fn blocks(bytes: &[u8]) -> Result<Vec<Block>, PemError> {
-    /// Outside of a block, it is the end of something whose beginning is not there.
-    const END: &str = "-----END ";
     let text = match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Err(PemError::Utf16),
         [0x30, 0x80..=0x84, ..] => return Err(PemError::Der),
         // What is around blocks may be in any encoding.
-        _ => SecretString::from(String::from_utf8_lossy(bytes).into_owned()),
+        _ => {
+            let mut text = String::from_utf8_lossy(bytes).into_owned();
+            text.retain(|letter| !is_invisible(letter));
+            SecretString::from(text)
+        }
     };
     let mut rest = text.expose_secret();
     let mut blocks = Vec::new();
     while let Some(at) = beginning(rest) {
         let number = blocks.len() + 1;
         let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
-        if before.contains(END) {
+        if has_end(before) {
             return Err(PemError::Beginning(number));
         }
         let (block, after) = block(from, number)?;
         blocks.push(block);
         rest = after;
     }
-    if rest.contains(END) {
+    if has_end(rest) {
         return Err(PemError::Beginning(blocks.len() + 1));
     }
     Ok(blocks)
 }
 
-/// Where something begins that is a block, or is meant to be one: dashes, perhaps such as a word processor makes of them,
-/// and `BEGIN`. In small letters, which comments are written in, only after as many dashes as there have to be.
-fn beginning(text: &str) -> Option<usize> {
-    const BEGIN: &str = "BEGIN ";
-    let is_dash = |letter: &char| matches!(letter, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}');
-    let bytes = text.as_bytes();
-    bytes.windows(BEGIN.len()).enumerate().find_map(|(at, word)| {
-        if !word.eq_ignore_ascii_case(BEGIN.as_bytes()) {
+/// Characters that show nothing, as text has them that is copied from web pages and word processors: soft hyphens, joiners,
+/// marks of the writing direction and of the byte order.
+fn is_invisible(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
+    )
+}
+
+/// White space, and what a blank or a soft hyphen in another encoding is read as.
+fn is_gap(letter: char) -> bool {
+    letter.is_whitespace() || letter.is_control() || letter == char::REPLACEMENT_CHARACTER
+}
+
+/// The word of a first or last line, with dashes before it, perhaps such as a word processor makes of them.
+struct Marker {
+    /// Where the dashes begin.
+    at: usize,
+    dashes: usize,
+    /// In capitals, as it has to be.
+    is_upper: bool,
+    /// Whether there is something between the dashes and the word, and whether that has a line break.
+    is_apart: bool,
+    is_on_another_line: bool,
+    /// Whether the word ends there.
+    is_whole: bool,
+}
+
+fn markers<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = Marker> + 'a {
+    let is_dash = |letter: &char| {
+        matches!(letter, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}')
+    };
+    text.as_bytes().windows(word.len()).enumerate().filter_map(move |(at, found)| {
+        if !found.eq_ignore_ascii_case(word.as_bytes()) {
             return None;
         }
-        let before = text.get(..at)?;
-        let apart = before.len() - before.trim_end_matches(' ').len();
-        let dashes = before.trim_end_matches(' ').chars().rev().take_while(is_dash).count();
-        let least = if word == BEGIN.as_bytes() { 1 + usize::from(apart > 0) } else { 5 };
-        let width: usize = before.trim_end_matches(' ').chars().rev().take(dashes).map(char::len_utf8).sum();
-        (dashes >= least).then_some(at - apart - width)
+        let (before, from) = text.split_at_checked(at)?;
+        let line = before.trim_end_matches(is_gap);
+        let gap = before.get(line.len()..)?;
+        let dashes = line.chars().rev().take_while(is_dash);
+        let (dashes, width) = dashes.fold((0, 0), |(count, width), dash| (count + 1, width + dash.len_utf8()));
+        Some(Marker {
+            at: line.len() - width,
+            dashes,
+            is_upper: found == word.as_bytes(),
+            is_apart: !gap.is_empty(),
+            is_on_another_line: gap.contains(['\n', '\r']),
+            is_whole: from.get(word.len()..)?.chars().next().is_none_or(is_gap),
+        })
     })
+}
+
+/// Where something begins that is a block, or is meant to be one. In small letters, which comments are written in, only
+/// after as many dashes as there have to be, on the same line.
+fn beginning(text: &str) -> Option<usize> {
+    let begins = |marker: &Marker| {
+        let Marker { at: _, dashes, is_upper, is_apart, is_on_another_line, is_whole } = *marker;
+        match dashes {
+            0 => false,
+            1..5 => is_upper && is_whole && !is_on_another_line && dashes > usize::from(is_apart),
+            5.. => is_upper || (is_whole && !is_on_another_line),
+        }
+    };
+    markers(text, "BEGIN").find(begins).map(|marker| marker.at)
+}
+
+/// Whether there is the last line of a block. Outside of a block, it is the end of something whose beginning is not there.
+fn has_end(text: &str) -> bool {
+    markers(text, "END").any(|marker| marker.dashes >= 5 && marker.is_upper && marker.is_whole)
 }
 
 /// The block that a text begins with, and what is after it.

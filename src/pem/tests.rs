@@ -57,9 +57,52 @@ fn what_cannot_be_read_is_named_by_its_number() {
     ] {
         assert_eq!(ders(&format!("{one}{second}")), Err(expected), "{second}");
     }
+    // Both lines damaged in the same way.
+    for (dashes, word) in [
+        ("-----\t", " "),
+        ("-----  ", " "),
+        ("-----\u{a0}", " "),
+        ("-----\n", " "),
+        ("-----\0", " "),
+        ("-----\u{fffd}", " "),
+        ("-----", "\n"),
+        ("----- ", "\n"),
+        ("-----", "\t"),
+        ("-----", "\u{a0}"),
+        ("-----", ""),
+        ("\u{ff0d}\u{ff0d}\u{ff0d}\u{ff0d}\u{ff0d}", " "),
+    ] {
+        let damaged = |line: &str, word_of_line: &str| {
+            line.replace(&format!("-----{word_of_line} "), &format!("{dashes}{word_of_line}{word}"))
+        };
+        let second = damaged(&damaged(&two, "BEGIN"), "END");
+        assert_eq!(ders(&format!("{one}{second}")), Err(PemError::Beginning(2)), "{second:?}");
+        if !word.is_empty() {
+            let end = damaged(&two, "END").replace("-----BEGIN CERTIFICATE-----\n", "");
+            assert_eq!(ders(&format!("{one}{end}")), Err(PemError::Beginning(2)), "{end:?}");
+        }
+    }
+    // A blank of Latin-1.
+    let second =
+        two.replace("----- ", "-----").replace("-----BEGIN ", "-----*BEGIN ").replace("-----END ", "-----*END ");
+    let latin: Vec<u8> = format!("{one}{second}").bytes().map(|byte| if byte == b'*' { 0xa0 } else { byte }).collect();
+    assert_eq!(blocks(&latin).unwrap_err(), PemError::Beginning(2));
     assert_eq!(blocks(&[0x30, 0x82, 1, 1]).unwrap_err(), PemError::Der);
     let wide: Vec<u8> = [0xfeff].into_iter().chain(one.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     assert_eq!(blocks(&wide).unwrap_err(), PemError::Utf16);
+}
+
+#[test]
+fn characters_that_show_nothing_are_passed_over() {
+    let (one, two) = (certificate(1), certificate(2));
+    for letter in ["\u{ad}", "\u{200b}", "\u{200d}", "\u{2060}", "\u{feff}"] {
+        for (from, to) in
+            [("-----BEGIN", "-----*BEGIN"), ("BEGIN ", "BE*GIN* "), ("-----", "--*---"), ("END", "*END"), ("Ag", "A*g")]
+        {
+            let second = two.replace(from, &to.replace('*', letter));
+            assert_eq!(ders(&format!("{one}{second}")), Ok(vec![1, 2]), "{second:?}");
+        }
+    }
 }
 
 #[test]
