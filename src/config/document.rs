@@ -18,10 +18,11 @@ pub fn settings_document() -> String {
          Lengths of time are written `500ms`, `30s`, `2m`; sizes `65536`, `512KiB`, `4MiB`; a switch is `true` or `false`.\n\
          A port of 0 is any free port: the ready line on standard output says which.\n\
          \n\
-         What a setting names as a file has to be one, of at most 4 MiB: no pipe and no device, and no larger. Of a secret in a\n\
-         file, a byte order mark before it and white space around it are not part. PEM may have Windows' line ends, a byte\n\
-         order mark, quotation marks or anything else between its blocks: every block is read, or gridgate refuses the file and\n\
-         names the block that it cannot read (NATS needs each on lines of its own).\n\
+         A file that a setting names has to be a regular file of at most 4 MiB; gridgate refuses pipes and devices, `<(…)` of a shell\n\
+         included. gridgate drops a byte order mark before the secret in a file, and white space around it. PEM may have Windows' line\n\
+         ends, a byte order mark, quotation marks or other text between its blocks: gridgate reads every block, or refuses the file and\n\
+         names the block that it cannot read (NATS needs each on lines of its own). A file of CAs may hold certificates only, no CRL and no\n\
+         private key; a key file may hold one private key.\n\
          \n\
          In a container, loopback is inside the container. To be called from outside it, set `{addr}=0.0.0.0:50051`\n\
          and `{policy}`, the file that says who may call what ([IDENTITY.md](IDENTITY.md)). Without\n\

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::redact::redacted_debug;
 use super::serde_as;
-use super::text::{NO_NUMBER, decode, mend};
+use super::text::{decode, mend};
 
 /// A larger number of a lock's end is milliseconds, a smaller one seconds: the year 5138, and March 1973.
 const MOST_SECONDS: f64 = 1e11;
@@ -214,7 +214,7 @@ fn field_constraint(members: &BTreeMap<String, &RawValue>) -> FieldConstraint {
 /// whole customers there, which callers of other customers would get to see.
 fn told(name: &str, value: &RawValue) -> Option<String> {
     let name = name.to_ascii_lowercase().replace(['_', '-'], "");
-    let text = text(value).filter(|text| text.len() <= MAX_TOLD && value.get() != NO_NUMBER)?;
+    let text = text(value).filter(|text| text.len() <= MAX_TOLD)?;
     let is_string = value.get().starts_with('"');
     let is_harmless = !is_string || is_code(&text) || is_id(&text) || text.parse::<Timestamp>().is_ok();
     Some(text).filter(|_| is_harmless && !PERSONAL.iter().any(|part| name.contains(part)))

@@ -25,7 +25,7 @@ pub struct Mended {
     pub has_trailer: bool,
 }
 
-/// Reads JSON tolerantly: what is no Unicode becomes U+FFFD, what is no number [`NO_NUMBER`]. None: it is not JSON at all.
+/// Reads JSON tolerantly: what is no Unicode becomes U+FFFD, what is no number a list in a list. None: it is not JSON at all.
 #[must_use]
 pub fn mend(body: &[u8]) -> Option<Mended> {
     let text = decode(body);
@@ -58,8 +58,6 @@ pub fn decode(body: &[u8]) -> Cow<'_, str> {
 
 /// What stands for a number that is none (`NaN`), or is beyond all bounds. No field has this form, not even a list: a
 /// reading finds nothing in it, and notes that.
-pub(super) const NO_NUMBER: &str = "[[\"\u{fffd}\"]]";
-
 fn no_number() -> Value {
     serde_json::json!([["\u{fffd}"]])
 }

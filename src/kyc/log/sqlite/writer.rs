@@ -164,11 +164,14 @@ impl Writer {
     /// Takes nothing any more: nobody would find what is written to these files from now on. Where only the write-ahead log is
     /// gone, its content is still here, and goes into the database.
     fn replaced(&mut self) -> Flow {
+        let is_database_replaced = self.lock.is_database_replaced();
+        // Before the log is closed, which may end the process.
+        let is_saved = !is_database_replaced && checkpoint::full(&self.connection).unwrap_or(false);
         self.commands.close();
         let path = self.shared.path.display();
-        if self.lock.is_database_replaced() {
+        if is_database_replaced {
             tracing::error!("the event log {path} was moved, removed or replaced while it was open; the log is closed");
-        } else if checkpoint::full(&self.connection).unwrap_or(false) {
+        } else if is_saved {
             tracing::error!(
                 "the write-ahead log {path}-wal was moved, removed or replaced while it was open; what it held is in {path} \
                  now, and the log is closed"
@@ -267,8 +270,9 @@ impl Writer {
         let result = self.run_batch(writes, now, &mut replies, &mut finishes);
         if result.is_ok() && self.lock.is_replaced() {
             // It is on the disk, but after a restart nobody may find it there.
+            let flow = self.replaced();
             self.tell(replies, finishes, &Err(LogError::Closed));
-            return Ok(self.replaced());
+            return Ok(flow);
         }
         let outcome = match &result {
             Ok(_) => Ok(()),
