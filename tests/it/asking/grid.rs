@@ -29,6 +29,9 @@ pub enum OddList {
     Round,
 }
 
+/// Which lists fail, and how.
+type Failing = (fn(&Question) -> bool, SourceError);
+
 #[derive(Default)]
 struct State {
     customers: BTreeMap<CustomerId, CustomerAnswer>,
@@ -38,7 +41,7 @@ struct State {
     /// What questions about one customer fail with.
     failing_for: BTreeMap<CustomerId, SourceError>,
     /// The lists that fail, and with what.
-    failing_lists: Option<(fn(&Question) -> bool, SourceError)>,
+    failing_lists: Option<Failing>,
     /// How many questions will panic.
     panics: usize,
     odd_lists: Option<OddList>,
@@ -98,7 +101,7 @@ impl Grid {
     }
 
     /// Those lists fail, and nothing else does.
-    pub fn fail_lists(&self, failing: Option<(fn(&Question) -> bool, SourceError)>) {
+    pub fn fail_lists(&self, failing: Option<Failing>) {
         self.state.lock().unwrap().failing_lists = failing;
     }
 
