@@ -92,12 +92,12 @@ fn a_folder_that_is_missing_or_is_none_is_named_and_not_made() {
     let open = |path: &std::path::Path| SqliteLog::open(SqliteOptions::at(path), Arc::new(SystemClock)).unwrap_err();
     let missing = directory.path().join("a/b");
     let error = open(&missing.join("events.db"));
-    assert!(matches!(&error, OpenError::File { path, .. } if *path == missing), "{error}");
+    assert!(matches!(&error, OpenError::NoFolder { path } if *path == missing), "{error}");
     assert!(!directory.path().join("a").exists());
     let file = directory.path().join("file");
     std::fs::write(&file, "").unwrap();
     let error = open(&file.join("events.db"));
-    assert!(matches!(&error, OpenError::File { path, .. } if *path == file), "{error}");
+    assert!(matches!(&error, OpenError::NotAFolder { path } if *path == file), "{error}");
 }
 
 #[tokio::test]
