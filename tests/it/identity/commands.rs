@@ -53,7 +53,7 @@ async fn watching_as_somebody() {
 
     let ended = run(Path::new("."), &args, &as_a[..1]).await;
     assert_eq!(ended.status.code(), Some(1));
-    assert!(ended.stderr.contains("Unauthenticated: nothing says who is calling"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("UNAUTHENTICATED: nothing says who is calling"), "{}", ended.stderr);
 }
 
 #[tokio::test]

@@ -110,7 +110,8 @@ pub fn without_losses(message: &impl serde::Serialize) -> Value {
 pub fn is_identity(rpc: &Rpc, pointer: &str) -> bool {
     let is_owner = |pointer: &str| pointer.starts_with("/beneficialOwners/") && pointer.ends_with("/id");
     let needed = ["/id", "/jobId", "/kycUrl", "/version", "/data", "/payloadToSign", "/requestId"];
-    (needed.contains(&pointer) && rpc.answers != "platform_config") || is_owner(pointer)
+    let is_agreement = |pointer: &str| rpc.name == "ListAgreements" && pointer.ends_with("/type");
+    (needed.contains(&pointer) && rpc.answers != "platform_config") || is_owner(pointer) || is_agreement(pointer)
 }
 
 /// Pointers to all fields of all objects, down to this depth.
