@@ -229,7 +229,7 @@ async fn the_healthcheck_says_whether_a_server_is_ready() {
     assert!(healthy.stdout.starts_with("healthy: gridgate.v1.CustomerService of http://"), "{}", healthy.stdout);
     let unknown = run(&["healthcheck", "--service=no.such.Service"], &env).await;
     assert_eq!(unknown.status.code(), Some(1));
-    assert!(unknown.stderr.contains("NotFound"), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("NOT_FOUND"), "{}", unknown.stderr);
 
     program.signal("TERM").await;
     program.ended().await;

@@ -384,6 +384,11 @@ async fn a_page_of_the_sweep_that_grid_fails_is_asked_for_less_and_less_often() 
         let now = place.clock().now();
         let fresh = reconciler.until(|fresh| fresh.recent_to >= Some(now)).await;
         assert_eq!(fresh.swept_at, None);
+        // The recent list comes first whenever it is due: the sweep gets its turn before the clock goes on.
+        let swept = count(&grid, is_sweep);
+        while count(&grid, is_sweep) == swept {
+            grid.was_asked(grid.questions().len() + 1).await;
+        }
     }
     assert!(since.elapsed() >= Duration::from_millis(150), "{:?}", since.elapsed());
     assert_eq!(count(&grid, is_sweep) - count(&grid, is_third_page), 2, "it went on at the page that failed");
