@@ -31,6 +31,7 @@ const NOT_IN_ANSWERS: &[&str] = &[
     "PlatformCurrency.omitted_fields",
     "CounterpartyField.omitted_fields",
     // What is said of lists that cannot be read to the end, or not every row of them.
+    "ListAgreementsResponse.unreadable_rows",
     "ListBeneficialOwnersResponse.truncated",
     "ListBeneficialOwnersResponse.unreadable_rows",
     "ListCustomersResponse.truncated",
