@@ -2,7 +2,7 @@
 //!
 //! Spans wait in a queue with a bound, from which a thread sends them in batches; what does not fit is dropped, and calls
 //! never wait for a collector. What OpenTelemetry's specification has environment variables for is read from them: here where
-//! something wrong would stop the process ([`super::variables`]), and else by its SDK: the sampler (`OTEL_TRACES_SAMPLER`), the
+//! something wrong would stop the process (`variables`), and else by its SDK: the sampler (`OTEL_TRACES_SAMPLER`), the
 //! resource (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`), and headers (`OTEL_EXPORTER_OTLP_HEADERS`).
 
 use super::collector_tls::CollectorTls;

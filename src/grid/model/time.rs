@@ -43,7 +43,7 @@ impl Time {
         }
     }
 
-    /// The same as what is compared and recorded; the last day of the year 9999 is [`LAST`].
+    /// The same as what is compared and recorded; a time after the last second that the event log can hold is that second.
     #[must_use]
     pub fn clamped(self) -> Timestamp {
         Offset::UTC.to_timestamp(self.0).map_or(LAST, |time| time.min(LAST))
