@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -17,8 +18,11 @@ const CUSTOMER: &str = r#"{"id":"Customer:0197c3a1-0000-7000-8000-000000000001",
 pub async fn start(servers: &mut JoinSet<()>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let customer = || async { ([(CONTENT_TYPE, "application/json")], CUSTOMER) };
-    let router = Router::new().route("/grid/2025-10-13/customers/{id}", get(customer));
+    let found = || async { ([(CONTENT_TYPE, "application/json")], CUSTOMER) };
+    let created = || async { (StatusCode::CREATED, [(CONTENT_TYPE, "application/json")], CUSTOMER) };
+    let router = Router::new()
+        .route("/grid/2025-10-13/customers/{id}", get(found))
+        .route("/grid/2025-10-13/customers", post(created));
     servers.spawn(async move { axum::serve(listener, router).await.unwrap() });
     address
 }
