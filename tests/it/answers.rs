@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::support::app::TestApp;
+use crate::support::fake_grid::Reply;
 use crate::support::scene::{Scene, customer, path, webhook};
 use crate::support::soon;
-use crate::support::upstream::Reply;
-use crate::watch::stream::Watcher;
+use crate::support::watcher::Watcher;
 
 const EARLY: &str = "2026-05-01T10:00:00Z";
 const LATER: &str = "2026-05-01T11:00:00Z";

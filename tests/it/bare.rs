@@ -1,6 +1,6 @@
 //! In an image without CA certificates: what speaks TLS to nobody runs, and what does says which address needs them.
 
-use crate::support::program::{Ended, Program};
+use crate::support::process::{Ended, Process};
 
 /// Where CA certificates are looked for, instead of in the system's folders.
 struct Bare {
@@ -13,11 +13,11 @@ impl Bare {
     }
 
     /// Starts the program where there are no certificates, with more variables.
-    fn start(&self, args: &[&str], env: &[(&str, &str)]) -> Program {
+    fn start(&self, args: &[&str], env: &[(&str, &str)]) -> Process {
         let directory = self.directory.path().to_str().unwrap();
         let missing = format!("{directory}/missing.pem");
         let bare = [("SSL_CERT_FILE", missing.as_str()), ("SSL_CERT_DIR", directory)];
-        Program::start_in(self.directory.path(), args, &[&bare[..], env].concat())
+        Process::start_in(self.directory.path(), args, &[&bare[..], env].concat())
     }
 
     async fn run(&self, args: &[&str], env: &[(&str, &str)]) -> Ended {

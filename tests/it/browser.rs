@@ -9,7 +9,7 @@ use tonic::transport::Channel;
 use crate::support::app::TestApp;
 use crate::support::browser::Browser;
 use crate::support::soon;
-use crate::watch::stream::Watcher;
+use crate::support::watcher::Watcher;
 
 /// Where pictures of the pages are put, for a person to look at; nowhere without it.
 const PICTURES_VARIABLE: &str = "GRIDGATE_TEST_PICTURES";

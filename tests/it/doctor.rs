@@ -9,13 +9,13 @@ use tokio::net::TcpListener;
 use crate::support::app::{TestApp, free_ports};
 use crate::support::certificates::{Authority, Files, Identity};
 use crate::support::control::Control;
-use crate::support::program::{Ended, Program};
+use crate::support::fake_grid::{FakeGrid, Reply};
+use crate::support::process::{Ended, Process};
 use crate::support::soon;
-use crate::support::upstream::{Reply, Upstream};
 
 /// A sandbox, and where the doctor is told that gridgate is.
 struct Patient {
-    _sandbox: Program,
+    _sandbox: Process,
     control: Control,
     base_url: String,
     key: String,
@@ -77,7 +77,7 @@ impl Patient {
     /// A sandbox alone, whose webhooks lead nowhere.
     async fn without_gridgate() -> Self {
         let env = [("GRID_CLIENT_ID", "id"), ("GRID_CLIENT_SECRET", "secret")];
-        let mut sandbox = Program::start(&["sandbox", "--sandbox-addr=127.0.0.1:0"], &env);
+        let mut sandbox = Process::start(&["sandbox", "--sandbox-addr=127.0.0.1:0"], &env);
         let line = sandbox.json_line().await;
         Self {
             control: Control::of(line["sandbox"].parse().unwrap()),
@@ -119,7 +119,7 @@ impl Patient {
         ];
         // The last one of a name counts.
         all.extend(env);
-        Program::start(&[&["doctor"], flags].concat(), &all).ended().await
+        Process::start(&[&["doctor"], flags].concat(), &all).ended().await
     }
 }
 
@@ -179,7 +179,7 @@ async fn a_grid_that_is_not_there_is_named() {
 #[tokio::test]
 async fn what_is_no_grid_is_told_from_one() {
     let patient = Patient::well().await;
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("GET", "/config", Reply::bytes(200, "text/html", "<h1>It works!</h1>"));
     let found = patient.examine_with(&[], &[("LIGHTSPARK_GRID_BASE_URL", &upstream.base_url())]).await;
     found.failed("credentials", "something else", "LIGHTSPARK_GRID_BASE_URL");
@@ -197,7 +197,7 @@ async fn an_endpoint_that_is_registered_elsewhere_is_named() {
     assert_eq!(found.one("test webhook")["outcome"], "skipped");
 
     // Somebody else's, who takes whatever comes.
-    let other = Upstream::start().await;
+    let other = FakeGrid::start().await;
     other.on("POST", "/elsewhere", Reply::empty(200));
     let url = format!("{}/elsewhere", other.base_url());
     patient.register(&url).await;
@@ -280,7 +280,7 @@ async fn a_grid_that_sends_no_test_webhooks_is_told_from_one_that_is_not_allowed
 #[tokio::test]
 async fn the_test_webhook_of_an_older_grid_is_asked_for_too() {
     let patient = Patient::without_gridgate().await;
-    let older = Upstream::start().await;
+    let older = FakeGrid::start().await;
     let config =
         json!({ "id": "PlatformConfig:1", "webhookEndpoint": format!("http://{}/webhooks/grid", patient.webhook) });
     older.on("GET", "/config", Reply::json(200, config));
@@ -368,7 +368,7 @@ async fn in_place_of_a_gridgate_that_takes_webhooks_by_tls_it_takes_none() {
 
 #[tokio::test]
 async fn mistakes_in_the_settings_are_reported_as_by_serve() {
-    let ended = soon("the end", Program::start(&["doctor"], &[]).ended()).await;
+    let ended = soon("the end", Process::start(&["doctor"], &[]).ended()).await;
     assert_eq!(ended.status.code(), Some(2));
     assert!(ended.stderr.contains("GRID_CLIENT_ID"), "{}", ended.stderr);
 }
@@ -428,7 +428,7 @@ async fn another_endpoint_gives_way_only_when_that_is_said() {
 #[tokio::test]
 async fn an_endpoint_that_cannot_be_read_gives_way_only_when_that_is_said() {
     let patient = Patient::without_gridgate().await;
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let base_url = upstream.base_url();
     let env = [("LIGHTSPARK_GRID_BASE_URL", base_url.as_str()), ("GRIDGATE_LOG_LEVEL", "error")];
     let url = "https://hooks.example.com/webhooks/grid";
@@ -489,7 +489,7 @@ async fn what_can_be_no_endpoint_is_a_mistake_of_the_command_line() {
         (&["--replace"], "--register"),
         (&["--register", "https://a.example/", "--webhook-url", "https://a.example/"], "cannot be used with"),
     ] {
-        let ended = soon("the end", Program::start(&[&["doctor"], flags].concat(), &[]).ended()).await;
+        let ended = soon("the end", Process::start(&[&["doctor"], flags].concat(), &[]).ended()).await;
         assert_eq!(ended.status.code(), Some(2), "{flags:?}: {}", ended.stderr);
         assert!(ended.stderr.contains(why), "{flags:?}: {}", ended.stderr);
     }

@@ -1,11 +1,11 @@
 //! Files that operators name: what is no file, what editors leave in one, and folders that are not there.
 
-use crate::support::program::{Ended, Program};
+use crate::support::process::{Ended, Process};
 use gridgate::config::{Config, Sources, Upstream};
 use secrecy::ExposeSecret as _;
 
 async fn run(args: &[&str], env: &[(&str, &str)]) -> Ended {
-    Program::start(args, env).ended().await
+    Process::start(args, env).ended().await
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn the_folder_of_a_log_is_made_only_where_none_is_named() {
     ];
     let serve = |log: &str| {
         let log = format!("--event-log={log}");
-        Program::start_in(directory.path(), &[&["serve", "--sandbox", &log], &ports[..]].concat(), &[])
+        Process::start_in(directory.path(), &[&["serve", "--sandbox", &log], &ports[..]].concat(), &[])
     };
     for log in [format!("sqlite:{}/e.db", missing.display()), "sqlite:missing/e.db".to_owned()] {
         let Ended { status, stderr, .. } = serve(&log).ended().await;

@@ -7,10 +7,10 @@ use tonic::Code;
 use crate::support::api::{RPCS, Repeat, Rpc, Sends};
 use crate::support::details::Details;
 use crate::support::diff::differences;
+use crate::support::fake_grid::Reply;
 use crate::support::odd::{self, Odd};
 use crate::support::samples;
 use crate::support::stage::Stage;
-use crate::support::upstream::Reply;
 use crate::support::{equivalent, errors_doc};
 
 /// A word that is in none of Grid's vocabularies.

@@ -15,8 +15,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use self::senders::{Senders, Traffic};
 use self::watchers::{Heard, Watch};
+use crate::support::fake_grid::FakeGrid;
 use crate::support::serving::Serving;
-use crate::support::upstream::Upstream;
 
 /// How often the program is killed, unless this variable says otherwise (`scripts/soak` has it killed often).
 const KILLS: usize = 12;
@@ -39,7 +39,7 @@ async fn nothing_is_lost_repeated_or_out_of_order_however_often_the_program_is_k
     let kills = variable(KILLS_VARIABLE).map_or(KILLS, |kills| usize::try_from(kills).unwrap());
 
     let traffic = Arc::new(Traffic::new(seed));
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("GET", "/customers/*", traffic.grids_answers());
     let serving = Serving::new(&mut random, traffic.public_key(), upstream.base_url());
     let senders = Senders::start(&traffic, serving.webhooks, SENDERS);

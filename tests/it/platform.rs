@@ -9,23 +9,23 @@ use gridgate::pb::platform_service_client::PlatformServiceClient;
 use tonic::{Request, Status};
 
 use crate::identity::rig::{Rig, bearer};
+use crate::support::fake_grid::FakeGrid;
 use crate::support::gateway::everything;
 use crate::support::soon;
-use crate::support::upstream::Upstream;
 
 /// The method that a policy has to name.
 const METHOD: &str = "gridgate.v1.PlatformService/UpdatePlatformConfig";
 
 /// A scripted Grid, and a server whose one caller may do everything.
 struct Scene {
-    upstream: Upstream,
+    upstream: FakeGrid,
     rig: Rig,
     token: NewToken,
 }
 
 impl Scene {
     async fn start() -> Self {
-        let (upstream, token) = (Upstream::start().await, NewToken::generate().unwrap());
+        let (upstream, token) = (FakeGrid::start().await, NewToken::generate().unwrap());
         let rig = Rig::in_front_of(&upstream.base_url(), &everything(&token)).await;
         Self { upstream, rig, token }
     }

@@ -1,7 +1,7 @@
 //! The program from outside: its commands, what it prints, signals, and exit codes.
 
-use crate::support::program::{Ended, Program};
-use crate::support::silent_upstream::SilentUpstream;
+use crate::support::process::{Ended, Process};
+use crate::support::silent_grid::SilentGrid;
 use crate::support::soon;
 use gridgate::pb::create_customer_request::Details;
 use gridgate::pb::customer_service_client::CustomerServiceClient;
@@ -29,20 +29,20 @@ async fn connect(addr: &str) -> Channel {
 }
 
 async fn run(args: &[&str], env: &[(&str, &str)]) -> Ended {
-    Program::start(args, env).ended().await
+    Process::start(args, env).ended().await
 }
 
 struct Waiting {
-    program: Program,
+    program: Process,
     grpc: String,
-    upstream: SilentUpstream,
+    upstream: SilentGrid,
     /// Ends with the code of the answer.
     call: JoinHandle<Code>,
 }
 
 /// `gridgate serve` in front of an upstream that never answers, with a call that waits for it.
 async fn serve_with_a_waiting_call(more: &[&str]) -> Waiting {
-    let mut upstream = SilentUpstream::start().await;
+    let mut upstream = SilentGrid::start().await;
     let base_url = upstream.base_url();
     let env = [
         ("GRID_CLIENT_ID", "id"),
@@ -53,7 +53,7 @@ async fn serve_with_a_waiting_call(more: &[&str]) -> Waiting {
         ("GRIDGATE_EVENT_LOG", "temporary"),
         ("GRIDGATE_RECONCILE_INTERVAL", "0s"),
     ];
-    let mut program = Program::start(&[&["serve"], more].concat(), &env);
+    let mut program = Process::start(&[&["serve"], more].concat(), &env);
     let addresses = program.json_line().await;
     assert_eq!(addresses.keys().collect::<Vec<_>>(), ["admin", "grpc"]);
     let mut client = PlatformServiceClient::new(connect(&addresses["grpc"]).await);
@@ -67,7 +67,7 @@ async fn serve_with_a_waiting_call(more: &[&str]) -> Waiting {
 #[tokio::test]
 async fn serve_with_a_sandbox_needs_nothing_and_answers_calls() {
     for signal in ["TERM", "INT"] {
-        let mut program = Program::serve_sandbox(&[]);
+        let mut program = Process::serve_sandbox(&[]);
         let addresses = program.json_line().await;
         assert_eq!(addresses.keys().collect::<Vec<_>>(), ["admin", "grpc", "sandbox", "webhook"]);
         let channel = connect(&addresses["grpc"]).await;
@@ -218,7 +218,7 @@ async fn version_and_help() {
 
 #[tokio::test]
 async fn the_healthcheck_says_whether_a_server_is_ready() {
-    let mut program = Program::serve_sandbox(&[]);
+    let mut program = Process::serve_sandbox(&[]);
     let addresses = program.json_line().await;
     let env = [("GRIDGATE_GRPC_ADDR", addresses["grpc"].as_str())];
     let healthy = run(&["healthcheck"], &env).await;
@@ -267,7 +267,7 @@ async fn the_healthcheck_does_not_wait_for_ever() {
 
 #[tokio::test]
 async fn the_sandbox_runs_alone_and_says_how_to_call_it() {
-    let mut program = Program::start(&["sandbox", "--sandbox-addr=127.0.0.1:0"], &[]);
+    let mut program = Process::start(&["sandbox", "--sandbox-addr=127.0.0.1:0"], &[]);
     let line = program.json_line().await;
     assert_eq!(line["base_url"], format!("http://{}/grid/2025-10-13", line["sandbox"]));
     let client = reqwest::Client::new();
@@ -314,7 +314,7 @@ async fn gridgate_and_a_sandbox_beside_it_work_together() {
         "--sandbox-approve-at-creation",
         "--sandbox-answer-delay=1ms",
     ];
-    let mut sandbox = Program::start(&[&["sandbox"], &more[..]].concat(), &env);
+    let mut sandbox = Process::start(&[&["sandbox"], &more[..]].concat(), &env);
     let line = sandbox.json_line().await;
     assert_eq!((line["client_id"].as_str(), line["client_secret"].as_str()), ("me", "hush"));
     let env = [
@@ -327,7 +327,7 @@ async fn gridgate_and_a_sandbox_beside_it_work_together() {
         ("GRIDGATE_WEBHOOK_ADDR", "127.0.0.1:0"),
         ("GRIDGATE_RECONCILE_INTERVAL", "0s"),
     ];
-    let mut program = Program::start_in(directory.path(), &["serve", "--log-format=json"], &env);
+    let mut program = Process::start_in(directory.path(), &["serve", "--log-format=json"], &env);
     let addresses = program.json_line().await;
     tell.send(Some(addresses["webhook"].parse().unwrap())).unwrap();
     let channel = connect(&addresses["grpc"]).await;

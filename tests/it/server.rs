@@ -3,7 +3,7 @@
 use crate::support::app::{TestApp, free_ports};
 use crate::support::frames::{Overheard, SETTINGS, parse};
 use crate::support::raw_grpc::RawClient;
-use crate::support::silent_upstream::SilentUpstream;
+use crate::support::silent_grid::SilentGrid;
 use crate::support::soon;
 use gridgate::config::{Config, Sources, settings};
 use gridgate::pb;
@@ -46,8 +46,8 @@ async fn health(channel: &Channel, service: &str) -> Result<ServingStatus, tonic
 }
 
 /// A server in front of an upstream that takes requests and never answers.
-async fn stuck_app(sources: Sources) -> (TestApp, SilentUpstream) {
-    let upstream = SilentUpstream::start().await;
+async fn stuck_app(sources: Sources) -> (TestApp, SilentGrid) {
+    let upstream = SilentGrid::start().await;
     let app = TestApp::in_front_of(&upstream.base_url(), sources).await;
     (app, upstream)
 }
@@ -55,7 +55,7 @@ async fn stuck_app(sources: Sources) -> (TestApp, SilentUpstream) {
 /// A call that waits for Grid.
 async fn waiting_call(
     app: &TestApp,
-    upstream: &mut SilentUpstream,
+    upstream: &mut SilentGrid,
 ) -> tokio::task::JoinHandle<Result<tonic::Response<pb::GetPlatformConfigResponse>, tonic::Status>> {
     let mut client = PlatformServiceClient::new(app.channel().await);
     let call = tokio::spawn(async move { client.get_platform_config(pb::GetPlatformConfigRequest {}).await });
@@ -161,7 +161,7 @@ async fn a_message_over_the_limit_is_refused() {
 
 #[tokio::test]
 async fn an_answer_over_the_limit_is_not_sent() {
-    let mut upstream = SilentUpstream::start().await;
+    let mut upstream = SilentGrid::start().await;
     let sources = free_ports().with(&settings::GRPC_MAX_RESPONSE_SIZE, "1KiB");
     let app = TestApp::in_front_of(&upstream.base_url(), sources).await;
     let mut client = PlatformServiceClient::new(app.channel().await);
@@ -306,7 +306,7 @@ async fn calls_are_accepted_during_the_drain_delay() {
 
 #[tokio::test]
 async fn where_grid_is_needed_it_is_not_ready_before_grid_answers() {
-    let mut upstream = SilentUpstream::start().await;
+    let mut upstream = SilentGrid::start().await;
     let account = [("GRID_CLIENT_ID", "id"), ("GRID_CLIENT_SECRET", "secret")];
     let sources = free_ports()
         .with_env(account.map(|(name, value)| (name.into(), value.into())))

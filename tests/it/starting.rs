@@ -21,13 +21,13 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt as _;
 
 use crate::support::app::free_ports;
+use crate::support::fake_grid::{FakeGrid, Reply};
 use crate::support::nats::Nats;
-use crate::support::program::Program;
+use crate::support::process::Process;
 use crate::support::raw_grpc::RawClient;
 use crate::support::serving::fixed_ports;
 use crate::support::soon;
-use crate::support::upstream::{Reply, Upstream};
-use crate::webhook::sender::{Grid, kyc, webhook};
+use crate::support::webhook_sender::{WebhookSender, kyc, webhook};
 
 /// Between gridgate and a NATS server: passes nothing on before it is told to.
 struct Gate {
@@ -70,7 +70,7 @@ async fn admin(addr: SocketAddr, path: &str) -> (u16, String) {
 async fn while_the_log_opens_it_lives_and_is_not_ready_and_then_it_is() {
     let nats = Nats::shared_single().await;
     let gate = Gate::before(nats.servers()[0].trim_start_matches("nats://").parse().unwrap()).await;
-    let (grid, upstream) = (Grid::new(), Upstream::start().await);
+    let (grid, upstream) = (WebhookSender::new(), FakeGrid::start().await);
     upstream.on("GET", "/config", Reply::json(200, json!({ "isRegulatedFinancialInstitution": true })));
     upstream.on("POST", "/payments", Reply::json(200, json!({ "decided": true })));
     let account = [("GRID_CLIENT_ID", "id"), ("GRID_CLIENT_SECRET", "secret")];
@@ -136,7 +136,7 @@ async fn while_the_log_opens_it_lives_and_is_not_ready_and_then_it_is() {
 }
 
 /// The program, before a NATS server that says nothing; and where it listens, as its log lines have it.
-async fn before_a_silent_nats(ports: &[SocketAddr; 2]) -> (Program, TcpListener) {
+async fn before_a_silent_nats(ports: &[SocketAddr; 2]) -> (Process, TcpListener) {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let env = BTreeMap::from([
         ("GRID_CLIENT_ID", "id".to_owned()),
@@ -148,7 +148,7 @@ async fn before_a_silent_nats(ports: &[SocketAddr; 2]) -> (Program, TcpListener)
         ("GRIDGATE_SHUTDOWN_GRACE_PERIOD", "2h".to_owned()),
     ]);
     let env: Vec<_> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let program = Program::start(&["serve"], &env);
+    let program = Process::start(&["serve"], &env);
     (program, silent)
 }
 
@@ -195,7 +195,7 @@ async fn a_log_that_cannot_be_opened_is_named_with_its_setting() {
         ("GRIDGATE_GRPC_ADDR", "127.0.0.1:0"),
         ("GRIDGATE_ADMIN_ADDR", "127.0.0.1:0"),
     ];
-    let ended = Program::start(&["serve"], &env).ended().await;
+    let ended = Process::start(&["serve"], &env).ended().await;
     assert_eq!((ended.status.code(), ended.stdout.as_str()), (Some(1), ""), "{}", ended.stderr);
     for part in ["cannot start", "the event log cannot be opened", "GRIDGATE_EVENT_LOG", "refuses the user"] {
         assert!(ended.stderr.contains(part), "{part} is not in {}", ended.stderr);

@@ -4,9 +4,9 @@ mod files;
 
 use crate::support::app::{TestApp, free_ports};
 use crate::support::certificates::{Authority, Files, Identity, client_config};
-use crate::support::program::Program;
+use crate::support::process::Process;
 use crate::support::raw_grpc::RawClient;
-use crate::support::silent_upstream::SilentUpstream;
+use crate::support::silent_grid::SilentGrid;
 use crate::support::soon;
 use crate::telemetry::metrics::sample;
 use gridgate::config::{Config, Setting, Sources, settings};
@@ -265,7 +265,7 @@ async fn a_client_ca_that_is_replaced_lets_others_in() {
 #[tokio::test]
 async fn webhooks_and_admin_speak_both_kinds_of_http() {
     let setup = Setup::new();
-    let upstream = SilentUpstream::start().await;
+    let upstream = SilentGrid::start().await;
     let path = |name| setup.files.path(name).to_str().unwrap().to_owned();
     let account = [
         ("GRID_CLIENT_ID", "id".to_owned()),
@@ -356,7 +356,7 @@ async fn the_healthcheck_speaks_tls_and_shows_its_certificate() {
         ("GRIDGATE_CLIENT_TLS_CERTIFICATE", files[1].as_str()),
         ("GRIDGATE_CLIENT_TLS_KEY", files[2].as_str()),
     ];
-    let healthy = Program::start(&["healthcheck"], &env).ended().await;
+    let healthy = Process::start(&["healthcheck"], &env).ended().await;
     assert_eq!(healthy.status.code(), Some(0), "{}", healthy.stderr);
     // A bundle in which this CA stands second, right behind another; a marked certificate, and a key that is indented.
     let indented: String = key.lines().map(|line| format!("  {line}\r\n")).collect();
@@ -364,15 +364,15 @@ async fn the_healthcheck_speaks_tls_and_shows_its_certificate() {
     setup.files.write("ca.pem", &format!("{}{}", other.trim_end(), setup.authority.pem()));
     setup.files.write("probe.crt", &format!("\u{feff}{certificate}"));
     setup.files.write("probe.key", &indented);
-    let healthy = Program::start(&["healthcheck"], &env).ended().await;
+    let healthy = Process::start(&["healthcheck"], &env).ended().await;
     assert_eq!(healthy.status.code(), Some(0), "{}", healthy.stderr);
     setup.files.write("ca.pem", &format!("{}{}", setup.authority.pem(), other.replace("-----BEGIN", "----BEGIN")));
-    let refused = Program::start(&["healthcheck"], &env).ended().await;
+    let refused = Process::start(&["healthcheck"], &env).ended().await;
     assert_eq!(refused.status.code(), Some(2), "{}", refused.stderr);
     assert!(refused.stderr.contains("client.tls_ca") && refused.stderr.contains("block 2"), "{}", refused.stderr);
     setup.files.write("ca.pem", &setup.authority.pem());
     for without in [&env[..1], &env[..2]] {
-        assert_eq!(Program::start(&["healthcheck"], without).ended().await.status.code(), Some(1));
+        assert_eq!(Process::start(&["healthcheck"], without).ended().await.status.code(), Some(1));
     }
     app.stop().await.unwrap();
 }

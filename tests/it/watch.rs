@@ -20,13 +20,12 @@ mod slow;
 mod snapshots;
 mod source;
 mod stalled;
-pub mod stream;
 mod tokens;
 mod watched;
 
 use crate::event_log::jetstream::JetStreamPlace;
-use crate::event_log::place::SqlitePlace;
 use crate::support::memory_log::MemoryPlace;
+use crate::support::place::SqlitePlace;
 
 /// Tests over each kind of log; each is a function of a place that holds one. Those behind the semicolon record so much that
 /// a log which waits for other processes would take minutes.

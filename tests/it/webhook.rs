@@ -7,7 +7,6 @@ mod hostile;
 mod log;
 mod privacy;
 mod relay;
-pub mod sender;
 mod sqlite;
 mod stopping;
 mod storms;
@@ -23,15 +22,13 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::log::ScriptedLog;
-use self::sender::{Grid, Request, Response};
 use crate::support::soon;
-
-pub const PATH: &str = "/webhooks/grid";
+use crate::support::webhook_sender::{PATH, Request, Response, WebhookSender};
 
 /// A door that is open. Dropped, it is gone.
 struct Door {
     address: SocketAddr,
-    grid: Grid,
+    grid: WebhookSender,
     log: Arc<ScriptedLog>,
     counters: Arc<Counters>,
     leaving: CancellationToken,
@@ -40,7 +37,7 @@ struct Door {
 
 /// What a door is opened with, unless a test says otherwise.
 struct Opening {
-    grid: Grid,
+    grid: WebhookSender,
     /// Other keys that are active.
     more_keys: Vec<String>,
     relay: Option<Relay>,
@@ -49,7 +46,7 @@ struct Opening {
 
 impl Opening {
     fn new() -> Self {
-        Self { grid: Grid::new(), more_keys: Vec::new(), relay: None, limits: Limits::default() }
+        Self { grid: WebhookSender::new(), more_keys: Vec::new(), relay: None, limits: Limits::default() }
     }
 
     async fn open(self) -> Door {

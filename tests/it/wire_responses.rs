@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::support::api::{RPCS, Rpc};
 use crate::support::diff::differences;
+use crate::support::fake_grid::Reply;
 use crate::support::stage::{Stage, success};
-use crate::support::upstream::Reply;
 use crate::support::{equivalent, samples};
 
 #[tokio::test]

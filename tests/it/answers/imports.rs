@@ -11,7 +11,7 @@ use gridgate::pb::watch_kyc_status_response::Event;
 
 use crate::support::app::{TestApp, free_ports};
 use crate::support::soon;
-use crate::watch::stream::Watcher;
+use crate::support::watcher::Watcher;
 
 /// More than a page.
 const ROWS: usize = 130;

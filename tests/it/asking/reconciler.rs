@@ -13,9 +13,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::grid::{Grid, OddList, Question};
-use crate::event_log::place::{Place, SqlitePlace};
 use crate::event_log::seen::{at, entity, status, verification, webhook};
 use crate::event_log::suite::record;
+use crate::support::place::{Place, SqlitePlace};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -13,9 +13,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::grid::Grid;
-use crate::event_log::place::{Place, SqlitePlace};
 use crate::event_log::seen::{at, customer, entity, id, status, verification, webhook};
 use crate::event_log::suite::{read_all, record};
+use crate::support::place::{Place, SqlitePlace};
 
 /// A resolver at work.
 struct AtWork {

@@ -15,11 +15,11 @@ use super::plant::{Aviary, birds};
 use super::{CANARY, search_files, sightings};
 use crate::support::api::Rpc;
 use crate::support::control::Control;
-use crate::support::program::{Ended, Program};
+use crate::support::fake_grid::{FakeGrid, Reply};
+use crate::support::process::{Ended, Process};
 use crate::support::samples;
-use crate::support::signer::Signer;
 use crate::support::soon;
-use crate::support::upstream::{Reply, Upstream};
+use crate::support::webhook_sender::WebhookSender;
 
 /// Everything that was told to anybody.
 #[derive(Default)]
@@ -49,7 +49,7 @@ impl Told {
 
 /// The gridgate that is searched.
 struct Searched {
-    program: Program,
+    program: Process,
     grpc: Channel,
     grpc_addr: SocketAddr,
     admin: SocketAddr,
@@ -61,7 +61,7 @@ impl Searched {
     async fn start(directory: &Path, flags: &[&str], env: &[(&str, &str)]) -> (Self, Option<SocketAddr>) {
         let ports = ["--grpc-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0", "--webhook-addr=127.0.0.1:0"];
         let mut program =
-            Program::start_in(directory, &[&["serve", "--event-log=sqlite:events.db"], flags, &ports].concat(), env);
+            Process::start_in(directory, &[&["serve", "--event-log=sqlite:events.db"], flags, &ports].concat(), env);
         let ready = program.json_line().await;
         let addr = |name: &str| ready[name].parse().unwrap();
         let endpoint = Endpoint::from_shared(format!("http://{}", ready["grpc"])).unwrap();
@@ -115,11 +115,11 @@ impl Searched {
         }
         let (admin, grpc) = (format!("--admin-addr={}", self.admin), format!("--grpc-addr={}", self.grpc_addr));
         for args in [&["quarantine", "list", &admin][..], &["quarantine", "list", "--json", &admin]] {
-            let Ended { status, stdout, stderr } = Program::start(args, &[]).ended().await;
+            let Ended { status, stdout, stderr } = Process::start(args, &[]).ended().await;
             assert_eq!(status.code(), Some(0), "{stderr}");
             self.told.add("command", stdout + &stderr);
         }
-        let mut watch = Program::start(&["watch", "--json", "--all", "--from=earliest", &grpc], &[]);
+        let mut watch = Process::start(&["watch", "--json", "--all", "--from=earliest", &grpc], &[]);
         let line = watch.line().await;
         self.told.add("watch command", line);
         watch.signal("INT").await;
@@ -220,7 +220,7 @@ fn bodies(aviary: &mut Aviary) -> Vec<Vec<u8>> {
 #[tokio::test]
 async fn no_canary_of_a_webhook_gets_into_anything_that_is_written() {
     let (grid, relay, signer, mut aviary) =
-        (Upstream::start().await, Upstream::start().await, Signer::new(), Aviary::default());
+        (FakeGrid::start().await, FakeGrid::start().await, WebhookSender::new(), Aviary::default());
     let customers: Vec<_> = ["Customer:1", "Customer:2"].map(str::to_owned).into();
     let mut customer = aviary.answered(Rpc::named("GetCustomer"), &samples::individual());
     customer["id"] = json!(customers[0]);
@@ -259,7 +259,8 @@ async fn no_canary_of_a_webhook_gets_into_anything_that_is_written() {
     let mut became = std::collections::BTreeMap::<u16, usize>::new();
     let all = bodies(&mut aviary);
     for body in &all {
-        let (status, text) = signer.deliver(door, body.clone()).await;
+        let response = soon("an answer", signer.webhook(body).send(door)).await;
+        let (status, text) = (response.status, String::from_utf8_lossy(&response.body).into_owned());
         *became.entry(status).or_default() += 1;
         // What the relay answers is passed on as it came: Grid hears its own platform's words.
         if !text.contains(&bird) {

@@ -13,10 +13,10 @@ use super::plant::{Aviary, birds};
 use super::{CANARY, search_files, sightings};
 use crate::support::api::{RPCS, Rpc, Sends};
 use crate::support::details::Details;
+use crate::support::fake_grid::{FakeGrid, Reply};
 use crate::support::gateway::{DEADLINE, Gateway, everything};
-use crate::support::program::{Ended, Program};
+use crate::support::process::{Ended, Process};
 use crate::support::stage::{PDF, in_chunks, success};
-use crate::support::upstream::{Reply, Upstream};
 use crate::support::{equivalent, samples};
 
 const SECRET: &str = "canary-secret";
@@ -29,7 +29,7 @@ const AT_ONCE: usize = 5;
 
 /// One program in front of one Grid. A program for all would have its circuit breaker open most of the time.
 struct Scene {
-    upstream: Upstream,
+    upstream: FakeGrid,
     gateway: Gateway,
     aviary: Aviary,
     /// Canaries in statuses.
@@ -42,13 +42,13 @@ async fn no_canary_gets_into_anything_that_is_written() {
 }
 
 async fn play(rpcs: &'static [Rpc]) {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let directory = tempfile::tempdir().unwrap();
     let base_url = upstream.base_url();
     let (policies, token) = (tempfile::tempdir().unwrap(), NewToken::generate().unwrap());
     let policy = policies.path().join("policy.toml");
     std::fs::write(&policy, everything(&token)).unwrap();
-    let mut program = Program::start_in(
+    let mut program = Process::start_in(
         directory.path(),
         &[
             "serve",

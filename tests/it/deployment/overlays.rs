@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use super::pod::{Mount, Pod, Variable};
 use super::references::mistakes;
 use super::rendered::{OVERLAYS, Rendered, entries, items};
+use crate::support::fake_grid::{FakeGrid, Reply};
 use crate::support::nats::Nats;
-use crate::support::program::Program;
+use crate::support::process::Process;
 use crate::support::soon;
-use crate::support::upstream::{Reply, Upstream};
 
 #[tokio::test]
 async fn whatever_an_overlay_names_is_there() {
@@ -109,7 +109,7 @@ async fn start_as(pod: &Pod, nats: &Nats) {
             }
         }
     }
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("GET", "/customers", Reply::json(200, json!({ "data": [], "hasMore": false })));
     upstream.on("GET", "/config", Reply::json(200, json!({})));
     // Where the pod names none it is below a root that can't be written to.
@@ -132,7 +132,7 @@ async fn start_as(pod: &Pod, nats: &Nats) {
         .push(("GRIDGATE_NATS_PREFIX".to_owned(), format!("pod-{:.20}", uuid::Uuid::new_v4().simple().to_string())));
     variables.push(("GRIDGATE_NATS_REPLICAS".to_owned(), "1".to_owned()));
     let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let mut program = Program::start_in(root.path(), &["serve"], &variables);
+    let mut program = Process::start_in(root.path(), &["serve"], &variables);
     let addresses = program.json_line().await;
     let admin = addresses["admin"].replace("0.0.0.0", "127.0.0.1");
     for path in ["livez", "readyz"] {

@@ -2,7 +2,7 @@
 
 use crate::support::certificates::{Authority, Files, Identity, client_config};
 use crate::support::envoy::{Envoy, sidecar};
-use crate::support::program::Program;
+use crate::support::process::Process;
 use crate::support::soon;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -32,9 +32,9 @@ pub struct Mesh {
     files: Files,
     services: Authority,
     gateway: Authority,
-    sandbox: Program,
+    sandbox: Process,
     base_url: String,
-    replicas: Mutex<[Option<Program>; 2]>,
+    replicas: Mutex<[Option<Process>; 2]>,
     addrs: [SocketAddr; 2],
     /// Where each takes webhooks, or took them last.
     webhooks: Mutex<[Option<SocketAddr>; 2]>,
@@ -63,7 +63,7 @@ impl Mesh {
         files.write("policy.toml", POLICY);
         let account = [("GRID_CLIENT_ID", "id"), ("GRID_CLIENT_SECRET", "secret")];
         let mut sandbox =
-            Program::start(&["sandbox", "--sandbox-addr=127.0.0.1:0", "--sandbox-regulated=true"], &account);
+            Process::start(&["sandbox", "--sandbox-addr=127.0.0.1:0", "--sandbox-regulated=true"], &account);
         let base_url = sandbox.json_line().await["base_url"].clone();
         let mut mesh = Mesh {
             files,
@@ -112,7 +112,7 @@ impl Mesh {
             ("GRIDGATE_SHUTDOWN_DRAIN_DELAY", "1s".to_owned()),
         ];
         let settings: Vec<_> = settings.iter().chain(&self.more).map(|(name, value)| (*name, value.as_str())).collect();
-        let mut program = Program::start(&["serve"], &settings);
+        let mut program = Process::start(&["serve"], &settings);
         let addresses = program.json_line().await;
         let addr = addresses["grpc"].parse().unwrap();
         self.webhooks.lock().unwrap()[number] = addresses.get("webhook").map(|addr| addr.parse().unwrap());

@@ -17,7 +17,7 @@ use super::suite::{read_all, record};
 use crate::support::certificates::{Authority, Files, Identity};
 use crate::support::nats::Nats;
 use crate::support::nats_operator::Operator;
-use crate::support::program::{Ended, Program};
+use crate::support::process::{Ended, Process};
 
 /// What no error and no line of a log may show.
 const SECRET: &str = "only-for-NATS-itself";
@@ -268,7 +268,7 @@ async fn the_program_takes_all_of_it_from_its_settings_and_tells_no_secret() {
 
 async fn run(args: &[&str], env: Vec<(String, String)>) -> Ended {
     let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let ended = Program::start(args, &env).ended().await;
+    let ended = Process::start(args, &env).ended().await;
     for secret in [SECRET, WRONG] {
         let told = [&ended.stdout, &ended.stderr].iter().any(|text| text.contains(secret));
         assert!(!told, "{} {}", ended.stdout, ended.stderr);

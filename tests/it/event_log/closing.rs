@@ -1,10 +1,10 @@
 //! A log that closes itself ends the program, so that whoever supervises it starts it again.
 
 use crate::support::nats::Nats;
-use crate::support::program::Program;
-use crate::support::silent_upstream::SilentUpstream;
+use crate::support::process::Process;
+use crate::support::silent_grid::SilentGrid;
 use crate::support::soon;
-use crate::webhook::sender::{Grid, kyc};
+use crate::support::webhook_sender::{WebhookSender, kyc};
 use gridgate::pb::GetPlatformConfigRequest;
 use gridgate::pb::platform_service_client::PlatformServiceClient;
 use std::collections::BTreeMap;
@@ -16,17 +16,17 @@ use tonic_health::pb::health_client::HealthClient;
 
 /// A program with a log and a call that is under way.
 pub(super) struct Scene {
-    program: Program,
+    program: Process,
     addresses: BTreeMap<String, String>,
-    grid: Grid,
-    upstream: SilentUpstream,
+    grid: WebhookSender,
+    upstream: SilentGrid,
     health: HealthClient<tonic::transport::Channel>,
     call: JoinHandle<bool>,
 }
 
 impl Scene {
     pub(super) async fn with(env: &[(&str, &str)]) -> Self {
-        let (grid, mut upstream) = (Grid::new(), SilentUpstream::start().await);
+        let (grid, mut upstream) = (WebhookSender::new(), SilentGrid::start().await);
         let (public_key, base_url) = (grid.public_key(), upstream.base_url());
         let own = [
             ("GRID_WEBHOOK_PUBKEY", public_key.as_str()),
@@ -38,7 +38,7 @@ impl Scene {
             ("GRIDGATE_WEBHOOK_ADDR", "127.0.0.1:0"),
             ("GRIDGATE_RECONCILE_INTERVAL", "0s"),
         ];
-        let mut program = Program::start(&["serve"], &[&own, env].concat());
+        let mut program = Process::start(&["serve"], &[&own, env].concat());
         let addresses = program.json_line().await;
         let endpoint = Endpoint::from_shared(format!("http://{}", addresses["grpc"])).unwrap();
         let channel = soon("connected", endpoint.connect()).await.unwrap();

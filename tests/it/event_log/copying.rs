@@ -12,9 +12,9 @@ use gridgate::kyc::log::{Bookmark, EventLog, LogError, Quarantined, Recorded, Sc
 
 use super::client::Client;
 use super::jetstream::JetStreamPlace;
-use super::place::{Place, SqlitePlace};
 use super::seen::{at, customer, id, status, verification, webhook, webhook_of};
 use super::suite::{all_heads, read_all, record};
+use crate::support::place::{Place, SqlitePlace};
 
 /// Writes a log with everything that a log can have: events that are gone and heads that are left of them, doubts,
 /// verifications, quarantine and remembered times.

@@ -8,10 +8,10 @@ use gridgate::kyc::log::Scope;
 use gridgate::kyc::log::sqlite::{OpenError, SqliteLog};
 
 use super::closing::Scene;
-use super::place::{Place as _, SqlitePlace};
 use super::seen::{status, webhook};
 use super::suite::{read_all, record};
-use crate::support::program::Program;
+use crate::support::place::{Place as _, SqlitePlace};
+use crate::support::process::Process;
 
 /// The size of a page.
 const PAGE: u64 = 2048;
@@ -146,7 +146,7 @@ async fn the_program_says_it_and_ends() {
     let place = filled().await;
     overwrite(&place.path(), 100, &garbage(1940));
     let log = format!("--event-log=sqlite:{}", place.path().display());
-    let ended = Program::serve_sandbox(&[&log]).ended().await;
+    let ended = Process::serve_sandbox(&[&log]).ended().await;
     assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
     let said = ended.stderr.lines().find(|line| line.contains("is damaged")).expect("it is said");
     assert!(said.contains("Restore a backup") && said.is_ascii(), "{}", ended.stderr);

@@ -15,11 +15,11 @@ use gridgate::kyc::log::{EventLog, LogError, Quarantined, Recorded, Scope};
 use proptest::prelude::*;
 
 use super::model;
-use super::place::{ManualClock, Place};
 use super::seen::{id, status, webhook};
 use super::suite::{self, all_heads, read_all, record};
 use crate::support::nats::Nats;
 use crate::support::nats_relay::NatsRelay;
+use crate::support::place::{ManualClock, Place};
 use crate::support::soon;
 
 /// The shortest time for which a server can remember ids.

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use super::seen::{status, webhook};
 use super::suite::record;
-use crate::support::program::{Ended, Program};
+use crate::support::process::{Ended, Process};
 use crate::support::soon;
 
 const IN_USE: &str = "another process has this event log open";
@@ -20,11 +20,11 @@ fn open(path: &Path) -> Result<SqliteLog, OpenError> {
     SqliteLog::open(SqliteOptions::at(path), Arc::new(SystemClock))
 }
 
-async fn serve(folder: &Path, log: &str) -> Program {
+async fn serve(folder: &Path, log: &str) -> Process {
     let ports = ["--grpc-addr=127.0.0.1:0", "--webhook-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"];
     let log = format!("--event-log=sqlite:{log}");
     let sandbox = ["serve", "--sandbox", "--sandbox-addr=127.0.0.1:0", &log];
-    Program::start_in(folder, &[&sandbox[..], &ports[..]].concat(), &[])
+    Process::start_in(folder, &[&sandbox[..], &ports[..]].concat(), &[])
 }
 
 async fn refused(folder: &Path, log: &str) -> String {

@@ -10,7 +10,6 @@ mod full_disk;
 pub mod jetstream;
 mod locking;
 mod model;
-pub mod place;
 #[cfg(target_os = "linux")]
 mod power_loss;
 mod refusing;

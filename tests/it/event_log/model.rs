@@ -14,9 +14,9 @@ use gridgate::kyc::record;
 use proptest::prelude::*;
 
 use super::client::Client;
-use super::place::Place;
 use super::seen::{answer_based_on, at, customer, id, platform, status, verification};
 use super::suite::{all_heads, assert_same_heads, read_all};
+use crate::support::place::Place;
 
 /// One thing that happens.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use crate::support::nats::Nats;
-use crate::support::program::Program;
+use crate::support::process::Process;
 use crate::support::serving::fixed_ports;
 
 /// How soon it has to be known, and the slack of a machine that has other things to do.
@@ -24,7 +24,7 @@ async fn says(what: &str, url: &str, more: &[(&str, &str)], causes: &[&str]) {
         ("GRIDGATE_ADMIN_ADDR", admin.as_str()),
         ("GRIDGATE_SHUTDOWN_DRAIN_DELAY", "0s"),
     ];
-    let program = Program::start(&["serve"], &[&own, more].concat());
+    let program = Process::start(&["serve"], &[&own, more].concat());
     let ready = format!("http://{admin}/readyz");
     let asked = async {
         loop {

@@ -11,9 +11,9 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 
 use super::model;
-use super::place::{Place, SqlitePlace};
 use super::seen::{deleted, id, status, verification, webhook, webhook_of};
 use super::suite::{self, all_heads, read_all, record};
+use crate::support::place::{Place, SqlitePlace};
 
 mod conformance {
     use super::SqlitePlace;

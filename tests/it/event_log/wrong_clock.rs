@@ -11,10 +11,10 @@ use gridgate::kyc::log::{EventLog, Scope};
 use jiff::{SignedDuration, Timestamp};
 
 use super::jetstream::JetStreamPlace;
-use super::place::SqlitePlace;
 use super::seen::{status, webhook};
 use super::suite::{all_heads, read_all, record};
 use crate::support::nats::Nats;
+use crate::support::place::SqlitePlace;
 
 const YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
 const HOUR: Duration = Duration::from_secs(3600);

@@ -7,9 +7,9 @@ use tonic::Code;
 use crate::support::api::{RPCS, Rpc};
 use crate::support::details::Details;
 use crate::support::errors_doc;
+use crate::support::fake_grid::Reply;
 use crate::support::samples;
 use crate::support::stage::Stage;
-use crate::support::upstream::Reply;
 
 /// What each status comes with.
 const ERRORS: &[(u16, &[&str])] = &[

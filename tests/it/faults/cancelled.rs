@@ -5,10 +5,10 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::support::api::{RPCS, Rpc};
+use crate::support::fake_grid::Reply;
 use crate::support::gateway::DEADLINE;
 use crate::support::samples;
 use crate::support::stage::{PDF, Stage, messages};
-use crate::support::upstream::Reply;
 
 #[tokio::test]
 async fn a_call_that_is_cancelled_stops_its_request() {

@@ -11,8 +11,8 @@ use crate::support::details::Details;
 use crate::support::diff::differences;
 use crate::support::equivalent;
 use crate::support::errors_doc::code_of_reason;
+use crate::support::fake_grid::Reply;
 use crate::support::stage::Stage;
-use crate::support::upstream::Reply;
 
 const REQUEST_ID: &str = "0190d3c2-7b1e-7cc3-98c4-dc0c0c07398f";
 

@@ -8,9 +8,9 @@ use tonic_types::StatusExt as _;
 
 use crate::support::api::Rpc;
 use crate::support::details::Details;
+use crate::support::fake_grid::Reply;
 use crate::support::samples;
 use crate::support::stage::Stage;
-use crate::support::upstream::Reply;
 
 const CUSTOMER: &str = "gridgate.v1.Customer";
 

@@ -11,10 +11,10 @@ use crate::support::api::{RPCS, Repeat, Rpc};
 use crate::support::app::free_ports;
 use crate::support::details::Details;
 use crate::support::errors_doc;
+use crate::support::fake_grid::{Refusing, Reply};
 use crate::support::gateway::{DEADLINE, Gateway};
 use crate::support::samples;
 use crate::support::stage::{Stage, full_answer, messages, success};
-use crate::support::upstream::{Refusing, Reply};
 
 /// A call, and how often Grid may get its request.
 #[derive(Clone)]

@@ -10,9 +10,9 @@ use crate::support::api::Rpc;
 use crate::support::app::free_ports;
 use crate::support::details::Details;
 use crate::support::errors_doc::code_of_reason;
+use crate::support::fake_grid::Reply;
 use crate::support::samples;
 use crate::support::stage::{PDF, Stage, full_answer, in_chunks, messages};
-use crate::support::upstream::Reply;
 
 const MIB: usize = 1024 * 1024;
 

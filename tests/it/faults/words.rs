@@ -9,9 +9,9 @@ use tonic::Code;
 use crate::support::api::{RPCS, Rpc, Sends};
 use crate::support::details::Details;
 use crate::support::equivalent::{self, Placed};
+use crate::support::fake_grid::Reply;
 use crate::support::samples;
 use crate::support::stage::Stage;
-use crate::support::upstream::Reply;
 
 /// So many fields fit into the details of a status.
 const AT_ONCE: usize = 6;

@@ -8,12 +8,12 @@ use gridgate::grid::{BreakerConfig, Client, ClientConfig, Error, Operation};
 use serde_json::json;
 
 use super::*;
-use crate::support::upstream::{Refusing, Reply, Upstream};
+use crate::support::fake_grid::{FakeGrid, Refusing, Reply};
 
 #[tokio::test]
 async fn a_call_that_is_given_up_stops_its_request() {
     for operation in operations(|operation| operation != Operation::ImportCustomers) {
-        let upstream = Upstream::start().await;
+        let upstream = FakeGrid::start().await;
         upstream.on(operation.method().as_str(), &path_of(operation), Reply::hang());
         let (client, call) = (client(upstream.base_url()), call());
         tokio::select! {
@@ -27,7 +27,7 @@ async fn a_call_that_is_given_up_stops_its_request() {
 
 #[tokio::test]
 async fn a_call_given_up_between_two_tries_sends_nothing_more() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("GET", "/config", Reply::empty(429).header("retry-after", 20));
     let (client, given_up) = (client(upstream.base_url()), call());
     tokio::select! {
@@ -41,7 +41,7 @@ async fn a_call_given_up_between_two_tries_sends_nothing_more() {
 
 #[tokio::test]
 async fn an_import_given_up_half_way_stops_its_upload() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let rows = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"a,b\n"))]).chain(stream::pending());
     let client = client(upstream.base_url());
     let (sent, call) = (tokio::sync::Notify::new(), call());
@@ -58,7 +58,7 @@ async fn an_import_given_up_half_way_stops_its_upload() {
 
 #[tokio::test]
 async fn an_import_whose_source_fails_is_broken_off() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let rows = stream::iter([Ok(Bytes::from_static(b"a,b\n")), Err(std::io::Error::other("Ada Byron"))]);
     let error = client(upstream.base_url()).import_customers(&call(), rows).await.unwrap_err();
     assert!(matches!(error, Error::UploadBrokenOff { .. }), "{error:?}");
@@ -69,7 +69,7 @@ async fn an_import_whose_source_fails_is_broken_off() {
 
 #[tokio::test]
 async fn an_idle_connection_that_grid_closed_costs_no_call_and_sends_nothing_twice() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("POST", "/verifications", Reply::json(200, any_success()).then_close());
     let client = client(upstream.base_url());
     for count in 1..=20 {
@@ -82,7 +82,7 @@ async fn an_idle_connection_that_grid_closed_costs_no_call_and_sends_nothing_twi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_closes_at_any_moment_sends_nothing_twice() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("POST", "/verifications", Reply::json(200, any_success()).then_close());
     let client = client(upstream.base_url());
     for count in 1..=100 {
@@ -94,7 +94,7 @@ async fn a_connection_that_closes_at_any_moment_sends_nothing_twice() {
 
 #[tokio::test]
 async fn a_kept_connection_that_breaks_under_a_request_sends_it_once() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("GET", "/config", Reply::json(200, any_success()));
     upstream.on("POST", "/verifications", Reply::close());
     let client = client(upstream.base_url());
@@ -109,7 +109,7 @@ async fn a_kept_connection_that_breaks_under_a_request_sends_it_once() {
 
 #[tokio::test]
 async fn failures_in_a_row_hold_requests_back_until_one_gets_through() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("POST", "/verifications", Reply::empty(503));
     let breaker = BreakerConfig { failures: 3, open_for: Duration::from_millis(200) };
     let client = Client::new(ClientConfig { breaker, ..config(upstream.base_url()) }).unwrap();
@@ -146,7 +146,7 @@ async fn a_grid_nobody_reaches_opens_the_breaker_too() {
 
 #[tokio::test]
 async fn errors_that_grid_answers_do_not_open_the_breaker() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let breaker = BreakerConfig { failures: 1, open_for: LONG };
     let client = Client::new(ClientConfig { breaker, ..config(upstream.base_url()) }).unwrap();
     for status in [400, 404, 409, 500] {
@@ -158,7 +158,7 @@ async fn errors_that_grid_answers_do_not_open_the_breaker() {
 
 #[tokio::test]
 async fn requests_beyond_the_limit_wait_for_a_place_and_not_for_ever() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("GET", "/config", Reply::hang());
     upstream.on("GET", "/customers/end-user-terms", Reply::json(200, json!({ "version": "V1", "url": "" })));
     let limits =

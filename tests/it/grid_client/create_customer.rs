@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
-use crate::support::upstream::{Received, Reply, Upstream};
+use crate::support::fake_grid::{FakeGrid, Received, Reply};
 
 /// Customers, as Grid holds them.
 #[derive(Clone, Default)]
@@ -50,8 +50,8 @@ impl Store {
 }
 
 /// An upstream whose `POST /customers` acts, and then does as `afterwards` says.
-async fn acting(store: &Store, afterwards: Reply) -> Upstream {
-    let upstream = Upstream::start().await;
+async fn acting(store: &Store, afterwards: Reply) -> FakeGrid {
+    let upstream = FakeGrid::start().await;
     let (created, listed) = (store.clone(), store.clone());
     let create = move |request: &Received| {
         created.create(request);
@@ -62,7 +62,7 @@ async fn acting(store: &Store, afterwards: Reply) -> Upstream {
     upstream
 }
 
-async fn create(upstream: &Upstream, platform_id: Option<&str>, key: CreateKey) -> Result<Customer, Error> {
+async fn create(upstream: &FakeGrid, platform_id: Option<&str>, key: CreateKey) -> Result<Customer, Error> {
     let mut input = customer_input();
     input.platform_customer_id = platform_id.map(str::to_owned);
     client(upstream.base_url()).create_customer(&call(), input, key).await
@@ -70,7 +70,7 @@ async fn create(upstream: &Upstream, platform_id: Option<&str>, key: CreateKey) 
 
 #[tokio::test]
 async fn the_key_becomes_the_platform_customer_id_only_where_there_is_none() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("POST", "/customers", Reply::json(201, customer_json()));
     let key = Uuid::new_v4();
     create(&upstream, None, CreateKey::RequestId(key)).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_customer_that_shows_late_is_waited_for() {
 
 #[tokio::test]
 async fn where_none_is_found_nothing_is_sent_again() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("POST", "/customers", Reply::empty(503));
     upstream.on("GET", "/customers", Reply::json(200, json!({ "data": [], "hasMore": false })));
     for platform_id in [None, Some("user-1")] {
@@ -131,7 +131,7 @@ async fn where_none_is_found_nothing_is_sent_again() {
 
 #[tokio::test]
 async fn a_lookup_that_fails_leaves_the_outcome_unknown() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("POST", "/customers", Reply::close());
     for reply in [Reply::close(), Reply::error(403, "FORBIDDEN", "no"), Reply::json(200, json!([]))] {
         upstream.on("GET", "/customers", reply);
@@ -146,7 +146,7 @@ async fn a_lookup_that_fails_leaves_the_outcome_unknown() {
 
 #[tokio::test]
 async fn a_deadline_that_passes_during_the_lookup_says_that_grid_may_have_acted() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("POST", "/customers", Reply::close());
     upstream.on("GET", "/customers", Reply::hang());
     let (client, call) = (client(upstream.base_url()), within(Duration::from_millis(300)));
@@ -169,7 +169,7 @@ async fn among_customers_that_share_a_platform_id_the_new_one_is_ours() {
 
 #[tokio::test]
 async fn an_older_customer_under_the_platforms_id_is_not_ours() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("POST", "/customers", Reply::close());
     let mut before = customer_json();
     before["createdAt"] = json!((Timestamp::now() - SignedDuration::from_secs(60)).to_string());
@@ -184,7 +184,7 @@ async fn grids_clock_decides_what_is_new_however_wrong_ours_is() {
     let grid_now = Timestamp::now() - SignedDuration::from_hours(30);
     let date = httpdate::fmt_http_date(grid_now.into());
     let store = Store::default();
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let (created, listed) = (store.clone(), store.clone());
     let create_then_close = move |request: &Received| {
         created.create_at(request, grid_now);
@@ -211,7 +211,7 @@ async fn a_conflict_with_our_own_request_id_is_the_customer_it_made_before() {
 
 #[tokio::test]
 async fn a_request_id_that_made_another_customer_is_a_conflict() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let key = Uuid::new_v4();
     let mut other = customer_json();
     other["platformCustomerId"] = json!(key);
@@ -224,7 +224,7 @@ async fn a_request_id_that_made_another_customer_is_a_conflict() {
 
 #[tokio::test]
 async fn a_conflict_whose_lookup_fails_did_nothing() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("POST", "/customers", Reply::error(409, "CONFLICT", "taken"));
     upstream.on("GET", "/customers", Reply::empty(503));
     let created = create(&upstream, None, CreateKey::RequestId(Uuid::new_v4())).await;
@@ -233,7 +233,7 @@ async fn a_conflict_whose_lookup_fails_did_nothing() {
 
 #[tokio::test]
 async fn a_conflict_over_the_platforms_own_id_is_a_conflict() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("POST", "/customers", Reply::error(409, "CONFLICT", "taken"));
     let created = create(&upstream, Some("user-1"), CreateKey::RequestId(Uuid::new_v4())).await;
     assert!(matches!(created, Err(Error::Answered(refusal)) if refusal.status == 409));
@@ -243,7 +243,7 @@ async fn a_conflict_over_the_platforms_own_id_is_a_conflict() {
 #[tokio::test]
 async fn a_refused_creation_is_not_looked_up() {
     for status in [400, 401, 403, 422, 500, 501] {
-        let upstream = Upstream::start().await;
+        let upstream = FakeGrid::start().await;
         upstream.on("POST", "/customers", Reply::error(status, "CODE", "no"));
         let created = create(&upstream, None, CreateKey::Generated).await;
         assert!(matches!(created, Err(Error::Answered(refusal)) if refusal.status == status));

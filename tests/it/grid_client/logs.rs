@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::*;
+use crate::support::fake_grid::{FakeGrid, Reply};
 use crate::support::log::CapturedLog;
-use crate::support::upstream::{Reply, Upstream};
 
 #[tokio::test]
 async fn every_try_is_told_without_personal_data() {
     let log = CapturedLog::start();
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let client = client(upstream.base_url());
     for operation in operations(|_| true) {
         let (method, path) = (operation.method(), path_of(operation));

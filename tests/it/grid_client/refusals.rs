@@ -4,10 +4,10 @@ use gridgate::grid::{Error, Operation, Refusal};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::support::upstream::{Reply, Upstream};
+use crate::support::fake_grid::{FakeGrid, Reply};
 
 async fn refused(operation: Operation, reply: Reply) -> Refusal {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on(operation.method().as_str(), &path_of(operation), reply);
     match perform(&client(upstream.base_url()), &call(), operation).await {
         Err(Error::Answered(refusal)) => *refusal,
@@ -290,10 +290,10 @@ async fn long_texts_are_bounded() {
 
 #[tokio::test]
 async fn redirects_are_not_followed() {
-    let elsewhere = Upstream::start().await;
+    let elsewhere = FakeGrid::start().await;
     for status in [301, 302, 303, 307, 308] {
         for operation in [Operation::GetCustomer, Operation::SubmitVerification, Operation::UploadDocument] {
-            let upstream = Upstream::start().await;
+            let upstream = FakeGrid::start().await;
             let reply = Reply::empty(status).header("location", elsewhere.base_url());
             upstream.on(operation.method().as_str(), &path_of(operation), reply);
             let performed = perform(&client(upstream.base_url()), &call(), operation).await;
@@ -309,7 +309,7 @@ async fn redirects_are_not_followed() {
 
 #[tokio::test]
 async fn an_answer_without_end_is_not_read_to_its_end() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let limit = 64 * 1024;
     let config = ClientConfig { max_answer_bytes: limit, ..config(upstream.base_url()) };
     let client = Client::new(config).unwrap();

@@ -7,8 +7,8 @@ use gridgate::grid::{Client, Error, Operation, Repeatable, RetryConfig};
 use serde_json::json;
 
 use super::*;
+use crate::support::fake_grid::{FakeGrid, Refusing, Reply};
 use crate::support::log::CapturedLog;
-use crate::support::upstream::{Refusing, Reply, Upstream};
 
 /// Everything that leaves open whether Grid acted.
 fn unanswered() -> Vec<(&'static str, Reply)> {
@@ -35,14 +35,14 @@ fn unreadable() -> Vec<(&'static str, Reply)> {
     ]
 }
 
-async fn start() -> (Upstream, Client) {
-    let upstream = Upstream::start().await;
+async fn start() -> (FakeGrid, Client) {
+    let upstream = FakeGrid::start().await;
     let client = client(upstream.base_url());
     (upstream, client)
 }
 
 /// Begins anew with one operation's answer.
-fn script(upstream: &Upstream, operation: Operation, reply: Reply) {
+fn script(upstream: &FakeGrid, operation: Operation, reply: Reply) {
     upstream.forget_requests();
     upstream.on(operation.method().as_str(), &path_of(operation), reply);
 }
@@ -366,7 +366,7 @@ async fn a_deletion_of_what_was_gone_before_is_refused() {
 
 #[tokio::test]
 async fn what_grid_does_not_support_is_asked_for_once_and_no_outage() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let mut config = config(upstream.base_url());
     config.breaker = BreakerConfig { failures: 1, open_for: LONG };
     let client = Client::new(config).unwrap();
@@ -387,7 +387,7 @@ async fn what_grid_does_not_support_is_asked_for_once_and_no_outage() {
 
 #[tokio::test]
 async fn all_calls_share_a_budget_of_repetitions() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("GET", "/config", Reply::empty(503));
     let mut config = config(upstream.base_url());
     config.retry = RetryConfig { budget_per_second: 0, budget_share: 0.2, ..config.retry };
@@ -461,7 +461,7 @@ async fn a_slow_answer_within_the_deadline_is_waited_for() {
 
 #[tokio::test]
 async fn the_deadline_bounds_the_repetitions() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("GET", "/config", Reply::empty(503));
     let mut config = config(upstream.base_url());
     config.retry = RetryConfig { max_attempts: u32::MAX, ..config.retry };
@@ -477,7 +477,7 @@ async fn the_deadline_bounds_the_repetitions() {
 
 #[tokio::test]
 async fn nothing_is_sent_once_the_deadline_has_passed() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let client = client(upstream.base_url());
     for operation in operations(|_| true) {
         let performed = perform(&client, &Call::until(Instant::now()), operation).await;

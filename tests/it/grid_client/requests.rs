@@ -7,11 +7,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
-use crate::support::upstream::{Reply, Upstream};
+use crate::support::fake_grid::{FakeGrid, Reply};
 
 #[tokio::test]
 async fn every_operation_goes_to_its_method_and_path_with_credentials() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let client = client(upstream.base_url());
     for operation in operations(|_| true) {
         let path = path_of(operation);
@@ -35,7 +35,7 @@ async fn every_operation_goes_to_its_method_and_path_with_credentials() {
 
 #[tokio::test]
 async fn a_base_url_with_a_slash_at_its_end_is_the_same() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("GET", "/config", Reply::json(200, json!({ "id": "PlatformConfig:1" })));
     let config = client(format!("{}/", upstream.base_url())).get_platform_config(&call()).await.unwrap();
     assert_eq!(config.id, "PlatformConfig:1");
@@ -43,7 +43,7 @@ async fn a_base_url_with_a_slash_at_its_end_is_the_same() {
 
 #[tokio::test]
 async fn ids_are_one_encoded_segment() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("GET", "/customers/*", Reply::json(200, customer_json()));
     client(upstream.base_url()).get_customer(&call(), &id("Kund:ü&1")).await.unwrap();
     assert_eq!(upstream.requests()[0].path, "/customers/Kund:%C3%BC%261");
@@ -51,7 +51,7 @@ async fn ids_are_one_encoded_segment() {
 
 #[tokio::test]
 async fn every_filter_of_customers_is_sent() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let rows = json!({ "data": [customer_json()], "hasMore": true, "nextCursor": "next", "totalCount": 7 });
     upstream.on("GET", "/customers", Reply::json(200, rows));
     let filter = CustomerFilter {
@@ -89,7 +89,7 @@ async fn every_filter_of_customers_is_sent() {
 
 #[tokio::test]
 async fn the_other_lists_send_their_filters() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     for path in ["/beneficial-owners", "/documents", "/verifications"] {
         upstream.on("GET", path, Reply::json(200, json!({ "data": [], "hasMore": false })));
     }
@@ -113,7 +113,7 @@ async fn the_other_lists_send_their_filters() {
 
 #[tokio::test]
 async fn only_what_is_present_is_sent() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("PATCH", "/customers/Customer:1", Reply::json(200, customer_json()));
     let mut changes = customer_input();
     changes.currencies = Some(Vec::new());
@@ -128,7 +128,7 @@ async fn only_what_is_present_is_sent() {
 
 #[tokio::test]
 async fn a_change_can_answer_a_challenge_whose_signature_is_sent_in_headers() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let challenge = json!({ "payloadToSign": "{}", "requestId": "Request:1", "expiresAt": "2026-01-01T00:00:00Z" });
     upstream.on(
         "PATCH",
@@ -147,7 +147,7 @@ async fn a_change_can_answer_a_challenge_whose_signature_is_sent_in_headers() {
 
 #[tokio::test]
 async fn a_kyc_link_is_asked_for_with_its_key() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let link = json!({ "kycUrl": "https://kyc.example/x", "provider": "SUMSUB" });
     upstream.on("POST", "/customers/Customer:1/kyc-link", Reply::json(201, link));
     let key = Uuid::new_v4();
@@ -161,7 +161,7 @@ async fn a_kyc_link_is_asked_for_with_its_key() {
 
 #[tokio::test]
 async fn codes_are_sent_and_confirmed() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("POST", "/customers/Customer:1/verify-email", Reply::empty(204));
     upstream.on("POST", "/customers/Customer:1/verify-phone/confirm", Reply::json(200, customer_json()));
     let (client, one) = (client(upstream.base_url()), id("Customer:1"));
@@ -175,7 +175,7 @@ async fn codes_are_sent_and_confirmed() {
 
 #[tokio::test]
 async fn a_document_goes_as_multipart_with_its_length() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let answer = json!({ "id": "Document:1", "documentHolder": "Customer:1", "documentType": "PASSPORT" });
     upstream.on("POST", "/documents", Reply::json(201, answer.clone()));
     upstream.on("PUT", "/documents/Document:1", Reply::json(200, answer));
@@ -202,7 +202,7 @@ async fn a_document_goes_as_multipart_with_its_length() {
 
 #[tokio::test]
 async fn a_csv_streams_through() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     upstream.on("POST", "/customers/bulk/csv", Reply::json(202, json!({ "jobId": "Job:1", "status": "PENDING" })));
     let rows = stream::iter(["a,b\n", "1,2\n"].map(|row| Ok::<_, std::io::Error>(row.into())));
     let accepted = client(upstream.base_url()).import_customers(&call(), rows).await.unwrap();

@@ -9,7 +9,7 @@ use tonic::{Code, Request};
 use super::rig::{Rig, bearer, caller, token, until};
 use crate::support::api::{RPCS, Repeat};
 use crate::support::log::CapturedLog;
-use crate::support::silent_upstream::SilentUpstream;
+use crate::support::silent_grid::SilentGrid;
 use crate::support::soon;
 
 /// The audit lines of a log, without what all lines have.
@@ -182,7 +182,7 @@ async fn a_call_that_runs_out_of_time_has_its_line() {
 async fn a_call_that_its_caller_gives_up_has_its_line_too() {
     let token = token();
     let log = CapturedLog::start();
-    let mut grid = SilentUpstream::start().await;
+    let mut grid = SilentGrid::start().await;
     let rig = Rig::in_front_of(&grid.base_url(), &caller("shop", &token, "methods = [\"*/*\"]")).await;
     let mut client = CustomerServiceClient::new(rig.app.channel().await);
     let mut request = Request::new(pb::DeleteCustomerRequest { customer_id: "Customer:1".to_owned() });

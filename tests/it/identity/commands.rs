@@ -7,10 +7,10 @@ use gridgate::identity::TokenHash;
 use super::pki;
 use super::rig::{Rig, caller, token};
 use crate::support::certificates::Authority;
-use crate::support::program::{Ended, Program};
+use crate::support::process::{Ended, Process};
 
 async fn run(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Ended {
-    Program::start_in(directory, args, env).ended().await
+    Process::start_in(directory, args, env).ended().await
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn watching_as_somebody() {
     let url = format!("http://{}", rig.app.addresses.grpc);
     let args = ["watch", "--json"];
     let as_a = [("GRIDGATE_CLIENT_URL", url.as_str()), ("GRIDGATE_CLIENT_TOKEN_FILE", file.to_str().unwrap())];
-    let mut program = Program::start(&args, &as_a);
+    let mut program = Process::start(&args, &as_a);
     assert!(program.line().await.contains("synced"));
     program.signal("INT").await;
     assert!(program.ended().await.status.success());
@@ -91,7 +91,7 @@ async fn a_token_gets_into_no_log_whatever_is_logged() {
     let policy = directory.path().join("policy.toml");
     std::fs::write(&policy, caller("a", &known, "methods = [\"*/*\"]")).unwrap();
     let flag = format!("--identity-policy-file={}", policy.display());
-    let mut program = Program::serve_sandbox(&[&flag, "--log-level=trace"]);
+    let mut program = Process::serve_sandbox(&[&flag, "--log-level=trace"]);
     let ready = program.json_line().await;
     let mut client = crate::support::raw_grpc::RawClient::connect(ready["grpc"].parse().unwrap()).await;
     for sent in [super::rig::bearer(&known), format!("Bearer {}-wrong", known.expose()), known.expose().to_owned()] {

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::rig::{bearer, caller, token};
-use crate::support::program::Program;
+use crate::support::process::Process;
 use crate::support::raw_grpc::RawClient;
 use crate::support::soon;
 use tonic::Code;
@@ -21,12 +21,12 @@ fn flag(file: &tempfile::NamedTempFile) -> String {
 #[tokio::test]
 async fn a_policy_with_mistakes_keeps_the_program_from_starting_and_all_are_told() {
     let file = policy("[callers.a]\nmethods = [\"no.Such/Method\"]\n[callers.b]\ncolor = 1\n");
-    let ended = Program::serve_sandbox(&[&flag(&file)]).ended().await;
+    let ended = Process::serve_sandbox(&[&flag(&file)]).ended().await;
     assert_eq!(ended.status.code(), Some(2), "{}", ended.stderr);
     for part in ["identity.policy_file", "GRIDGATE_IDENTITY_POLICY_FILE", "line 1", "line 2", "line 3", "line 4"] {
         assert!(ended.stderr.contains(part), "{part} is not in {}", ended.stderr);
     }
-    let ended = Program::serve_sandbox(&["--identity-policy-file=/no/such/file"]).ended().await;
+    let ended = Process::serve_sandbox(&["--identity-policy-file=/no/such/file"]).ended().await;
     assert_eq!(ended.status.code(), Some(2));
     assert!(ended.stderr.contains("/no/such/file"), "{}", ended.stderr);
 }
@@ -41,7 +41,7 @@ async fn other_machines_may_connect_where_a_policy_says_who_may_call() {
         "--admin-addr=127.0.0.1:0",
         "--sandbox-addr=127.0.0.1:0",
     ];
-    let ended = Program::start(&everywhere, &[]).ended().await;
+    let ended = Process::start(&everywhere, &[]).ended().await;
     assert_eq!(ended.status.code(), Some(2));
     for part in ["grpc.addr", "GRIDGATE_IDENTITY_POLICY_FILE", "GRIDGATE_GRPC_INSECURE_ALLOW_REMOTE"] {
         assert!(ended.stderr.contains(part), "{part} is not in {}", ended.stderr);
@@ -49,7 +49,7 @@ async fn other_machines_may_connect_where_a_policy_says_who_may_call() {
     let known = token();
     let file = policy(&caller("a", &known, "methods = [\"*/*\"]"));
     let flag = flag(&file);
-    let mut program = Program::start(&[&everywhere[..], &[&flag]].concat(), &[]);
+    let mut program = Process::start(&[&everywhere[..], &[&flag]].concat(), &[]);
     let ready = program.json_line().await;
     let port = ready["grpc"].rsplit_once(':').unwrap().1.parse().unwrap();
     let mut client = RawClient::connect(([127, 0, 0, 1], port).into()).await;
@@ -65,7 +65,7 @@ async fn other_machines_may_connect_where_a_policy_says_who_may_call() {
 async fn a_hang_up_makes_the_policy_be_read_and_does_not_end_the_program() {
     let (old, new) = (token(), token());
     let file = policy(&caller("a", &old, "methods = [\"*/*\"]"));
-    let mut program = Program::serve_sandbox(&[&flag(&file), "--identity-reload-interval=1h"]);
+    let mut program = Process::serve_sandbox(&[&flag(&file), "--identity-reload-interval=1h"]);
     let ready = program.json_line().await;
     let mut client = RawClient::connect(ready["grpc"].parse().unwrap()).await;
     std::fs::write(file.path(), caller("a", &new, "methods = [\"*/*\"]")).unwrap();

@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use crate::support::fake_grid::Reply;
 use crate::support::scene::customer;
-use crate::support::upstream::Reply;
-use crate::webhook::PATH;
-use crate::webhook::sender::Grid;
+use crate::support::webhook_sender::PATH;
+use crate::support::webhook_sender::WebhookSender;
 
 /// How many customers there are.
 const CUSTOMERS: usize = 300;
@@ -50,7 +50,7 @@ struct World {
 
 /// Everything that Grid says.
 pub struct Traffic {
-    grid: Grid,
+    grid: WebhookSender,
     seed: u64,
     /// Held for as long as it takes to think of something, and not while anything is sent.
     world: Mutex<World>,
@@ -60,7 +60,7 @@ impl Traffic {
     pub fn new(seed: u64) -> Self {
         let random = fastrand::Rng::with_seed(seed ^ 1);
         let world = World { random, webhooks: Vec::new(), customers: BTreeMap::new(), answers: BTreeMap::new() };
-        Self { grid: Grid::new(), seed, world: Mutex::new(world) }
+        Self { grid: WebhookSender::new(), seed, world: Mutex::new(world) }
     }
 
     pub fn public_key(&self) -> String {

@@ -7,10 +7,10 @@ use tonic::Code;
 use super::{METHOD, Scene, endpoint};
 use crate::identity::rig::{Rig, caller, outcome, token, until};
 use crate::support::app::TestApp;
+use crate::support::fake_grid::Reply;
 use crate::support::log::CapturedLog;
 use crate::support::raw_grpc::RawClient;
 use crate::support::soon;
-use crate::support::upstream::Reply;
 
 /// The audit lines of a log, without what all lines have.
 fn lines(log: &CapturedLog) -> Vec<Value> {

@@ -9,7 +9,7 @@ use tonic::Code;
 
 use super::{Scene, endpoint};
 use crate::support::details::Details;
-use crate::support::upstream::Reply;
+use crate::support::fake_grid::Reply;
 
 /// A configuration with things in it that nobody here has heard of, in every place.
 fn config() -> Value {

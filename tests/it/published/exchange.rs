@@ -9,9 +9,9 @@ use crate::support::api::{Rpc, Sends};
 use crate::support::details::Details;
 use crate::support::diff::differences;
 use crate::support::errors_doc;
+use crate::support::fake_grid::Reply;
 use crate::support::odd::{self, Odd};
 use crate::support::stage::{CSV, PDF, Stage, full_answer, in_chunks, said};
-use crate::support::upstream::Reply;
 use crate::support::{equivalent, samples};
 
 /// What Grid's documents have and this API, deliberately, has not: the statuses in schemas of requests, which are not for

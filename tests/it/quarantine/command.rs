@@ -6,11 +6,11 @@ use tokio::net::TcpListener;
 
 use super::rig::Rig;
 use crate::support::app::TestApp;
-use crate::support::program::{Ended, Program};
+use crate::support::process::{Ended, Process};
 
 async fn quarantine(admin: SocketAddr, args: &[&str]) -> Ended {
     let admin = format!("--admin-addr={admin}");
-    Program::start(&[&["quarantine"], args, &[&admin]].concat(), &[]).ended().await
+    Process::start(&[&["quarantine"], args, &[&admin]].concat(), &[]).ended().await
 }
 
 fn json_lines(ended: &Ended) -> Vec<Value> {
@@ -70,7 +70,7 @@ async fn what_is_asked_for_is_done_although_nobody_reads() {
         rig.quarantine(id, None).await;
     }
     let admin = format!("--admin-addr={}", rig.app.addresses.admin);
-    let program = Program::start(&["quarantine", "dismiss", "Webhook:1", "Webhook:2", &admin], &[]);
+    let program = Process::start(&["quarantine", "dismiss", "Webhook:1", "Webhook:2", &admin], &[]);
     let Ended { status, stderr, .. } = program.ended_unread().await;
     assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
     assert_eq!(rig.ids().await, Vec::<String>::new());
@@ -100,9 +100,9 @@ async fn the_command_line_has_to_say_which() {
         &["quarantine", "retry", "--all", "x"],
         &["quarantine", "dismiss"],
     ] {
-        assert_eq!(Program::start(args, &[]).ended().await.status.code(), Some(2), "{args:?}");
+        assert_eq!(Process::start(args, &[]).ended().await.status.code(), Some(2), "{args:?}");
     }
-    let ended = Program::start(&["quarantine", "list", "--admin-addr=127.0.0.1:0"], &[]).ended().await;
+    let ended = Process::start(&["quarantine", "list", "--admin-addr=127.0.0.1:0"], &[]).ended().await;
     assert_eq!(ended.status.code(), Some(2));
     assert!(ended.stderr.contains("admin.addr"), "{}", ended.stderr);
 }

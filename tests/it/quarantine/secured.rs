@@ -5,7 +5,7 @@ use reqwest::{Certificate, Client};
 
 use crate::support::app::{TestApp, free_ports};
 use crate::support::certificates::{Authority, Files};
-use crate::support::program::{Ended, Program};
+use crate::support::process::{Ended, Process};
 use crate::support::soon;
 
 struct Secured {
@@ -43,7 +43,7 @@ impl Secured {
         let kept =
             self.env.iter().filter(|(name, _)| !without.contains(name)).map(|(name, value)| (*name, value.as_str()));
         let env: Vec<_> = kept.chain(with.iter().copied()).collect();
-        Program::start(&["quarantine", "list"], &env).ended().await
+        Process::start(&["quarantine", "list"], &env).ended().await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Someone who follows a document: types its commands in a clone of the repository, while the gridgate that it told them to start runs.
 
-use crate::support::program::Program;
+use crate::support::process::Process;
 use gridgate::config::{Kind, settings};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,7 +21,7 @@ const TOOLS: [&str; 4] =
 /// A folder that looks like the repository, and a running `gridgate serve --sandbox`.
 pub struct Reader {
     folder: TempDir,
-    pub program: Program,
+    pub program: Process,
     /// The addresses that it bound, by the first part of their settings' keys.
     bound: BTreeMap<String, String>,
 }
@@ -37,7 +37,7 @@ impl Reader {
         let folder = TempDir::with_prefix("gridgate-readme-").unwrap();
         link_repository(folder.path());
         let flags = flags(folder.path());
-        let mut program = Program::serve_sandbox(&flags.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut program = Process::serve_sandbox(&flags.iter().map(String::as_str).collect::<Vec<_>>());
         let bound = program.json_line().await;
         Reader { folder, program, bound }
     }

@@ -9,10 +9,10 @@ use gridgate::kyc::log::sqlite::{SqliteLog, SqliteOptions};
 use crate::event_log::seen::{status, webhook};
 use crate::event_log::suite::record;
 use crate::support::nats::Nats;
-use crate::support::program::{Ended, Program};
+use crate::support::process::{Ended, Process};
 
 async fn gridgate(args: &[&str], env: &[(&str, &str)]) -> Ended {
-    Program::start(args, env).ended().await
+    Process::start(args, env).ended().await
 }
 
 #[tokio::test]

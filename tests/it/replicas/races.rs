@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use crate::asking::grid::Grid;
 use crate::event_log::client::Client;
 use crate::event_log::jetstream::JetStreamPlace;
-use crate::event_log::place::Place as _;
 use crate::event_log::seen::{at, entity, id, status, webhook};
 use crate::event_log::suite::{all_heads, assert_same_heads, heads_of, read_all, record};
 use crate::support::nats::Nats;
+use crate::support::place::Place as _;
 
 /// Waits until a replica has come as far as a position.
 async fn comes_to(log: &Arc<dyn EventLog>, position: Position) {

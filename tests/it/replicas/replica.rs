@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
-use crate::support::program::Program;
+use crate::support::process::Process;
 
 /// Several processes over one log.
 pub struct Replicas {
@@ -14,7 +14,7 @@ pub struct Replicas {
 }
 
 struct Replica {
-    program: Program,
+    program: Process,
     addresses: BTreeMap<String, String>,
 }
 
@@ -45,7 +45,7 @@ impl Replicas {
     /// Starts one that was killed.
     pub async fn revive(&self, at: usize) {
         let env: Vec<_> = self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let mut program = Program::start(&["serve"], &env);
+        let mut program = Process::start(&["serve"], &env);
         let addresses = program.json_line().await;
         self.lock()[at] = Some(Replica { program, addresses });
     }

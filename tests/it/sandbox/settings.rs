@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::support::control::Control;
-use crate::support::program::Program;
+use crate::support::process::Process;
 
-async fn sandbox(flags: &[&str]) -> (Program, Control) {
-    let mut program = Program::start(&[&["sandbox", "--sandbox-addr=127.0.0.1:0"], flags].concat(), &[]);
+async fn sandbox(flags: &[&str]) -> (Process, Control) {
+    let mut program = Process::start(&[&["sandbox", "--sandbox-addr=127.0.0.1:0"], flags].concat(), &[]);
     let addr = program.json_line().await["sandbox"].parse().unwrap();
     (program, Control::of(addr))
 }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::faults::{Faults, Gate};
 use self::state::State;
-use crate::event_log::place::{ManualClock, Place};
+use super::place::{ManualClock, Place};
 
 /// What outlives a [`MemoryLog`].
 pub struct Store {

@@ -10,9 +10,9 @@ pub mod diff;
 pub mod envoy;
 pub mod equivalent;
 pub mod errors_doc;
+pub mod fake_grid;
 pub mod frames;
 pub mod gateway;
-#[cfg(target_os = "linux")]
 #[cfg(target_os = "linux")]
 pub mod jumping_clock;
 pub mod log;
@@ -23,15 +23,16 @@ pub mod nats;
 pub mod nats_operator;
 pub mod nats_relay;
 pub mod odd;
-pub mod program;
+pub mod place;
+pub mod process;
 pub mod raw_grpc;
 pub mod samples;
 pub mod scene;
 pub mod serving;
-pub mod signer;
-pub mod silent_upstream;
+pub mod silent_grid;
 pub mod stage;
-pub mod upstream;
+pub mod watcher;
+pub mod webhook_sender;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use serde_json::{Map, Value};
 
-use super::upstream::Received;
+use super::fake_grid::Received;
 
 /// A form: its fields, and its one file.
 pub struct Form {

@@ -9,34 +9,34 @@ use serde_json::{Value, json};
 use tonic::transport::Channel;
 
 use super::app::{TestApp, free_ports};
+use super::fake_grid::{FakeGrid, Reply};
 use super::soon;
-use super::upstream::{Reply, Upstream};
-use crate::watch::stream::{Watcher, listed};
-use crate::webhook::sender::{Grid, Response};
+use super::watcher::{Watcher, listed};
+use super::webhook_sender::{Response, WebhookSender};
 
 /// Grid, the server, and a connection to it.
 pub struct Scene {
-    pub upstream: Upstream,
+    pub upstream: FakeGrid,
     /// Signs what Grid sends by itself.
-    pub grid: Grid,
+    pub grid: WebhookSender,
     pub app: TestApp,
     channel: Channel,
 }
 
 impl Scene {
     pub async fn start() -> Self {
-        Self::with(Upstream::start().await, free_ports()).await
+        Self::with(FakeGrid::start().await, free_ports()).await
     }
 
     /// With settings as from [`free_ports`], and more.
-    pub async fn with(upstream: Upstream, sources: Sources) -> Self {
+    pub async fn with(upstream: FakeGrid, sources: Sources) -> Self {
         let base_url = upstream.base_url();
         Self::in_front_of(&base_url, upstream, sources).await
     }
 
     /// In front of a Grid at `base_url`, which may be down, with `upstream` kept for later.
-    pub async fn in_front_of(base_url: &str, upstream: Upstream, sources: Sources) -> Self {
-        let grid = Grid::new();
+    pub async fn in_front_of(base_url: &str, upstream: FakeGrid, sources: Sources) -> Self {
+        let grid = WebhookSender::new();
         let sources = sources.with(&settings::WEBHOOK_PUBLIC_KEYS, grid.public_key());
         let app = TestApp::in_front_of(base_url, sources).await;
         let channel = app.channel().await;
@@ -44,7 +44,7 @@ impl Scene {
     }
 
     /// The same, with another Grid to script: the one that it is in front of.
-    pub fn with_grid_at(self, upstream: Upstream) -> Self {
+    pub fn with_grid_at(self, upstream: FakeGrid) -> Self {
         Self { upstream, ..self }
     }
 

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 
-use super::program::Program;
+use super::process::Process;
 
 /// Ports that nobody else gets while the program is down: below those that systems hand out by themselves.
 pub fn fixed_ports<const N: usize>(random: &mut fastrand::Rng) -> [SocketAddr; N] {
@@ -33,7 +33,7 @@ impl Serving {
         Self { directory: tempfile::tempdir().unwrap(), grpc, webhooks, admin, public_key, base_url }
     }
 
-    pub fn start(&self) -> Program {
+    pub fn start(&self) -> Process {
         let (grpc, webhooks, admin) = (self.grpc.to_string(), self.webhooks.to_string(), self.admin.to_string());
         let environment = [
             ("GRID_CLIENT_ID", "id"),
@@ -46,7 +46,7 @@ impl Serving {
             ("GRIDGATE_EVENT_LOG", "sqlite:events.db"),
             ("GRIDGATE_RECONCILE_INTERVAL", "0s"),
         ];
-        Program::start_in(self.directory.path(), &["serve"], &environment)
+        Process::start_in(self.directory.path(), &["serve"], &environment)
     }
 
     /// The file of its event log.
@@ -55,7 +55,7 @@ impl Serving {
     }
 
     /// Starts it, and waits until it is ready.
-    pub async fn start_and_wait(&self) -> Program {
+    pub async fn start_and_wait(&self) -> Process {
         let mut program = self.start();
         program.json_line().await;
         program

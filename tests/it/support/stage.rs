@@ -10,10 +10,10 @@ use tonic::Status;
 use super::api::{Rpc, Sends};
 use super::app::free_ports;
 use super::equivalent;
+use super::fake_grid::{FakeGrid, Received, Reply};
 use super::gateway::{DEADLINE, Gateway};
 use super::multipart;
 use super::samples;
-use super::upstream::{Received, Reply, Upstream};
 
 /// A PDF as far as anybody looks.
 pub const PDF: &[u8] = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\ninvented\n%%EOF\n";
@@ -22,7 +22,7 @@ pub const PDF: &[u8] = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\ninvented\n%%EOF\n";
 pub const CSV: &[u8] = b"umaAddress,platformCustomerId\n$a@uma.example,a\n";
 
 pub struct Stage {
-    pub upstream: Upstream,
+    pub upstream: FakeGrid,
     pub gateway: Gateway,
 }
 
@@ -33,7 +33,7 @@ impl Stage {
 
     /// With settings as from [`free_ports`], and more.
     pub async fn with(settings: Sources) -> Self {
-        let upstream = Upstream::start().await;
+        let upstream = FakeGrid::start().await;
         let gateway = Gateway::in_front_of(&upstream.base_url(), settings).await;
         Self { upstream, gateway }
     }

@@ -8,8 +8,8 @@ use tonic::transport::Endpoint;
 
 use super::metrics::{sample, value};
 use super::scene::{Scene, kyc};
+use crate::support::fake_grid::Reply;
 use crate::support::soon;
-use crate::support::upstream::Reply;
 
 /// Metrics once this holds of them.
 async fn once(scene: &Scene, what: &'static str, holds: impl Fn(&str) -> bool) -> String {

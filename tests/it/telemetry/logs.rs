@@ -7,10 +7,10 @@ use gridgate::pb::customer_service_client::CustomerServiceClient;
 
 use super::collector::{Collector, hex};
 use super::scene::Scene;
-use crate::support::program::Program;
+use crate::support::fake_grid::{FakeGrid, Reply};
+use crate::support::process::Process;
 use crate::support::samples;
 use crate::support::soon;
-use crate::support::upstream::{Reply, Upstream};
 
 async fn put(scene: &Scene, levels: &str) -> (u16, String) {
     let request = reqwest::Client::new().put(scene.admin("/log-level")).body(levels.to_owned());
@@ -88,7 +88,7 @@ async fn credentials_that_grid_refuses_are_named_once() {
 
 #[tokio::test]
 async fn waiting_for_grid_says_each_reason_once() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let refused = || Reply::error(401, "UNAUTHORIZED", "no");
     let answers = [refused(), refused(), Reply::json(200, samples::answer_of("GetPlatformConfig").unwrap())];
     upstream.on("GET", "/config", Reply::sequence(answers));
@@ -101,7 +101,7 @@ async fn waiting_for_grid_says_each_reason_once() {
         ("LIGHTSPARK_GRID_BASE_URL", base_url.as_str()),
         ("GRIDGATE_READY_NEEDS_GRID", "true"),
     ];
-    let mut program = Program::start_in(directory.path(), &arguments, &variables);
+    let mut program = Process::start_in(directory.path(), &arguments, &variables);
     program.json_line().await;
     assert_eq!(upstream.requests_to("GET", "/config").len(), 3);
     program.signal("TERM").await;

@@ -7,12 +7,12 @@ use gridgate::pb::watch_kyc_status_response::Event;
 use serde_json::json;
 
 use super::scene::{Scene, kyc};
+use crate::support::fake_grid::Reply;
 use crate::support::nats::Nats;
 use crate::support::nats_relay::NatsRelay;
 use crate::support::raw_grpc::RawClient;
 use crate::support::samples;
 use crate::support::soon;
-use crate::support::upstream::Reply;
 
 /// A program to which everything has happened that is counted as it happens, so that every metric has a value. Keeps its
 /// stream open.

@@ -12,13 +12,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tonic::transport::{Channel, Endpoint};
 
-use crate::support::program::Program;
+use crate::support::fake_grid::{FakeGrid, Reply};
+use crate::support::process::Process;
 use crate::support::soon;
-use crate::support::upstream::{Reply, Upstream};
 
 pub struct Scene {
-    pub upstream: Upstream,
-    pub program: Program,
+    pub upstream: FakeGrid,
+    pub program: Process,
     ready: BTreeMap<String, String>,
     key: EcdsaKeyPair,
     /// Its event log is there.
@@ -33,7 +33,7 @@ impl Scene {
 
     /// With more arguments and variables.
     pub async fn with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let upstream = Upstream::start().await;
+        let upstream = FakeGrid::start().await;
         upstream.on("GET", "/customers", Reply::json(200, json!({ "data": [], "hasMore": false })));
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -98,11 +98,11 @@ impl Scene {
 /// The program, once it is ready, and where its ports are.
 async fn serve(
     directory: &Path,
-    upstream: &Upstream,
+    upstream: &FakeGrid,
     key: &EcdsaKeyPair,
     arguments: &[&str],
     variables: &[(&str, &str)],
-) -> (Program, BTreeMap<String, String>) {
+) -> (Process, BTreeMap<String, String>) {
     let spki = STANDARD.encode(key.public_key().as_der().unwrap().as_ref());
     // Behind another key, as when one is being rotated, and pasted without a line break between them.
     let other = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
@@ -118,7 +118,7 @@ async fn serve(
         ("GRID_WEBHOOK_PUBKEY", pem.as_str()),
     ];
     let arguments = [&["serve"], &ports[..], arguments].concat();
-    let mut program = Program::start_in(directory, &arguments, &[&account[..], variables].concat());
+    let mut program = Process::start_in(directory, &arguments, &[&account[..], variables].concat());
     let ready = program.json_line().await;
     (program, ready)
 }

@@ -13,10 +13,10 @@ use super::collector::{Collector, Span, Taken, attribute, hex, of_resource};
 use super::metrics::value;
 use super::scene::{Scene, kyc};
 use crate::identity::rig;
+use crate::support::fake_grid::Reply;
 use crate::support::nats::Nats;
 use crate::support::samples;
 use crate::support::soon;
-use crate::support::upstream::Reply;
 
 const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT_ID: &str = "b7ad6b7169203331";
@@ -313,7 +313,7 @@ async fn without_a_collector_the_context_is_handed_on_as_it_came() {
 
 #[tokio::test]
 async fn a_collector_that_is_gone_holds_nothing_up() {
-    let refusing = crate::support::upstream::Refusing::start();
+    let refusing = crate::support::fake_grid::Refusing::start();
     let misspelt = ("OTEL_TRACES_SAMPLER", "allways_on".to_owned());
     let scene = scene(&[("OTEL_EXPORTER_OTLP_ENDPOINT", refusing.base_url()), misspelt]).await;
     scene.upstream.on("GET", "/customers/*", Reply::json(200, samples::answer_of("GetCustomer").unwrap()));

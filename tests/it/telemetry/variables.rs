@@ -13,7 +13,7 @@ use tonic::transport::Endpoint;
 
 use super::collector::{Collector, Taken};
 use crate::support::certificates::{Authority, Files};
-use crate::support::program::{Ended, Program};
+use crate::support::process::{Ended, Process};
 use crate::support::soon;
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -23,8 +23,8 @@ const PORTS: [&str; 4] =
     ["--grpc-addr=127.0.0.1:0", "--webhook-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0", "--sandbox-addr=127.0.0.1:0"];
 
 /// A gridgate with these variables and arguments, once it is ready; a call to it has been answered.
-async fn started(arguments: &[&str], variables: &[(&str, &str)]) -> Program {
-    let mut program = Program::start(&[&["serve", "--sandbox"], &PORTS[..], arguments].concat(), variables);
+async fn started(arguments: &[&str], variables: &[(&str, &str)]) -> Process {
+    let mut program = Process::start(&[&["serve", "--sandbox"], &PORTS[..], arguments].concat(), variables);
     let grpc = format!("http://{}", program.json_line().await["grpc"]);
     let channel = soon("connected", Endpoint::from_shared(grpc).unwrap().connect()).await.unwrap();
     let request = pb::GetPlatformConfigRequest::default();
@@ -32,7 +32,7 @@ async fn started(arguments: &[&str], variables: &[(&str, &str)]) -> Program {
     program
 }
 
-async fn stopped(program: Program) -> String {
+async fn stopped(program: Process) -> String {
     program.signal("TERM").await;
     let Ended { status, stderr, .. } = program.ended().await;
     assert!(status.success(), "{stderr}");
@@ -46,7 +46,7 @@ fn said(stderr: &str) -> Vec<&str> {
 
 #[tokio::test]
 async fn no_variable_stops_a_start_and_what_is_not_followed_is_said() {
-    let refusing = crate::support::upstream::Refusing::start();
+    let refusing = crate::support::fake_grid::Refusing::start();
     let url = refusing.base_url();
     /// Variables, and what is said of them.
     type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
@@ -110,7 +110,7 @@ async fn no_variable_stops_a_start_and_what_is_not_followed_is_said() {
 
 #[tokio::test]
 async fn a_variable_that_is_no_text_stops_nothing() {
-    let refusing = crate::support::upstream::Refusing::start();
+    let refusing = crate::support::fake_grid::Refusing::start();
     let url = refusing.base_url();
     for (name, other) in [(ENDPOINT, None), (PROTOCOL, Some((ENDPOINT, url.as_str())))] {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_gridgate"));
@@ -127,7 +127,7 @@ async fn a_variable_that_is_no_text_stops_nothing() {
 async fn what_a_flag_says_has_to_be_right() {
     for flag in ["--traces-otlp-endpoint=collector:4317", "--traces-otlp-protocol=http/json"] {
         let arguments = [&["serve", "--sandbox", flag], &PORTS[..]].concat();
-        let Ended { status, stderr, .. } = Program::start(&arguments, &[]).ended().await;
+        let Ended { status, stderr, .. } = Process::start(&arguments, &[]).ended().await;
         assert_eq!(status.code(), Some(2), "{stderr}");
         assert!(stderr.contains("traces.otlp_"), "{stderr}");
     }
@@ -140,7 +140,7 @@ fn any(taken: &Taken) -> bool {
 #[tokio::test]
 async fn the_variables_of_traces_count_more_and_compression_is_followed() {
     let collector = Collector::start().await;
-    let refusing = crate::support::upstream::Refusing::start();
+    let refusing = crate::support::fake_grid::Refusing::start();
     let (http, grpc) = (format!("http://{}/v1/traces", collector.http), format!("http://{}", collector.grpc));
     let variables = [
         (ENDPOINT, refusing.base_url()),

@@ -3,7 +3,7 @@
 use crate::support::app::{TestApp, free_ports};
 use crate::support::frames::{Overheard, parse};
 use crate::support::raw_grpc::{RawClient, answer};
-use crate::support::silent_upstream::SilentUpstream;
+use crate::support::silent_grid::SilentGrid;
 use crate::support::{PATIENCE, soon};
 use gridgate::config::{Config, settings};
 use gridgate::pb;
@@ -28,7 +28,7 @@ const EVERY_STREAM: u32 = (1 << 31) - 1;
 
 #[tokio::test]
 async fn a_call_in_flight_finishes_on_a_connection_that_is_told_to_go() {
-    let mut upstream = SilentUpstream::start().await;
+    let mut upstream = SilentGrid::start().await;
     let sources = free_ports().with(&settings::GRPC_MAX_CONNECTION_AGE, "200ms");
     let app = TestApp::in_front_of(&upstream.base_url(), sources).await;
     let (stream, heard) = Overheard::connect(app.addresses.grpc).await;
@@ -90,7 +90,7 @@ async fn a_tonic_client_moves_from_connection_to_connection_and_no_call_fails() 
 
 #[tokio::test]
 async fn a_call_that_outlasts_the_grace_is_cut_with_its_connection() {
-    let mut upstream = SilentUpstream::start().await;
+    let mut upstream = SilentGrid::start().await;
     let sources = free_ports()
         .with(&settings::GRPC_MAX_CONNECTION_AGE, "50ms")
         .with(&settings::GRPC_MAX_CONNECTION_AGE_GRACE, "150ms");

@@ -2,7 +2,7 @@
 
 use crate::support::app::{TestApp, free_ports};
 use crate::support::raw_grpc::RawClient;
-use crate::support::silent_upstream::SilentUpstream;
+use crate::support::silent_grid::SilentGrid;
 use crate::support::soon;
 use gridgate::config::{Config, settings};
 use gridgate::pb;
@@ -26,7 +26,7 @@ fn is_refusal(status: &Status, reason: &str) {
 
 #[tokio::test]
 async fn calls_over_the_limit_are_refused_and_those_under_way_are_answered() {
-    let mut upstream = SilentUpstream::start().await;
+    let mut upstream = SilentGrid::start().await;
     let sources = free_ports().with(&settings::GRPC_MAX_CALLS, "2").with(&settings::GRPC_MAX_CALL_WAIT, "0s");
     let app = TestApp::in_front_of(&upstream.base_url(), sources).await;
     let channel = app.channel().await;
@@ -85,7 +85,7 @@ async fn watches_of_health_are_bounded_and_checks_are_not_refused() {
 
 #[tokio::test]
 async fn a_call_waits_for_its_turn_and_no_longer_than_it_may() {
-    let mut upstream = SilentUpstream::start().await;
+    let mut upstream = SilentGrid::start().await;
     let sources = free_ports().with(&settings::GRPC_MAX_CALLS, "1").with(&settings::GRPC_MAX_CALL_WAIT, "5s");
     let app = TestApp::in_front_of(&upstream.base_url(), sources).await;
     let mut client = RawClient::connect(app.addresses.grpc).await;
@@ -129,7 +129,7 @@ async fn streams_over_the_limit_are_refused_until_one_ends() {
 
 #[tokio::test]
 async fn many_refusals_do_not_end_the_connection_that_they_came_over() {
-    let mut upstream = SilentUpstream::start().await;
+    let mut upstream = SilentGrid::start().await;
     let sources = free_ports().with(&settings::GRPC_MAX_CALLS, "1").with(&settings::GRPC_MAX_CALL_WAIT, "0s");
     let app = TestApp::in_front_of(&upstream.base_url(), sources).await;
     let channel = app.channel().await;

@@ -2,7 +2,7 @@
 //! is asserted what does not depend on the machine.
 
 use crate::support::app::{TestApp, free_ports};
-use crate::support::program::Program;
+use crate::support::process::Process;
 use crate::support::soon;
 use axum::Router;
 use gridgate::config::settings;
@@ -153,7 +153,7 @@ async fn measure() {
         ("GRIDGATE_RECONCILE_INTERVAL", "0s"),
         (settings::GRPC_MAX_CALLS.env, places.as_str()),
     ];
-    let mut program = Program::start_in(directory.path(), &["serve"], &environment);
+    let mut program = Process::start_in(directory.path(), &["serve"], &environment);
     let grpc = program.json_line().await["grpc"].parse().unwrap();
     let many = callers(grpc, 10 * PLACES).await;
     let mut first_of_ten = None;

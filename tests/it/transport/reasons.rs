@@ -11,8 +11,8 @@ use tonic::{Code, Status};
 
 use crate::support::app::{TestApp, free_ports};
 use crate::support::details::Details;
+use crate::support::fake_grid::FakeGrid;
 use crate::support::raw_grpc::RawClient;
-use crate::support::upstream::Upstream;
 
 const GET: &str = "/gridgate.v1.CustomerService/GetCustomer";
 const DELETE: &str = "/gridgate.v1.CustomerService/DeleteCustomer";
@@ -125,7 +125,7 @@ async fn an_unknown_method_says_so() {
 
 #[tokio::test]
 async fn of_a_call_with_several_messages_none_is_acted_on() {
-    let upstream = Upstream::start().await;
+    let upstream = FakeGrid::start().await;
     let app = TestApp::in_front_of(&upstream.base_url(), free_ports()).await;
     let mut client = RawClient::connect(app.addresses.grpc).await;
     let message = pb::DeleteCustomerRequest { customer_id: "Customer:1".to_owned() }.encode_to_vec();

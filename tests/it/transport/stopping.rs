@@ -1,7 +1,7 @@
 //! The real program, told to stop while thousands watch and many call.
 
-use crate::support::program::Program;
-use crate::support::silent_upstream::SilentUpstream;
+use crate::support::process::Process;
+use crate::support::silent_grid::SilentGrid;
 use crate::support::soon;
 use gridgate::pb;
 use gridgate::pb::kyc_event_service_client::KycEventServiceClient;
@@ -41,7 +41,7 @@ async fn watch(channel: Channel, begun: tokio::sync::mpsc::Sender<()>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_streams_and_a_hundred_calls_end_well_when_it_is_told_to_stop() {
-    let mut upstream = SilentUpstream::start().await;
+    let mut upstream = SilentGrid::start().await;
     let base_url = upstream.base_url();
     let grace = format!("{}s", GRACE.as_secs());
     let env = [
@@ -54,7 +54,7 @@ async fn ten_thousand_streams_and_a_hundred_calls_end_well_when_it_is_told_to_st
         ("GRIDGATE_RECONCILE_INTERVAL", "0s"),
         ("GRIDGATE_SHUTDOWN_GRACE_PERIOD", grace.as_str()),
     ];
-    let mut program = Program::start(&["serve"], &env);
+    let mut program = Process::start(&["serve"], &env);
     let addr = program.json_line().await["grpc"].clone();
 
     let (begun, mut beginnings) = tokio::sync::mpsc::channel(1024);

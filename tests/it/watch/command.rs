@@ -14,11 +14,11 @@ use super::source::Scripted;
 use super::watched::{Watched, watched};
 use crate::event_log::seen::{answer, status};
 use crate::support::memory_log::MemoryLog;
-use crate::support::program::Program;
+use crate::support::process::Process;
 
-fn watch(addr: std::net::SocketAddr, args: &[&str]) -> Program {
+fn watch(addr: std::net::SocketAddr, args: &[&str]) -> Process {
     let addr = format!("--grpc-addr={addr}");
-    Program::start(&[&["watch", addr.as_str()], args].concat(), &[])
+    Process::start(&[&["watch", addr.as_str()], args].concat(), &[])
 }
 
 /// A line without the time that it begins with.
@@ -166,7 +166,7 @@ async fn mistakes_in_flags_are_told_before_anything_is_called() {
         (&["--kind=payment"], "possible values: customer, verification"),
         (&["--grpc-addr=nowhere"], "grpc.addr"),
     ] {
-        let ended = Program::start(&[&["watch"], args].concat(), &[]).ended().await;
+        let ended = Process::start(&[&["watch"], args].concat(), &[]).ended().await;
         assert_eq!(ended.status.code(), Some(2), "{args:?}");
         assert!(ended.stderr.contains(words), "{}", ended.stderr);
     }

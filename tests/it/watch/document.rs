@@ -19,7 +19,7 @@ use super::rig::Rig;
 use super::watched::{Watched, watched};
 use crate::readme::reader::{link_repository, path_with_tools, require_tools};
 use crate::support::memory_log::MemoryLog;
-use crate::support::program::Program;
+use crate::support::process::Process;
 
 const DOCUMENT: &str = include_str!("../../../docs/WATCH.md");
 /// Python compiles the protos, and two cores may be busy.
@@ -47,15 +47,15 @@ impl Folder {
         Folder(folder)
     }
 
-    fn run(&self, program: &str, args: &[&str]) -> Program {
+    fn run(&self, program: &str, args: &[&str]) -> Process {
         let mut command = Command::new(program);
         let cache = self.0.path().join(".cache");
         command.args(args).current_dir(&self.0).env("PATH", path_with_tools()).env("XDG_CACHE_HOME", cache);
-        Program::spawn(command, PATIENCE)
+        Process::spawn(command, PATIENCE)
     }
 
     /// The Python example, calling this address.
-    fn python(&self, addr: SocketAddr) -> Program {
+    fn python(&self, addr: SocketAddr) -> Process {
         let text = block("python").replace("127.0.0.1:50051", &addr.to_string());
         let quick = text.replace("HEARTBEAT = 15 ", "HEARTBEAT = 1 ");
         assert_ne!(text, quick);
@@ -69,7 +69,7 @@ impl Folder {
 }
 
 /// The next line, without the blank that it may end with.
-async fn line(program: &mut Program) -> String {
+async fn line(program: &mut Process) -> String {
     program.line().await.trim_end().to_owned()
 }
 
@@ -159,7 +159,7 @@ async fn the_python_example_goes_on_whatever_becomes_of_the_log() {
 }
 
 /// Creates a customer, and waits until the example has heard of it.
-async fn create_and_hear(addr: SocketAddr, python: &mut Program) {
+async fn create_and_hear(addr: SocketAddr, python: &mut Process) {
     let mut customers = CustomerServiceClient::connect(format!("http://{addr}")).await.unwrap();
     let individual = pb::IndividualInput { full_name: Some("Jane Doe".to_owned()), ..Default::default() };
     let details = Some(pb::create_customer_request::Details::Individual(individual));
@@ -171,7 +171,7 @@ async fn create_and_hear(addr: SocketAddr, python: &mut Program) {
 #[tokio::test]
 async fn the_python_example_notices_a_frozen_server() {
     let folder = Folder::new().await;
-    let mut server = Program::serve_sandbox(&[]);
+    let mut server = Process::serve_sandbox(&[]);
     let grpc: SocketAddr = server.json_line().await["grpc"].parse().unwrap();
     let proxy = Proxy::to(grpc).await;
     let mut python = folder.python(proxy.addr);
@@ -184,7 +184,7 @@ async fn the_python_example_notices_a_frozen_server() {
 
     // Frozen again, and killed: another one takes its place, and knows nothing of it.
     server.signal("STOP").await;
-    let mut next = Program::serve_sandbox(&[]);
+    let mut next = Process::serve_sandbox(&[]);
     let grpc: SocketAddr = next.json_line().await["grpc"].parse().unwrap();
     drop(server);
     proxy.cut(Some(grpc));
@@ -197,7 +197,7 @@ async fn the_python_example_ends_where_calling_again_is_no_use() {
     let folder = Folder::new().await;
     let policy = folder.0.path().join("policy.toml");
     std::fs::write(&policy, "[callers.other]\nidentities = [\"dns:other\"]\nmethods = [\"*/*\"]\n").unwrap();
-    let mut server = Program::serve_sandbox(&[&format!("--identity-policy-file={}", policy.display())]);
+    let mut server = Process::serve_sandbox(&[&format!("--identity-policy-file={}", policy.display())]);
     let grpc = server.json_line().await["grpc"].parse().unwrap();
     let ended = folder.python(grpc).ended().await;
     assert_eq!(ended.status.code(), Some(1));

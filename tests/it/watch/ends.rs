@@ -16,10 +16,10 @@ use tokio_util::task::AbortOnDropHandle;
 use super::history::Writer;
 use super::requests::{Asking, from_earliest, from_now, from_token, snapshot};
 use super::rig::{Rig, for_ever};
-use super::stream::words;
-use crate::event_log::place::Place;
 use crate::event_log::seen::{answer, deleted, status, webhook};
 use crate::support::memory_log::{MemoryLog, Store};
+use crate::support::place::Place;
+use crate::support::watcher::words;
 
 fn heartbeat(response: &WatchKycStatusResponse) -> Heartbeat {
     match &response.event {

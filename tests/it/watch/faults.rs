@@ -11,12 +11,12 @@ use super::proxy::Proxy;
 use super::watched::{Watched, watched};
 use crate::support::app::{TestApp, free_ports};
 use crate::support::certificates::{Authority, Files, Identity};
-use crate::support::program::Program;
+use crate::support::process::Process;
 
 /// Runs a command that calls `url`, to its end.
 async fn fails(command: &str, url: &str, flags: &[&str]) -> String {
     let url_flag = format!("--client-url={url}");
-    let ended = Program::start(&[&[command, url_flag.as_str()], flags].concat(), &[]).ended().await;
+    let ended = Process::start(&[&[command, url_flag.as_str()], flags].concat(), &[]).ended().await;
     assert_eq!((ended.status.code(), ended.stdout.as_str()), (Some(1), ""), "{command} {url}: {}", ended.stderr);
     assert!(ended.stderr.contains(url), "{url} is not named: {}", ended.stderr);
     assert!(!ended.stderr.contains("connecting again"), "{}", ended.stderr);
@@ -136,9 +136,9 @@ async fn a_port_that_asks_for_client_certificates() {
     secured.app.stop().await.unwrap();
 }
 
-fn watch(addr: SocketAddr, flags: &[&str]) -> Program {
+fn watch(addr: SocketAddr, flags: &[&str]) -> Process {
     let url = format!("--client-url=http://{addr}");
-    Program::start(&[&["watch", url.as_str()], flags].concat(), &[])
+    Process::start(&[&["watch", url.as_str()], flags].concat(), &[])
 }
 
 #[tokio::test]
@@ -207,7 +207,7 @@ async fn what_is_no_longer_kept_is_said_and_begun_anew() {
 
 #[tokio::test]
 async fn a_frozen_server_is_called_again() {
-    let mut server = Program::serve_sandbox(&[]);
+    let mut server = Process::serve_sandbox(&[]);
     let addr = server.json_line().await["grpc"].parse().unwrap();
     let mut program = watch(addr, &["--heartbeat=1"]);
     assert!(program.line().await.contains("up to date"));

@@ -5,7 +5,7 @@ use gridgate::pb::{KycEventKind, KycStatus, VerificationStatus};
 use super::history::Writer;
 use super::requests::{Asking, Request, from_earliest, from_now};
 use super::rig::Rig;
-use crate::event_log::place::Place;
+use crate::support::place::Place;
 
 /// Filters, and what passes each of them.
 fn filters() -> Vec<(Request, Vec<&'static str>)> {

@@ -18,9 +18,9 @@ use super::history::Writer;
 use super::requests::{Asking as _, from_token, timestamp};
 use super::rig::Rig;
 use super::source::Scripted;
-use crate::event_log::place::Place;
 use crate::event_log::seen::{answer, at, customer, deleted, status, webhook};
 use crate::support::memory_log::{MemoryLog, Store};
+use crate::support::place::Place;
 use crate::support::raw_grpc::RawClient;
 use crate::support::soon;
 

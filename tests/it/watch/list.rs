@@ -8,9 +8,9 @@ use gridgate::pb::{self, KycEventKind, KycEventOutcome, KycStatus};
 use super::history::Writer;
 use super::requests::{from_token, timestamp};
 use super::rig::Rig;
-use super::stream::listed;
-use crate::event_log::place::Place;
 use crate::event_log::seen::{status, webhook};
+use crate::support::place::Place;
+use crate::support::watcher::listed;
 
 type List = pb::ListKycEventsRequest;
 

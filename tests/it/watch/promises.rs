@@ -7,9 +7,9 @@ use gridgate::pb::{self, WatchKycStatusResponse};
 use super::history::Writer;
 use super::requests::{Asking, from_earliest, from_now, from_token};
 use super::rig::Rig;
-use super::stream::words;
-use crate::event_log::place::Place;
 use crate::event_log::seen::{answer, at, deleted, platform, status, webhook};
+use crate::support::place::Place;
+use crate::support::watcher::words;
 
 /// Some changes of three customers, and what is none.
 async fn some_history(writer: &Writer) -> Vec<String> {

@@ -15,9 +15,9 @@ use self::model::{Filter, Model};
 use self::session::{Begin, Session, Token};
 use super::rig::Rig;
 use crate::event_log::jetstream::JetStreamPlace;
-use crate::event_log::place::{Place, SqlitePlace};
 use crate::event_log::seen::{answer_based_on, at, customer, deleted, id, platform, status, verification};
 use crate::support::memory_log::MemoryPlace;
+use crate::support::place::{Place, SqlitePlace};
 
 /// So few that streams often have to read the log.
 const RING: usize = 4;

@@ -18,8 +18,8 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
 
 use super::source::NoSource;
-use super::stream::Watcher;
 use crate::support::soon;
+use crate::support::watcher::Watcher;
 
 /// A server that is dropped with this, without a word to its callers.
 pub struct Rig {

@@ -10,9 +10,9 @@ use super::errors::{metadata, reason};
 use super::history::Writer;
 use super::requests::{from_now, from_token};
 use super::rig::Rig;
-use super::stream::Watcher;
-use crate::event_log::place::Place;
 use crate::support::memory_log::{MemoryLog, Store};
+use crate::support::place::Place;
+use crate::support::watcher::Watcher;
 
 /// What `Writer::says_many` says, from one to another.
 fn changes(from: usize, to: usize) -> Vec<String> {

@@ -10,10 +10,10 @@ use gridgate::pb::{KycEventKind, KycStatus};
 use super::history::Writer;
 use super::requests::{Asking, Request, from_now, snapshot};
 use super::rig::Rig;
-use super::stream::words;
-use crate::event_log::place::Place;
 use crate::event_log::seen::{deleted, status, webhook, webhook_of};
 use crate::support::memory_log::{MemoryLog, Store};
+use crate::support::place::Place;
+use crate::support::watcher::words;
 
 pub async fn a_snapshot_then_changes_then_synced(place: &dyn Place) {
     let log = place.open().await;

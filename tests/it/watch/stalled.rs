@@ -16,10 +16,10 @@ use tonic::transport::Endpoint;
 
 use super::requests::from_now;
 use super::rig::Rig;
-use super::stream::Watcher;
 use crate::event_log::seen::{status, webhook};
-use crate::support::program::memory_of;
+use crate::support::process::memory_of;
 use crate::support::soon;
+use crate::support::watcher::Watcher;
 
 const EVENTS: usize = 100_000;
 const CUSTOMERS: usize = 1_000;

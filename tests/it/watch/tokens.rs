@@ -12,8 +12,8 @@ use super::errors::{metadata, reason, refusal};
 use super::history::Writer;
 use super::requests::{Asking, from_earliest, from_now, from_time, from_token, snapshot};
 use super::rig::Rig;
-use crate::event_log::place::Place;
 use crate::support::memory_log::MemoryPlace;
+use crate::support::place::Place;
 
 pub async fn starts_are_what_they_say(place: &dyn Place) {
     let log = place.open().await;

@@ -7,9 +7,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::hostile::malformed_signatures;
-use super::sender::{Grid, Request, kyc};
 use crate::support::serving::Serving;
 use crate::support::soon;
+use crate::support::webhook_sender::{Request, WebhookSender, kyc};
 
 /// How many requests are made before memory is looked at, and after.
 const ROUNDS: (usize, usize) = (20, 150);
@@ -19,7 +19,7 @@ const ALLOWANCE: u64 = 24 * 1024 * 1024;
 const SILENT: usize = 200;
 
 /// Every bad request, with the statuses that it may be answered with.
-fn bad_requests(grid: &Grid, round: usize) -> Vec<(&'static str, Request, &'static [u16])> {
+fn bad_requests(grid: &WebhookSender, round: usize) -> Vec<(&'static str, Request, &'static [u16])> {
     let body = kyc("W:bad", "Customer:1", "APPROVED").into_bytes();
     let signed = |body: &[u8]| grid.webhook(body);
     let mut requests: Vec<(&str, Request, &[u16])> = Vec::new();
@@ -50,7 +50,7 @@ fn bad_requests(grid: &Grid, round: usize) -> Vec<(&'static str, Request, &'stat
     requests
 }
 
-async fn send_all(grid: &Grid, door: SocketAddr, rounds: usize) -> usize {
+async fn send_all(grid: &WebhookSender, door: SocketAddr, rounds: usize) -> usize {
     let requests = (0..rounds).flat_map(|round| bad_requests(grid, round));
     let answers = stream::iter(requests).map(async |(name, request, expected)| {
         let answer = soon("an answer", request.send(door)).await;
@@ -62,7 +62,7 @@ async fn send_all(grid: &Grid, door: SocketAddr, rounds: usize) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[allow(clippy::print_stderr, reason = "what was measured, for whoever asks with --nocapture")]
 async fn bad_requests_are_answered_as_they_should_be_and_cost_no_memory() {
-    let grid = Grid::new();
+    let grid = WebhookSender::new();
     let mut random = fastrand::Rng::new();
     let serving = Serving::new(&mut random, grid.public_key(), "http://127.0.0.1:9/grid".to_owned());
     let program = serving.start_and_wait().await;

@@ -9,9 +9,9 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::log::{Mood, customer};
-use super::sender::{Grid, Request, kyc, webhook};
 use super::{Door, Opening};
 use crate::support::soon;
+use crate::support::webhook_sender::{Request, WebhookSender, kyc, webhook};
 
 #[tokio::test]
 async fn a_status_is_recorded_once_and_its_copies_are_known() {
@@ -57,7 +57,7 @@ async fn a_verification_and_a_type_of_tomorrow_are_recorded_too() {
 
 #[tokio::test]
 async fn both_shapes_of_signature_and_every_active_key_count() {
-    let next = Grid::new();
+    let next = WebhookSender::new();
     let opening = Opening { more_keys: vec![next.public_key()], ..Opening::new() };
     let door = opening.open().await;
     for (id, signer) in [("W:1", &door.grid), ("W:2", &next)] {
@@ -68,7 +68,7 @@ async fn both_shapes_of_signature_and_every_active_key_count() {
     let versioned: serde_json::Value = serde_json::from_str(&door.grid.signature(body.as_bytes())).unwrap();
     let bare = Request::post(&body).header("x-grid-signature", versioned["s"].as_str().unwrap());
     assert_eq!(door.send(bare).await.status, 200);
-    let retired = Grid::new();
+    let retired = WebhookSender::new();
     let refused = door.send(retired.webhook(kyc("W:4", "Customer:1", "PENDING"))).await;
     assert_eq!((refused.status, refused.code().as_str()), (401, "signature_mismatch"));
     assert_eq!(door.log.observations().len(), 3);

@@ -7,9 +7,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::log::Mood;
-use super::sender::kyc;
 use super::{Door, Opening, Response};
 use crate::support::soon;
+use crate::support::webhook_sender::kyc;
 
 /// Short enough to wait for, and long enough for what is in time to be in time.
 const SHORT: Duration = Duration::from_millis(500);

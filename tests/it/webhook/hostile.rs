@@ -7,11 +7,11 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use gridgate::webhook::{Limits, Outcome};
 use serde_json::json;
 
-use super::sender::{Grid, Request, kyc, webhook};
 use super::{Door, Opening};
+use crate::support::webhook_sender::{Request, WebhookSender, kyc, webhook};
 
 /// Values of the signature's header that are wrong in every way, with their names.
-pub fn malformed_signatures(grid: &Grid, body: &[u8]) -> Vec<(&'static str, String)> {
+pub fn malformed_signatures(grid: &WebhookSender, body: &[u8]) -> Vec<(&'static str, String)> {
     let der = grid.sign(body);
     let good = STANDARD.encode(&der);
     let p384 = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_ASN1_SIGNING).unwrap();

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::Door;
-use super::sender::{Request, webhook};
 use crate::support::log::CapturedLog;
+use crate::support::webhook_sender::{Request, webhook};
 
 #[tokio::test]
 async fn no_personal_data_is_logged_kept_or_answered() {

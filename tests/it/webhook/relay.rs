@@ -7,9 +7,9 @@ use gridgate::webhook::{Outcome, Relay, RelayConfig};
 use serde_json::json;
 
 use super::log::Mood;
-use super::sender::{kyc, webhook};
 use super::{Door, Opening};
-use crate::support::upstream::{Refusing, Reply, Upstream};
+use crate::support::fake_grid::{FakeGrid, Refusing, Reply};
+use crate::support::webhook_sender::{kyc, webhook};
 use gridgate::kyc::log::LogError;
 
 const PAYMENT: &str = "INCOMING_PAYMENT.PENDING";
@@ -19,8 +19,8 @@ async fn relaying_to(url: &str, timeout: Duration) -> Door {
     Opening { relay: Some(relay), ..Opening::new() }.open().await
 }
 
-async fn with_relay() -> (Door, Upstream) {
-    let relay = Upstream::start().await;
+async fn with_relay() -> (Door, FakeGrid) {
+    let relay = FakeGrid::start().await;
     let door = relaying_to(&format!("{}/payments", relay.base_url()), RELAY_TIMEOUT).await;
     (door, relay)
 }
@@ -136,7 +136,7 @@ async fn a_relay_that_cannot_be_reached_or_takes_too_long_is_503() {
     let nobody = Refusing::start();
     let door = relaying_to(&nobody.base_url(), RELAY_TIMEOUT).await;
     assert_eq!(door.deliver(webhook("W:1", PAYMENT, json!({}))).await.code(), "relay_unreachable");
-    let silent = Upstream::start().await;
+    let silent = FakeGrid::start().await;
     silent.on("POST", "/payments", Reply::hang());
     let door = relaying_to(&format!("{}/payments", silent.base_url()), Duration::from_millis(200)).await;
     let answer = door.deliver(webhook("W:1", PAYMENT, json!({}))).await;

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::log::{ScriptedLog, customer};
-use super::sender::{kyc, webhook};
 use super::{Door, Opening};
 use crate::support::soon;
+use crate::support::webhook_sender::{kyc, webhook};
 
 fn log_in(folder: &Path) -> Arc<SqliteLog> {
     let options = SqliteOptions::at(folder.join("events.db"));

@@ -11,24 +11,24 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::sender::{Grid, Request, Response, kyc, webhook};
 use crate::support::app::{TestApp, free_ports};
+use crate::support::fake_grid::{FakeGrid, Reply};
 use crate::support::soon;
-use crate::support::upstream::{Reply, Upstream};
+use crate::support::webhook_sender::{Request, Response, WebhookSender, kyc, webhook};
 
 /// Longer than what closes at the end may take, whatever the grace period.
 const A_WHILE: Duration = Duration::from_millis(2500);
 
 struct Scene {
     app: TestApp,
-    grid: Grid,
+    grid: WebhookSender,
     /// Who decides about payments.
-    relay: Upstream,
+    relay: FakeGrid,
 }
 
 impl Scene {
     async fn with_grace(grace: &str) -> Self {
-        let (grid, relay) = (Grid::new(), Upstream::start().await);
+        let (grid, relay) = (WebhookSender::new(), FakeGrid::start().await);
         let sources = free_ports()
             .with(&settings::WEBHOOK_PUBLIC_KEYS, grid.public_key())
             .with(&settings::WEBHOOK_RELAY_URL, format!("{}/payments", relay.base_url()))
@@ -84,8 +84,8 @@ async fn what_the_relay_takes_its_time_for_is_answered() {
 #[tokio::test]
 async fn what_the_log_takes_its_time_for_is_recorded_and_answered() {
     use crate::support::lossy_disk::{self, PRELOAD, lossy_disk};
-    use crate::support::program::Program;
-    let (grid, directory) = (Grid::new(), tempfile::tempdir().unwrap());
+    use crate::support::process::Process;
+    let (grid, directory) = (WebhookSender::new(), tempfile::tempdir().unwrap());
     let disk = directory.path().join("disk");
     std::fs::create_dir(&disk).unwrap();
     let (library, public_key) = (lossy_disk(directory.path()), grid.public_key());
@@ -102,7 +102,7 @@ async fn what_the_log_takes_its_time_for_is_recorded_and_answered() {
         ("GRIDGATE_EVENT_LOG", log.as_str()),
         ("GRIDGATE_RECONCILE_INTERVAL", "0s"),
     ];
-    let mut program = Program::start(&["serve"], &env);
+    let mut program = Process::start(&["serve"], &env);
     let to = program.json_line().await["webhook"].parse().unwrap();
     std::fs::write(disk.join("slow"), "").unwrap();
     let request = grid.webhook(kyc("W:1", "Customer:1", "APPROVED"));

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::support::PATIENCE;
 use crate::support::app::free_ports;
+use crate::support::fake_grid::{FakeGrid, Refusing, Reply};
 use crate::support::scene::{Scene, path, webhook};
-use crate::support::upstream::{Refusing, Reply, Upstream};
 
 const AT_10: &str = "2026-05-01T10:00:00Z";
 const AT_11: &str = "2026-05-01T11:00:00Z";
@@ -135,7 +135,7 @@ async fn webhooks_are_answered_at_once_while_grid_says_nothing() {
 async fn what_arrives_while_grid_is_down_ends_as_grid_has_it_when_it_is_back() {
     let refusing = Refusing::start();
     let base_url = refusing.base_url();
-    let scene = Scene::in_front_of(&base_url, Upstream::start().await, free_ports()).await;
+    let scene = Scene::in_front_of(&base_url, FakeGrid::start().await, free_ports()).await;
     for (customer, webhooks, _, _) in cases() {
         for body in &webhooks {
             assert_eq!(scene.deliver(body).await.status, 200, "{customer}");

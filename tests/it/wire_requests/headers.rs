@@ -4,9 +4,9 @@ use prost_reflect::Value as Field;
 use uuid::Uuid;
 
 use crate::support::api::{RPCS, Rpc, Sends};
+use crate::support::fake_grid::Received;
 use crate::support::samples;
 use crate::support::stage::{Stage, messages};
-use crate::support::upstream::Received;
 
 /// `id:secret`, the account in front of which the tests stand.
 const CREDENTIALS: &str = "Basic aWQ6c2VjcmV0";

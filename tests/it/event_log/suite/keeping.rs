@@ -11,8 +11,8 @@ use gridgate::kyc::log::{Bookmark, Duty, LogError, Quarantined, Recorded, Scope}
 use gridgate::kyc::token::Mark;
 
 use super::{all_heads, read_all, record};
-use crate::event_log::place::Place;
 use crate::event_log::seen::{answer, at, customer, deleted, id, status, verification, webhook, webhook_of};
+use crate::support::place::Place;
 
 pub async fn survives_being_closed(place: &dyn Place) {
     let log = place.open().await;

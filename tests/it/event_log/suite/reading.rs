@@ -10,8 +10,8 @@ use gridgate::kyc::log::{LogError, Scope};
 use gridgate::kyc::token::Mark;
 
 use super::{all_heads, read_all, record};
-use crate::event_log::place::{Place, SqlitePlace};
 use crate::event_log::seen::{customer, entity, platform, status, verification, webhook, webhook_of};
+use crate::support::place::{Place, SqlitePlace};
 
 pub async fn reads_pages_in_order(place: &dyn Place) {
     let log = place.open().await;

@@ -9,10 +9,10 @@ use gridgate::kyc::id::Position;
 use gridgate::kyc::log::{Recorded, Scope};
 
 use super::{all_heads, read_all, record};
-use crate::event_log::place::Place;
 use crate::event_log::seen::{
     answer, answer_based_on, entity, id, platform, status, verification, webhook, webhook_of,
 };
+use crate::support::place::Place;
 
 pub async fn records_each_id_once(place: &dyn Place) {
     let log = place.open().await;

@@ -10,8 +10,8 @@ use gridgate::kyc::id::Position;
 use gridgate::kyc::log::{Recorded, Scope};
 
 use super::{all_heads, assert_same_heads, heads_of, read_all};
-use crate::event_log::place::Place;
 use crate::event_log::seen::{answer_based_on, customer, status, webhook};
+use crate::support::place::Place;
 
 pub async fn agrees_with_itself_under_concurrent_writers(place: &dyn Place) {
     let log = place.open().await;

@@ -11,10 +11,10 @@ use proptest::sample::Index;
 use tonic::{Code, Status};
 
 use super::model::{Filter, Model};
+use crate::support::watcher::Watcher;
 use crate::watch::errors::{metadata, reason};
 use crate::watch::requests::{Asking as _, from_earliest};
 use crate::watch::rig::Rig;
-use crate::watch::stream::Watcher;
 
 /// How a stream begins.
 #[derive(Debug, Clone)]

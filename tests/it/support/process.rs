@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// A process that runs. Dropped, it is killed.
-pub struct Program {
+pub struct Process {
     child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
     stderr: JoinHandle<String>,
@@ -31,21 +31,21 @@ pub struct Ended {
     pub stderr: String,
 }
 
-impl Program {
+impl Process {
     /// Starts it with these arguments, and with these variables as its whole environment.
-    pub fn start(args: &[&str], env: &[(&str, &str)]) -> Program {
-        Program::start_in(Path::new("."), args, env)
+    pub fn start(args: &[&str], env: &[(&str, &str)]) -> Process {
+        Process::start_in(Path::new("."), args, env)
     }
 
     /// The same, in this directory.
-    pub fn start_in(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Program {
+    pub fn start_in(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gridgate"));
         command.args(args).current_dir(directory).env_clear().envs(env.iter().copied());
-        Program::spawn(command, PATIENCE)
+        Process::spawn(command, PATIENCE)
     }
 
     /// Starts any program, which may take so long for what is waited for.
-    pub fn spawn(mut command: Command, patience: Duration) -> Program {
+    pub fn spawn(mut command: Command, patience: Duration) -> Process {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -65,7 +65,7 @@ impl Program {
             }
             tell.borrow().clone()
         });
-        Program { child, stdout, stderr, complaints, patience }
+        Process { child, stdout, stderr, complaints, patience }
     }
 
     /// Waits until it has said this on standard error.
@@ -78,14 +78,14 @@ impl Program {
     }
 
     /// `gridgate serve --sandbox` on free ports, with more arguments.
-    pub fn serve_sandbox(more: &[&str]) -> Program {
+    pub fn serve_sandbox(more: &[&str]) -> Process {
         let ports = [
             "--grpc-addr=127.0.0.1:0",
             "--webhook-addr=127.0.0.1:0",
             "--admin-addr=127.0.0.1:0",
             "--sandbox-addr=127.0.0.1:0",
         ];
-        Program::start(&[&["serve", "--sandbox"], &ports[..], more].concat(), &[])
+        Process::start(&[&["serve", "--sandbox"], &ports[..], more].concat(), &[])
     }
 
     /// The next line on standard output.
@@ -116,7 +116,7 @@ impl Program {
 
     /// Closes the other end of its standard output, and waits until it has ended.
     pub async fn ended_unread(self) -> Ended {
-        let Program { mut child, stdout, stderr, complaints: _, patience } = self;
+        let Process { mut child, stdout, stderr, complaints: _, patience } = self;
         drop(stdout);
         let status = timeout(patience, child.wait()).await.expect("the end of the process").unwrap();
         Ended { status, stdout: String::new(), stderr: stderr.await.unwrap() }

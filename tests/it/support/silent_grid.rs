@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 /// Takes requests, tells of them, and leaves them waiting. Dropped, it ends.
-pub struct SilentUpstream {
+pub struct SilentGrid {
     addr: SocketAddr,
     serving: JoinHandle<()>,
     events: mpsc::UnboundedReceiver<Event>,
@@ -30,8 +30,8 @@ impl Drop for SayDropped {
     }
 }
 
-impl SilentUpstream {
-    pub async fn start() -> SilentUpstream {
+impl SilentGrid {
+    pub async fn start() -> SilentGrid {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (sender, events) = mpsc::unbounded_channel();
@@ -50,7 +50,7 @@ impl SilentUpstream {
             }
         });
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        SilentUpstream { addr, serving, events, answer, answer_is_there }
+        SilentGrid { addr, serving, events, answer, answer_is_there }
     }
 
     pub fn base_url(&self) -> String {
@@ -74,7 +74,7 @@ impl SilentUpstream {
     }
 }
 
-impl Drop for SilentUpstream {
+impl Drop for SilentGrid {
     fn drop(&mut self) {
         self.serving.abort();
     }

@@ -11,10 +11,13 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// Grid, as far as it signs.
-pub struct Grid(EcdsaKeyPair);
+/// Where Grid posts webhooks.
+pub const PATH: &str = "/webhooks/grid";
 
-impl Grid {
+/// Grid, as far as it signs.
+pub struct WebhookSender(EcdsaKeyPair);
+
+impl WebhookSender {
     pub fn new() -> Self {
         Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap())
     }
@@ -78,7 +81,7 @@ impl Request {
             ("Content-Type".to_owned(), b"application/json".to_vec()),
             ("Content-Length".to_owned(), body.len().to_string().into_bytes()),
         ];
-        Self { method: "POST".to_owned(), path: super::PATH.to_owned(), headers, body }
+        Self { method: "POST".to_owned(), path: PATH.to_owned(), headers, body }
     }
 
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {

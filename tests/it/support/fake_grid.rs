@@ -1,7 +1,7 @@
 //! A scripted Grid on a real socket: it answers what it is told, misbehaves where it is told to, and keeps what it got.
 //!
 //! ```ignore
-//! let upstream = Upstream::start().await;
+//! let upstream = FakeGrid::start().await;
 //! upstream.on("POST", "/customers", Reply::json(201, json!({ "id": "Customer:1", … })));
 //! upstream.on("GET", "/customers/*", Reply::sequence([Reply::empty(503), Reply::json(200, customer)]));
 //! // … call the program with upstream.base_url() …
@@ -10,7 +10,7 @@
 //!
 //! Paths are those below the base URL, as they come over the wire (encoded); `*` stands for one segment. What nothing is
 //! scripted for is answered 599, which no test expects. The last script for a method and path counts, so a test can
-//! change its mind. Everything ends when the `Upstream` is dropped.
+//! change its mind. Everything ends when the `FakeGrid` is dropped.
 
 mod wire;
 
@@ -168,7 +168,7 @@ impl Reply {
 }
 
 /// The scripted upstream.
-pub struct Upstream {
+pub struct FakeGrid {
     address: SocketAddr,
     shared: Arc<Shared>,
     accepting: AbortHandle,
@@ -203,7 +203,7 @@ struct Events {
     received: usize,
 }
 
-impl Upstream {
+impl FakeGrid {
     /// Starts on a free port, with nothing scripted.
     pub async fn start() -> Self {
         Self::on_listener(TcpListener::bind("127.0.0.1:0").await.expect("a free port"))
@@ -283,7 +283,7 @@ impl Upstream {
     }
 }
 
-impl Drop for Upstream {
+impl Drop for FakeGrid {
     fn drop(&mut self) {
         self.accepting.abort();
     }
@@ -306,8 +306,8 @@ impl Refusing {
     }
 
     /// Opens the port after all.
-    pub fn open(self) -> Upstream {
-        Upstream::on_listener(self.socket.listen(1024).expect("a listener"))
+    pub fn open(self) -> FakeGrid {
+        FakeGrid::on_listener(self.socket.listen(1024).expect("a listener"))
     }
 }
 
