@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut compiler = protox::Compiler::new([PROTO_ROOT])?;
     compiler.include_imports(true).include_source_info(true).open_files(proto_files(Path::new(PACKAGE_DIR))?)?;
-    // Encoded by protox: prost_types does not know every field option, and would drop `debug_redact`.
+    // Encoded by protox: prost_types does not know our own options, and would drop them.
     fs::write(out_dir.join("gridgate.v1.binpb"), compiler.encode_file_descriptor_set())?;
 
     let redacting = redacting_debug::generate(&compiler.descriptor_pool(), "gridgate.v1")?;

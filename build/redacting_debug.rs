@@ -1,4 +1,4 @@
-//! Generates `Debug` for the messages that have fields marked `[debug_redact = true]`: marked fields are left
+//! Generates `Debug` for the messages that have fields marked `(gridgate.options.v1.personal)`: marked fields are left
 //! out, the others are printed.
 //!
 //! Messages without such fields keep the `Debug` that prost derives. Where a message is told to go without,
@@ -7,9 +7,10 @@
 use std::fmt::{self, Write};
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
-use prost_reflect::{
-    DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, OneofDescriptor, Value,
-};
+use prost_reflect::{DescriptorPool, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, OneofDescriptor, Value};
+
+/// The option that marks personal fields.
+const PERSONAL: &str = "gridgate.options.v1.personal";
 
 /// What was generated.
 pub struct RedactingDebug {
@@ -22,8 +23,11 @@ pub struct RedactingDebug {
 /// Generates the implementations for all messages of `package`.
 ///
 /// # Errors
-/// Only if writing to a string fails.
-pub fn generate(pool: &DescriptorPool, package: &str) -> Result<RedactingDebug, fmt::Error> {
+/// The pool has no option that marks personal fields: all of them would be printed.
+pub fn generate(pool: &DescriptorPool, package: &str) -> Result<RedactingDebug, Box<dyn std::error::Error>> {
+    if pool.get_extension_by_name(PERSONAL).is_none() {
+        return Err(format!("the protos do not define {PERSONAL}").into());
+    }
     let mut generated = RedactingDebug { code: String::new(), messages: Vec::new() };
     let mut top_level: Vec<_> =
         pool.all_messages().filter(|m| m.package_name() == package && m.parent_message().is_none()).collect();
@@ -37,7 +41,7 @@ pub fn generate(pool: &DescriptorPool, package: &str) -> Result<RedactingDebug, 
 impl RedactingDebug {
     /// Adds a message and what is nested in it; `within` says whether a message around it is redacting already.
     fn add(&mut self, message: &MessageDescriptor, within: bool) -> fmt::Result {
-        let redacting = within || message.fields().any(|field| is_redacted(&field));
+        let redacting = within || message.fields().any(|field| is_personal(&field));
         if redacting {
             if !within {
                 self.messages.push(format!(".{}", message.full_name()));
@@ -64,7 +68,7 @@ fn write_message(code: &mut String, message: &MessageDescriptor) -> fmt::Result 
     writeln!(code, "        let mut out = f.debug_struct({:?});", message.name().to_upper_camel_case())?;
     let mut left_out = false;
     for field in message.fields().filter(|field| real_oneof(field).is_none()) {
-        if is_redacted(&field) {
+        if is_personal(&field) {
             left_out = true;
         } else {
             writeln!(code, "        out.field({:?}, &{});", field.name(), shown(&field))?;
@@ -83,7 +87,7 @@ fn write_oneof(code: &mut String, message: &MessageDescriptor, oneof: &OneofDesc
     writeln!(code, "        match self {{")?;
     for field in oneof.fields() {
         let variant = field.name().to_upper_camel_case();
-        if is_redacted(&field) {
+        if is_personal(&field) {
             let text = format!("{variant}(..)");
             writeln!(code, "            Self::{variant}(_) => f.write_str({text:?}),")?;
         } else {
@@ -129,10 +133,10 @@ fn shown(field: &FieldDescriptor) -> String {
     }
 }
 
-/// Whether the field is marked `[debug_redact = true]`.
-fn is_redacted(field: &FieldDescriptor) -> bool {
-    let options: DynamicMessage = field.options();
-    options.get_field_by_name("debug_redact").is_some_and(|value| *value == Value::Bool(true))
+/// Whether the field is marked as personal.
+fn is_personal(field: &FieldDescriptor) -> bool {
+    let option = field.parent_pool().get_extension_by_name(PERSONAL);
+    option.is_some_and(|option| *field.options().get_extension(&option) == Value::Bool(true))
 }
 
 /// The oneof the field belongs to; none for the one that `optional` stands for.

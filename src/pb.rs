@@ -1,7 +1,7 @@
 //! The API's messages, clients and servers, generated from `proto/gridgate/v1`, and their descriptors.
 //!
 //! The protos are the reference of every item here. Messages with personal data have a
-//! [`Debug`](std::fmt::Debug) that leaves out the fields marked `debug_redact` in the protos.
+//! [`Debug`](std::fmt::Debug) that leaves out the fields that the protos mark as personal.
 //! This module knows nothing of Grid or of the rest of the crate.
 
 use std::fmt;

@@ -141,7 +141,8 @@ fn own_messages(pool: &DescriptorPool) -> impl Iterator<Item = MessageDescriptor
 }
 
 fn is_marked(field: &FieldDescriptor) -> bool {
-    field.options().get_field_by_name("debug_redact").is_some_and(|value| *value == Value::Bool(true))
+    let option = field.parent_pool().get_extension_by_name("gridgate.options.v1.personal").unwrap();
+    *field.options().get_extension(&option) == Value::Bool(true)
 }
 
 #[test]
@@ -163,7 +164,7 @@ fn every_text_is_either_personal_and_marked_or_public_and_not() {
                 seen.insert(name);
                 personal
             };
-            assert_eq!(is_marked(&field), personal, "{in_message}: is debug_redact right?");
+            assert_eq!(is_marked(&field), personal, "{in_message}: is its mark right?");
         }
     }
     let stale: Vec<_> = PERSONAL.iter().chain(PUBLIC).filter(|name| !seen.contains(**name)).collect();

@@ -233,6 +233,11 @@ mod tests {
     fn extensions_are_those_of_the_message_and_no_others() {
         let shown = shown();
         assert_eq!(shown.extensions_of("gridgate.v1.Customer"), Ok(vec![]));
+        let options = "google.protobuf.FieldOptions";
+        let [personal] = shown.extensions_of(options).unwrap()[..] else { panic!("one extension") };
+        let file = Ok("gridgate/options/v1/options.proto".to_owned());
+        assert_eq!(name_of(shown.file_with_extension(options, personal)), file);
+        assert_eq!(name_of(shown.file_with_symbol("gridgate.options.v1.personal")), file);
         assert_eq!(shown.extensions_of("gridgate.v1.Nothing").unwrap_err().code, Code::NotFound);
         for (message, number) in [("gridgate.v1.Customer", 1), ("gridgate.v1.Customer", -1), ("gridgate.v1.Nothing", 1)]
         {

@@ -127,7 +127,8 @@ fn message_at(message: &MessageDescriptor, field: &str) -> MessageDescriptor {
 
 /// Whether a field is marked as personal in the protos.
 pub fn is_personal(field: &FieldDescriptor) -> bool {
-    field.options().get_field_by_name("debug_redact").is_some_and(|value| *value == Value::Bool(true))
+    let option = POOL.get_extension_by_name("gridgate.options.v1.personal").unwrap();
+    *field.options().get_extension(&option) == Value::Bool(true)
 }
 
 use Repeat::{Mutation, Never, Read};
