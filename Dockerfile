@@ -6,21 +6,26 @@
 FROM rust:1-slim-bookworm AS build
 WORKDIR /build
 
-# The dependencies, as a layer of their own, which only a change of these two files builds anew. Cargo takes the empty sources for
-# the crate, and builds all that it depends on.
+# The dependencies, as a layer of their own, which only a change of these files builds anew. Cargo takes the empty sources for the
+# workspace's crates, and builds all that they depend on.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir src \
-    && touch src/lib.rs \
+COPY crates/grid/Cargo.toml crates/grid/
+COPY crates/io/Cargo.toml crates/io/
+COPY crates/kyc/Cargo.toml crates/kyc/
+COPY crates/sandbox/Cargo.toml crates/sandbox/
+COPY crates/transport/Cargo.toml crates/transport/
+RUN for crate in . crates/*; do mkdir "$crate/src" && touch "$crate/src/lib.rs"; done \
     && echo 'fn main() {}' | tee src/main.rs > build.rs \
     && cargo build --release --locked --bin gridgate \
-    && rm -r src build.rs
+    && rm -r src build.rs crates
 
 COPY build.rs ./
 COPY build build
+COPY crates crates
 COPY proto proto
 COPY src src
 # Sources keep the time of their last change, which may lie before that of the empty ones.
-RUN find build.rs build proto src -type f -exec touch {} + \
+RUN find build.rs build crates proto src -type f -exec touch {} + \
     && cargo build --release --locked --bin gridgate \
     && mkdir -p image/usr/local/bin image/var/lib/gridgate \
     && cp target/release/gridgate image/usr/local/bin/

@@ -1,5 +1,6 @@
 //! gridgate: Grid's customer onboarding (KYC and KYB) behind one gRPC API.
 //!
+//! This is the service. Crates of their own have what knows nothing of it, and are here under their short names:
 //! [`grid`] is Grid's REST API: its JSON and the client that speaks to it. [`pb`] is the gRPC API, generated from the
 //! protos. [`rpc`] answers it by calling Grid. [`kyc`] is what happened: the event log, and the rule by which it is
 //! written. [`webhook`] is where Grid tells of it. [`sandbox`] is a local Grid, for development and tests. [`config`] is
@@ -8,17 +9,15 @@
 
 pub mod cli;
 pub mod config;
-pub mod grid;
-mod http_client;
 pub mod identity;
-pub mod kyc;
 pub mod pb;
-mod pem;
 pub mod rpc;
-pub mod sandbox;
 pub mod server;
-mod small_file;
 pub mod telemetry;
-mod throttle;
-pub mod transport;
 pub mod webhook;
+
+pub use gridgate_grid as grid;
+use gridgate_io::{backoff, http_client, pem, small_file, throttle};
+pub use gridgate_kyc as kyc;
+pub use gridgate_sandbox as sandbox;
+pub use gridgate_transport as transport;

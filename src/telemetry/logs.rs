@@ -26,6 +26,9 @@ const HTTP2: &str = "h2";
 /// The target of audit lines.
 const AUDIT: &str = "audit";
 
+/// The crates that write log lines, by the names under which gridgate has them.
+const CRATES: [&str; 4] = ["grid", "kyc", "sandbox", "transport"];
+
 /// The longest text that [`LogLevels::set`] reads, in bytes.
 const LONGEST: usize = 4096;
 
@@ -54,12 +57,31 @@ pub fn init(config: &LogConfig, traces: Option<&Traces>) -> Result<LogLevels, Tr
     };
     let audits = filter.would_enable(AUDIT, &Level::INFO);
     let shown = Arc::new(Mutex::new(filter.to_string()));
-    let (filter, handle) = reload::Layer::new(quiet(filter.clone()));
+    let (filter, handle) = reload::Layer::new(effective(filter.clone()));
     registry().with(spans).with(lines.with_filter(filter)).try_init()?;
     let _ = subscriber.set(dispatcher::get_default(tracing::Dispatch::downgrade));
     log_panics();
-    let replace = move |levels: Targets| handle.reload(quiet(levels)).map_err(|_| InvalidLevels::NotLogging);
+    let replace = move |levels: Targets| handle.reload(effective(levels)).map_err(|_| InvalidLevels::NotLogging);
     Ok(LogLevels { audits, shown, replace: Arc::new(replace) })
+}
+
+/// What the filter gets for these levels.
+fn effective(levels: Targets) -> Targets {
+    quiet(with_crates(levels))
+}
+
+/// A crate's log lines have its name as their target, such as `gridgate_grid::client`. Levels name its place in gridgate,
+/// `gridgate::grid`, and hold for both.
+fn with_crates(levels: Targets) -> Targets {
+    let of_crates: Vec<_> = levels
+        .iter()
+        .filter_map(|(target, level)| {
+            let inside = target.strip_prefix("gridgate::")?;
+            let name = inside.split("::").next()?;
+            CRATES.contains(&name).then(|| (format!("gridgate_{inside}"), level))
+        })
+        .collect();
+    levels.with_targets(of_crates)
 }
 
 /// Without the warnings of the HTTP/2 library, unless they are asked for by name: each is of a connection that breaks the
@@ -206,5 +228,16 @@ mod tests {
         }
         assert!(enables("info,h2=debug", Level::DEBUG) && enables("info,h2::proto=warn", Level::WARN));
         assert!(!enables("off", Level::ERROR));
+    }
+
+    #[test]
+    fn levels_of_a_module_hold_in_the_crate_that_has_it() {
+        let enables = |text: &str, target| effective(text.parse().unwrap()).would_enable(target, &Level::DEBUG);
+        let grid = "info,gridgate::grid=debug";
+        assert!(enables(grid, "gridgate_grid::client::retry") && !enables(grid, "gridgate_kyc::hub"));
+        let hub = "info,gridgate::kyc::hub=debug";
+        assert!(enables(hub, "gridgate_kyc::hub") && !enables(hub, "gridgate_kyc::log"));
+        assert!(enables("info,gridgate=debug", "gridgate_grid::client"));
+        assert!(enables("info,gridgate_grid=debug", "gridgate_grid::client"));
     }
 }

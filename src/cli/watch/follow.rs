@@ -1,10 +1,10 @@
 //! Keeps a stream going: connects, reads, and connects again with the last token where it breaks.
 
 use super::words;
+use crate::backoff::Backoff;
 use crate::cli::calling::{ConnectError, Connection, Target};
 use crate::cli::fault::Lasting;
 use crate::cli::printable::printable;
-use crate::kyc::backoff::Backoff;
 use crate::pb::kyc_event_service_client::KycEventServiceClient;
 use crate::pb::watch_kyc_status_request::Start;
 use crate::pb::watch_kyc_status_response::Event;

@@ -1,0 +1,321 @@
+//! The resolver: asks Grid about what is in doubt.
+//!
+//! What is in doubt is in the log, so nothing is forgotten over a restart. A doubt is asked about at once; while Grid is
+//! away, one question at a time finds out whether it is back, and everything else waits. The questions are about different
+//! entities in turn, since Grid may fail for a single one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::ask::{AskError, ask};
+use super::duty::on_duty;
+use super::event::Asker;
+use super::id::EntityKey;
+use super::log::{Duty, EventLog, LogError, Recorded};
+use super::source::{CustomerSource, SourceError};
+use gridgate_io::backoff::Backoff;
+
+/// How the resolver asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResolverSettings {
+    /// How many questions may be under way at once.
+    pub concurrency: usize,
+    /// How long to wait after a question that came to nothing; doubles each time, with jitter.
+    pub first_wait: Duration,
+    /// The longest such wait.
+    pub longest_wait: Duration,
+    /// How often to look for doubts that nobody said anything about.
+    pub look_every: Duration,
+    /// For how long the duty is taken at a time.
+    pub lease: Duration,
+}
+
+impl Default for ResolverSettings {
+    fn default() -> Self {
+        Self {
+            concurrency: 8,
+            first_wait: Duration::from_millis(250),
+            longest_wait: Duration::from_secs(300),
+            look_every: Duration::from_secs(30),
+            lease: Duration::from_secs(15),
+        }
+    }
+}
+
+/// How many doubts are kept track of at once; the log has the rest.
+const MOST_TRACKED: usize = 10_000;
+/// How many doubts are read at once.
+const PAGE: usize = 500;
+
+/// How the resolver is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ResolverState {
+    /// How many doubts it knows of (at most 10,000).
+    pub in_doubt: usize,
+    /// Whether it leaves Grid alone for now, because Grid failed or asked for that.
+    pub paused: bool,
+}
+
+/// Asks Grid about what is in doubt.
+pub struct Resolver {
+    log: Arc<dyn EventLog>,
+    source: Arc<dyn CustomerSource>,
+    settings: ResolverSettings,
+    state: watch::Sender<ResolverState>,
+}
+
+impl Resolver {
+    /// A resolver for this log, and how to see what it is doing.
+    #[must_use]
+    pub fn new(
+        log: Arc<dyn EventLog>,
+        source: Arc<dyn CustomerSource>,
+        settings: ResolverSettings,
+    ) -> (Self, watch::Receiver<ResolverState>) {
+        let (state, receiver) = watch::channel(ResolverState::default());
+        (Self { log, source, settings, state }, receiver)
+    }
+
+    /// Resolves until `stop`, or until the log is closed.
+    pub async fn run(self, stop: CancellationToken) {
+        on_duty(&self.log, Duty::Resolve, self.settings.lease, &stop, |token| Round::new(&self).run(token)).await;
+    }
+}
+
+/// What is known of a doubt.
+#[derive(Debug)]
+struct Tracked {
+    due: Instant,
+    backoff: Backoff,
+    asking: bool,
+}
+
+/// One stretch of duty.
+struct Round<'a> {
+    resolver: &'a Resolver,
+    tracked: HashMap<EntityKey, Tracked>,
+    asking: JoinSet<Result<Option<Recorded>, AskError>>,
+    /// What each question is about.
+    questions: HashMap<Id, EntityKey>,
+    /// While Grid is to be left alone.
+    paused_until: Option<Instant>,
+    /// Grows while Grid fails.
+    outage: Backoff,
+    /// What Grid failed last about, without an answer to anything since.
+    failed_last: Option<EntityKey>,
+}
+
+impl<'a> Round<'a> {
+    fn new(resolver: &'a Resolver) -> Self {
+        let ResolverSettings { first_wait, longest_wait, .. } = resolver.settings;
+        let outage = Backoff::new(first_wait, longest_wait);
+        let (tracked, asking, questions) = (HashMap::new(), JoinSet::new(), HashMap::new());
+        Self { resolver, tracked, asking, questions, paused_until: None, outage, failed_last: None }
+    }
+
+    async fn run(mut self, token: CancellationToken) {
+        let mut doubts = self.resolver.log.hub().doubts();
+        let mut look_at = Instant::now();
+        loop {
+            if look_at <= Instant::now() {
+                doubts.mark_unchanged();
+                look_at = Instant::now() + self.resolver.settings.look_every;
+                match self.look().await {
+                    Ok(()) => {}
+                    Err(LogError::Closed) => break,
+                    Err(error) => tracing::warn!(%error, "what is in doubt could not be read; trying again"),
+                }
+            }
+            self.ask_what_is_due();
+            let wake_at = self.next_due().map_or(look_at, |due| due.min(look_at));
+            tokio::select! {
+                () = token.cancelled() => break,
+                Some(ended) = self.asking.join_next_with_id() => {
+                    if self.ended(ended).await == Err(LogError::Closed) {
+                        break;
+                    }
+                }
+                changed = doubts.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    look_at = Instant::now();
+                }
+                () = sleep_until(wake_at) => {}
+            }
+        }
+        // Questions under way are dropped: whatever they were about is still in doubt.
+        self.asking.shutdown().await;
+    }
+
+    /// Reads from the log what is in doubt.
+    async fn look(&mut self) -> Result<(), LogError> {
+        let mut found: Vec<EntityKey> = Vec::new();
+        loop {
+            let page = self.resolver.log.unresolved(found.last(), PAGE).await?;
+            let last = page.len() < PAGE;
+            found.extend(page.iter().map(|head| head.entity()));
+            if last || found.len() >= MOST_TRACKED {
+                break;
+            }
+        }
+        let ResolverSettings { first_wait, longest_wait, .. } = self.resolver.settings;
+        let mut before = std::mem::take(&mut self.tracked);
+        for entity in found {
+            let tracked = before.remove(&entity).unwrap_or_else(|| Tracked {
+                due: Instant::now(),
+                backoff: Backoff::new(first_wait, longest_wait),
+                asking: false,
+            });
+            self.tracked.insert(entity, tracked);
+        }
+        // An answer that is still under way is recorded, whether or not there is a doubt left.
+        self.tracked.extend(before.into_iter().filter(|(_, tracked)| tracked.asking));
+        self.tell();
+        Ok(())
+    }
+
+    fn ask_what_is_due(&mut self) {
+        let now = Instant::now();
+        if self.paused_until.is_some_and(|until| until > now) {
+            return;
+        }
+        // After a failure one question finds out whether Grid is back.
+        let most = if self.outage.is_fresh() { self.resolver.settings.concurrency } else { 1 };
+        let mut due: Vec<_> =
+            self.tracked.iter_mut().filter(|(_, tracked)| !tracked.asking && tracked.due <= now).collect();
+        // One that failed before must not keep others waiting.
+        due.sort_unstable_by_key(|(_, tracked)| (!tracked.backoff.is_fresh(), tracked.due));
+        for (entity, tracked) in due.into_iter().take(most.saturating_sub(self.asking.len())) {
+            tracked.asking = true;
+            let (log, source) = (Arc::clone(&self.resolver.log), Arc::clone(&self.resolver.source));
+            let asked = entity.clone();
+            let question =
+                self.asking.spawn(async move { ask(log.as_ref(), source.as_ref(), Asker::Resolver, &asked).await });
+            self.questions.insert(question.id(), entity.clone());
+        }
+    }
+
+    /// When there is something to do without anyone saying so.
+    fn next_due(&self) -> Option<Instant> {
+        if self.asking.len() >= self.resolver.settings.concurrency
+            || (!self.outage.is_fresh() && !self.asking.is_empty())
+        {
+            return None;
+        }
+        let due = self.tracked.values().filter(|tracked| !tracked.asking).map(|tracked| tracked.due).min()?;
+        Some(self.paused_until.map_or(due, |until| until.max(due)))
+    }
+
+    /// Takes what came of a question. One that panicked is asked again, like one that failed.
+    async fn ended(
+        &mut self,
+        ended: Result<(Id, Result<Option<Recorded>, AskError>), JoinError>,
+    ) -> Result<(), LogError> {
+        match ended {
+            Ok((id, result)) => match self.questions.remove(&id) {
+                Some(entity) => self.answered(entity, result).await,
+                None => Ok(()),
+            },
+            Err(error) => {
+                if let Some(entity) = self.questions.remove(&error.id()) {
+                    tracing::error!(%entity, "asking about what is in doubt panicked; asking again later");
+                    self.again(&entity);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Draws the conclusions from one answer.
+    async fn answered(
+        &mut self,
+        entity: EntityKey,
+        result: Result<Option<Recorded>, AskError>,
+    ) -> Result<(), LogError> {
+        match result {
+            Ok(Some(_)) => {
+                self.grid_answered();
+                // It can be in doubt still: the head moved, or there is a newer doubt.
+                let head = self.resolver.log.head(&entity).await?;
+                if head.is_some_and(|head| head.doubt.is_some()) {
+                    self.again(&entity);
+                } else {
+                    self.tracked.remove(&entity);
+                }
+            }
+            Ok(None) => {
+                self.grid_answered();
+                tracing::warn!(%entity, "Grid answered without a status; asking again later");
+                self.again(&entity);
+            }
+            Err(AskError::Source(error @ (SourceError::NotFound | SourceError::Gone | SourceError::Unusable))) => {
+                self.grid_answered();
+                tracing::warn!(%entity, %error, "what is in doubt cannot be resolved; asking again later");
+                self.again(&entity);
+            }
+            Err(AskError::Source(SourceError::RateLimited { retry_after })) => {
+                self.pause(retry_after);
+                self.later(&entity);
+            }
+            Err(AskError::Source(error @ (SourceError::Unavailable | SourceError::Refused))) => {
+                if self.outage.is_fresh() {
+                    tracing::warn!(%error, "Grid cannot be asked about what is in doubt; trying again until it can");
+                }
+                self.again(&entity);
+                // The same one failing again says nothing of the others; it waits by itself.
+                if self.failed_last.as_ref() != Some(&entity) {
+                    self.pause(None);
+                    self.failed_last = Some(entity);
+                }
+            }
+            Err(AskError::Log(LogError::Closed)) => return Err(LogError::Closed),
+            Err(AskError::Log(error)) => {
+                tracing::warn!(%entity, %error, "an answer could not be recorded; asking again");
+                self.again(&entity);
+            }
+        }
+        self.tell();
+        Ok(())
+    }
+
+    fn grid_answered(&mut self) {
+        self.outage.reset();
+        self.failed_last = None;
+        self.paused_until = None;
+    }
+
+    /// Leaves Grid alone: longer each time, or for as long as it said, up to the longest wait.
+    fn pause(&mut self, retry_after: Option<Duration>) {
+        let wait = self.outage.next_wait();
+        let longest = self.resolver.settings.longest_wait;
+        let wait = retry_after.map_or(wait, |asked| asked.min(longest).max(wait));
+        self.paused_until = Some(Instant::now() + wait);
+    }
+
+    /// Asks once more after a while that grows with this entity.
+    fn again(&mut self, entity: &EntityKey) {
+        if let Some(tracked) = self.tracked.get_mut(entity) {
+            tracked.asking = false;
+            tracked.due = Instant::now() + tracked.backoff.next_wait();
+        }
+    }
+
+    /// Asks once more as soon as Grid can be asked.
+    fn later(&mut self, entity: &EntityKey) {
+        if let Some(tracked) = self.tracked.get_mut(entity) {
+            tracked.asking = false;
+        }
+    }
+
+    fn tell(&self) {
+        let paused = self.paused_until.is_some_and(|until| until > Instant::now());
+        self.resolver.state.send_replace(ResolverState { in_doubt: self.tracked.len(), paused });
+    }
+}
