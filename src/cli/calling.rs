@@ -65,10 +65,10 @@ impl Target {
     /// What a command is configured to call.
     pub(super) fn of(config: CallerConfig) -> Result<Target, TargetError> {
         let CallerConfig { url, token, tls } = config;
-        let name = url.as_str().trim_end_matches('/').to_owned();
+        let name = url.trim_end_matches('/').to_owned();
         let unusable = |error| TargetError::Endpoint(name.clone(), error);
         let mut endpoint = Endpoint::from_shared(name.clone()).map_err(unusable)?;
-        let tls = (url.scheme() == "https").then_some(tls);
+        let tls = url.starts_with("https:").then_some(tls);
         if let Some(tls) = tls.clone() {
             if tls.ca.is_none() {
                 http_client::check_roots(&name)?;

@@ -1,5 +1,6 @@
 //! The settings as flags, made from the settings table.
 
+use crate::config::settings::Scope;
 use crate::config::{Kind, Setting};
 use clap::builder::StyledStr;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
@@ -9,7 +10,7 @@ use std::marker::PhantomData;
 /// Which settings a command has.
 pub(super) trait SettingsOf {
     /// These.
-    const SETTINGS: &'static [&'static Setting];
+    const SCOPE: Scope;
 }
 
 /// The flags that were given, by the key of their setting. Their values are read with those of other sources.
@@ -27,7 +28,7 @@ impl<S: SettingsOf> FromArgMatches for Flags<S> {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        for setting in S::SETTINGS.iter().filter(|setting| setting.flag.is_some()) {
+        for setting in S::SCOPE.settings().into_iter().filter(|setting| setting.flag.is_some()) {
             if let Some(value) = matches.get_one::<String>(setting.key) {
                 self.values.insert(setting.key, value.clone());
             }
@@ -38,7 +39,7 @@ impl<S: SettingsOf> FromArgMatches for Flags<S> {
 
 impl<S: SettingsOf> Args for Flags<S> {
     fn augment_args(command: Command) -> Command {
-        S::SETTINGS.iter().fold(command, |command, setting| match setting.flag {
+        S::SCOPE.settings().into_iter().fold(command, |command, setting| match setting.flag {
             Some(flag) => command.arg(arg(setting, flag)),
             None => command,
         })
@@ -50,62 +51,18 @@ impl<S: SettingsOf> Args for Flags<S> {
 }
 
 fn arg(setting: &'static Setting, flag: &'static str) -> Arg {
-    let Setting { key, env, flag: _, default, kind, doc } = setting;
+    let Setting { heading, key, env, flag: _, default, kind, doc } = setting;
     let default = default.map_or_else(String::new, |default| format!(" [default: {default}]"));
     let arg = Arg::new(*key)
         .long(flag)
         .value_name(kind.placeholder())
         .help(StyledStr::from(format!("{doc}{default} [env: {env}]")))
-        .help_heading(heading(setting.section()).unwrap_or(setting.section()))
+        .help_heading(*heading)
         .action(ArgAction::Set);
-    match kind {
-        // The flag alone says true.
-        Kind::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
-        Kind::Address
-        | Kind::Count
-        | Kind::Percent
-        | Kind::Duration
-        | Kind::Size
-        | Kind::Text
-        | Kind::Secret
-        | Kind::File
-        | Kind::Url
-        | Kind::Word(_)
-        | Kind::Filter => arg,
-    }
-}
-
-fn heading(section: &str) -> Option<&'static str> {
-    Some(match section {
-        "grpc" => "The gRPC API",
-        "identity" => "Who may call",
-        "client" => "Whom to call, and as whom",
-        "admin" => "The admin port",
-        "grid" => "Grid",
-        "uploads" => "Uploads",
-        "webhook" => "Webhooks",
-        "event" => "The event log",
-        "watch" => "Watching",
-        "reconcile" => "Reconciling",
-        "sandbox" => "The sandbox",
-        "log" => "Logs",
-        "nats" => "The event log on NATS",
-        "ready" => "When it is ready",
-        "tls" => "TLS on every port",
-        "traces" => "Traces",
-        "shutdown" => "Shutting down",
-        _ => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_section_has_a_heading() {
-        let without: Vec<_> =
-            crate::config::settings::ALL.iter().filter(|setting| heading(setting.section()).is_none()).collect();
-        assert!(without.is_empty(), "{:?}", without.iter().map(|setting| setting.key).collect::<Vec<_>>());
+    if *kind == Kind::Switch {
+        // The flag alone means true.
+        arg.num_args(0..=1).require_equals(true).default_missing_value("true")
+    } else {
+        arg
     }
 }

@@ -2,9 +2,8 @@
 
 use super::output::{Failure, to_stderr, to_stdout};
 use super::{CommonArgs, Environment, OfLogs};
-use crate::config::LogPlace;
+use crate::config::log_places;
 use crate::kyc::log::copy::{self, CopyError, Place, Progress};
-use crate::server::log_place;
 use clap::{Args, Subcommand};
 use std::time::{Duration, Instant};
 
@@ -53,9 +52,9 @@ pub(super) struct UnsealArgs {
 pub(super) fn run(command: LogCommand, env: Environment) -> Result<(), Failure> {
     match command {
         LogCommand::Copy(CopyArgs { from, to, common }) => {
-            let [source, target] = LogPlace::named(common.sources(env), [&from, &to])?;
+            let [source, target] = log_places(common.sources(env), [&from, &to])?;
             super::block_on(async {
-                let copied = copy(log_place(source), log_place(target)).await;
+                let copied = copy(source, target).await;
                 let copied = copied.map_err(|error| {
                     Failure::Other(
                         "cannot copy the log",
@@ -67,9 +66,9 @@ pub(super) fn run(command: LogCommand, env: Environment) -> Result<(), Failure> 
             })
         }
         LogCommand::Unseal(UnsealArgs { log, common }) => {
-            let [place] = LogPlace::named(common.sources(env), [&log])?;
+            let [place] = log_places(common.sources(env), [&log])?;
             super::block_on(async {
-                let unsealed = copy::unseal(log_place(place)).await;
+                let unsealed = copy::unseal(place).await;
                 unsealed.map_err(|error| Failure::Other("cannot unseal the log", Named(shown(&log), error).into()))
             })
         }

@@ -23,7 +23,8 @@ mod token;
 mod unknown;
 mod watch;
 
-use crate::config::{Setting, Sources, settings};
+use crate::config::Sources;
+use crate::config::settings::{self, Scope};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use flags::{Flags, SettingsOf};
 use output::Failure;
@@ -123,52 +124,27 @@ struct CommonArgs<S: SettingsOf> {
     flags: Flags<S>,
 }
 
-/// What `gridgate serve` takes: all but those of commands that call.
-#[derive(Debug)]
-struct OfServe;
+macro_rules! scopes {
+    ($($name:ident = $scope:ident;)*) => {
+        $(
+            /// The flags of commands that take these settings.
+            #[derive(Debug)]
+            struct $name;
 
-impl SettingsOf for OfServe {
-    const SETTINGS: &'static [&'static Setting] = settings::OF_SERVE;
+            impl SettingsOf for $name {
+                const SCOPE: Scope = settings::$scope;
+            }
+        )*
+    };
 }
 
-/// What `gridgate sandbox` takes.
-#[derive(Debug)]
-struct OfSandbox;
-
-impl SettingsOf for OfSandbox {
-    const SETTINGS: &'static [&'static Setting] = settings::OF_SANDBOX;
-}
-
-/// What commands take that call a running gridgate.
-#[derive(Debug)]
-struct OfCallers;
-
-impl SettingsOf for OfCallers {
-    const SETTINGS: &'static [&'static Setting] = settings::OF_CALLERS;
-}
-
-/// What `gridgate doctor` takes: what tells it where Grid and gridgate are.
-#[derive(Debug)]
-struct OfDoctor;
-
-impl SettingsOf for OfDoctor {
-    const SETTINGS: &'static [&'static Setting] = settings::OF_DOCTOR;
-}
-
-/// What commands take that ask the admin port of a running gridgate.
-#[derive(Debug)]
-struct OfAdminCallers;
-
-impl SettingsOf for OfAdminCallers {
-    const SETTINGS: &'static [&'static Setting] = settings::OF_ADMIN_CALLERS;
-}
-
-/// What commands take that open event logs themselves.
-#[derive(Debug)]
-struct OfLogs;
-
-impl SettingsOf for OfLogs {
-    const SETTINGS: &'static [&'static Setting] = settings::OF_LOGS;
+scopes! {
+    OfServe = OF_SERVE;
+    OfSandbox = OF_SANDBOX;
+    OfCallers = OF_CALLERS;
+    OfDoctor = OF_DOCTOR;
+    OfAdminCallers = OF_ADMIN_CALLERS;
+    OfLogs = OF_LOGS;
 }
 
 /// The environment, by name.

@@ -3,7 +3,7 @@
 use super::output::{Failure, json_line};
 use super::signals::Signals;
 use super::{CommonArgs, Environment, OfSandbox};
-use crate::config::{SandboxConfig, settings};
+use crate::config::{SandboxCommand, settings};
 use crate::sandbox::Sandbox;
 use crate::server::{self, BindError, SandboxAccess};
 use crate::telemetry;
@@ -36,24 +36,20 @@ struct ReadyLine<'a> {
 
 /// Serves a local Grid until a signal comes.
 pub(super) fn run(args: CommonArgs<OfSandbox>, env: Environment) -> Result<(), Failure> {
-    let config = SandboxConfig::load(args.sources(env))?;
-    telemetry::init(&config.log, None).map_err(|error| Failure::Other("cannot log", error.into()))?;
-    super::block_on(serve(config))
+    let command = SandboxCommand::load(args.sources(env))?;
+    telemetry::init(&command.log, None).map_err(|error| Failure::Other("cannot log", error.into()))?;
+    super::block_on(serve(command))
 }
 
-async fn serve(config: SandboxConfig) -> Result<(), Failure> {
-    let SandboxConfig { addr, behaviour, credentials, log: _ } = config;
+async fn serve(command: SandboxCommand) -> Result<(), Failure> {
+    let SandboxCommand { addr, config, log: _ } = command;
     let mut signals = Signals::new().map_err(|error| Failure::Other("cannot listen for signals", error.into()))?;
     let bound = server::listen(&settings::SANDBOX_ADDR, addr);
     let (listener, addr) =
         bound.map_err(|error| Failure::Other("cannot start", BindError::Listen(vec![error]).into()))?;
-    let access = match credentials {
-        Some((client_id, client_secret)) => SandboxAccess { client_id, client_secret, ..SandboxAccess::made_up(addr) },
-        None => SandboxAccess::made_up(addr),
-    };
-    let sandbox = Sandbox::new(access.sandbox(&behaviour));
+    let SandboxAccess { base_url, client_id, client_secret } = SandboxAccess::new(addr, &config);
+    let sandbox = Sandbox::new(config);
     let webhook_pubkey = sandbox.webhook_public_key_pem();
-    let SandboxAccess { base_url, client_id, client_secret } = access;
 
     let stop = CancellationToken::new();
     let mut running = pin!(sandbox.serve(listener, stop.clone().cancelled_owned()));

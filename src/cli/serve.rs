@@ -3,10 +3,10 @@
 use super::output::{Failure, json_line, to_stderr};
 use super::signals::{HangUps, Signals};
 use super::{Environment, ServeArgs, hints};
-use crate::config::{Config, LogFormat, Upstream};
+use crate::config::{Config, Upstream};
 use crate::identity::Gate;
 use crate::server::{App, BindError, RunError};
-use crate::telemetry::{self, LogLevels, Traces};
+use crate::telemetry::{self, LogFormat, LogLevels, Traces};
 use std::pin::pin;
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +36,7 @@ async fn serve(config: Config, levels: LogLevels) -> Result<(), Failure> {
     let grpc_is_remote = !config.grpc.addr.ip().is_loopback();
     let grpc_is_plain = config.grpc.tls.is_none();
     let grid = match &config.upstream {
-        Upstream::Grid(account) => account.base_url.to_string(),
+        Upstream::Grid(client) => client.base_url.clone(),
         Upstream::Sandbox { .. } => "a sandbox in this process".to_owned(),
     };
     let bound = tokio::select! {

@@ -10,23 +10,23 @@ pub fn settings_document() -> String {
     let mut text = format!(
         "# Settings\n\
          \n\
-         A setting is taken from the TOML file, then from the environment, then from a flag; the last one that sets it\n\
-         holds. The file is named by `--config FILE` or `{CONFIG_FILE_ENV}`; its keys are those below, with the part before\n\
-         the dot as the table: `grpc.addr` is `addr` under `[grpc]`. An empty variable counts as not set. A key, a\n\
-         `GRIDGATE_` variable or a flag that does not exist is a mistake, and all mistakes are reported at once.\n\
+         gridgate reads a setting from the TOML file, then from the environment, then from a flag; the last one that sets it wins.\n\
+         `--config FILE` or `{CONFIG_FILE_ENV}` names the file; its keys are those below, with the part before the dot as the\n\
+         table: `grpc.addr` is `addr` under `[grpc]`. An empty variable counts as not set. An unknown key, `GRIDGATE_` variable\n\
+         or flag is a mistake, and gridgate reports all mistakes at once.\n\
          \n\
-         Lengths of time are written `500ms`, `30s`, `2m`; sizes `65536`, `512KiB`, `4MiB`; a switch is `true` or `false`.\n\
-         A port of 0 is any free port: the ready line on standard output says which.\n\
+         Durations are written `500ms`, `30s`, `2m`; sizes `65536`, `512KiB`, `4MiB`; a switch is `true` or `false`. Port 0 is\n\
+         any free port: the ready line on standard output says which.\n\
          \n\
-         A file that a setting names has to be a regular file of at most 4 MiB; gridgate refuses pipes and devices, `<(…)` of a shell\n\
-         included. gridgate drops a byte order mark before the secret in a file, and white space around it. PEM may have Windows' line\n\
+         A file that a setting names must be a regular file of at most 4 MiB; gridgate refuses pipes and devices, `<(…)` of a shell\n\
+         included. gridgate ignores a byte order mark and white space around the secret in a file. PEM may have Windows' line\n\
          ends, a byte order mark, quotation marks or other text between its blocks: gridgate reads every block, or refuses the file and\n\
-         names the block that it cannot read (NATS needs each on lines of its own). A file of CAs may hold certificates only, no CRL and no\n\
-         private key; a key file may hold one private key.\n\
+         names the block that it cannot read (NATS needs each on lines of its own). A file of CAs may contain certificates only, no\n\
+         CRL and no private key; a key file may contain one private key.\n\
          \n\
-         In a container, loopback is inside the container. To be called from outside it, set `{addr}=0.0.0.0:50051`\n\
+         In a container, loopback is inside the container. To be called from outside, set `{addr}=0.0.0.0:50051`\n\
          and `{policy}`, the file that says who may call what ([IDENTITY.md](IDENTITY.md)). Without\n\
-         one, `{allow}=true` lets in everyone who can connect.\n",
+         one, `{allow}=true` admits everyone who can connect.\n",
         addr = GRPC_ADDR.env,
         policy = IDENTITY_POLICY_FILE.env,
         allow = GRPC_INSECURE_ALLOW_REMOTE.env,
@@ -44,7 +44,7 @@ pub fn settings_document() -> String {
 }
 
 fn row(setting: &Setting) -> String {
-    let Setting { key, env, flag, default, kind, doc } = setting;
+    let Setting { heading: _, key, env, flag, default, kind, doc } = setting;
     let flag = match (flag, kind) {
         (None, _) => "no flag".to_owned(),
         (Some(flag), Kind::Switch) => format!("`--{flag}`"),

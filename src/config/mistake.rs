@@ -13,6 +13,9 @@ pub struct Mistake {
     pub problem: String,
 }
 
+/// What stands in the place of a setting where the TOML file itself is the mistake.
+pub(super) const THE_FILE: &str = "the TOML file";
+
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.origin {
@@ -22,7 +25,7 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Every mistake found in the configuration, in the order of the settings table. Never empty.
+/// Every mistake found in the configuration. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
     /// The mistakes.
@@ -40,4 +43,16 @@ impl fmt::Display for ConfigError {
         }
         Ok(())
     }
+}
+
+/// That there is no such setting, and which one was likely meant.
+pub(super) fn no_such_setting<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> String {
+    candidates
+        .map(|candidate| (strsim::normalized_damerau_levenshtein(name, candidate), candidate))
+        .filter(|(likeness, _)| *likeness >= 0.7)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map_or_else(
+            || "there is no such setting".to_owned(),
+            |(_, candidate)| format!("there is no such setting; did you mean {candidate}?"),
+        )
 }

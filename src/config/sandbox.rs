@@ -1,143 +1,86 @@
-//! What is configured of the local sandbox.
+//! The local sandbox.
 
 use super::read::Reader;
-use super::{ConfigError, LogConfig, Sources, credentials, log, settings, source};
+use super::{ConfigError, Sources, credentials, log, settings as s};
+use crate::sandbox::{Fault, SandboxConfig, WebhookMischief};
+use crate::telemetry::LogConfig;
+use reqwest::Url;
 use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::time::Duration;
+use uuid::Uuid;
 
-/// The most copies of a webhook.
-const MOST_DUPLICATES: u32 = 100;
-/// The longest wait before an answer.
-const LONGEST_DELAY: Duration = Duration::from_secs(600);
-
-/// What `gridgate sandbox` needs to know.
+/// The configuration of `gridgate sandbox`.
 #[derive(Debug, Clone)]
-pub struct SandboxConfig {
-    /// Where it listens.
+pub struct SandboxCommand {
+    /// Its address.
     pub addr: SocketAddr,
     /// How it behaves.
-    pub behaviour: SandboxBehaviour,
-    /// The client id and secret it accepts. `None`: it makes its own.
-    pub credentials: Option<(String, SecretString)>,
+    pub config: SandboxConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
 
-/// How a sandbox behaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SandboxBehaviour {
-    /// Whether it is a regulated platform.
-    pub regulated: bool,
-    /// Whether it writes errors as Grid did until September 2026.
-    pub old_error_bodies: bool,
-    /// Whether it decides about individuals when they are created, as Grid's sandbox did until September 2026.
-    pub approve_at_creation: bool,
-    /// Where it sends webhooks. `None`: to the gridgate it is part of, or nowhere.
-    pub webhook_endpoint: Option<reqwest::Url>,
-    /// What goes wrong with webhooks.
-    pub webhooks: SandboxWebhooks,
-    /// What goes wrong with answers.
-    pub answers: SandboxAnswers,
-}
-
-/// What goes wrong with webhooks on purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SandboxWebhooks {
-    /// How many more times each is sent.
-    pub duplicates: u32,
-    /// How many are collected to be sent in reverse order; 0 and 1: none.
-    pub reorder: u32,
-    /// How long each is held back; whole seconds.
-    pub delay: Duration,
-    /// How many of a hundred are never sent.
-    pub drop_percent: u8,
-}
-
-/// What goes wrong with answers on purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SandboxAnswers {
-    /// How long each takes.
-    pub delay: Duration,
-    /// How many requests of a hundred are refused with 429.
-    pub rate_limited_percent: u8,
-    /// How many requests of a hundred fail with 503; not more than what the 429s leave.
-    pub failing_percent: u8,
-}
-
-impl SandboxConfig {
-    /// Reads the configuration of `gridgate sandbox`.
+impl SandboxCommand {
+    /// Reads it. Without credentials, it makes some up.
     ///
     /// # Errors
     /// Every mistake in the sources.
-    pub fn load(sources: Sources) -> Result<SandboxConfig, ConfigError> {
-        let (values, mistakes) = source::resolve(sources);
-        let mut reader = Reader::new(values, mistakes);
-        let addr = reader.address(&settings::SANDBOX_ADDR);
-        let behaviour = behaviour(&mut reader);
-        let given = [&settings::GRID_CLIENT_ID, &settings::GRID_CLIENT_SECRET, &settings::GRID_CLIENT_SECRET_FILE];
-        let credentials = if given.iter().any(|setting| reader.is_set(setting)) {
-            credentials(&mut reader).map(Some)
-        } else {
-            Some(None)
-        };
-        let log = log(&mut reader);
-        let config =
-            || Some(SandboxConfig { addr: addr?, behaviour: behaviour?, credentials: credentials?, log: log? });
-        reader.finish(config())
+    pub fn load(sources: Sources) -> Result<SandboxCommand, ConfigError> {
+        let mut reader = Reader::new(sources);
+        let r = &mut reader;
+        let addr = r.address(&s::SANDBOX_ADDR);
+        let mut config = made_up(r);
+        let given = [&s::GRID_CLIENT_ID, &s::GRID_CLIENT_SECRET, &s::GRID_CLIENT_SECRET_FILE];
+        if given.iter().any(|setting| r.is_set(setting)) {
+            (config.client_id, config.client_secret) = credentials(r);
+        }
+        let log = log(r);
+        reader.finish(SandboxCommand { addr, config, log })
     }
 }
 
-/// Reads how a sandbox behaves.
-pub(super) fn behaviour(reader: &mut Reader) -> Option<SandboxBehaviour> {
-    let regulated = reader.switch(&settings::SANDBOX_REGULATED);
-    let old_error_bodies = reader.switch(&settings::SANDBOX_OLD_ERROR_BODIES);
-    let approve_at_creation = reader.switch(&settings::SANDBOX_APPROVE_AT_CREATION);
-    let has_endpoint = reader.is_set(&settings::SANDBOX_WEBHOOK_ENDPOINT);
-    let webhook_endpoint =
-        if has_endpoint { reader.base_url(&settings::SANDBOX_WEBHOOK_ENDPOINT).map(Some) } else { Some(None) };
-    let webhooks = webhooks(reader);
-    let answers = answers(reader);
-    Some(SandboxBehaviour {
-        regulated: regulated?,
-        old_error_bodies: old_error_bodies?,
-        approve_at_creation: approve_at_creation?,
-        webhook_endpoint: webhook_endpoint?,
-        webhooks: webhooks?,
-        answers: answers?,
-    })
+/// How a sandbox behaves, with credentials of its own.
+pub(super) fn made_up(r: &mut Reader) -> SandboxConfig {
+    let delay: Duration = r.get(&s::SANDBOX_WEBHOOK_DELAY);
+    if delay.subsec_nanos() != 0 {
+        r.mistake(&s::SANDBOX_WEBHOOK_DELAY, "must be whole seconds");
+    }
+    SandboxConfig {
+        regulated: r.get(&s::SANDBOX_REGULATED),
+        old_error_bodies: r.get(&s::SANDBOX_OLD_ERROR_BODIES),
+        approve_at_creation: r.get(&s::SANDBOX_APPROVE_AT_CREATION),
+        webhook_endpoint: r.find::<Url>(&s::SANDBOX_WEBHOOK_ENDPOINT).map(Into::into),
+        webhook_mischief: WebhookMischief {
+            duplicates: r.get(&s::SANDBOX_WEBHOOK_DUPLICATES),
+            reorder: r.get(&s::SANDBOX_WEBHOOK_REORDER),
+            delay_seconds: delay.as_secs(),
+            drop_percent: r.get(&s::SANDBOX_WEBHOOK_DROP_PERCENT),
+            ..WebhookMischief::default()
+        },
+        faults: faults(r),
+        ..SandboxConfig::new("sandbox", SecretString::from(Uuid::new_v4().simple().to_string()))
+    }
 }
 
-fn webhooks(reader: &mut Reader) -> Option<SandboxWebhooks> {
-    let duplicates = reader.count_or_zero(&settings::SANDBOX_WEBHOOK_DUPLICATES);
-    if duplicates.is_some_and(|duplicates| duplicates > MOST_DUPLICATES) {
-        reader.mistake(&settings::SANDBOX_WEBHOOK_DUPLICATES, format!("is more than {MOST_DUPLICATES}"));
+/// What goes wrong with answers: of this list, the first one that hits a request happens to it.
+fn faults(r: &mut Reader) -> Vec<Fault> {
+    let delay: Duration = r.get(&s::SANDBOX_ANSWER_DELAY);
+    let [limited, failing]: [u8; 2] =
+        [&s::SANDBOX_ANSWER_429_PERCENT, &s::SANDBOX_ANSWER_503_PERCENT].map(|of| r.get(of));
+    if limited.saturating_add(failing) > 100 {
+        let problem = format!("is more than {} ({limited}) leaves", s::SANDBOX_ANSWER_429_PERCENT.key);
+        r.contradiction(&s::SANDBOX_ANSWER_503_PERCENT, &s::SANDBOX_ANSWER_429_PERCENT, problem);
     }
-    let reorder = reader.count_or_zero(&settings::SANDBOX_WEBHOOK_REORDER);
-    let delay = reader.duration_or_zero(&settings::SANDBOX_WEBHOOK_DELAY);
-    if delay.is_some_and(|delay| delay.subsec_nanos() != 0) {
-        reader.mistake(&settings::SANDBOX_WEBHOOK_DELAY, "must be whole seconds");
-    }
-    let drop_percent = reader.percent(&settings::SANDBOX_WEBHOOK_DROP_PERCENT);
-    Some(SandboxWebhooks { duplicates: duplicates?, reorder: reorder?, delay: delay?, drop_percent: drop_percent? })
-}
-
-fn answers(reader: &mut Reader) -> Option<SandboxAnswers> {
-    let delay = reader.duration_or_zero(&settings::SANDBOX_ANSWER_DELAY);
-    if delay.is_some_and(|delay| delay > LONGEST_DELAY) {
-        reader.mistake(&settings::SANDBOX_ANSWER_DELAY, "is longer than ten minutes");
-    }
-    let rate_limited_percent = reader.percent(&settings::SANDBOX_ANSWER_429_PERCENT);
-    let failing_percent = reader.percent(&settings::SANDBOX_ANSWER_503_PERCENT);
-    if let (Some(limited), Some(failing)) = (rate_limited_percent, failing_percent)
-        && limited.saturating_add(failing) > 100
-    {
-        let problem = format!("is more than {} ({limited}) leaves", settings::SANDBOX_ANSWER_429_PERCENT.key);
-        reader.mistake(&settings::SANDBOX_ANSWER_503_PERCENT, problem);
-    }
-    Some(SandboxAnswers {
-        delay: delay?,
-        rate_limited_percent: rate_limited_percent?,
-        failing_percent: failing_percent?,
-    })
+    // The second draw is among those that the first one left.
+    let left = 100 - u32::from(limited.min(99));
+    let failing_of_left = u8::try_from((u32::from(failing) * 100).div_ceil(left).min(100)).unwrap_or(100);
+    let late = Fault { delay_millis: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), ..Fault::default() };
+    let mut faults = vec![
+        Fault { percent: limited, status: Some(429), retry_after: Some("1".to_owned()), ..late.clone() },
+        Fault { percent: failing_of_left, status: Some(503), ..late.clone() },
+    ];
+    faults.retain(|fault| fault.percent > 0);
+    faults.extend(Some(late).filter(|late| late.delay_millis > 0));
+    faults
 }

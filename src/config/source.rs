@@ -1,12 +1,11 @@
-//! Where settings are written (TOML file, environment, flags), and which of them holds.
+//! The sources of settings (TOML file, environment, flags), and which of them holds.
 //!
-//! Nothing here reads the process's own environment or command line: they are handed in, so that tests can hand in
-//! their own.
+//! Nothing here reads the process's own environment or command line: callers hand them in, so that tests can use their own.
 
-use super::mistake::Mistake;
+use super::mistake::{Mistake, THE_FILE, no_such_setting};
 use super::setting::Setting;
 use super::settings::{ALL, CONFIG_FILE_ENV};
-use super::toml_file::{self, ConfigFile, THE_FILE};
+use super::toml_file::{self, ConfigFile};
 use crate::small_file::{self, BYTE_ORDER_MARK};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -63,8 +62,8 @@ impl Sources {
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// In the TOML file, on this line.
-    File { path: String, line: usize },
+    /// In the TOML file, on this line of it.
+    File(String),
     /// In an environment variable.
     Env(&'static str),
     /// In a flag.
@@ -76,7 +75,7 @@ pub(super) enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::File { path, line } => write!(f, "{path}:{line}"),
+            Origin::File(place) => f.write_str(place),
             Origin::Env(name) => f.write_str(name),
             Origin::Flag(name) => write!(f, "--{name}"),
             Origin::Default => f.write_str("the default"),
@@ -94,7 +93,7 @@ pub(super) struct Given {
 /// The text that holds for each setting that has one, by key.
 pub(super) type Values = BTreeMap<&'static str, Given>;
 
-/// Lays the sources over each other. What no setting accounts for is a mistake too.
+/// Lays the sources over each other. Variables and keys of no setting are mistakes.
 pub(super) fn resolve(sources: Sources) -> (Values, Vec<Mistake>) {
     let Sources { file, env, flags, unreadable_file } = sources;
     let mut mistakes = Vec::from_iter(unreadable_file);
@@ -105,7 +104,11 @@ pub(super) fn resolve(sources: Sources) -> (Values, Vec<Mistake>) {
         })
         .collect();
     if let Some(file) = file {
-        values.extend(toml_file::read(&file, &mut mistakes));
+        values.extend(
+            toml_file::read(&file, &mut mistakes)
+                .into_iter()
+                .map(|(setting, text, line)| (setting.key, Given { text, origin: Origin::File(file.place(line)) })),
+        );
     }
     values.extend(from_env(&env, &mut mistakes));
     for setting in ALL {
@@ -129,7 +132,7 @@ fn from_env(env: &BTreeMap<String, OsString>, mistakes: &mut Vec<Mistake>) -> Va
                 let given = Given { text: text.to_owned(), origin: Origin::Env(setting.env) };
                 values.insert(setting.key, given);
             }
-            // Whoever set it for everyone did not mean to stop this one; `telemetry` warns of it.
+            // Set for every program of a cluster, it must not stop this one; `telemetry` warns of it.
             None if setting.env.starts_with("OTEL_") => {}
             None => mistakes.push(Mistake {
                 setting: setting.key.to_owned(),
@@ -144,13 +147,13 @@ fn from_env(env: &BTreeMap<String, OsString>, mistakes: &mut Vec<Mistake>) -> Va
         mistakes.push(Mistake {
             setting: name.clone(),
             origin: Some("the environment".to_owned()),
-            problem: format!("there is no such setting{}", did_you_mean(name, names)),
+            problem: no_such_setting(name, names),
         });
     }
     values
 }
 
-/// Whether Kubernetes made the variable up: it announces a service called `gridgate`, or `gridgate-…`, to every pod of
+/// Whether Kubernetes set the variable: it announces a service called `gridgate`, or `gridgate-…`, to every pod of
 /// the namespace (`GRIDGATE_SERVICE_HOST`, `GRIDGATE_PORT_50051_TCP_ADDR`, …), gridgate's own among them.
 fn is_service_link(name: &str) -> bool {
     let name = name.strip_prefix("GRIDGATE").unwrap_or(name);
@@ -169,15 +172,6 @@ fn is_service_link(name: &str) -> bool {
         || name.ends_with("_SERVICE_PORT")
         || name.contains("_SERVICE_PORT_")
         || name.match_indices("_PORT").any(|(at, _)| port_link(at))
-}
-
-/// `; did you mean …?` where one of the candidates is close, and nothing otherwise.
-pub(super) fn did_you_mean<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> String {
-    candidates
-        .map(|candidate| (strsim::normalized_damerau_levenshtein(name, candidate), candidate))
-        .filter(|(likeness, _)| *likeness >= 0.7)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map_or_else(String::new, |(_, candidate)| format!("; did you mean {candidate}?"))
 }
 
 #[cfg(test)]

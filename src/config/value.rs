@@ -1,144 +1,161 @@
-//! From the text of a setting to its value. Every function says in its error what would have been right.
+//! From the text of a setting to its value. Every error says what would have been right.
 
+use super::setting::{Bounds, Kind};
+use crate::telemetry::log_filter;
 use reqwest::Url;
+use secrecy::SecretString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::Targets;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The longest duration that a setting can have, as a rule.
-const LONGEST: Duration = DAY;
-
-/// An IP address and a port.
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        let hint = match text.rsplit_once(':') {
-            Some(("localhost", port)) => format!("127.0.0.1:{port}"),
-            Some(("", port)) => format!("127.0.0.1:{port}"),
-            _ => "127.0.0.1:50051".to_owned(),
-        };
-        format!("\"{text}\" is not an IP address with a port; write for example {hint}")
-    })
+/// A type that settings have.
+pub(super) trait Value: Sized {
+    /// Reads the text of a setting of this kind.
+    fn read(text: &str, kind: Kind) -> Result<Self, String>;
 }
 
-/// `true` or `false`.
-pub(super) fn switch(text: &str) -> Result<bool, String> {
-    match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(format!("\"{text}\" is neither true nor false")),
+impl Value for SocketAddr {
+    fn read(text: &str, _: Kind) -> Result<Self, String> {
+        text.parse().map_err(|_| {
+            let hint = match text.rsplit_once(':') {
+                Some(("localhost" | "", port)) => format!("127.0.0.1:{port}"),
+                _ => "127.0.0.1:50051".to_owned(),
+            };
+            format!("\"{text}\" is not an IP address with a port; write for example {hint}")
+        })
     }
 }
 
-/// A whole number of at least one.
-pub(super) fn count(text: &str) -> Result<u32, String> {
-    match text.parse() {
-        Ok(0) | Err(_) => Err(format!("\"{text}\" is not a whole number from 1 to {}", u32::MAX)),
-        Ok(n) => Ok(n),
+impl Value for bool {
+    fn read(text: &str, _: Kind) -> Result<Self, String> {
+        text.parse().map_err(|_| format!("\"{text}\" is neither true nor false"))
     }
 }
 
-/// A whole number, zero included.
-pub(super) fn count_or_zero(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("\"{text}\" is not a whole number from 0 to {}", u32::MAX))
-}
-
-/// A whole number from 0 to 100.
-pub(super) fn percent(text: &str) -> Result<u8, String> {
-    match text.parse() {
-        Ok(percent @ 0..=100) => Ok(percent),
-        _ => Err(format!("\"{text}\" is not a whole number from 0 to 100")),
-    }
-}
-
-/// A length of time that may be many days: `90d`, or as [`duration`] has it.
-pub(super) fn long_duration(text: &str) -> Result<Duration, String> {
-    /// A hundred years.
-    const MOST_DAYS: u64 = 36_525;
-    let wrong = || format!("\"{text}\" is not a length of time; write for example 90d or 720h");
-    match text.strip_suffix('d') {
-        Some(days) if !days.is_empty() && days.bytes().all(|b| b.is_ascii_digit()) => {
-            let days = days.parse::<u64>().ok().filter(|days| *days <= MOST_DAYS);
-            days.map(|days| Duration::from_secs(days * DAY.as_secs())).ok_or_else(|| format!("\"{text}\" is too long"))
-        }
-        _ => {
-            let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|signed| Duration::try_from(signed).ok());
-            parsed.filter(|duration| duration.as_secs() / DAY.as_secs() <= MOST_DAYS).ok_or_else(wrong)
-        }
-    }
-}
-
-/// A length of time, zero included.
-pub(super) fn duration_or_zero(text: &str) -> Result<Duration, String> {
-    let parsed: Option<Duration> =
-        text.parse::<jiff::SignedDuration>().ok().and_then(|signed| Duration::try_from(signed).ok());
-    match parsed {
-        Some(duration) if duration <= LONGEST => Ok(duration),
-        Some(_) => Err(format!("\"{text}\" is longer than a day")),
-        None => Err(format!("\"{text}\" is not a length of time; write for example 500ms, 30s or 2m")),
-    }
-}
-
-/// A length of time of at least a millisecond.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    match duration_or_zero(text)? {
-        short if short < Duration::from_millis(1) => Err(format!("\"{text}\" is shorter than a millisecond")),
-        duration => Ok(duration),
-    }
-}
-
-/// A number of bytes: `65536`, `64KiB`, `4 MiB`, `1GiB`.
-pub(super) fn size(text: &str) -> Result<usize, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim_end();
-    let unit = match text.strip_prefix(digits).map(str::trim) {
-        Some("" | "B") => Some(1),
-        Some("KiB") => Some(1 << 10),
-        Some("MiB") => Some(1 << 20),
-        Some("GiB") => Some(1 << 30),
-        _ => None,
+macro_rules! numbers {
+    ($($number:ty)*) => {
+        $(impl Value for $number {
+            fn read(text: &str, kind: Kind) -> Result<Self, String> {
+                Self::try_from(number(text, kind)?).map_err(|_| format!("\"{text}\" is more than {}", Self::MAX))
+            }
+        })*
     };
-    let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<usize>().ok()).flatten();
-    match number.zip(unit).and_then(|(number, unit)| number.checked_mul(unit)) {
-        None | Some(0) => {
-            Err(format!("\"{text}\" is not a number of bytes; write for example 65536, 512KiB, 4MiB or 1GiB"))
+}
+
+numbers! { u8 u32 u64 usize }
+
+impl Value for Duration {
+    fn read(text: &str, kind: Kind) -> Result<Self, String> {
+        let Kind::Duration(bounds) = kind else { return Err("is not a length of time".to_owned()) };
+        let days = text.strip_suffix('d').filter(|_| bounds.most > DAY);
+        let parsed = match days.filter(|days| !days.is_empty() && days.bytes().all(|b| b.is_ascii_digit())) {
+            Some(days) => Some(DAY.saturating_mul(days.parse().unwrap_or(u32::MAX))),
+            None => text.parse::<jiff::SignedDuration>().ok().and_then(|signed| Duration::try_from(signed).ok()),
+        };
+        let examples = if bounds.most > DAY { "90d or 720h" } else { "500ms, 30s or 2m" };
+        let wrong = || format!("\"{text}\" is not a length of time; write for example {examples}");
+        bounds.check(text, parsed.ok_or_else(wrong)?, shown)
+    }
+}
+
+/// A length of time as it is written for a setting.
+pub(super) fn shown(duration: &Duration) -> String {
+    match duration.as_secs() / DAY.as_secs() {
+        0 => format!("{duration:?}"),
+        days => format!("{days}d"),
+    }
+}
+
+impl Value for String {
+    fn read(text: &str, kind: Kind) -> Result<Self, String> {
+        match kind {
+            Kind::Url => return base_url(text).map(Into::into),
+            Kind::Pem => return lines(text),
+            Kind::Word(words) if !words.contains(&text) => {
+                return Err(format!("\"{text}\" is none of {}", words.join(", ")));
+            }
+            _ => {}
         }
-        Some(bytes) => Ok(bytes),
+        if text.is_empty() || text.chars().any(char::is_control) {
+            return Err("must not be empty, nor contain line breaks or other control characters".to_owned());
+        }
+        Ok(text.to_owned())
     }
 }
 
-/// Text that is not empty and is a single line.
-pub(super) fn text(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.chars().any(char::is_control) {
-        return Err("must not be empty, nor contain line breaks or other control characters".to_owned());
+impl Value for PathBuf {
+    fn read(text: &str, kind: Kind) -> Result<Self, String> {
+        String::read(text, kind).map(PathBuf::from)
     }
-    Ok(text.to_owned())
 }
 
-/// Text that is not blank, of any number of lines.
-pub(super) fn lines(text: &str) -> Result<String, String> {
+impl Value for SecretString {
+    fn read(text: &str, kind: Kind) -> Result<Self, String> {
+        String::read(text, kind).map(SecretString::from)
+    }
+}
+
+impl Value for Url {
+    fn read(text: &str, _: Kind) -> Result<Self, String> {
+        base_url(text)
+    }
+}
+
+impl Value for Targets {
+    fn read(text: &str, _: Kind) -> Result<Self, String> {
+        log_filter(text)
+    }
+}
+
+/// A whole number, or a number of bytes: `65536`, `64KiB`, `4 MiB`, `1GiB`.
+fn number(text: &str, kind: Kind) -> Result<u64, String> {
+    let whole = |Bounds { least, most, .. }: Bounds<u64>| match text.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        Ok(_) | Err(_) => Err(format!("\"{text}\" is not a whole number from {least} to {most}")),
+    };
+    match kind {
+        Kind::Number(bounds) => whole(bounds),
+        Kind::Percent => whole(Bounds::new(0, 100)),
+        Kind::Size(bounds) => {
+            let wrong =
+                || format!("\"{text}\" is not a number of bytes; write for example 65536, 512KiB, 4MiB or 1GiB");
+            let bytes = size(text).filter(|bytes| *bytes > 0).ok_or_else(wrong)?;
+            bounds.check(text, bytes, |bytes| match bytes {
+                mib if mib % (1 << 20) == 0 => format!("{}MiB", mib >> 20),
+                kib if kib % (1 << 10) == 0 => format!("{}KiB", kib >> 10),
+                bytes => bytes.to_string(),
+            })
+        }
+        _ => Err("is not a number".to_owned()),
+    }
+}
+
+fn size(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim_end();
+    let unit = match text.strip_prefix(digits)?.trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    let number = if digits.bytes().all(|b| b.is_ascii_digit()) { digits.parse::<u64>().ok() } else { None };
+    number?.checked_mul(unit)
+}
+
+/// Text of any number of lines that is not blank.
+fn lines(text: &str) -> Result<String, String> {
     if text.trim().is_empty() || text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
         return Err("must not be empty, nor contain control characters other than line breaks".to_owned());
     }
     Ok(text.to_owned())
 }
 
-/// A log level, or directives of the form `level,module=level`.
-pub(super) fn filter(text: &str) -> Result<Targets, String> {
-    let directives: Vec<&str> = text.split(',').map(str::trim).collect();
-    // A bare word that is no level would be taken for a module's name, and silence everything else.
-    let is_misspelt = |word: &str| word.is_empty() || (!word.contains('=') && word.parse::<LevelFilter>().is_err());
-    match directives.iter().find(|word| is_misspelt(word)) {
-        Some(word) => Err(format!(
-            "\"{word}\" is not a log level; write error, warn, info, debug, trace or off, or for one module \
-             info,gridgate::grid=debug"
-        )),
-        None => directives.join(",").parse().map_err(|error| format!("\"{text}\" is not a log filter: {error}")),
-    }
-}
-
 /// The base URL of an API: `http` or `https`, with a host, and nothing after the path.
-pub(super) fn base_url(text: &str) -> Result<Url, String> {
+fn base_url(text: &str) -> Result<Url, String> {
     // The text is not repeated: what is wrong with it may be that it contains a password.
     let url = Url::parse(text).map_err(|error| format!("not a URL ({error}); write for example https://host/path"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
@@ -155,10 +172,14 @@ pub(super) fn base_url(text: &str) -> Result<Url, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings::{
+        EVENT_MAX_AGE, GRPC_MAX_CALL_WAIT, GRPC_MAX_CALLS, GRPC_MAX_DEADLINE, GRPC_MAX_REQUEST_SIZE,
+    };
     use super::*;
 
     #[test]
     fn sizes() {
+        let size = |text| u64::read(text, GRPC_MAX_REQUEST_SIZE.kind);
         assert_eq!(size("1"), Ok(1));
         assert_eq!(size("512KiB"), Ok(512 * 1024));
         assert_eq!(size("4 MiB"), Ok(4 * 1024 * 1024));
@@ -172,10 +193,11 @@ mod tests {
 
     #[test]
     fn durations() {
+        let duration = |text| Duration::read(text, GRPC_MAX_DEADLINE.kind);
         assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration_or_zero("0s"), Ok(Duration::ZERO));
+        assert_eq!(Duration::read("0s", GRPC_MAX_CALL_WAIT.kind), Ok(Duration::ZERO));
         for wrong in ["", "30", "-5s", "0s", "1ns", "25h", "1d", "soon", "99999999999999h"] {
             assert!(duration(wrong).is_err(), "{wrong:?}");
         }
@@ -183,25 +205,32 @@ mod tests {
 
     #[test]
     fn long_durations() {
-        assert_eq!(long_duration("90d"), Ok(Duration::from_secs(90 * 86_400)));
-        assert_eq!(long_duration("720h"), Ok(Duration::from_secs(30 * 86_400)));
+        let long = |text| Duration::read(text, EVENT_MAX_AGE.kind);
+        assert_eq!(long("90d"), Ok(Duration::from_secs(90 * 86_400)));
+        assert_eq!(long("720h"), Ok(Duration::from_secs(30 * 86_400)));
         for wrong in ["", "d", "-1d", "1.5d", "8 days ago", "36526d", "99999999999999999999d", "-5h", "900000h"] {
-            assert!(long_duration(wrong).is_err(), "{wrong:?}");
+            assert!(long(wrong).is_err(), "{wrong:?}");
         }
     }
 
     #[test]
-    fn percents() {
+    fn numbers() {
+        let percent = |text| u8::read(text, Kind::Percent);
         assert_eq!((percent("0"), percent("100")), (Ok(0), Ok(100)));
         for wrong in ["", "101", "-1", "1.5", "5%", "256"] {
             assert!(percent(wrong).is_err(), "{wrong:?}");
         }
-        assert_eq!(count_or_zero("0"), Ok(0));
-        assert!(count_or_zero("-1").is_err());
+        let count = |text| u32::read(text, GRPC_MAX_CALLS.kind);
+        assert_eq!(count("4294967295"), Ok(u32::MAX));
+        for wrong in ["0", "-1", "4294967296", "one"] {
+            assert_eq!(count(wrong), Err(format!("\"{wrong}\" is not a whole number from 1 to 4294967295")));
+        }
+        assert_eq!(u32::read("0", Kind::Number(Bounds::new(0, 1))), Ok(0));
     }
 
     #[test]
     fn addresses() {
+        let address = |text| SocketAddr::read(text, Kind::Address);
         assert_eq!(address("127.0.0.1:0"), Ok(SocketAddr::from(([127, 0, 0, 1], 0))));
         assert!(address("[::1]:50051").is_ok());
         assert!(address(":9000").unwrap_err().contains("127.0.0.1:9000"));
@@ -211,22 +240,13 @@ mod tests {
 
     #[test]
     fn texts() {
+        let text = |text| String::read(text, Kind::Text);
         assert!(text("a b").is_ok() && lines("a b").is_ok());
         assert!(text("a\nb").is_err() && lines("a\r\nb\n").is_ok());
         for wrong in ["", "a\u{7}b"] {
             assert!(text(wrong).is_err() && lines(wrong).is_err(), "{wrong:?}");
         }
         assert!(lines(" \n").is_err());
-    }
-
-    #[test]
-    fn filters() {
-        for right in ["info", "off", "info,gridgate::grid=debug", "warn, h2=off"] {
-            assert!(filter(right).is_ok(), "{right:?}");
-        }
-        for wrong in ["", "inof", "info,gridgate", "gridgate=loud"] {
-            assert!(filter(wrong).is_err(), "{wrong:?}");
-        }
     }
 
     #[test]

@@ -1,10 +1,9 @@
-//! What connections may take up, on the gRPC port and on the admin port, and what they are secured with.
+//! The certificates of every port, and the gRPC and the admin port.
 
 use super::BindError;
-use crate::config::{ClientTlsConfig, GrpcConfig, Setting, TlsConfig, TlsTimes, settings};
+use crate::config::{GrpcConfig, Setting, TlsTimes, settings};
 use crate::transport::{
-    ClientCertificates, ClientFiles, Counters, Http1, Http2, Limits, Overflow, Port, Protocol, ReloadCounts, Reloader,
-    Tls, TlsFiles,
+    ClientFiles, Counters, Http1, Http2, Limits, Overflow, Port, Protocol, ReloadCounts, Reloader, Tls, TlsFiles,
 };
 use crate::webhook::{self, WebhookDoor};
 use futures_util::FutureExt as _;
@@ -37,34 +36,27 @@ pub(super) struct Certificates {
     times: TlsTimes,
 }
 
-/// What is configured for each port.
-pub(super) struct TlsConfigs {
-    pub(super) grpc: Option<TlsConfig>,
-    pub(super) admin: Option<TlsConfig>,
-    pub(super) webhook: Option<TlsConfig>,
-}
-
-/// What each port is secured with; `None` is plain.
-pub(super) struct Secured {
-    pub(super) grpc: Option<Tls>,
-    pub(super) admin: Option<Tls>,
-    pub(super) webhook: Option<Tls>,
+/// Something of each port that can have TLS; `None` is plain.
+pub(super) struct Secured<T> {
+    pub(super) grpc: Option<T>,
+    pub(super) admin: Option<T>,
+    pub(super) webhook: Option<T>,
 }
 
 impl Certificates {
-    /// Loads those of all ports; `grpc_speaks` is what is spoken on the gRPC port.
+    /// Loads those of all ports; `grpc` is how HTTP/2 is spoken on the gRPC port.
     pub(super) async fn load(
-        configs: TlsConfigs,
+        files: Secured<TlsFiles>,
         times: TlsTimes,
-        grpc_speaks: &Protocol,
-    ) -> Result<(Self, Secured), BindError> {
-        let TlsConfigs { grpc, admin, webhook } = configs;
-        let (admin_speaks, webhook_speaks) = (admin_protocol(), WebhookDoor::protocol(&webhook::Limits::default()));
+        grpc: &Http2,
+    ) -> Result<(Self, Secured<Tls>), BindError> {
+        let (grpc_speaks, webhook_speaks) =
+            (Protocol::Http2(grpc.clone()), WebhookDoor::protocol(&webhook::Limits::default()));
         let mut all = Certificates { reloaders: Vec::new(), times };
         let secured = Secured {
-            grpc: all.load_one(&settings::GRPC_TLS_CERTIFICATE, grpc, grpc_speaks).await?,
-            admin: all.load_one(&settings::ADMIN_TLS_CERTIFICATE, admin, &admin_speaks).await?,
-            webhook: all.load_one(&settings::WEBHOOK_TLS_CERTIFICATE, webhook, &webhook_speaks).await?,
+            grpc: all.load_one(&settings::GRPC_TLS_CERTIFICATE, files.grpc, &grpc_speaks).await?,
+            admin: all.load_one(&settings::ADMIN_TLS_CERTIFICATE, files.admin, &admin_protocol()).await?,
+            webhook: all.load_one(&settings::WEBHOOK_TLS_CERTIFICATE, files.webhook, &webhook_speaks).await?,
         };
         Ok((all, secured))
     }
@@ -73,15 +65,10 @@ impl Certificates {
     async fn load_one(
         &mut self,
         setting: &'static Setting,
-        config: Option<TlsConfig>,
+        files: Option<TlsFiles>,
         protocol: &Protocol,
     ) -> Result<Option<Tls>, BindError> {
-        let Some(TlsConfig { certificate, key, clients }) = config else { return Ok(None) };
-        let clients = clients.map(|ClientTlsConfig { ca, optional }| ClientFiles {
-            ca,
-            needed: if optional { ClientCertificates::Optional } else { ClientCertificates::Required },
-        });
-        let files = TlsFiles { certificate, key, clients };
+        let Some(files) = files else { return Ok(None) };
         let loaded = Tls::load(files.clone(), protocol.alpn()).await;
         let (tls, reloader) =
             loaded.map_err(|source| BindError::Tls { setting: naming(source.path(), &files, setting), source })?;
@@ -118,33 +105,14 @@ fn naming(path: &Path, files: &TlsFiles, of_certificate: &'static Setting) -> &'
     settings::ALL.iter().copied().find(beside).unwrap_or(of_certificate)
 }
 
-/// What is spoken on the gRPC port.
-pub(super) fn grpc_protocol(grpc: &GrpcConfig) -> Protocol {
-    Protocol::Http2(Http2 {
-        max_concurrent_streams: grpc.max_concurrent_streams,
-        max_head_bytes: grpc.max_header_size,
-        keepalive_interval: grpc.keepalive_interval,
-        keepalive_timeout: grpc.keepalive_timeout,
-    })
-}
-
 /// The gRPC port.
-pub(super) fn grpc_port(listener: TcpListener, grpc: &GrpcConfig, tls: Option<Tls>, times: TlsTimes) -> Port {
+pub(super) fn grpc_port(listener: TcpListener, grpc: &GrpcConfig, tls: Option<Tls>) -> Port {
     Port {
         name: "grpc",
         listener,
-        protocol: grpc_protocol(grpc),
+        protocol: Protocol::Http2(grpc.http2.clone()),
         tls,
-        limits: Limits {
-            max_connections: grpc.max_connections,
-            overflow: Overflow::TurnAway,
-            handshake: times.handshake_timeout,
-            first_words: FIRST_WORDS,
-            // A peer that takes nothing answers no ping either; but while bytes are stuck, none is sent.
-            stall: grpc.keepalive_interval.map(|interval| interval.saturating_add(grpc.keepalive_timeout)),
-            max_age: grpc.max_connection_age,
-            farewell: grpc.max_connection_age_grace,
-        },
+        limits: grpc.limits,
         counters: Arc::new(Counters::default()),
         requests: TaskTracker::new(),
     }

@@ -11,11 +11,11 @@ use super::admin::Quarantine;
 use super::customer_source::GridSource;
 use super::observe::{Asking, Observed, Observing};
 use super::{BindError, LogOpenError};
-use crate::config::{EventLogConfig, EventsConfig, LogPlace, NatsConfig, NatsLogin, RetentionConfig, WebhookConfig};
+use crate::config::{EventsConfig, WebhookConfig};
 use crate::grid;
 use crate::kyc::clock::{Clock, SteadyClock, SystemClock};
 use crate::kyc::log::copy::Place;
-use crate::kyc::log::jetstream::{Access, JetStreamLog, JetStreamOptions, Login};
+use crate::kyc::log::jetstream::{JetStreamLog, JetStreamOptions};
 use crate::kyc::log::sqlite::{Retention, SqliteLog, SqliteOptions};
 use crate::kyc::log::{EventLog, LateLog, Obstacle, Trouble};
 use crate::kyc::lookup::Lookup;
@@ -31,7 +31,7 @@ const MAX_LAG: Duration = Duration::from_secs(30);
 
 /// What is made of the event log, before it is open.
 pub(super) struct EventsToCome {
-    place: LogPlace,
+    place: Place,
     retention: Retention,
     late: LateLog,
     /// What is in the way of opening it.
@@ -59,19 +59,18 @@ pub(super) struct Events {
 impl EventsToCome {
     /// Finds a place for the log, and opens nothing.
     pub(super) fn new(config: &EventsConfig, grid: &grid::Client) -> Result<Self, BindError> {
-        let EventsConfig { webhook: _, log, retention, watch_max_age: _, reconcile_interval } = config;
+        let EventsConfig { log, retention, watch_max_age: _, reconcile_interval } = config;
         let (place, directory) = match log {
-            EventLogConfig::Kept(place) => (place.clone(), None),
-            EventLogConfig::Temporary => {
+            Some(place) => (place.clone(), None),
+            None => {
                 let directory =
                     tempfile::Builder::new().prefix("gridgate-").tempdir().map_err(BindError::TemporaryLog)?;
-                (LogPlace::Sqlite(directory.path().join("events.db")), Some(directory))
+                (Place::File(directory.path().join("events.db")), Some(directory))
             }
         };
-        let RetentionConfig { max_age, max_bytes } = *retention;
         Ok(Self {
             place,
-            retention: Retention { max_age, max_bytes },
+            retention: *retention,
             late: LateLog::default(),
             obstacle: Obstacle::default(),
             clock: Arc::new(SteadyClock::over(SystemClock)),
@@ -95,8 +94,8 @@ impl EventsToCome {
     /// Everything that is told of the log and of those who ask Grid.
     pub(super) fn observed(&self, observing: Observing) -> Observed {
         let files = match &self.place {
-            LogPlace::Sqlite(path) => ["", "-wal"].map(|suffix| with_suffix(path, suffix)).to_vec(),
-            LogPlace::Nats(_) => Vec::new(),
+            Place::File(path) => ["", "-wal"].map(|suffix| with_suffix(path, suffix)).to_vec(),
+            Place::JetStream(_) => Vec::new(),
         };
         observing.finish(self.late(), files, self.asking.clone(), Arc::clone(&self.clock))
     }
@@ -179,19 +178,18 @@ impl Events {
 }
 
 async fn open_log(
-    place: LogPlace,
+    place: Place,
     retention: Retention,
     obstacle: Obstacle,
     clock: &Arc<SteadyClock<SystemClock>>,
     observed: &Observed,
 ) -> Result<Arc<dyn EventLog>, LogOpenError> {
     match place {
-        LogPlace::Nats(nats) => {
-            let options =
-                JetStreamOptions { traces: Some(observed.traces()), obstacle, ..jetstream_options(&nats, retention) };
+        Place::JetStream(options) => {
+            let options = JetStreamOptions { traces: Some(observed.traces()), obstacle, ..*options };
             Ok(Arc::new(JetStreamLog::open(options, Arc::clone(clock) as _).await?))
         }
-        LogPlace::Sqlite(path) => {
+        Place::File(path) => {
             let options = SqliteOptions { retention, ..SqliteOptions::at(path) };
             let clock = Arc::clone(clock);
             let open = move || SqliteLog::open(options, clock);
@@ -201,28 +199,6 @@ async fn open_log(
             }
         }
     }
-}
-
-/// Where a log is that a command names, and how many bytes its events may take.
-pub(crate) fn log_place((place, max_bytes): (LogPlace, u64)) -> Place {
-    let retention = Retention { max_bytes, ..Retention::default() };
-    match place {
-        LogPlace::Sqlite(path) => Place::File(path),
-        LogPlace::Nats(nats) => Place::JetStream(Box::new(jetstream_options(&nats, retention))),
-    }
-}
-
-/// How a log in NATS is reached.
-fn jetstream_options(nats: &NatsConfig, retention: Retention) -> JetStreamOptions {
-    let NatsConfig { servers, prefix, replicas, login, ca_file, certificate } = nats.clone();
-    let login = match login {
-        NatsLogin::Nobody => Login::Nobody,
-        NatsLogin::Credentials(path) => Login::Credentials(path),
-        NatsLogin::User { name, password } => Login::User { name, password },
-        NatsLogin::Token(token) => Login::Token(token),
-    };
-    let access = Access { login, ca_file, certificate };
-    JetStreamOptions { access, prefix, replicas, retention, ..JetStreamOptions::at(servers) }
 }
 
 /// A file that SQLite keeps beside another.

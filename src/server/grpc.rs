@@ -3,12 +3,12 @@
 use super::observe::Observing;
 use super::readiness::Readiness;
 use super::services::{self, Api, ApiParts, DESCRIPTORS, DescriptorError};
-use crate::config::{DeadlineConfig, GrpcConfig, LoadConfig};
+use crate::config::GrpcConfig;
 use crate::identity::Gate;
 use crate::rpc::{
     ArrivalLayer, ArrivalLimits, ArrivalService, ContentTypeLayer, ContentTypeService, DeadlineLayer, DeadlineService,
-    Deadlines, IdentityLayer, IdentityService, Later, LoadLayer, LoadLimits, LoadService, Methods, ReasonsLayer,
-    ReasonsService, StartingService, StopLayer, StopService, code_name,
+    IdentityLayer, IdentityService, Later, LoadLayer, LoadService, Methods, ReasonsLayer, ReasonsService,
+    StartingService, StopLayer, StopService, code_name,
 };
 use crate::telemetry::context::Incoming;
 use crate::telemetry::{CallsLayer, CallsService, SpansLayer, SpansService};
@@ -104,13 +104,11 @@ fn with_layers(
     observing: &mut Observing,
 ) -> GrpcService {
     let methods = || Arc::clone(methods);
-    let DeadlineConfig { default, upload, max } = grpc.deadlines;
-    let LoadConfig { max_calls, max_call_wait, max_streams } = grpc.load;
-    let load = LoadLayer::new(LoadLimits { max_calls, max_wait: max_call_wait, max_streams }, methods());
+    let load = LoadLayer::new(grpc.load, methods());
     observing.load(&load);
     let arrival = ArrivalLayer::new(arrival_limits(grpc), methods());
     let reasons = ReasonsLayer::new(methods());
-    let deadline = DeadlineLayer::new(Deadlines { default, upload, max }, methods());
+    let deadline = DeadlineLayer::new(grpc.deadlines, methods());
     let stop = StopLayer::for_all_calls(stops.cut.clone());
     let calls = CallsLayer::new(observing.calls(), methods().names(), code_name);
     let identity = IdentityLayer::new(gate, methods(), Incoming::trace_id_of);

@@ -21,21 +21,20 @@ mod services;
 mod stop;
 
 pub use error::{BindError, ListenError, LogOpenError, RunError};
-pub(crate) use events::log_place;
 pub use grpc::methods;
 pub use identity::Reload;
 pub use own_sandbox::SandboxAccess;
 pub use ports::listen;
 pub use services::DescriptorError;
 
-use crate::config::{Config, GridConfig, ShutdownConfig, Upstream, settings};
+use crate::config::{Config, ShutdownConfig, Upstream, settings};
 use crate::grid::{self, ClientConfig};
 use crate::identity::Gate;
 use crate::rpc::UploadMemory;
 use crate::telemetry::LogLevels;
 use crate::transport::Port;
 use crate::webhook::WebhookDoor;
-use connections::{Certificates, TlsConfigs, admin_port, grpc_port, grpc_protocol};
+use connections::{Certificates, Secured, admin_port, grpc_port};
 use events::EventsToCome;
 use grpc::Grpc;
 use identity::Guard;
@@ -101,34 +100,35 @@ impl App {
             admin_tls,
             tls: tls_times,
             upstream,
-            grid,
             uploads_max_memory,
-            mut events,
+            mut webhook,
+            events,
             shutdown,
             ready_needs_grid,
             ready_needs_recording,
             log: _,
             traces: _,
         } = config;
-        let takes_webhooks = takes_webhooks(events.webhook.public_keys.as_deref(), &upstream);
+        let takes_webhooks = takes_webhooks(webhook.public_keys.as_deref(), &upstream);
         let wanted = Wanted {
             grpc: grpc.addr,
             admin: admin_addr,
-            webhook: takes_webhooks.then_some(events.webhook.addr),
-            webhook_path: &events.webhook.path,
+            webhook: takes_webhooks.then_some(webhook.addr),
+            webhook_path: &webhook.path,
             upstream,
         };
         let ports = wanted.bind()?;
         let (addresses, mut observing) = (ports.addresses(), Observing::begin());
-        let Ports { grpc: (grpc_listener, _), admin: (admin_listener, _), webhook, account, sandbox } = ports;
-        let client = grid_client(grid, account, &mut observing)?;
+        let Ports { grpc: (grpc_listener, _), admin: (admin_listener, _), webhook: webhook_port, client, sandbox } =
+            ports;
+        let client = grid_client(client, &mut observing)?;
 
-        let tls = TlsConfigs { grpc: grpc.tls.take(), admin: admin_tls, webhook: events.webhook.tls.take() };
-        let (certificates, secured) = Certificates::load(tls, tls_times, &grpc_protocol(&grpc)).await?;
+        let tls = Secured { grpc: grpc.tls.take(), admin: admin_tls, webhook: webhook.tls.take() };
+        let (certificates, secured) = Certificates::load(tls, tls_times, &grpc.http2).await?;
         let events_to_come = EventsToCome::new(&events, &client)?;
-        let keys = events.webhook.public_keys.clone().or_else(|| sandbox.as_ref().and_then(OwnSandbox::public_key));
-        let door = keys.zip(webhook).map(|(keys, (listener, _))| {
-            let door = observing.door(events::door(&events.webhook, &keys, events_to_come.late())?);
+        let keys = webhook.public_keys.clone().or_else(|| sandbox.as_ref().and_then(OwnSandbox::public_key));
+        let door = keys.zip(webhook_port).map(|(keys, (listener, _))| {
+            let door = observing.door(events::door(&webhook, &keys, events_to_come.late())?);
             Ok::<_, BindError>((secured.webhook.into_iter().fold(door, WebhookDoor::with_tls), listener))
         });
 
@@ -136,7 +136,7 @@ impl App {
         let guard = Guard::open(identity, &methods, &reload).await?;
         let gate = guard.as_ref().map(|guard| Arc::clone(&guard.gate));
         observing.gate(gate.as_ref());
-        let grpc_port = grpc_port(grpc_listener, &grpc, secured.grpc, tls_times);
+        let grpc_port = grpc_port(grpc_listener, &grpc, secured.grpc);
         let admin = admin_port(admin_listener, secured.admin, tls_times);
         for port in [&grpc_port, &admin] {
             observing.port(port.name, Arc::clone(&port.counters));
@@ -203,18 +203,8 @@ impl App {
 }
 
 /// The client that calls Grid as this account.
-fn grid_client(
-    config: GridConfig,
-    account: ClientConfig,
-    observing: &mut Observing,
-) -> Result<grid::Client, grid::ClientSetupError> {
-    let GridConfig { connect_timeout, max_concurrent_calls } = config;
-    let client = grid::Client::new(ClientConfig {
-        observer: observing.grid(),
-        connect_timeout,
-        max_concurrent: usize::try_from(max_concurrent_calls).unwrap_or(usize::MAX),
-        ..account
-    })?;
+fn grid_client(config: ClientConfig, observing: &mut Observing) -> Result<grid::Client, grid::ClientSetupError> {
+    let client = grid::Client::new(ClientConfig { observer: observing.grid(), ..config })?;
     observing.client(&client);
     Ok(client)
 }

@@ -53,7 +53,7 @@ pub(super) struct Ports {
     pub(super) grpc: Bound,
     pub(super) admin: Bound,
     pub(super) webhook: Option<Bound>,
-    pub(super) account: ClientConfig,
+    pub(super) client: ClientConfig,
     pub(super) sandbox: Option<OwnSandbox>,
 }
 
@@ -80,23 +80,21 @@ impl Wanted<'_> {
         let grpc = failures.listen(&settings::GRPC_ADDR, grpc);
         let admin = failures.listen(&settings::ADMIN_ADDR, admin);
         let webhook = webhook.and_then(|addr| failures.listen(&settings::WEBHOOK_ADDR, addr));
-        let (account, sandbox) = match upstream {
-            Upstream::Grid(account) => {
-                let base_url = account.base_url.as_str();
-                (Some(ClientConfig::new(base_url, account.client_id, account.client_secret)), None)
-            }
-            Upstream::Sandbox { addr, behaviour } => {
+        let (client, sandbox) = match upstream {
+            Upstream::Grid(client) => (client, None),
+            Upstream::Sandbox { addr, config, client } => {
                 let door = webhook.as_ref().map(|(_, addr)| format!("http://{}{webhook_path}", connectable(*addr)));
                 let port = failures.listen(&settings::SANDBOX_ADDR, addr);
-                let sandbox = port.map(|(listener, addr)| OwnSandbox::new(listener, addr, &behaviour, door));
-                (sandbox.as_ref().map(OwnSandbox::client_config), sandbox)
+                let sandbox = port.map(|(listener, addr)| OwnSandbox::new(listener, addr, config, door));
+                let base_url = sandbox.as_ref().map_or(String::new(), |own| own.access.base_url.clone());
+                (ClientConfig { base_url, ..client }, sandbox)
             }
         };
-        match (grpc, admin, account, failures) {
-            (Some(grpc), Some(admin), Some(account), Failures(none)) if none.is_empty() => {
-                Ok(Ports { grpc, admin, webhook, account, sandbox })
+        match (grpc, admin, failures) {
+            (Some(grpc), Some(admin), Failures(none)) if none.is_empty() => {
+                Ok(Ports { grpc, admin, webhook, client, sandbox })
             }
-            (_, _, _, Failures(failures)) => Err(BindError::Listen(failures)),
+            (_, _, Failures(failures)) => Err(BindError::Listen(failures)),
         }
     }
 }

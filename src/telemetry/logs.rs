@@ -3,9 +3,9 @@
 //! Each line of a traced call says its `trace_id` and `span_id`. Which lines are written can be changed while the process
 //! runs ([`LogLevels`]), but for audit lines: where the configuration lets them through, they are written to the end.
 
+use super::config::{LogConfig, LogFormat, log_filter};
 use super::context;
 use super::traces::{SpanLayer, Traces};
-use crate::config::{LogConfig, LogFormat, log_filter};
 use opentelemetry::trace::TraceContextExt as _;
 use std::fmt;
 use std::io::{self, IsTerminal as _};

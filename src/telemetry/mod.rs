@@ -5,11 +5,12 @@
 //! in and hands it on, [`deliveries`] links what was delivered to the webhook it came from, and [`logs`] writes lines.
 //!
 //! The rooms do not know this module: they count into structs of their own or call traits of their own, which the server
-//! wires to it. It knows none of them either, only what is configured. No personal data passes here: labels and attributes
+//! wires to it. It knows none of them either. No personal data passes here: labels and attributes
 //! are names from fixed lists, ids, positions, statuses and times.
 
 pub mod calls;
 mod collector_tls;
+mod config;
 pub mod context;
 pub mod deliveries;
 mod exposition;
@@ -21,6 +22,7 @@ pub mod traces;
 mod variables;
 
 pub use calls::{CallMetrics, CallsLayer, CallsService, SpansLayer, SpansService};
+pub use config::{LogConfig, LogFormat, OtelVariables, OtlpProtocol, TracesChoice, TracesConfig, log_filter};
 pub use logs::{LogLevels, init};
 pub use metrics::Metrics;
 pub use traces::{TraceNotes, Traces};

@@ -6,9 +6,9 @@
 //! resource (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`), and headers (`OTEL_EXPORTER_OTLP_HEADERS`).
 
 use super::collector_tls::CollectorTls;
+use super::config::{OtlpProtocol, TracesConfig};
 use super::otlp::OnRuntime;
 use super::variables::{Export, Plan};
-use crate::config::{OtlpProtocol, TracesConfig};
 use crate::http_client::HttpSetupError;
 use opentelemetry::trace::{Link, SpanKind, TraceId, TracerProvider as _};
 use opentelemetry::{Context, KeyValue};

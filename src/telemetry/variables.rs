@@ -7,7 +7,7 @@
 mod endpoint;
 mod rules;
 
-use crate::config::{OtelVariables, OtlpProtocol, TracesConfig};
+use super::config::{OtelVariables, OtlpProtocol, TracesConfig};
 use opentelemetry_otlp::Compression;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,9 +1,11 @@
 //! Configuration: which source wins, and that every mistake is reported, at once, by its name.
 
 use gridgate::config::{
-    CallerConfig, Config, ConfigError, ConfigFile, Kind, LogFormat, RetentionConfig, SandboxConfig, Setting, Sources,
-    Upstream, settings, settings_document,
+    CallerConfig, Config, ConfigError, ConfigFile, Kind, SandboxCommand, Setting, Sources, Upstream, settings,
+    settings_document,
 };
+use gridgate::kyc::log::sqlite::{IDS_KEPT, Retention};
+use gridgate::telemetry::LogFormat;
 use secrecy::ExposeSecret as _;
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -48,13 +50,13 @@ fn defaults_are_those_of_the_documentation() {
     assert_eq!(config.grpc.deadlines.upload, Duration::from_secs(120));
     assert_eq!(config.log.format, LogFormat::Human);
     let Upstream::Grid(account) = config.upstream else { panic!("no account") };
-    assert_eq!(account.base_url.as_str(), "https://api.lightspark.com/grid/2025-10-13");
+    assert_eq!(account.base_url, "https://api.lightspark.com/grid/2025-10-13");
     assert_eq!(account.client_id, "id");
     assert_eq!(account.client_secret.expose_secret(), "hush");
 
     let config = Config::load(sources("", &[]), true).unwrap();
-    let Upstream::Sandbox { addr, behaviour } = config.upstream else { panic!("no sandbox") };
-    assert_eq!((addr.to_string().as_str(), behaviour.regulated), ("127.0.0.1:8081", false));
+    let Upstream::Sandbox { addr, config, .. } = config.upstream else { panic!("no sandbox") };
+    assert_eq!((addr.to_string().as_str(), config.regulated), ("127.0.0.1:8081", false));
 }
 
 #[test]
@@ -65,7 +67,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     let config = Config::load(sources, false).unwrap();
     assert_eq!(config.grpc.addr.port(), 3);
     assert_eq!(config.admin_addr.port(), 2);
-    assert_eq!(config.grpc.max_connections, 16);
+    assert_eq!(config.grpc.limits.max_connections, 16);
 }
 
 #[test]
@@ -265,24 +267,29 @@ fn one_says_in_one_way_as_whom_to_connect_to_nats() {
 #[test]
 fn keepalive_can_be_switched_off() {
     let config = Config::load(with_account("", &[("GRIDGATE_GRPC_KEEPALIVE_INTERVAL", "0s")]), false).unwrap();
-    assert_eq!(config.grpc.keepalive_interval, None);
+    assert_eq!(config.grpc.http2.keepalive_interval, None);
 }
 
 #[test]
 fn the_sandbox_takes_credentials_whole_or_not_at_all() {
-    assert!(SandboxConfig::load(sources("", &[])).unwrap().credentials.is_none());
-    let (id, secret) = SandboxConfig::load(sources("", &ACCOUNT)).unwrap().credentials.unwrap();
-    assert_eq!((id.as_str(), secret.expose_secret()), ("id", "hush"));
-    one_mistake(SandboxConfig::load(sources("", &ACCOUNT[..1])), &["grid.client_secret"]);
-    one_mistake(SandboxConfig::load(sources("", &ACCOUNT[1..])), &["grid.client_id"]);
+    let credentials = |env: &[(&str, &str)]| {
+        let config = SandboxCommand::load(sources("", env)).unwrap().config;
+        (config.client_id, config.client_secret.expose_secret().to_owned())
+    };
+    let (id, made_up) = credentials(&[]);
+    assert_eq!((id.as_str(), made_up.len()), ("sandbox", 32));
+    assert_ne!(credentials(&[]).1, made_up);
+    assert_eq!(credentials(&ACCOUNT), ("id".to_owned(), "hush".to_owned()));
+    one_mistake(SandboxCommand::load(sources("", &ACCOUNT[..1])), &["grid.client_secret"]);
+    one_mistake(SandboxCommand::load(sources("", &ACCOUNT[1..])), &["grid.client_id"]);
 }
 
 #[test]
 fn the_healthcheck_asks_an_address_that_can_be_connected_to() {
     let asked = |addr| CallerConfig::load(sources("", &[("GRIDGATE_GRPC_ADDR", addr), ("GRIDGATE_TYPO", "x")]));
-    assert_eq!(asked("0.0.0.0:1").unwrap().url.as_str(), "http://127.0.0.1:1/");
-    assert_eq!(asked("[::]:1").unwrap().url.as_str(), "http://[::1]:1/");
-    assert_eq!(asked("10.0.0.1:1").unwrap().url.as_str(), "http://10.0.0.1:1/");
+    assert_eq!(asked("0.0.0.0:1").unwrap().url, "http://127.0.0.1:1/");
+    assert_eq!(asked("[::]:1").unwrap().url, "http://[::1]:1/");
+    assert_eq!(asked("10.0.0.1:1").unwrap().url, "http://10.0.0.1:1/");
     one_mistake(asked("127.0.0.1:0"), &["grpc.addr", "port 0"]);
 }
 
@@ -290,13 +297,13 @@ fn the_healthcheck_asks_an_address_that_can_be_connected_to() {
 fn whoever_calls_says_where_and_as_whom() {
     let load = |env: &[(&str, &str)]| CallerConfig::load(sources("", env));
     let with_tls = load(&[("GRIDGATE_GRPC_TLS_CERTIFICATE", "tls.crt")]).unwrap();
-    assert_eq!(with_tls.url.as_str(), "https://127.0.0.1:50051/");
+    assert_eq!(with_tls.url, "https://127.0.0.1:50051/");
     let mut token = tempfile::NamedTempFile::new().unwrap();
     writeln!(token, " canary ").unwrap();
     let path = token.path().to_str().unwrap();
     let elsewhere = [("GRIDGATE_CLIENT_URL", "https://gridgate.internal:50051"), ("GRIDGATE_CLIENT_TOKEN_FILE", path)];
     let config = load(&elsewhere).unwrap();
-    assert_eq!(config.url.as_str(), "https://gridgate.internal:50051/");
+    assert_eq!(config.url, "https://gridgate.internal:50051/");
     assert_eq!(config.token.as_ref().unwrap().expose_secret(), "canary");
     assert!(!format!("{config:?}").contains("canary"), "{config:?}");
     one_mistake(load(&[("GRIDGATE_CLIENT_TOKEN_FILE", "/no/such/file")]), &["client.token_file", "/no/such/file"]);
@@ -307,9 +314,9 @@ fn whoever_calls_says_where_and_as_whom() {
 #[test]
 fn serving_has_no_settings_of_those_who_call() {
     let of_clients = |setting: &&&Setting| setting.key.starts_with("client.");
-    assert_eq!(settings::OF_SERVE.iter().filter(of_clients).count(), 0);
+    assert_eq!(settings::OF_SERVE.settings().iter().filter(of_clients).count(), 0);
     let clients = settings::ALL.iter().filter(of_clients).count();
-    assert_eq!(settings::OF_SERVE.len() + clients, settings::ALL.len());
+    assert_eq!(settings::OF_SERVE.settings().len() + clients, settings::ALL.len());
 }
 
 #[cfg(unix)]
@@ -373,14 +380,10 @@ fn the_settings_are_documented_as_they_are() {
 #[test]
 fn events_are_kept_as_long_as_grid_may_repeat_them_at_least() {
     let config = Config::load(with_account("", &[]), false).unwrap();
-    assert_eq!(
-        config.events.retention,
-        RetentionConfig { max_age: Duration::from_secs(90 * 86_400), max_bytes: 10 << 30 }
-    );
-    assert_eq!(RetentionConfig::LEAST_AGE, gridgate::kyc::log::sqlite::IDS_KEPT);
+    assert_eq!(config.events.retention, Retention { max_age: Duration::from_secs(90 * 86_400), max_bytes: 10 << 30 });
     let kept = |age| Config::load(with_account("", &[("GRIDGATE_EVENT_MAX_AGE", age)]), false);
-    assert_eq!(kept("8d").unwrap().events.retention.max_age, RetentionConfig::LEAST_AGE);
-    assert_eq!(kept("192h").unwrap().events.retention.max_age, RetentionConfig::LEAST_AGE);
+    assert_eq!(kept("8d").unwrap().events.retention.max_age, IDS_KEPT);
+    assert_eq!(kept("192h").unwrap().events.retention.max_age, IDS_KEPT);
     one_mistake(kept("7d"), &["event.max_age", "GRIDGATE_EVENT_MAX_AGE", "8d", "seven days"]);
     one_mistake(kept("191h59m"), &["event.max_age", "8d"]);
     one_mistake(kept("soon"), &["event.max_age", "90d"]);
@@ -390,9 +393,9 @@ fn events_are_kept_as_long_as_grid_may_repeat_them_at_least() {
 
 #[test]
 fn what_goes_wrong_in_the_sandbox_has_bounds() {
-    let quiet = SandboxConfig::load(sources("", &[])).unwrap().behaviour;
-    assert_eq!((quiet.webhooks.duplicates, quiet.answers.delay, quiet.webhook_endpoint), (0, Duration::ZERO, None));
-    let set = |name: &'static str, value: &str| SandboxConfig::load(sources("", &[(name, value)]));
+    let quiet = SandboxCommand::load(sources("", &[])).unwrap().config;
+    assert_eq!((quiet.webhook_mischief.duplicates, quiet.faults.len(), quiet.webhook_endpoint), (0, 0, None));
+    let set = |name: &'static str, value: &str| SandboxCommand::load(sources("", &[(name, value)]));
     for (name, key, wrong) in [
         ("GRIDGATE_SANDBOX_WEBHOOK_DUPLICATES", "sandbox.webhook_duplicates", "101"),
         ("GRIDGATE_SANDBOX_WEBHOOK_DELAY", "sandbox.webhook_delay", "1500ms"),
@@ -403,7 +406,10 @@ fn what_goes_wrong_in_the_sandbox_has_bounds() {
         one_mistake(set(name, wrong), &[key, name]);
     }
     let both = [("GRIDGATE_SANDBOX_ANSWER_429_PERCENT", "60"), ("GRIDGATE_SANDBOX_ANSWER_503_PERCENT", "41")];
-    one_mistake(SandboxConfig::load(sources("", &both)), &["sandbox.answer_503_percent", "sandbox.answer_429_percent"]);
+    one_mistake(
+        SandboxCommand::load(sources("", &both)),
+        &["sandbox.answer_503_percent", "sandbox.answer_429_percent"],
+    );
 }
 
 #[test]
@@ -414,7 +420,7 @@ fn a_key_for_webhooks_may_have_line_breaks() {
         (format!("[webhook]\npublic_keys = \"\"\"\n{pem}\"\"\""), vec![]),
     ] {
         let config = Config::load(with_account(&toml, &env), false).unwrap();
-        assert_eq!(config.events.webhook.public_keys.as_deref(), Some(pem));
+        assert_eq!(config.webhook.public_keys.as_deref(), Some(pem));
     }
 }
 

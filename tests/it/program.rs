@@ -208,7 +208,7 @@ async fn version_and_help() {
     assert_eq!(version.status.code(), Some(0));
     let help = run(&["serve", "--help"], &[]).await;
     assert_eq!(help.status.code(), Some(0));
-    for setting in gridgate::config::settings::OF_SERVE {
+    for setting in gridgate::config::settings::OF_SERVE.settings() {
         if let Some(flag) = setting.flag {
             assert!(help.stdout.contains(&format!("--{flag}")), "{flag}");
             assert!(help.stdout.contains(setting.env), "{}", setting.env);

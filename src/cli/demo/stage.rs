@@ -80,7 +80,7 @@ impl Stage {
     /// Something does not start, or gridgate's calls arrive elsewhere.
     pub(super) async fn build(mut config: Config, sandbox: Option<Url>) -> Result<Stage, StageError> {
         let account = match &config.upstream {
-            Upstream::Grid(account) => Some(account.base_url.to_string()),
+            Upstream::Grid(client) => Some(client.base_url.clone()),
             Upstream::Sandbox { .. } => None,
         };
         let access = Access::to_everything()?;

@@ -1,7 +1,8 @@
 //! Whether the webhook endpoint that is registered with Grid is this gridgate's.
 
 use super::finding::Finding;
-use crate::config::{WebhookConfig, is_loopback};
+use crate::config::WebhookConfig;
+use crate::http_client::is_loopback;
 use reqwest::Url;
 
 pub(super) const CHECK: &str = "webhook endpoint";

@@ -2,12 +2,12 @@
 
 use crate::cli::admin;
 use crate::cli::output::chain;
-use crate::config::GridAccount;
+use crate::grid::ClientConfig;
 use crate::grid::model::{self, Complete, Ending, ErrorBody, PlatformConfig, TestWebhookResult};
 use crate::http_client::{self, HttpSetupError};
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, DATE, HeaderMap};
-use reqwest::{Client, Method, StatusCode, redirect};
+use reqwest::{Client, Method, StatusCode, Url, redirect};
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -70,15 +70,15 @@ pub(super) struct NoAnswer(pub(super) String);
 
 /// Grid, asked once each time.
 pub(super) struct Grid {
-    account: GridAccount,
+    account: ClientConfig,
     http: Client,
 }
 
 impl Grid {
     /// Grid with this account.
-    pub(super) fn of(account: &GridAccount, connect_timeout: Duration) -> Result<Self, HttpSetupError> {
-        let http = http_client::client(&account.base_url, |builder| {
-            builder.redirect(redirect::Policy::none()).connect_timeout(connect_timeout).timeout(ANSWER)
+    pub(super) fn of(account: &ClientConfig, base_url: &Url) -> Result<Self, HttpSetupError> {
+        let http = http_client::client(base_url, |builder| {
+            builder.redirect(redirect::Policy::none()).connect_timeout(account.connect_timeout).timeout(ANSWER)
         });
         Ok(Self { account: account.clone(), http: http? })
     }
@@ -123,8 +123,8 @@ impl Grid {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Answered<T>, NoAnswer> {
-        let GridAccount { base_url, client_id, client_secret } = &self.account;
-        let url = format!("{}{path}", base_url.as_str().trim_end_matches('/'));
+        let ClientConfig { base_url, client_id, client_secret, .. } = &self.account;
+        let url = format!("{}{path}", base_url.trim_end_matches('/'));
         let mut request = self.http.request(method.clone(), url);
         request = request.basic_auth(client_id, Some(client_secret.expose_secret())).header(ACCEPT, "application/json");
         match body {

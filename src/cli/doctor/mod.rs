@@ -18,7 +18,8 @@ use super::admin::AdminClient;
 use super::calling::Target;
 use super::output::{Failure, while_read};
 use super::{CommonArgs, Environment, OfDoctor};
-use crate::config::{AdminCallerConfig, CallerConfig, Config, GridAccount, Upstream, WebhookConfig};
+use crate::config::{AdminCallerConfig, CallerConfig, Config, Upstream, WebhookConfig};
+use crate::grid::ClientConfig;
 use crate::grid::webhook_endpoint::WebhookEndpoint;
 use crate::identity::audit;
 use crate::telemetry;
@@ -140,8 +141,9 @@ async fn examine(
         // Only `serve --sandbox` has one of its own.
         return Ok(());
     };
-    let webhook = &config.events.webhook;
-    let grid = Grid::of(account, config.grid.connect_timeout).map_err(cannot)?;
+    let webhook = &config.webhook;
+    let base_url = Url::parse(&account.base_url).map_err(cannot)?;
+    let grid = Grid::of(account, &base_url).map_err(cannot)?;
 
     let answered = grid.config().await;
     report.add(credentials(account, &answered));
@@ -174,9 +176,9 @@ fn cannot(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
 }
 
 /// Whether Grid takes our credentials.
-fn credentials(account: &GridAccount, answered: &Result<Answered, grid::NoAnswer>) -> Finding {
+fn credentials(account: &ClientConfig, answered: &Result<Answered, grid::NoAnswer>) -> Finding {
     const CHECK: &str = "credentials";
-    let GridAccount { base_url, client_id, client_secret: _ } = account;
+    let ClientConfig { base_url, client_id, .. } = account;
     let answered = match answered {
         Ok(answered) => answered,
         Err(error) => {

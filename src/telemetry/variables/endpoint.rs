@@ -1,7 +1,8 @@
 //! Where the collector is.
 
 use super::Reading;
-use crate::config::{OtelVariables, OtlpProtocol, TracesConfig, is_loopback};
+use crate::http_client::is_loopback;
+use crate::telemetry::{OtelVariables, OtlpProtocol, TracesConfig};
 use reqwest::Url;
 
 /// The variables that say it, the one that counts more first.

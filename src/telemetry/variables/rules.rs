@@ -1,7 +1,7 @@
 //! Variables that OpenTelemetry's SDK reads by itself, as far as it passes over in silence, or before there is a log, what it
 //! cannot read; and variables that nothing here follows.
 
-use crate::config::OtelVariables;
+use crate::telemetry::OtelVariables;
 use http::{HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 

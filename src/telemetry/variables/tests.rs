@@ -1,6 +1,6 @@
 use super::rules::{LIMITS, NOT_FOLLOWED, SAMPLERS};
 use super::*;
-use crate::config::TracesChoice;
+use crate::telemetry::TracesChoice;
 use std::ffi::OsString;
 
 const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
