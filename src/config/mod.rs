@@ -29,7 +29,7 @@ pub use toml_file::ConfigFile;
 
 use crate::grid::ClientConfig;
 use crate::http_client::is_loopback;
-use crate::rpc::{Deadlines, LoadLimits};
+use crate::rpc::{ConcurrencyLimits, Deadlines};
 use crate::sandbox::SandboxConfig;
 use crate::telemetry::{LogConfig, LogFormat, OtelVariables, OtlpProtocol, TracesChoice, TracesConfig};
 use crate::transport::{ClientCertificates, ClientFiles, Http2, Limits, Overflow, TlsFiles};
@@ -102,7 +102,7 @@ pub struct GrpcConfig {
     /// What its connections may take up.
     pub limits: Limits,
     /// How much is served at once.
-    pub load: LoadLimits,
+    pub load: ConcurrencyLimits,
     /// The deadlines of calls.
     pub deadlines: Deadlines,
     /// The largest message accepted, in bytes.
@@ -233,7 +233,7 @@ fn grpc(r: &mut Reader, tls: TlsTimes) -> GrpcConfig {
             max_age: r.unless_zero(&s::GRPC_MAX_CONNECTION_AGE),
             farewell: r.get(&s::GRPC_MAX_CONNECTION_AGE_GRACE),
         },
-        load: LoadLimits {
+        load: ConcurrencyLimits {
             max_calls: r.get(&s::GRPC_MAX_CALLS),
             max_wait: r.get(&s::GRPC_MAX_CALL_WAIT),
             max_streams: r.get(&s::GRPC_MAX_STREAMS),

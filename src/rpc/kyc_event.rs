@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::customer::CUSTOMER;
-use super::{Error, Resource, Violations, call};
+use super::{CallInfo, Error, Resource, Violations, call};
 use crate::kyc::event::Event;
 use crate::kyc::id::{CustomerId, Epoch};
 use crate::kyc::log::{EventLog, LogError};
@@ -26,7 +26,6 @@ use crate::kyc::token::{Mark, ResumeToken};
 use crate::pb;
 use crate::pb::EncodedWatchKycStatusResponse;
 use crate::pb::encoded::kyc_event_service_server::KycEventService;
-use crate::transport::ConnectionEnd;
 
 /// How streams are kept.
 #[derive(Debug, Clone)]
@@ -77,7 +76,7 @@ impl KycEventService for KycEvents {
         request: Request<pb::WatchKycStatusRequest>,
     ) -> Result<Response<Self::WatchKycStatusStream>, Status> {
         let limits = limits::of(&request);
-        let connection = request.extensions().get::<ConnectionEnd>().cloned();
+        let connection = request.extensions().get::<CallInfo>().and_then(|call| call.connection_end.clone());
         let watch = request::read(request.into_inner())?;
         limits::check(limits.as_ref(), &watch.scope, &watch.filter)?;
         if watch.until_decided {

@@ -21,6 +21,7 @@ mod page;
 mod pieces;
 mod platform;
 mod reflection;
+mod refused;
 mod sighting;
 pub mod status;
 mod timestamp;
@@ -33,13 +34,13 @@ pub use document::Documents;
 pub use error::{Error, Resource, Violations};
 pub use kyc_event::{Deliveries, KycEvents, WatchConfig};
 pub use layer::{
-    ArrivalLayer, ArrivalLimits, ArrivalService, ContentTypeLayer, ContentTypeService, Deadline, DeadlineLayer,
-    DeadlineService, Deadlines, IdentityLayer, IdentityService, Later, LoadLayer, LoadLimits, LoadService, MethodKind,
-    Methods, NotArrived, PlacesSnapshot, ReasonsLayer, ReasonsService, Shed, StartingService, StopLayer, StopService,
-    code_name,
+    AdmitLayer, BeginLayer, BufferLayer, BufferLimits, BufferedBody, Call, CallInfo, CallMetrics, CarryLayer,
+    ConcurrencyLayer, ConcurrencyLimits, Deadlines, GrpcService, Identity, Later, LimiterSnapshot, Method, MethodKind,
+    Methods, PortServices, ServeLayer, Services, Stops, Tracing,
 };
 pub use platform::Platform;
 pub use reflection::Reflection;
 pub use sighting::{customer_answer, verification_answer};
+pub use status::code_name;
 pub use upload::UploadMemory;
 pub use verification::Verifications;

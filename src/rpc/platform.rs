@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::field_mask::{self, Masked};
 use super::other_fields::{self, Room};
-use super::{Error, Violations, call, timestamp};
+use super::{CallInfo, Error, Violations, call, timestamp};
 use crate::grid::webhook_endpoint::{self, WebhookEndpoint};
 use crate::grid::{Client, model};
 use crate::identity::audit;
@@ -65,7 +65,7 @@ impl PlatformService for Platform {
         request: Request<pb::UpdatePlatformConfigRequest>,
     ) -> Result<Response<pb::UpdatePlatformConfigResponse>, Status> {
         let call = call::of(&request);
-        let note = request.extensions().get::<audit::Note>().cloned();
+        let note = request.extensions().get::<CallInfo>().and_then(|call| call.note.clone());
         let pb::UpdatePlatformConfigRequest { platform_config, update_mask } = request.into_inner();
         let mut violations = Violations::default();
         let config = platform_config.unwrap_or_default();

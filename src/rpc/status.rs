@@ -15,20 +15,19 @@ mod table;
 use std::time::Duration;
 
 use heck::{ToShoutySnakeCase as _, ToSnakeCase as _};
-use http::Response;
 use jiff::Timestamp;
 use tonic::{Code, Status};
 
 use super::error::{Error, Resource, Violations};
 use super::field_path;
-use super::layer::MalformedTimeout;
+use super::refused::MalformedTimeout;
 use crate::grid::{self, Operation, Refusal};
 use crate::pb;
-pub use bare::{Direction, explained};
+pub use bare::{Direction, code_name, explained};
 pub use details::MAX_DETAILS;
 use details::{BadField, Details};
 pub use identity::{denied, method_unknown, policy_changed};
-pub use load::{not_arrived, overloaded, too_many_streams};
+pub use load::{not_buffered, overloaded, too_many_streams};
 pub use table::code;
 
 /// `ErrorInfo.domain` of an error whose reason is Grid's own code.
@@ -157,16 +156,10 @@ pub fn deadline_exceeded() -> Status {
         .status(Code::DeadlineExceeded, "the deadline passed before the call was answered")
 }
 
-/// The status of a call that is asked for its answer after it gave it, which nobody does.
+/// The status of a call whose future was polled after completion (a bug).
 #[must_use]
-pub fn answered_already() -> Status {
+pub fn polled_after_completion() -> Status {
     Status::internal("the call was answered already")
-}
-
-/// A response that is a status and nothing else (gRPC's Trailers-Only); `body` has nothing in it.
-#[must_use]
-pub fn refusal<B>(status: Status, body: B) -> Response<B> {
-    status.into_http::<()>().map(|()| body)
 }
 
 /// The status of a call that is refused for its `grpc-timeout`.

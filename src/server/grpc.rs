@@ -6,39 +6,14 @@ use super::services::{self, Api, ApiParts, DESCRIPTORS, DescriptorError};
 use crate::config::GrpcConfig;
 use crate::identity::Gate;
 use crate::rpc::{
-    ArrivalLayer, ArrivalLimits, ArrivalService, ContentTypeLayer, ContentTypeService, DeadlineLayer, DeadlineService,
-    IdentityLayer, IdentityService, Later, LoadLayer, LoadService, Methods, ReasonsLayer, ReasonsService,
-    StartingService, StopLayer, StopService, code_name,
+    AdmitLayer, BeginLayer, BufferLayer, BufferLimits, CarryLayer, ConcurrencyLayer, GrpcService, Identity, Later,
+    Methods, PortServices, ServeLayer, Stops, Tracing,
 };
-use crate::telemetry::context::Incoming;
-use crate::telemetry::{CallsLayer, CallsService, SpansLayer, SpansService};
 use crate::transport::Port;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
-use tower::Layer as _;
-
-/// When calls end although they are not done.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Stops {
-    /// Calls are no longer accepted: what has no end of its own ends.
-    pub(super) leaving: CancellationToken,
-    /// The grace period is over: everything ends.
-    pub(super) cut: CancellationToken,
-}
-
-/// All services with all layers around them; the outermost, that a call passes first, is written first.
-pub(super) type GrpcService = ContentTypeService<
-    CallsService<
-        IdentityService<
-            SpansService<
-                StopService<DeadlineService<ArrivalService<LoadService<ReasonsService<StartingService<Routes>>>>>>,
-            >,
-        >,
-    >,
->;
+use tower::ServiceBuilder;
 
 /// Every method that is served.
 ///
@@ -50,8 +25,8 @@ pub fn methods() -> Result<Methods, DescriptorError> {
 
 /// What messages may take up. A mesh's network takes milliseconds for the largest; these are for a peer that is in trouble, and against one
 /// that wants us to be.
-fn arrival_limits(grpc: &GrpcConfig) -> ArrivalLimits {
-    ArrivalLimits {
+fn buffer_limits(grpc: &GrpcConfig) -> BufferLimits {
+    BufferLimits {
         max_message: grpc.max_request_size,
         max_memory: grpc.max_request_size.max(64 * 1024 * 1024),
         message: Duration::from_secs(10),
@@ -65,7 +40,7 @@ pub(super) struct Grpc {
     pub(super) service: GrpcService,
     /// What the port is there for, once the event log is open, and where it goes then.
     pub(super) api: Api,
-    pub(super) later: Later<Routes>,
+    pub(super) later: Later,
     pub(super) stops: Stops,
     pub(super) readiness: Readiness,
 }
@@ -84,8 +59,8 @@ impl Grpc {
         observing: &mut Observing,
     ) -> Result<Self, DescriptorError> {
         let (stops, reporter, names) = (Stops::default(), HealthReporter::new(), services::names(methods));
-        let own = services::health_and_reflection(&names, &config, reporter.clone(), &stops)?;
-        let (services, later) = StartingService::new(own);
+        let own = services::health_and_reflection(&names, &config, reporter.clone())?;
+        let (services, later) = PortServices::new(own);
         let service = with_layers(services, &config, gate, methods, &stops, observing);
         let ApiParts { grid, uploads, watch_max_age } = of;
         let (deliveries, leaving) = (observing.deliveries(), stops.leaving.clone());
@@ -94,25 +69,33 @@ impl Grpc {
     }
 }
 
-/// Puts the layers around the services.
+/// Puts the layers around the services. A call passes them from top to bottom.
 fn with_layers(
-    services: StartingService<Routes>,
+    services: PortServices,
     grpc: &GrpcConfig,
     gate: Option<Arc<Gate>>,
     methods: &Arc<Methods>,
     stops: &Stops,
     observing: &mut Observing,
 ) -> GrpcService {
-    let methods = || Arc::clone(methods);
-    let load = LoadLayer::new(grpc.load, methods());
-    observing.load(&load);
-    let arrival = ArrivalLayer::new(arrival_limits(grpc), methods());
-    let reasons = ReasonsLayer::new(methods());
-    let deadline = DeadlineLayer::new(grpc.deadlines, methods());
-    let stop = StopLayer::for_all_calls(stops.cut.clone());
-    let calls = CallsLayer::new(observing.calls(), methods().names(), code_name);
-    let identity = IdentityLayer::new(gate, methods(), Incoming::trace_id_of);
-    let admitted = SpansLayer.layer(stop.layer(deadline.layer(arrival.layer(load.layer(reasons.layer(services))))));
-    let calls = calls.layer(identity.layer(admitted));
-    ContentTypeLayer.layer(calls)
+    let concurrency = ConcurrencyLayer::new(grpc.load);
+    observing.load(&concurrency);
+    let stack = ServiceBuilder::new()
+        // Answers 415 to what is not gRPC, and counts and times the rest, refusals included.
+        .layer(BeginLayer::new(Arc::clone(methods), observing.calls()))
+        // By the head alone: a caller that may not call costs no memory, no permit and no span.
+        .layer(AdmitLayer(Identity::new(gate)))
+        // A span only for those that were let in.
+        .layer(AdmitLayer(Tracing))
+        // A deadline that cannot be read, or has passed, is refused before anything waits for the call.
+        .layer(AdmitLayer(grpc.deadlines))
+        // Ends the call at its deadline, when the server stops or when its policy changes; everything below is dropped then.
+        .layer(CarryLayer::new(stops.clone()))
+        // Before the permit: a message that does not come must not hold one.
+        .layer(BufferLayer::new(buffer_limits(grpc)))
+        // Before the handler: what is refused for load costs nothing.
+        .layer(concurrency)
+        .layer(ServeLayer)
+        .service(services);
+    GrpcService::new(stack)
 }

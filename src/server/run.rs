@@ -18,7 +18,6 @@ use crate::rpc::Later;
 use std::future::pending;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
 
 /// What a server becomes ready with.
 struct ToCome {
@@ -27,7 +26,7 @@ struct ToCome {
     observed: Arc<Observed>,
     api: Api,
     /// Where the API goes.
-    later: Later<Routes>,
+    later: Later,
     /// Who has to answer first.
     needed: Option<grid::Client>,
     /// Whether it is ready only while the event log records.

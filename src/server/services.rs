@@ -2,7 +2,6 @@
 //! those about the server itself, which are there before it.
 
 use super::events::Events;
-use super::grpc::Stops;
 use crate::config::GrpcConfig;
 use crate::pb::beneficial_owner_service_server::BeneficialOwnerServiceServer;
 use crate::pb::customer_service_server::CustomerServiceServer;
@@ -11,7 +10,7 @@ use crate::pb::encoded::kyc_event_service_server::KycEventServiceServer;
 use crate::pb::platform_service_server::PlatformServiceServer;
 use crate::pb::verification_service_server::VerificationServiceServer;
 use crate::rpc::{
-    BeneficialOwners, Customers, Deliveries, Documents, Methods, Platform, Reflection, StopLayer, UploadMemory,
+    BeneficialOwners, Customers, Deliveries, Documents, Methods, Platform, Reflection, Services, UploadMemory,
     Verifications,
 };
 use crate::{grid, pb};
@@ -22,7 +21,6 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding::{Gzip, Zstd};
 use tonic::server::NamedService;
-use tonic::service::{LayerExt as _, Routes};
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 use tonic_reflection::server::{v1, v1alpha};
@@ -79,7 +77,7 @@ pub(super) struct Api {
 
 impl Api {
     /// Every service of `gridgate.v1`: the one place where a new one is added.
-    pub(super) fn routes(self, events: &Events) -> Routes {
+    pub(super) fn routes(self, events: &Events) -> Services {
         let Api { grpc, grid, uploads, deliveries, watch_max_age, leaving } = self;
         let witness = || Arc::clone(events.witness());
         let watch = events.service(watch_max_age, leaving).observed_by(deliveries);
@@ -88,14 +86,13 @@ impl Api {
         let documents = DocumentServiceServer::new(Documents::new(grid.clone(), uploads));
         let verifications = VerificationServiceServer::new(Verifications::new(grid.clone(), witness()));
         let platform = PlatformServiceServer::new(Platform::new(grid));
-        Routes::default()
-            .add_service(with_limits!(grpc, customers))
-            .add_service(with_limits!(grpc, owners))
-            .add_service(with_limits!(grpc, documents))
-            .add_service(with_limits!(grpc, verifications))
-            .add_service(with_limits!(grpc, platform))
-            .add_service(with_limits!(grpc, KycEventServiceServer::new(watch)))
-            .prepare()
+        Services::default()
+            .with(with_limits!(grpc, customers))
+            .with(with_limits!(grpc, owners))
+            .with(with_limits!(grpc, documents))
+            .with(with_limits!(grpc, verifications))
+            .with(with_limits!(grpc, platform))
+            .with(with_limits!(grpc, KycEventServiceServer::new(watch)))
     }
 }
 
@@ -111,20 +108,17 @@ pub(super) fn health_and_reflection(
     names: &[String],
     grpc: &GrpcConfig,
     reporter: HealthReporter,
-    stops: &Stops,
-) -> Result<Routes, DescriptorError> {
+) -> Result<Services, DescriptorError> {
     // Only what is served is listed, although the descriptors may describe more.
     let others = [HealthServer::<HealthService>::NAME, REFLECTION_V1, REFLECTION_V1ALPHA].map(str::to_owned);
     let listed = names.iter().cloned().chain(others).collect();
     let reflection = Reflection::new(DESCRIPTORS, listed).map_err(|error| DescriptorError(error.into()))?;
-    let endless = StopLayer::for_endless_calls(stops.leaving.clone());
     let health = HealthServer::new(HealthService::from_health_reporter(reporter));
     let v1 = v1::ServerReflectionServer::new(reflection.clone());
     let v1alpha = v1alpha::ServerReflectionServer::new(reflection);
-    Ok(Routes::default()
+    Ok(Services::default()
         // Never compressed: clients that check health by themselves (grpc-core) cannot read it otherwise.
-        .add_service(endless.named_layer(health.max_decoding_message_size(grpc.max_request_size)))
-        .add_service(endless.named_layer(with_limits!(grpc, v1).max_decoding_message_size(REFLECTION_MESSAGE)))
-        .add_service(endless.named_layer(with_limits!(grpc, v1alpha).max_decoding_message_size(REFLECTION_MESSAGE)))
-        .prepare())
+        .with(health.max_decoding_message_size(grpc.max_request_size))
+        .with(with_limits!(grpc, v1).max_decoding_message_size(REFLECTION_MESSAGE))
+        .with(with_limits!(grpc, v1alpha).max_decoding_message_size(REFLECTION_MESSAGE)))
 }

@@ -4,10 +4,10 @@
 
 use super::RunError;
 use super::events::Events;
-use super::grpc::Stops;
 use super::parts::Parts;
 use super::readiness::{Phase, Readiness};
 use crate::config::ShutdownConfig;
+use crate::rpc::Stops;
 use crate::webhook;
 use std::sync::Arc;
 use std::time::Duration;

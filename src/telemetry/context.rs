@@ -12,6 +12,8 @@ use opentelemetry::{Context, trace::TraceId};
 use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// The header of the trace context.
@@ -19,7 +21,21 @@ pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 tokio::task_local! {
     /// The trace that the call being handled belongs to.
-    static INCOMING: Incoming;
+    static INCOMING: Arc<Incoming>;
+}
+
+/// Whether spans of this process are exported. Where they are not, there is no need to look for one.
+static EXPORTED: AtomicBool = AtomicBool::new(false);
+
+/// Says that spans are exported from now on.
+pub(super) fn export_begins() {
+    EXPORTED.store(true, Relaxed);
+}
+
+/// Whether the attributes of spans have a reader.
+#[must_use]
+pub fn spans_are_exported() -> bool {
+    EXPORTED.load(Relaxed)
 }
 
 /// The trace that a request says it belongs to.
@@ -46,8 +62,8 @@ impl Incoming {
 
     /// The id of that trace, as 32 hexadecimal digits.
     #[must_use]
-    pub fn trace_id_of(headers: &HeaderMap) -> Option<Box<str>> {
-        Self::of(headers).map(|incoming| incoming.trace_id.to_string().into())
+    pub fn trace_id(&self) -> String {
+        self.trace_id.to_string()
     }
 
     /// The parent for the span that handles the request.
@@ -56,15 +72,21 @@ impl Incoming {
         self.context.clone()
     }
 
-    /// Runs a future as part of this trace.
-    pub(super) fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
-        INCOMING.scope(self, future)
+    /// Runs `f` as part of this trace, if there is one.
+    pub fn scope<T>(this: Option<&Arc<Self>>, f: impl FnOnce() -> T) -> T {
+        match this {
+            Some(this) => INCOMING.sync_scope(Arc::clone(this), f),
+            None => f(),
+        }
     }
 }
 
 /// The span that the current code runs in, if it is one that is traced.
 #[must_use]
 pub fn current() -> Option<SpanContext> {
+    if !spans_are_exported() {
+        return None;
+    }
     let context = tracing::Span::current().context();
     let span_context = context.span().span_context().clone();
     span_context.is_valid().then_some(span_context)
@@ -110,11 +132,11 @@ mod tests {
         HeaderMap::from_iter([(TRACEPARENT, HeaderValue::from_str(value).unwrap())])
     }
 
-    #[tokio::test]
-    async fn without_spans_the_context_is_handed_on_as_it_came() {
-        let incoming = Incoming::of(&headers(PARENT)).unwrap();
+    #[test]
+    fn without_spans_the_context_is_handed_on_as_it_came() {
+        let incoming = Incoming::of(&headers(PARENT)).map(Arc::new);
         let mut out = HeaderMap::new();
-        incoming.scope(async { inject(&mut out) }).await;
+        Incoming::scope(incoming.as_ref(), || inject(&mut out));
         assert_eq!(out, headers(PARENT));
         let mut out = HeaderMap::new();
         inject(&mut out);
@@ -141,7 +163,7 @@ mod tests {
             assert!(Incoming::of(&headers(wrong)).is_none(), "{wrong:?}");
             assert!(named(wrong).is_none(), "{wrong:?}");
         }
-        let id = Incoming::trace_id_of(&headers(PARENT));
+        let id = Incoming::of(&headers(PARENT)).map(|incoming| incoming.trace_id());
         assert_eq!(id.as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
         assert!(Incoming::of(&HeaderMap::new()).is_none());
     }

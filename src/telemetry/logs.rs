@@ -59,6 +59,9 @@ pub fn init(config: &LogConfig, traces: Option<&Traces>) -> Result<LogLevels, Tr
     let shown = Arc::new(Mutex::new(filter.to_string()));
     let (filter, handle) = reload::Layer::new(effective(filter.clone()));
     registry().with(spans).with(lines.with_filter(filter)).try_init()?;
+    if traces.is_some() {
+        context::export_begins();
+    }
     let _ = subscriber.set(dispatcher::get_default(tracing::Dispatch::downgrade));
     log_panics();
     let replace = move |levels: Targets| handle.reload(effective(levels)).map_err(|_| InvalidLevels::NotLogging);

@@ -1,14 +1,12 @@
 //! What an operator sees of a running gridgate: metrics, traces and log lines.
 //!
-//! [`metrics`] is one registry, of one server, and the text that Prometheus reads. [`calls`] is what every gRPC call
-//! passes so that it is counted, timed and traced. [`traces`] sends spans by OTLP, [`context`] takes the W3C trace context
-//! in and hands it on, [`deliveries`] links what was delivered to the webhook it came from, and [`logs`] writes lines.
+//! [`metrics`] is one registry, of one server, and the text that Prometheus reads. [`traces`] sends spans by OTLP,
+//! [`context`] takes the W3C trace context in and hands it on, [`deliveries`] links what was delivered to the webhook it
+//! came from, and [`logs`] writes lines.
 //!
-//! The rooms do not know this module: they count into structs of their own or call traits of their own, which the server
-//! wires to it. It knows none of them either. No personal data passes here: labels and attributes
+//! It knows no other room. No personal data passes here: labels and attributes
 //! are names from fixed lists, ids, positions, statuses and times.
 
-pub mod calls;
 mod collector_tls;
 mod config;
 pub mod context;
@@ -21,7 +19,6 @@ pub mod process;
 pub mod traces;
 mod variables;
 
-pub use calls::{CallMetrics, CallsLayer, CallsService, SpansLayer, SpansService};
 pub use config::{LogConfig, LogFormat, OtelVariables, OtlpProtocol, TracesChoice, TracesConfig, log_filter};
 pub use logs::{LogLevels, init};
 pub use metrics::Metrics;

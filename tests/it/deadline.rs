@@ -4,11 +4,11 @@ use crate::support::raw_grpc::{RawClient, answer};
 use crate::support::soon;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use gridgate::rpc::{Deadline, DeadlineLayer, Deadlines, Methods, StopLayer};
+use gridgate::rpc::{AdmitLayer, BeginLayer, CallInfo, CallMetrics, CarryLayer, Deadlines, Methods, ServeLayer, Stops};
+use gridgate::telemetry::Metrics;
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, StreamBody};
+use http_body_util::StreamBody;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -22,10 +22,10 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tonic::Code;
+use tonic::body::Body;
+use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
-use tower::{Layer as _, Service, service_fn};
+use tower::{Service, ServiceBuilder};
 
 const DEFAULT: Duration = Duration::from_millis(150);
 const UPLOAD: Duration = Duration::from_secs(1200);
@@ -48,24 +48,19 @@ impl Drop for SayDropped {
     }
 }
 
-type TestBody = UnsyncBoxBody<Bytes, Infallible>;
-
 /// The test service: what happens is in the name of the method.
-async fn handle(
-    request: Request<Incoming>,
-    seen: mpsc::UnboundedSender<Seen>,
-) -> Result<Response<TestBody>, Infallible> {
-    let deadline = request.extensions().get::<Deadline>().copied().unwrap();
-    seen.send(Seen::Called(deadline.instant())).unwrap();
+async fn handle(request: Request<Incoming>, seen: mpsc::UnboundedSender<Seen>) -> Result<Response<Body>, Infallible> {
+    let deadline = request.extensions().get::<CallInfo>().unwrap().deadline;
+    seen.send(Seen::Called(deadline)).unwrap();
     let guard = SayDropped(seen);
-    let data = || Ok(Frame::data(Bytes::from_static(b"some data")));
+    let data = || Ok::<_, Status>(Frame::data(Bytes::from_static(b"some data")));
     let body = match request.uri().path().rsplit('/').next().unwrap() {
         "Done" | "Upload" | "Watch" => {
             std::mem::forget(guard);
             let mut trailers = HeaderMap::new();
             trailers.insert("grpc-status", "0".parse().unwrap());
             let frames = [data(), Ok(Frame::trailers(trailers))];
-            StreamBody::new(tokio_stream::iter(frames)).boxed_unsync()
+            Body::new(StreamBody::new(tokio_stream::iter(frames)))
         }
         "NoHead" => std::future::pending().await,
         "NoEnd" => {
@@ -73,14 +68,13 @@ async fn handle(
                 let _guard = guard;
                 std::future::pending().await
             });
-            StreamBody::new(tokio_stream::iter([data()]).chain(rest)).boxed_unsync()
+            Body::new(StreamBody::new(tokio_stream::iter([data()]).chain(rest)))
         }
         // In large frames: clients take many small ones for an attack.
-        "Endless" => StreamBody::new(futures_util::stream::repeat_with(move || {
+        "Endless" => Body::new(StreamBody::new(futures_util::stream::repeat_with(move || {
             let _guard = &guard;
-            Ok(Frame::data(Bytes::from_static(&[b'x'; 16 * 1024])))
-        }))
-        .boxed_unsync(),
+            Ok::<_, Status>(Frame::data(Bytes::from_static(&[b'x'; 16 * 1024])))
+        }))),
         other => panic!("no method {other}"),
     };
     Ok(Response::new(body))
@@ -121,16 +115,25 @@ impl Drop for Server {
 
 impl Server {
     async fn start(deadlines: Deadlines) -> Server {
+        Server::stopping(deadlines, Stops::default()).await
+    }
+
+    async fn stopping(deadlines: Deadlines, stops: Stops) -> Server {
         let (sender, seen) = mpsc::unbounded_channel();
-        let inner = service_fn(move |request| handle(request, sender.clone()));
-        Server::serve(DeadlineLayer::new(deadlines, methods()).layer(inner), seen).await
+        let service = ServiceBuilder::new()
+            .layer(BeginLayer::new(methods(), CallMetrics::new(&mut Metrics::default())))
+            .layer(AdmitLayer(deadlines))
+            .layer(CarryLayer::new(stops))
+            .layer(ServeLayer)
+            .service_fn(move |request| handle(request, sender.clone()));
+        Server::serve(service, seen).await
     }
 
     async fn serve<S, B>(service: S, seen: mpsc::UnboundedReceiver<Seen>) -> Server
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send + 'static,
-        B: http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
+        B: http_body::Body<Data = Bytes, Error = Status> + Send + 'static,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
@@ -285,12 +288,8 @@ async fn a_call_that_the_caller_gives_up_is_dropped() {
 
 #[tokio::test]
 async fn calls_that_are_cut_say_that_their_outcome_is_unknown() {
-    let (sender, seen) = mpsc::unbounded_channel();
-    let cut = CancellationToken::new();
-    let inner = service_fn(move |request| handle(request, sender.clone()));
-    let deadlines = DeadlineLayer::new(Deadlines { default: UPLOAD, ..limits() }, methods());
-    let service = StopLayer::for_all_calls(cut.clone()).layer(deadlines.layer(inner));
-    let mut server = Server::serve(service, seen).await;
+    let stops = Stops::default();
+    let mut server = Server::stopping(Deadlines { default: UPLOAD, ..limits() }, stops.clone()).await;
     let mut client = server.client().await;
     let (without_head, without_end) = (client.send("/test.Test/NoHead", &[]), client.send("/test.Test/NoEnd", &[]));
     let without_head = tokio::spawn(without_head);
@@ -298,7 +297,7 @@ async fn calls_that_are_cut_say_that_their_outcome_is_unknown() {
     for _ in 0..2 {
         assert!(server.given().await.is_some());
     }
-    cut.cancel();
+    stops.cut.cancel();
     let response = soon("response", without_head).await.unwrap().unwrap();
     for response in [response, without_end] {
         let answer = soon("end", answer(response)).await;

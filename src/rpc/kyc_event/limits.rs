@@ -7,11 +7,11 @@ use super::filter::Filter;
 use crate::identity::{Caller, WatchKind, WatchLimits};
 use crate::kyc::id::{CustomerId, PlatformCustomerId};
 use crate::kyc::log::Scope;
-use crate::rpc::Error;
+use crate::rpc::{CallInfo, Error};
 
 /// The limits of whoever makes a call. Where no policy holds there is no caller, and no limit.
 pub(super) fn of<T>(request: &tonic::Request<T>) -> Option<WatchLimits> {
-    request.extensions().get::<Caller>().and_then(Caller::limits).cloned()
+    request.extensions().get::<CallInfo>()?.caller.as_ref().and_then(Caller::limits).cloned()
 }
 
 /// Checks what a stream or a list is about.

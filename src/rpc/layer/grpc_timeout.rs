@@ -4,13 +4,9 @@
 //! digits, and its unit: `H` hours, `M` minutes, `S` seconds, `m` milli-, `u` micro-, `n` nanoseconds. It speaks of
 //! positive integers, but clients whose deadline is over already send `0n`, which is taken for what it says.
 
+use crate::rpc::refused::MalformedTimeout;
 use http::HeaderMap;
 use std::time::Duration;
-
-/// The header is there, and is not what gRPC allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the grpc-timeout header is malformed: gRPC allows up to 8 digits and one of the units H, M, S, m, u, n")]
-pub struct MalformedTimeout;
 
 /// How long the caller waits; `None` when it does not say.
 pub(super) fn parse(headers: &HeaderMap) -> Result<Option<Duration>, MalformedTimeout> {

@@ -1,34 +1,120 @@
-//! What kind of call a path is, read from the descriptors of the services, so that a new RPC needs no entry anywhere.
+//! Every method that is served and what the layers need to know of it, read from the descriptors of the services.
 
 use prost::Message as _;
-use prost_types::FileDescriptorSet;
+use prost_types::{FileDescriptorSet, MethodDescriptorProto};
 use std::collections::HashMap;
+use std::sync::Arc;
 
-/// What begins the paths of health checks (`grpc.health.v1`), which are open to everyone.
-const HEALTH: &str = "/grpc.health.v1.Health/";
-
-/// How the messages of a call flow.
+/// What a call of a method does, and how its messages flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MethodKind {
-    /// One request, one response.
-    Unary,
-    /// A stream of requests, one response: an upload.
+    /// One request, one response; nothing changes.
+    Read,
+    /// One request, one response; something changes.
+    Change,
+    /// A stream of requests, one response; something changes.
     Upload,
-    /// A stream of responses: it ends when caller or server want it to, and has no deadline of its own.
-    Stream,
+    /// A stream of responses. It lasts until one side ends it, and has no deadline of its own.
+    Watch,
 }
 
-/// A method that is served.
-#[derive(Debug, Clone, Copy)]
-struct Method {
+/// What answers a method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AnsweredBy {
+    Grid,
+    EventLog,
+    Health,
+    /// Reflection, the other service about the server itself.
+    Reflection,
+}
+
+/// A method.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Method {
+    name: Arc<str>,
     kind: MethodKind,
     takes_one_message: bool,
+    pub(super) answered_by: AnsweredBy,
+    is_served: bool,
 }
 
-/// What there is to know of every method that is served, by its path (`/package.Service/Method`).
-#[derive(Debug, Clone, Default)]
+impl Method {
+    fn new(package: &str, service: &str, method: &MethodDescriptorProto) -> Self {
+        let answered_by = match (package, service) {
+            ("grpc.health.v1", _) => AnsweredBy::Health,
+            (package, _) if package.starts_with("grpc.") => AnsweredBy::Reflection,
+            (_, "KycEventService") => AnsweredBy::EventLog,
+            _ => AnsweredBy::Grid,
+        };
+        let is_about_the_server = matches!(answered_by, AnsweredBy::Health | AnsweredBy::Reflection);
+        let reads = is_about_the_server || ["Get", "List"].iter().any(|verb| method.name().starts_with(verb));
+        let kind = match (method.client_streaming(), method.server_streaming()) {
+            (_, true) => MethodKind::Watch,
+            (true, false) => MethodKind::Upload,
+            (false, false) if reads => MethodKind::Read,
+            (false, false) => MethodKind::Change,
+        };
+        Method {
+            name: format!("{package}.{service}/{}", method.name()).into(),
+            kind,
+            takes_one_message: !method.client_streaming(),
+            answered_by,
+            is_served: true,
+        }
+    }
+
+    /// `package.Service/Method`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its name, shared.
+    pub(super) fn label(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn kind(&self) -> MethodKind {
+        self.kind
+    }
+
+    /// Whether its calls may change something, and so have a line in the audit log.
+    #[must_use]
+    pub fn changes_something(&self) -> bool {
+        self.is_served && matches!(self.kind, MethodKind::Change | MethodKind::Upload)
+    }
+
+    /// Whether the caller sends exactly one message.
+    #[must_use]
+    pub fn takes_one_message(&self) -> bool {
+        self.takes_one_message
+    }
+
+    /// Its name, unless it stands for the methods that are not served.
+    #[must_use]
+    pub fn served(&self) -> Option<&str> {
+        self.is_served.then_some(&*self.name)
+    }
+
+    /// Whether it is a health check (`grpc.health.v1`), which is open to everyone.
+    pub(super) fn is_health(&self) -> bool {
+        self.answered_by == AnsweredBy::Health
+    }
+
+    /// Whether it is about the server itself: health and reflection.
+    pub(super) fn is_about_the_server(&self) -> bool {
+        matches!(self.answered_by, AnsweredBy::Health | AnsweredBy::Reflection)
+    }
+}
+
+/// The methods that are served.
+#[derive(Debug, Clone)]
 pub struct Methods {
-    methods: HashMap<String, Method>,
+    /// By path: `/package.Service/Method`.
+    by_path: HashMap<String, Arc<Method>>,
+    unknown: Arc<Method>,
 }
 
 impl Methods {
@@ -37,61 +123,37 @@ impl Methods {
     /// # Errors
     /// One of them cannot be decoded.
     pub fn from_descriptors<'d>(sets: impl IntoIterator<Item = &'d [u8]>) -> Result<Methods, prost::DecodeError> {
-        let mut methods = HashMap::new();
+        let mut by_path = HashMap::new();
         for set in sets {
             for file in FileDescriptorSet::decode(set)?.file {
                 for service in &file.service {
                     for method in &service.method {
-                        let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
-                        let kind = match (method.client_streaming(), method.server_streaming()) {
-                            (_, true) => MethodKind::Stream,
-                            (true, false) => MethodKind::Upload,
-                            (false, false) => MethodKind::Unary,
-                        };
-                        methods.insert(path, Method { kind, takes_one_message: !method.client_streaming() });
+                        let method = Method::new(file.package(), service.name(), method);
+                        by_path.insert(format!("/{}", method.name), Arc::new(method));
                     }
                 }
             }
         }
-        Ok(Methods { methods })
+        // A label for metrics, so that callers cannot make labels up.
+        let unknown = Method {
+            name: "_OTHER".into(),
+            kind: MethodKind::Change,
+            takes_one_message: true,
+            answered_by: AnsweredBy::Grid,
+            is_served: false,
+        };
+        Ok(Methods { by_path, unknown: Arc::new(unknown) })
     }
 
-    /// Every method, as `package.Service/Method`, in no order.
+    /// The names of all methods, as `package.Service/Method`, in no order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.methods.keys().map(|path| path.trim_start_matches('/'))
+        self.by_path.values().map(|method| method.name())
     }
 
-    /// The method at `path`, as `package.Service/Method`, if there is one.
+    /// The method at `path`; one that stands for all others where there is none.
     #[must_use]
-    pub fn name<'m>(&'m self, path: &str) -> Option<&'m str> {
-        self.methods.get_key_value(path).map(|(path, _)| path.trim_start_matches('/'))
-    }
-
-    /// Whether a method, written `package.Service/Method`, may change something: all do but those that are called after
-    /// reading. So a new one is taken for a mutation unless its name says otherwise.
-    #[must_use]
-    pub fn is_mutation(name: &str) -> bool {
-        let (service, method) = name.split_once('/').unwrap_or(("", name));
-        let reads = ["Get", "List", "Watch"].iter().any(|verb| method.starts_with(verb));
-        !reads && !service.starts_with("grpc.")
-    }
-
-    /// Whether `path` is that of a health check.
-    #[must_use]
-    pub fn is_health(path: &str) -> bool {
-        path.starts_with(HEALTH)
-    }
-
-    /// The kind of the method at `path`. One that does not exist is answered like a unary one.
-    #[must_use]
-    pub fn kind(&self, path: &str) -> MethodKind {
-        self.methods.get(path).map_or(MethodKind::Unary, |method| method.kind)
-    }
-
-    /// Whether the caller says all it has to say in one message. So with a method that does not exist.
-    #[must_use]
-    pub fn takes_one_message(&self, path: &str) -> bool {
-        self.methods.get(path).is_none_or(|method| method.takes_one_message)
+    pub fn at(&self, path: &str) -> &Arc<Method> {
+        self.by_path.get(path).unwrap_or(&self.unknown)
     }
 }
 
@@ -99,53 +161,48 @@ impl Methods {
 mod tests {
     use super::*;
 
+    fn methods() -> Methods {
+        Methods::from_descriptors([
+            crate::pb::FILE_DESCRIPTOR_SET,
+            tonic_health::pb::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        ])
+        .unwrap()
+    }
+
     #[test]
     fn kinds_come_from_the_descriptors() {
-        let methods =
-            Methods::from_descriptors([crate::pb::FILE_DESCRIPTOR_SET, tonic_health::pb::FILE_DESCRIPTOR_SET]).unwrap();
-        assert_eq!(methods.kind("/gridgate.v1.CustomerService/GetCustomer"), MethodKind::Unary);
-        assert_eq!(methods.kind("/gridgate.v1.CustomerService/ImportCustomers"), MethodKind::Upload);
-        assert_eq!(methods.kind("/gridgate.v1.DocumentService/UploadDocument"), MethodKind::Upload);
-        assert_eq!(methods.kind("/gridgate.v1.DocumentService/ReplaceDocument"), MethodKind::Upload);
-        assert_eq!(methods.kind("/grpc.health.v1.Health/Watch"), MethodKind::Stream);
-        assert_eq!(methods.kind("/no.such.Service/Method"), MethodKind::Unary);
-        for (path, one) in [
-            ("/gridgate.v1.CustomerService/GetCustomer", true),
-            ("/gridgate.v1.KycEventService/WatchKycStatus", true),
-            ("/no.such.Service/Method", true),
-            ("/gridgate.v1.CustomerService/ImportCustomers", false),
+        let methods = methods();
+        for (path, kind, one_message) in [
+            ("/gridgate.v1.CustomerService/GetCustomer", MethodKind::Read, true),
+            ("/gridgate.v1.CustomerService/ListCustomers", MethodKind::Read, true),
+            ("/gridgate.v1.CustomerService/CreateCustomer", MethodKind::Change, true),
+            ("/gridgate.v1.CustomerService/ImportCustomers", MethodKind::Upload, false),
+            ("/gridgate.v1.DocumentService/UploadDocument", MethodKind::Upload, false),
+            ("/gridgate.v1.DocumentService/ReplaceDocument", MethodKind::Upload, false),
+            ("/gridgate.v1.KycEventService/WatchKycStatus", MethodKind::Watch, true),
+            ("/grpc.health.v1.Health/Check", MethodKind::Read, true),
+            ("/grpc.health.v1.Health/Watch", MethodKind::Watch, true),
+            ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", MethodKind::Watch, false),
         ] {
-            assert_eq!(methods.takes_one_message(path), one, "{path}");
+            let method = methods.at(path);
+            assert_eq!((method.kind(), method.takes_one_message()), (kind, one_message), "{path}");
+            assert_eq!(method.served(), path.strip_prefix('/'));
+            assert_eq!(method.changes_something(), matches!(kind, MethodKind::Change | MethodKind::Upload), "{path}");
         }
     }
 
     #[test]
-    fn names_are_told_with_and_without_their_slash() {
-        let methods = Methods::from_descriptors([crate::pb::FILE_DESCRIPTOR_SET]).unwrap();
-        assert_eq!(
-            methods.name("/gridgate.v1.CustomerService/GetCustomer"),
-            Some("gridgate.v1.CustomerService/GetCustomer")
-        );
-        assert_eq!(methods.name("gridgate.v1.CustomerService/GetCustomer"), None);
-        assert_eq!(methods.name("//gridgate.v1.CustomerService/GetCustomer"), None);
-        assert!(methods.names().all(|name| methods.name(&format!("/{name}")) == Some(name)));
-    }
-
-    #[test]
-    fn mutations() {
-        for name in
-            ["gridgate.v1.CustomerService/CreateCustomer", "gridgate.v1.CustomerService/ImportCustomers", "a.B/Do"]
+    fn a_method_is_found_by_its_exact_path() {
+        let methods = methods();
+        for path in
+            ["gridgate.v1.CustomerService/GetCustomer", "//gridgate.v1.CustomerService/GetCustomer", "", "/a.B/C"]
         {
-            assert!(Methods::is_mutation(name), "{name}");
+            let method = methods.at(path);
+            assert_eq!((method.name(), method.served(), method.changes_something()), ("_OTHER", None, false), "{path}");
+            assert!(method.takes_one_message(), "{path}");
         }
-        for name in [
-            "gridgate.v1.CustomerService/GetCustomer",
-            "gridgate.v1.CustomerService/ListCustomers",
-            "gridgate.v1.KycEventService/WatchKycStatus",
-            "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-        ] {
-            assert!(!Methods::is_mutation(name), "{name}");
-        }
+        assert!(methods.names().all(|name| methods.at(&format!("/{name}")).served() == Some(name)));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Streams that end when the policy no longer lets them in.
 
-use super::ending::Ending;
-use super::identity::report;
+use super::methods::Method;
+use super::record::report_denial;
 use crate::identity::{Admitted, Caller, Gate, Presented};
 use crate::rpc::status;
+use crate::telemetry::context::Incoming;
 use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,89 +12,62 @@ use std::task::{Context, Poll, ready};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 
-/// The ending of a stream when the policy changes against it. In a box, since most calls have none.
-pub struct UntilRevoked(Option<Box<Standing>>);
-
-/// How a stream stands to the policy.
-struct Standing {
+/// What a stream needs to be judged again when the policy is replaced.
+pub(super) struct Revocation {
     gate: Arc<Gate>,
     presented: Presented,
-    method: Box<str>,
-    trace_id: Option<Box<str>>,
+    method: Arc<Method>,
+    incoming: Option<Arc<Incoming>>,
     /// As whom it was let in, with which limits.
     caller: Caller,
     /// Cancelled when the policy that last let it in no longer holds.
     superseded: CancellationToken,
     wait: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-    revoked: Option<Status>,
+    status: Option<Status>,
 }
 
-impl UntilRevoked {
-    /// It never comes.
-    pub(super) fn never() -> Self {
-        UntilRevoked(None)
-    }
-
-    /// For a call of `method` that was let in with what it presented.
+impl Revocation {
     pub(super) fn new(
         gate: Arc<Gate>,
         presented: Presented,
-        method: &str,
-        trace_id: Option<Box<str>>,
-        admitted: &Admitted,
+        method: Arc<Method>,
+        incoming: Option<Arc<Incoming>>,
+        admitted: Admitted,
     ) -> Self {
-        let Admitted { caller, superseded } = admitted.clone();
-        let (method, wait, revoked) = (method.into(), None, None);
-        UntilRevoked(Some(Box::new(Standing { gate, presented, method, trace_id, caller, superseded, wait, revoked })))
+        let Admitted { caller, superseded } = admitted;
+        Revocation { gate, presented, method, incoming, caller, superseded, wait: None, status: None }
     }
-}
 
-impl Standing {
-    /// Whether the policy that holds now ends the stream.
-    fn is_revoked(&mut self) -> bool {
-        if self.revoked.is_none() && self.superseded.is_cancelled() {
+    /// The status that ends the stream, if the policy that holds now does.
+    pub(super) fn status(&mut self) -> Option<Status> {
+        if self.status.is_none() && self.superseded.is_cancelled() {
             self.wait = None;
-            match self.gate.still_admits(&self.presented, &self.method) {
+            match self.gate.still_admits(&self.presented, self.method.name()) {
                 Ok(Admitted { caller, superseded }) if caller == self.caller => self.superseded = superseded,
                 // It may see other things now: whoever calls again is judged by its request.
-                Ok(_) => self.revoked = Some(status::policy_changed()),
+                Ok(_) => self.status = Some(status::policy_changed()),
                 Err(denial) => {
                     let status = status::denied(&denial);
-                    report(&self.gate, &self.presented, Some(&self.method), self.trace_id.as_deref(), &denial, &status);
-                    self.revoked = Some(status);
+                    let trace = self.incoming.as_deref();
+                    report_denial(&self.gate, &self.presented, &self.method, trace, &denial, &status);
+                    self.status = Some(status);
                 }
             }
-            if self.revoked.is_some() {
+            if self.status.is_some() {
                 self.gate.note_revoked();
             }
         }
-        self.revoked.is_some()
+        self.status.clone()
     }
 
-    fn poll_revoked(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while !self.is_revoked() {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
+        loop {
+            if let Some(status) = self.status() {
+                return Poll::Ready(status);
+            }
             let superseded = &self.superseded;
             let wait = self.wait.get_or_insert_with(|| Box::pin(superseded.clone().cancelled_owned()));
             ready!(wait.as_mut().poll(cx));
         }
-        Poll::Ready(())
-    }
-}
-
-impl Ending for UntilRevoked {
-    fn has_come(&mut self) -> bool {
-        self.0.as_mut().is_some_and(|standing| standing.is_revoked())
-    }
-
-    fn poll_come(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.0 {
-            Some(standing) => standing.poll_revoked(cx),
-            None => Poll::Pending,
-        }
-    }
-
-    fn status(&self) -> Status {
-        let revoked = self.0.as_ref().and_then(|standing| standing.revoked.clone());
-        revoked.unwrap_or_else(status::policy_changed)
     }
 }

@@ -4,9 +4,9 @@ use tonic::{Code, Status};
 
 use super::details::Details;
 use super::{GRIDGATE_DOMAIN, reason};
-use crate::rpc::layer::{NotArrived, Shed};
+use crate::rpc::refused::{BufferingError, Shed};
 
-/// The status of a call that is refused because as many as can be are served. Nothing was begun.
+/// The status of a call that is refused because too many are being served. Nothing was begun.
 #[must_use]
 pub fn overloaded(shed: Shed) -> Status {
     refused(reason::OVERLOADED, shed, ["too many calls are under way", "too many calls of this caller are under way"])
@@ -18,19 +18,21 @@ pub fn too_many_streams(shed: Shed) -> Status {
     refused(reason::TOO_MANY_STREAMS, shed, ["too many streams are open", "too many streams of this caller are open"])
 }
 
-/// The status of a call whose message did not come. Nothing was begun.
+/// The status of a call whose message was not taken. Nothing was begun.
 #[must_use]
-pub fn not_arrived(why: NotArrived) -> Status {
+pub fn not_buffered(why: BufferingError) -> Status {
     let (reason, code, message) = match why {
-        NotArrived::TooLarge => (reason::MESSAGE_TOO_LARGE, Code::OutOfRange, "the message is larger than one may be"),
-        NotArrived::TooSlow => {
+        BufferingError::TooLarge => {
+            (reason::MESSAGE_TOO_LARGE, Code::OutOfRange, "the message is larger than one may be")
+        }
+        BufferingError::TooSlow => {
             (reason::REQUEST_TOO_SLOW, Code::DeadlineExceeded, "the request's next bytes did not come in time")
         }
-        NotArrived::BrokenOff => (reason::REQUEST_BROKEN_OFF, Code::Cancelled, "the request was broken off"),
-        NotArrived::NotOne => {
+        BufferingError::BrokenOff => (reason::REQUEST_BROKEN_OFF, Code::Cancelled, "the request was broken off"),
+        BufferingError::NotOne => {
             (reason::NOT_ONE_MESSAGE, Code::Unimplemented, "this method takes one message, no more and no less")
         }
-        NotArrived::NoMemory => return overloaded(Shed::now()),
+        BufferingError::NoMemory => return overloaded(Shed::now()),
     };
     Details::new(GRIDGATE_DOMAIN, reason).status(code, message)
 }

@@ -10,7 +10,7 @@ use crate::identity::Denial;
 use crate::kyc::log::LogError;
 use crate::kyc::source::SourceError;
 use crate::kyc::token::{InvalidToken, Mark};
-use crate::rpc::layer::NotArrived;
+use crate::rpc::refused::{BufferingError, Shed};
 
 const DOCUMENT: &str = include_str!("../../../docs/ERRORS.md");
 
@@ -94,7 +94,7 @@ fn every_lack_of_an_answer_has_the_code_and_reason_of_its_row() {
     ];
     let mut table = rows("| reason (domain `gridgate`) | gRPC code | meaning |");
     table.retain(|row| row[0] != "GRID_ERROR");
-    let shed = crate::rpc::layer::Shed { retry_after: soon, has_its_share: false };
+    let shed = Shed { retry_after: soon, has_its_share: false };
     let of_layers = [
         overloaded(shed),
         too_many_streams(shed),
@@ -102,14 +102,14 @@ fn every_lack_of_an_answer_has_the_code_and_reason_of_its_row() {
         starting(),
         shutting_down(),
         connection_aged(),
-        not_arrived(NotArrived::TooLarge),
-        not_arrived(NotArrived::TooSlow),
-        not_arrived(NotArrived::BrokenOff),
-        not_arrived(NotArrived::NotOne),
-        explained(&Status::out_of_range("as the library says it"), "/a.B/C", Direction::Response),
-        explained(&Status::internal("as the library says it"), "/a.B/C", Direction::Request),
-        explained(&Status::unimplemented("as the library says it"), "/a.B/C", Direction::Request),
-        explained(&Status::not_found("as the library says it"), "/grpc.health.v1.Health/Check", Direction::Request),
+        not_buffered(BufferingError::TooLarge),
+        not_buffered(BufferingError::TooSlow),
+        not_buffered(BufferingError::BrokenOff),
+        not_buffered(BufferingError::NotOne),
+        explained(&Status::out_of_range("as the library says it"), false, Direction::Response),
+        explained(&Status::internal("as the library says it"), false, Direction::Request),
+        explained(&Status::unimplemented("as the library says it"), false, Direction::Request),
+        explained(&Status::not_found("as the library says it"), true, Direction::Request),
     ];
     let statuses: Vec<Status> = errors.into_iter().map(Status::from).chain(of_layers).collect();
     assert_eq!(statuses.len(), table.len(), "each row has its status here");

@@ -2,7 +2,7 @@
 
 use super::{Counter, Gauge, count, label};
 use crate::identity::{Counted, Gate};
-use crate::rpc::{LoadLayer, PlacesSnapshot};
+use crate::rpc::{ConcurrencyLayer, LimiterSnapshot};
 use crate::telemetry::Metrics;
 use std::sync::Arc;
 
@@ -42,27 +42,29 @@ pub(super) fn register_gate(metrics: &mut Metrics, gate: Option<Arc<Gate>>) {
 }
 
 /// Adds how many calls are served at once, and how many were refused.
-pub(super) fn register_load(metrics: &mut Metrics, load: &LoadLayer) {
-    let each = |value: fn(PlacesSnapshot) -> u64| {
+pub(super) fn register_load(metrics: &mut Metrics, load: &ConcurrencyLayer) {
+    let each = |value: fn(LimiterSnapshot) -> u64| {
         let load = load.clone();
-        move || load.snapshot().into_iter().map(|(kind, places)| (label("kind", kind), count(value(places)))).collect()
+        move || {
+            load.snapshot().into_iter().map(|(kind, limiter)| (label("kind", kind), count(value(limiter)))).collect()
+        }
     };
     metrics.read(
         Gauge,
         "gridgate_load_places",
         "How many calls of a kind are served at once",
-        each(|places| places.capacity),
+        each(|limiter| limiter.capacity),
     );
     metrics.read(
         Gauge,
         "gridgate_load_places_taken",
         "How many calls of a kind are being served",
-        each(|places| places.taken),
+        each(|limiter| limiter.taken),
     );
     metrics.read(
         Counter,
         "gridgate_load_shed",
         "Calls that were refused because too many of their kind were being served",
-        each(|places| places.refused),
+        each(|limiter| limiter.refused),
     );
 }

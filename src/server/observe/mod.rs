@@ -27,12 +27,12 @@ use crate::kyc::log::{EventLog, LateLog};
 use crate::kyc::reconcile::Freshness;
 use crate::kyc::resolve::ResolverState;
 use crate::kyc::trace::Traces;
-use crate::rpc::{Deliveries, LoadLayer};
+use crate::rpc::{CallMetrics, ConcurrencyLayer, Deliveries};
+use crate::telemetry::Metrics;
 use crate::telemetry::deliveries::Recordings;
 use crate::telemetry::metrics::Kind::{Counter, Gauge};
 use crate::telemetry::metrics::Labels;
 use crate::telemetry::process::{self, to_f64};
-use crate::telemetry::{CallMetrics, Metrics};
 use crate::transport::{self, ReloadCounts};
 use crate::webhook::{Counters, WebhookDoor};
 use std::path::PathBuf;
@@ -99,7 +99,7 @@ impl Observing {
     }
 
     /// How many calls are served at once.
-    pub(super) fn load(&mut self, load: &LoadLayer) {
+    pub(super) fn load(&mut self, load: &ConcurrencyLayer) {
         callers::register_load(&mut self.metrics, load);
     }
 

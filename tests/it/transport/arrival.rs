@@ -6,12 +6,12 @@ use crate::support::soon;
 use bytes::Bytes;
 use gridgate::config::{Config, settings};
 use gridgate::pb;
-use gridgate::rpc::{ArrivalLayer, ArrivalLimits};
+use gridgate::rpc::{BeginLayer, BufferLayer, BufferLimits, CallMetrics, CarryLayer, ServeLayer};
 use gridgate::server::methods;
+use gridgate::telemetry::Metrics;
 use http::{Request, Response};
-use http_body::Body;
+use http_body::Body as HttpBody;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -21,14 +21,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
+use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
-use tower::{Layer as _, service_fn};
+use tower::ServiceBuilder;
 
 const UNARY: &str = "/gridgate.v1.CustomerService/GetCustomer";
 const UPLOAD: &str = "/gridgate.v1.CustomerService/ImportCustomers";
 
-const GENEROUS: ArrivalLimits = ArrivalLimits {
+const GENEROUS: BufferLimits = BufferLimits {
     max_message: 1000,
     max_memory: 10_000,
     message: Duration::from_secs(600),
@@ -36,12 +37,12 @@ const GENEROUS: ArrivalLimits = ArrivalLimits {
 };
 
 /// Answers with the request it was given, or with the status that its body ended in.
-async fn echo<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible>
+async fn echo<B>(request: Request<B>) -> Result<Response<Body>, Infallible>
 where
-    B: Body<Data = Bytes, Error = Box<dyn std::error::Error + Send + Sync>>,
+    B: HttpBody<Data = Bytes, Error = Box<dyn std::error::Error + Send + Sync>>,
 {
     Ok(match request.into_body().collect().await {
-        Ok(whole) => Response::builder().header("grpc-status", 0).body(Full::new(whole.to_bytes())).unwrap(),
+        Ok(whole) => Response::builder().header("grpc-status", 0).body(Body::new(Full::new(whole.to_bytes()))).unwrap(),
         Err(error) => Status::from_error(error).into_http(),
     })
 }
@@ -58,16 +59,17 @@ struct Server {
 }
 
 impl Server {
-    async fn start(limits: ArrivalLimits) -> Server {
+    async fn start(limits: BufferLimits) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let service = ArrivalLayer::new(limits, methods().unwrap()).layer(service_fn(echo));
+        let service = ServiceBuilder::new()
+            .layer(BeginLayer::new(methods().unwrap(), CallMetrics::new(&mut Metrics::default())))
+            .layer(CarryLayer::default())
+            .layer(BufferLayer::new(limits))
+            .layer(ServeLayer)
+            .service_fn(echo);
         let serving = tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
-            let service = service_fn(move |request: Request<Incoming>| {
-                let mut service = service.clone();
-                async move { tower::Service::call(&mut service, request).await }
-            });
             let http = Builder::new(TokioExecutor::new()).http2_only();
             let _ = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).await;
         });
@@ -153,7 +155,7 @@ async fn a_method_that_does_not_exist_is_not_called() {
 async fn what_does_not_come_in_time_is_not_waited_for() {
     let brief = Duration::from_millis(50);
     for (path, limits) in
-        [(UNARY, ArrivalLimits { message: brief, ..GENEROUS }), (UPLOAD, ArrivalLimits { part: brief, ..GENEROUS })]
+        [(UNARY, BufferLimits { message: brief, ..GENEROUS }), (UPLOAD, BufferLimits { part: brief, ..GENEROUS })]
     {
         let server = Server::start(limits).await;
         let mut client = server.client().await;
@@ -167,7 +169,7 @@ async fn what_does_not_come_in_time_is_not_waited_for() {
 
 #[tokio::test]
 async fn an_upload_that_goes_on_is_not_cut() {
-    let server = Server::start(ArrivalLimits { part: Duration::from_millis(300), ..GENEROUS }).await;
+    let server = Server::start(BufferLimits { part: Duration::from_millis(300), ..GENEROUS }).await;
     let mut client = server.client().await;
     let (sender, response) = client.begin(UPLOAD);
     let response = tokio::spawn(response);
@@ -207,7 +209,7 @@ async fn a_message_over_the_limit_is_not_collected() {
 
 #[tokio::test]
 async fn messages_hold_no_more_memory_than_there_is_for_them() {
-    let server = Server::start(ArrivalLimits { max_memory: 1000, ..GENEROUS }).await;
+    let server = Server::start(BufferLimits { max_memory: 1000, ..GENEROUS }).await;
     let mut client = server.client().await;
     let (first, unfinished) = client.begin(UNARY);
     let unfinished = tokio::spawn(unfinished);

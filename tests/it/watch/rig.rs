@@ -10,12 +10,16 @@ use gridgate::kyc::source::CustomerSource;
 use gridgate::pb;
 use gridgate::pb::encoded::kyc_event_service_server::KycEventServiceServer;
 use gridgate::pb::kyc_event_service_client::KycEventServiceClient;
-use gridgate::rpc::{DeadlineLayer, Deadlines, KycEvents, Methods, WatchConfig};
+use gridgate::rpc::{
+    AdmitLayer, BeginLayer, CallMetrics, CarryLayer, Deadlines, KycEvents, Methods, ServeLayer, WatchConfig,
+};
+use gridgate::telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
+use tower::ServiceBuilder;
 
 use super::source::NoSource;
 use crate::support::soon;
@@ -56,7 +60,13 @@ impl Rig {
         let methods = Methods::from_descriptors([pb::FILE_DESCRIPTOR_SET]).unwrap();
         let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap().with_nodelay(Some(true));
         let addr = incoming.local_addr().unwrap();
-        let server = Server::builder().layer(DeadlineLayer::new(deadlines, methods)).add_service(service);
+        let layers = ServiceBuilder::new()
+            .layer(BeginLayer::new(methods, CallMetrics::new(&mut Metrics::default())))
+            .layer(AdmitLayer(deadlines))
+            .layer(CarryLayer::default())
+            .layer(ServeLayer)
+            .into_inner();
+        let server = Server::builder().layer(layers).add_service(service);
         let running = tokio::spawn(async move { server.serve_with_incoming(incoming).await.unwrap() });
         Rig { addr, leaving, _running: AbortOnDropHandle::new(running) }
     }

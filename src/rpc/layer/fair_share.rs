@@ -1,4 +1,4 @@
-//! Who holds how many places, so that one caller cannot take them all.
+//! Fair shares: who holds how many permits, so that one caller cannot take them all.
 //!
 //! A caller that holds half of them gets no more of the last quarter: that is for the others. Alone, it has three quarters.
 //! Where there is no policy, nobody is told apart, and there are no shares.
@@ -8,21 +8,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What callers hold.
 #[derive(Debug, Default)]
-pub(super) struct Shares {
+pub(super) struct FairShares {
     /// By the caller's name in the policy, so there are no more than it names. Those that hold nothing are not in it. Held for a
     /// look and a step up or down.
     held: Mutex<HashMap<Arc<str>, u32>>,
 }
 
-/// One place of a caller's, from the moment that it asks for it. Dropped, it is given back.
+/// One permit of a caller's, from the moment that it asks for it. Dropped, it is given back.
 #[derive(Debug)]
 pub(super) struct Share {
     caller: Arc<str>,
-    of: Arc<Shares>,
+    of: Arc<FairShares>,
 }
 
-impl Shares {
-    /// One more for this caller, unless `free` of `capacity` places are the others'.
+impl FairShares {
+    /// One more for this caller, unless `free` of `capacity` permits are the others'.
     pub(super) fn take(self: &Arc<Self>, caller: &Arc<str>, free: u32, capacity: u32) -> Option<Share> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let count = held.get(caller).copied().unwrap_or_default();
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn the_last_quarter_is_for_those_that_hold_less_than_half() {
-        let (shares, greedy, modest) = (Arc::new(Shares::default()), Arc::from("greedy"), Arc::from("modest"));
+        let (shares, greedy, modest) = (Arc::new(FairShares::default()), Arc::from("greedy"), Arc::from("modest"));
         let mut taken: Vec<Share> = Vec::new();
         while let Some(share) = shares.take(&greedy, 8 - u32::try_from(taken.len()).unwrap(), 8) {
             taken.push(share);
@@ -66,8 +66,8 @@ mod tests {
     }
 
     #[test]
-    fn one_place_is_for_whoever_comes_first() {
-        let (shares, caller) = (Arc::new(Shares::default()), Arc::from("a"));
+    fn one_permit_is_for_whoever_comes_first() {
+        let (shares, caller) = (Arc::new(FairShares::default()), Arc::from("a"));
         let first = shares.take(&caller, 1, 1);
         assert!(first.is_some() && shares.take(&caller, 0, 1).is_none());
         drop(first);

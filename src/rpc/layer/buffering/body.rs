@@ -1,6 +1,6 @@
 //! The body of a request for a handler.
 
-use super::message::NotArrived;
+use crate::rpc::refused::BufferingError;
 use crate::rpc::status;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -13,7 +13,7 @@ use tokio::time::{Sleep, sleep};
 
 pin_project! {
     /// A message that is there, or one of many parts that come while they are read.
-    pub struct ArrivedBody<B> {
+    pub struct BufferedBody<B> {
         #[pin]
         content: Content<B>,
     }
@@ -23,26 +23,26 @@ pin_project! {
     #[project = ContentProjection]
     enum Content<B> {
         Whole { message: Option<Bytes> },
-        Parts { #[pin] body: B, patience: Option<Duration>, waiting: Option<Pin<Box<Sleep>>> },
+        Parts { #[pin] body: B, max_wait: Option<Duration>, waiting: Option<Pin<Box<Sleep>>> },
     }
 }
 
-impl<B> ArrivedBody<B> {
+impl<B> BufferedBody<B> {
     /// All that was sent.
     pub(super) fn whole(message: Bytes) -> Self {
         let message = Some(message).filter(|message| !message.is_empty());
-        ArrivedBody { content: Content::Whole { message } }
+        BufferedBody { content: Content::Whole { message } }
     }
 
-    /// What is being sent. The next part is waited for as long as `patience` says.
-    pub(super) fn in_parts(body: B, patience: Option<Duration>) -> Self {
-        ArrivedBody { content: Content::Parts { body, patience, waiting: None } }
+    /// What is being sent. The next part is waited for as long as `max_wait` says.
+    pub(super) fn in_parts(body: B, max_wait: Option<Duration>) -> Self {
+        BufferedBody { content: Content::Parts { body, max_wait, waiting: None } }
     }
 }
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-impl<B> Body for ArrivedBody<B>
+impl<B> Body for BufferedBody<B>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
@@ -53,14 +53,14 @@ where
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.project().content.project() {
             ContentProjection::Whole { message } => Poll::Ready(message.take().map(|message| Ok(Frame::data(message)))),
-            ContentProjection::Parts { body, patience, waiting } => {
+            ContentProjection::Parts { body, max_wait, waiting } => {
                 if let Poll::Ready(frame) = body.poll_frame(cx) {
                     *waiting = None;
                     return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
                 }
-                let Some(patience) = *patience else { return Poll::Pending };
-                let sleep = waiting.get_or_insert_with(|| Box::pin(sleep(patience)));
-                sleep.as_mut().poll(cx).map(|()| Some(Err(status::not_arrived(NotArrived::TooSlow).into())))
+                let Some(max_wait) = *max_wait else { return Poll::Pending };
+                let sleep = waiting.get_or_insert_with(|| Box::pin(sleep(max_wait)));
+                sleep.as_mut().poll(cx).map(|()| Some(Err(status::not_buffered(BufferingError::TooSlow).into())))
             }
         }
     }

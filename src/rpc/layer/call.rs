@@ -1,0 +1,62 @@
+//! A call on its way through the layers.
+
+use super::ends::Ends;
+use super::methods::Method;
+use super::record::Record;
+use crate::identity::Caller;
+use crate::identity::audit::Note;
+use crate::telemetry::context::Incoming;
+use crate::transport::ConnectionEnd;
+use http::Request;
+use std::sync::Arc;
+use tokio::time::Instant;
+use tonic::Status;
+
+/// What handlers may ask about their call. In the extensions of every request that they get.
+#[derive(Debug, Clone, Default)]
+pub struct CallInfo {
+    /// When the call ends at the latest; `None` for a stream of responses whose caller set no limit.
+    pub deadline: Option<Instant>,
+    /// Who calls, where there is a policy.
+    pub caller: Option<Caller>,
+    /// Where the handler notes what it changes, where the call has an audit line.
+    pub note: Option<Note>,
+    /// Cancelled when the connection is told to end.
+    pub connection_end: Option<ConnectionEnd>,
+}
+
+/// A call: its request, and what the layers found out about it.
+#[derive(Debug)]
+pub struct Call<B> {
+    /// The request as it came, without credentials.
+    pub request: Request<B>,
+    /// The method that it names.
+    pub method: Arc<Method>,
+    /// What handlers may ask.
+    pub info: CallInfo,
+}
+
+impl<B> Call<B> {
+    pub(super) fn map_body<C>(self, body: impl FnOnce(B) -> C) -> Call<C> {
+        let Call { request, method, info } = self;
+        Call { request: request.map(body), method, info }
+    }
+}
+
+/// A call whose head is being looked at, with what it will carry to the end of its response.
+pub struct NewCall<B> {
+    pub(super) call: Call<B>,
+    /// The trace that it came with.
+    pub(super) incoming: Option<Arc<Incoming>>,
+    pub(super) ends: Ends,
+    pub(super) record: Record,
+}
+
+/// A step that lets a call pass or refuses it, by its head alone.
+pub trait Admit: Clone {
+    /// Looks at a call.
+    ///
+    /// # Errors
+    /// The status that refuses it.
+    fn admit<B>(&self, new: &mut NewCall<B>) -> Result<(), Status>;
+}
