@@ -1,13 +1,13 @@
-# gridgate's image: built in one stage, of which the second takes the program alone.
+# gridgate's image: the first stage builds, and the second takes only the program.
 #
-# scripts/dockerfile-replay runs these steps without an engine. For that, RUN lines of the build stage name no absolute path, and
-# what is copied from the context is listed here, not left to patterns.
+# scripts/dockerfile-replay runs these steps without a container engine. For that, RUN lines of the build stage name no absolute
+# path, and COPY lines list paths instead of patterns.
 
 FROM rust:1-slim-bookworm AS build
 WORKDIR /build
 
-# The dependencies, as a layer of their own, which only a change of these files builds anew. Cargo takes the empty sources for the
-# workspace's crates, and builds all that they depend on.
+# The dependencies are a separate layer, which only a change of these files rebuilds. Cargo compiles the workspace's crates with
+# empty sources, and all their dependencies.
 COPY Cargo.toml Cargo.lock ./
 COPY crates/grid/Cargo.toml crates/grid/
 COPY crates/io/Cargo.toml crates/io/
@@ -24,20 +24,20 @@ COPY build build
 COPY crates crates
 COPY proto proto
 COPY src src
-# Sources keep the time of their last change, which may lie before that of the empty ones.
+# Sources keep their modification times, which may be older than those of the empty ones.
 RUN find build.rs build crates proto src -type f -exec touch {} + \
     && cargo build --release --locked --bin gridgate \
     && mkdir -p image/usr/local/bin image/var/lib/gridgate \
     && cp target/release/gridgate image/usr/local/bin/
 
-# glibc, libgcc, the certificate authorities; no shell, no package manager.
+# glibc, libgcc and CA certificates; no shell, no package manager.
 FROM gcr.io/distroless/cc-debian12
 COPY --from=build --chown=0:0 /build/image/usr/local/bin/gridgate /usr/local/bin/gridgate
-# The working directory, the one place where the program may write: relative paths in its settings start here. Mount a volume on it to
-# keep what is written.
+# The working directory is the only writable folder; relative paths in the settings start here. Mount a volume on it to keep
+# the data.
 COPY --from=build --chown=65532:65532 /build/image/var/lib/gridgate /var/lib/gridgate
 WORKDIR /var/lib/gridgate
-# By number, so that an orchestrator can tell that it is not root.
+# A number, so that an orchestrator can check that it is not root.
 USER 65532:65532
 EXPOSE 50051 8080 9090
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["/usr/local/bin/gridgate", "healthcheck"]

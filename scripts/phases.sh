@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by scripts that run one named step after another: each is run whatever became of those before it, timed, and
-# counted; the script ends with a table, and fails if any of them failed.
+# Sourced by scripts that run named steps in sequence. Each step runs even if an earlier one failed. The script times and
+# counts the steps, ends with a table, and fails if any step failed.
 
 PHASES_PASSED=0
 PHASES_FAILED=0
@@ -30,7 +30,7 @@ phase() {
     PHASES_TABLE+=$(printf '%-16s %5d s  %s' "$name" "$took" "$verdict")$'\n'
 }
 
-# phases_end LABEL: prints the table and, alone on the last line, how many passed and failed; fails if one did.
+# phases_end LABEL: prints the table and, on the last line alone, the numbers of passed and failed steps; fails if a step failed.
 phases_end() {
     printf '\n%s%s: %d passed, %d failed\n' "$PHASES_TABLE" "$1" "$PHASES_PASSED" "$PHASES_FAILED"
     [ "$PHASES_FAILED" -eq 0 ]

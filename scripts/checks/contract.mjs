@@ -1,9 +1,9 @@
-// Checks that gridgate and its sandbox speak Grid's API as its OpenAPI document has it: the demo plays every flow with Prism between
-// gridgate and the sandbox, and every violation that Prism reports fails the check, whatever its severity. (The demo leaves out the
-// steps that break the document on purpose, to show how Grid refuses them.)
+// Checks that gridgate and its sandbox follow Grid's OpenAPI document: the demo plays every flow with Prism between
+// gridgate and the sandbox, and every violation that Prism reports fails the check, at any severity. (The demo skips the
+// steps that violate the document on purpose, to show how Grid rejects them.)
 //
 //   contract.mjs GRIDGATE OPENAPI     GRIDGATE: the built program
-//   contract.mjs --self-test          shows, on a small API with violations planted in it, that each kind of them is found
+//   contract.mjs --self-test          proves, on a small API with planted violations, that it finds each kind
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,7 +15,7 @@ import { closeObjects, operations, readOpenApi } from "./openapi.mjs";
 import { startPrism } from "./prism.mjs";
 import { selfTest } from "./self-test.mjs";
 
-// How the sandbox becomes the Grid of the month that a document describes.
+// The switches that make the sandbox the Grid of a document's month.
 const SANDBOX_FLAGS = {
   "2026-08": ["--sandbox-approve-at-creation", "--sandbox-old-error-bodies"],
   "2026-09": [],
@@ -23,7 +23,7 @@ const SANDBOX_FLAGS = {
 const SANDBOX_LIMIT_MS = 30_000;
 const DEMO_LIMIT_MS = 300_000;
 
-// Plays `drive(url)` against `upstream` through Prism, and tells what Prism and the relay found.
+// Plays `drive(url)` against `upstream` through Prism, and returns the findings of Prism and the relay.
 export async function observe(openApi, upstream, drive) {
   const folder = mkdtempSync(join(tmpdir(), "gridgate-contract-"));
   try {
@@ -44,7 +44,7 @@ export async function observe(openApi, upstream, drive) {
 
 async function check(gridgate, openApiPath) {
   const { document, month } = readOpenApi(openApiPath);
-  // The sandbox and the demo's gridgate share credentials. Nothing of the caller's own environment may point them at a real Grid.
+  // The sandbox and the demo's gridgate share credentials. The caller's environment must not point them at a real Grid.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(GRID|GRIDGATE|LIGHTSPARK)_/.test(name)));
   Object.assign(env, { GRID_CLIENT_ID: "contract", GRID_CLIENT_SECRET: "contract-secret", GRIDGATE_SANDBOX_ADDR: "127.0.0.1:0" });
   env.GRIDGATE_LOG_LEVEL = "warn";
@@ -57,7 +57,7 @@ async function check(gridgate, openApiPath) {
       (url) => runDemo(gridgate, ["--grid", month, "--sandbox-url", sandbox.url, "--grid-base-url", url, "--valid-only"], env),
     );
     const violating = exchanges.filter(({ violations }) => violations.length > 0);
-    // What the log has beyond the violations that the exchanges tell better: an upstream's 501, trouble inside Prism.
+    // Log lines about anything but violations, which the exchanges report better: an upstream's 501, errors inside Prism.
     const other = logged.filter((line) => violating.length === 0 || !/: (Violation:|Request terminated with error)/.test(line));
     if (demo.code !== 0) process.stdout.write(`${demo.output}\n`);
     report(known, exchanges, violating, other);

@@ -1,8 +1,8 @@
-// What is plainly wrong in Grid's OpenAPI documents, and what the check reads instead.
+// Corrections of clear mistakes in Grid's OpenAPI documents.
 //
-// The document of a month is reference data, so it stays as it is: these corrections are made in the copy that the check works with.
-// Each one says why it is right, of which months' documents it is, and expects to find the mistake: once the document is right, the
-// correction fails, and goes.
+// The document of a month is reference data and stays unchanged: the check corrects its own copy.
+// Each correction gives its reason and the months of its documents, and expects to find the mistake: once the document is right, the
+// correction fails; then remove it.
 
 const OF_SEPTEMBER = ["2026-09"];
 
@@ -34,7 +34,7 @@ export const CORRECTIONS = [
   },
 ];
 
-// Makes every correction of this month's document.
+// Applies every correction of this month's document.
 export function correct(document, month, corrections = CORRECTIONS) {
   for (const correction of corrections.filter(({ of }) => of.includes(month))) {
     if (!correction.correct(document)) {

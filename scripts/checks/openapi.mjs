@@ -1,8 +1,8 @@
-// An OpenAPI document, read, made strict, and asked which operation a request belongs to.
+// Reads an OpenAPI document, makes it strict, and finds the operation of a request.
 //
-// Strict: a document that does not say `additionalProperties` allows any, so a property whose name is misspelt is as good as one
-// that is right, and nearly every property of Grid's is optional. In the copy that Prism gets, an object with declared properties
-// has no others. (Prism merges `allOf` before it validates, so parts that are closed one by one stay open to each other.)
+// Strict: without `additionalProperties` a document allows any property, so a misspelt name would pass, since nearly all of
+// Grid's properties are optional. In the copy for Prism, an object with declared properties
+// has no others. (Prism merges `allOf` before it validates, so separately closed parts stay open to each other.)
 
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
@@ -12,11 +12,11 @@ const METHODS = ["get", "put", "post", "delete", "patch", "head", "options", "tr
 // Their values are data, not schemas.
 const DATA = new Set(["example", "examples", "default", "enum", "const"]);
 
-// The document, with what is plainly wrong in it corrected, and the month whose Grid it describes.
+// The corrected document, and the month whose Grid it describes.
 export function readOpenApi(path) {
   const document = parse(readFileSync(path, "utf8"));
   if (!document?.openapi || !document.paths) throw new Error(`${path} is no OpenAPI document`);
-  // Error bodies are what changed everywhere.
+  // The error bodies changed everywhere, so they show the month.
   const month = document.components?.schemas?.Error400?.properties?.reason ? "2026-09" : "2026-08";
   return { document: correct(document, month), month };
 }
@@ -34,7 +34,7 @@ function close(node) {
   if (isObject(node.properties) && !("additionalProperties" in node) && !("unevaluatedProperties" in node)) {
     node.additionalProperties = false;
   }
-  // Properties are named by users of the format: one may be called "default".
+  // A document chooses its property names: one may be "default".
   if (isObject(node.properties)) Object.values(node.properties).forEach(close);
   for (const [key, value] of Object.entries(node)) {
     if (key !== "properties" && !DATA.has(key)) close(value);

@@ -1,14 +1,14 @@
-// Prism as a proxy in front of an upstream, and a relay in front of Prism that keeps what Prism says about each exchange.
+// Prism as a proxy in front of an upstream, and a relay in front of Prism that records Prism's report about each exchange.
 //
-// Why a relay: Prism's log says that a request was refused but not why (that stands in its answer), and Prism passes a chunked body
-// on with both a Content-Length and a Transfer-Encoding, which is not HTTP. The relay sends every body with its length.
+// Why a relay: Prism's log says that it rejected a request, but only its response says why. And Prism forwards a chunked body
+// with both a Content-Length and a Transfer-Encoding, which is not valid HTTP. The relay sends every body with its length.
 //
-// What Prism reports and where, in proxy mode with --errors:
+// Prism's reports in proxy mode with --errors:
 // - a bad request, an unknown path or method, missing credentials: never reaches the upstream; a problem document with `validation`;
 // - a bad response: replaced by a problem document; all of its violations are in the header `sl-violations`;
-// - a status that the document does not list (other than 2xx): passed on, a warning in `sl-violations` and in the log;
-// - an upstream's 501: replaced by a made-up example answer, which only the log tells.
-// It says nothing about query parameters and headers that the document does not know: those are checked here.
+// - a status that the document does not list (other than 2xx): forwarded, a warning in `sl-violations` and in the log;
+// - an upstream's 501: replaced by a generated example response; only the log shows it.
+// Prism ignores query parameters and headers that the document does not know: this file checks those.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -22,15 +22,15 @@ const START_LIMIT_MS = 60_000;
 const LOG_LIMIT_MS = 10_000;
 // "[7:00:00 PM] › [HTTP SERVER] get /x ✖  error     what happened"
 const LOG_PROBLEM = /\s\S {2}(warning|error|fatal)\s+(.*)$/;
-// A path that no document has. Asking for it at the end shows that Prism still reports, and that its log has been read so far.
+// A path that no document has. A request for it at the end proves that Prism still reports, and that its log has been read to there.
 const SENTINEL = "/no-document-has-this-path";
-// Headers that HTTP, its client and tracing send; any other has to be in the document.
+// Headers that HTTP, its client and tracing send; any other must be in the document.
 const HEADERS = new Set([
   "accept", "accept-encoding", "authorization", "baggage", "connection", "content-length", "content-type", "host", "traceparent",
   "tracestate", "transfer-encoding", "user-agent",
 ]);
 
-// Starts both. `url` is where to send requests instead of to the upstream; `findings()` ends the observation and tells what was seen.
+// Starts both. Send requests to `url` instead of the upstream; `findings()` ends the observation and returns the findings.
 export async function startPrism({ openApiPath, operations, upstream }) {
   const child = spawn(PROGRAM, ["proxy", "--errors", "--host", "127.0.0.1", "--port", "0", openApiPath, upstream], {
     env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
@@ -111,7 +111,7 @@ class Relay {
   }
 }
 
-// What the document does not know of a request and Prism does not mind.
+// Parts of a request that the document does not know and Prism ignores.
 function undocumented(operation, headers, query) {
   if (!operation) return [];
   return [
@@ -124,7 +124,7 @@ function undocumented(operation, headers, query) {
   ];
 }
 
-// What Prism says of an exchange.
+// Prism's report about an exchange.
 function reported({ status, headers, body }) {
   const problem = problemOf({ headers, body });
   const listed = headers["sl-violations"] === undefined ? [] : violationsIn(headers["sl-violations"]);
@@ -138,7 +138,7 @@ function violationsIn(header) {
   try {
     return JSON.parse(header).map(describe);
   } catch {
-    return [header]; // Prism cuts a header that grows too long.
+    return [header]; // Prism truncates long headers.
   }
 }
 
@@ -146,7 +146,7 @@ function describe({ location, severity, message }) {
   return `${severity}: ${message} (${(location ?? ["request"]).join(".")})`;
 }
 
-// The problem document that Prism answered instead of passing something on.
+// The problem document that Prism returned instead of forwarding.
 function problemOf({ headers, body }) {
   if (!headers["content-type"]?.startsWith("application/problem+json")) return undefined;
   try {
@@ -179,7 +179,7 @@ async function end(child) {
   clearTimeout(late);
 }
 
-// Lines that a process prints, and waiting for one of them.
+// The output lines of a process, and a wait for one of them.
 class LineLog {
   lines = [];
   rest = "";
@@ -209,7 +209,7 @@ class LineLog {
         if (line !== undefined) leave(done, what instanceof RegExp ? what.exec(line) : line);
         else if (this.ended) leave(fail, new Error(this.ended));
       };
-      const late = setTimeout(() => leave(fail, new Error(`Prism's log did not say ${what} within ${limitMs} ms`)), limitMs);
+      const late = setTimeout(() => leave(fail, new Error(`Prism's log did not show ${what} within ${limitMs} ms`)), limitMs);
       this.waiting.add(look);
       look();
     });

@@ -1,5 +1,5 @@
-// Violations of every kind, planted one at a time in a small API, its client or its server: each has to be found, and an exchange
-// without one has to pass. Not finding what is wrong would look exactly like all being well.
+// Plants violations of every kind, one at a time, in a small API, its client or its server. The check must find each one, and pass an
+// exchange without one. A check that finds nothing would look exactly like success.
 
 import { once } from "node:events";
 import http from "node:http";
@@ -67,7 +67,7 @@ const create = (body, more) => ({ method: "POST", path: "/pets", json: body, ...
 const list = (query = "", more) => ({ method: "GET", path: `/pets${query}`, ...more });
 const photo = (side, more) => ({ method: "POST", path: "/pets/1/photo", side, ...more });
 
-// What is wrong, what is sent, what the server answers (status, body), and what has to be reported of it.
+// The violation, the request, the server's response (status, body), and the expected report.
 const PLANTED = [
   ["a request field of the wrong format", create({ kind: "CAT", born: "today" }), [201, CAT], /born must match format/],
   ["a request without a required field", create({ born: "2020-01-01" }), [201, CAT], /required property 'kind'/],
@@ -94,7 +94,7 @@ const SOUND = [
   ["a multipart request of unknown length", photo("FRONT", { chunked: true }), [204]],
 ];
 
-// A correction is made of its month's documents only, and one that finds nothing to correct fails.
+// A correction applies to its months' documents only, and one that finds nothing to correct fails.
 const CORRECTION = {
   of: ["2026-09"],
   what: "the title",
