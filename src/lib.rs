@@ -13,6 +13,7 @@ pub mod identity;
 pub mod pb;
 pub mod rpc;
 pub mod server;
+mod statuses;
 pub mod telemetry;
 pub mod webhook;
 

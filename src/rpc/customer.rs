@@ -13,12 +13,13 @@ use uuid::Uuid;
 
 use super::error::{Resource, required_id};
 use super::page::Listed;
-use super::{Error, Violations, call, page, sighting};
+use super::{Error, Violations, call, page};
 use crate::grid::model::{ContactVerificationConfirm, KycLinkRequest};
 use crate::grid::{Client, CreateKey, UpdateOutcome};
-use crate::kyc::witness::Witness;
+use crate::kyc::response_observer::ResponseObserver;
 use crate::pb;
 use crate::pb::customer_service_server::CustomerService;
+use crate::statuses;
 use existing::Claims;
 
 /// What the details of a status call a customer.
@@ -29,14 +30,14 @@ const IMPORT_JOB: &str = "gridgate.v1.ImportJob";
 #[derive(Debug, Clone)]
 pub struct Customers {
     grid: Client,
-    witness: Arc<Witness>,
+    responses: Arc<ResponseObserver>,
 }
 
 impl Customers {
-    /// Answers calls by asking `grid`, and tells `witness` of the statuses in its answers.
+    /// Answers calls by asking `grid`, and `responses` observes the statuses in its answers.
     #[must_use]
-    pub fn new(grid: Client, witness: Arc<Witness>) -> Self {
-        Self { grid, witness }
+    pub fn new(grid: Client, responses: Arc<ResponseObserver>) -> Self {
+        Self { grid, responses }
     }
 }
 
@@ -53,13 +54,13 @@ impl CustomerService for Customers {
         let input = input::create(request, &mut violations);
         let input = violations.finish(input)?;
         let key = request_id.map_or(CreateKey::Generated, CreateKey::RequestId);
-        let question = self.witness.question();
+        let pending = self.responses.begin();
         let claims = Claims::of(&input, request_id);
         let customer = match self.grid.create_customer(&call, input, key).await {
             Ok(customer) => customer,
             Err(error) => return Err(claims.explain(&self.grid, &call, error, None).await.into()),
         };
-        sighting::customer(question, &customer);
+        statuses::observe_customer(pending, &customer);
         Ok(Response::new(pb::CreateCustomerResponse { customer: Some(customer.into()) }))
     }
 
@@ -69,11 +70,11 @@ impl CustomerService for Customers {
     ) -> Result<Response<pb::GetCustomerResponse>, Status> {
         let call = call::of(&request);
         let id = required_id("customer_id", &request.into_inner().customer_id)?;
-        let question = self.witness.question();
+        let pending = self.responses.begin();
         let answer = self.grid.get_customer(&call, &id).await;
-        let answer = answer.inspect_err(|error| sighting::gone(question, &id, error));
+        let answer = answer.inspect_err(|error| statuses::observe_gone(pending, &id, error));
         let customer = answer.map_err(Error::about(CUSTOMER, &id))?;
-        sighting::customer(question, &customer);
+        statuses::observe_customer(pending, &customer);
         Ok(Response::new(pb::GetCustomerResponse { customer: Some(customer.into()) }))
     }
 
@@ -87,9 +88,9 @@ impl CustomerService for Customers {
         let page = page::request(request.page_size, std::mem::take(&mut request.page_token), &mut violations);
         let filter = input::filter(request, &mut violations);
         violations.check()?;
-        let question = self.witness.question();
+        let pending = self.responses.begin();
         let listed = self.grid.list_customers(&call, &filter, &page).await.map_err(Error::from)?;
-        listed.data.iter().for_each(|customer| sighting::customer(question, customer));
+        listed.data.iter().for_each(|customer| statuses::observe_customer(pending, customer));
         let Listed { rows: customers, next_page_token, total_size, unreadable_rows, truncated } = listed.into();
         let response = pb::ListCustomersResponse { customers, next_page_token, total_size, unreadable_rows, truncated };
         Ok(Response::new(response))
@@ -113,7 +114,7 @@ impl CustomerService for Customers {
         let changes = input::update(customer_type, customer, update_mask, &mut violations);
         let signed = input::signed_retry(challenge_id, wallet_signature, &mut violations);
         let (id, changes) = violations.finish(id.zip(changes))?;
-        let question = self.witness.question();
+        let pending = self.responses.begin();
         let outcome = match self.grid.update_customer(&call, &id, &changes, signed).await {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -123,7 +124,7 @@ impl CustomerService for Customers {
         };
         let result = match outcome {
             UpdateOutcome::Updated(customer) => {
-                sighting::customer(question, &customer);
+                statuses::observe_customer(pending, &customer);
                 pb::update_customer_response::Result::Customer((*customer).into())
             }
             UpdateOutcome::Challenge(challenge) => pb::update_customer_response::Result::Challenge(challenge.into()),
@@ -137,11 +138,11 @@ impl CustomerService for Customers {
     ) -> Result<Response<pb::DeleteCustomerResponse>, Status> {
         let call = call::of(&request);
         let id = required_id("customer_id", &request.into_inner().customer_id)?;
-        let question = self.witness.question();
+        let pending = self.responses.begin();
         let answer = self.grid.delete_customer(&call, &id).await;
-        let answer = answer.inspect_err(|error| sighting::gone(question, &id, error));
+        let answer = answer.inspect_err(|error| statuses::observe_gone(pending, &id, error));
         let customer = answer.map_err(Error::about(CUSTOMER, &id))?;
-        sighting::deleted(question, &id, customer.as_deref());
+        statuses::observe_deleted(pending, &id, customer.as_deref());
         Ok(Response::new(pb::DeleteCustomerResponse { customer: customer.map(|customer| (*customer).into()) }))
     }
 
@@ -181,10 +182,10 @@ impl CustomerService for Customers {
         let pb::ConfirmEmailVerificationRequest { customer_id, code } = request.into_inner();
         let id = required_id("customer_id", &customer_id)?;
         let confirm = ContactVerificationConfirm { code };
-        let question = self.witness.question();
+        let pending = self.responses.begin();
         let customer =
             self.grid.confirm_email_verification(&call, &id, &confirm).await.map_err(Error::about(CUSTOMER, &id))?;
-        sighting::customer(question, &customer);
+        statuses::observe_customer(pending, &customer);
         let customer = Some(output::base(customer));
         Ok(Response::new(pb::ConfirmEmailVerificationResponse { customer }))
     }
@@ -207,10 +208,10 @@ impl CustomerService for Customers {
         let pb::ConfirmPhoneVerificationRequest { customer_id, code } = request.into_inner();
         let id = required_id("customer_id", &customer_id)?;
         let confirm = ContactVerificationConfirm { code };
-        let question = self.witness.question();
+        let pending = self.responses.begin();
         let customer =
             self.grid.confirm_phone_verification(&call, &id, &confirm).await.map_err(Error::about(CUSTOMER, &id))?;
-        sighting::customer(question, &customer);
+        statuses::observe_customer(pending, &customer);
         let customer = Some(output::base(customer));
         Ok(Response::new(pb::ConfirmPhoneVerificationResponse { customer }))
     }

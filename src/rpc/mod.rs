@@ -22,7 +22,6 @@ mod pieces;
 mod platform;
 mod reflection;
 mod refused;
-mod sighting;
 pub mod status;
 mod timestamp;
 mod upload;
@@ -40,7 +39,6 @@ pub use layer::{
 };
 pub use platform::Platform;
 pub use reflection::Reflection;
-pub use sighting::{customer_answer, verification_answer};
 pub use status::code_name;
 pub use upload::UploadMemory;
 pub use verification::Verifications;

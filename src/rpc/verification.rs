@@ -7,12 +7,13 @@ use tonic::{Request, Response, Status};
 use super::customer::CUSTOMER;
 use super::error::required_id;
 use super::page::Listed;
-use super::{Error, Violations, call, field_path, open_enum, page, sighting, timestamp};
+use super::{Error, Violations, call, field_path, open_enum, page, timestamp};
 use crate::grid::model;
 use crate::grid::{Client, VerificationFilter};
-use crate::kyc::witness::Witness;
+use crate::kyc::response_observer::ResponseObserver;
 use crate::pb;
 use crate::pb::verification_service_server::VerificationService;
+use crate::statuses;
 
 const VERIFICATION: &str = "gridgate.v1.Verification";
 
@@ -20,14 +21,14 @@ const VERIFICATION: &str = "gridgate.v1.Verification";
 #[derive(Debug, Clone)]
 pub struct Verifications {
     grid: Client,
-    witness: Arc<Witness>,
+    responses: Arc<ResponseObserver>,
 }
 
 impl Verifications {
-    /// Answers calls by asking `grid`, and tells `witness` of the statuses in its answers.
+    /// Answers calls by asking `grid`, and `responses` observes the statuses in its answers.
     #[must_use]
-    pub fn new(grid: Client, witness: Arc<Witness>) -> Self {
-        Self { grid, witness }
+    pub fn new(grid: Client, responses: Arc<ResponseObserver>) -> Self {
+        Self { grid, responses }
     }
 }
 
@@ -40,10 +41,10 @@ impl VerificationService for Verifications {
         let call = call::of(&request);
         let id = required_id("customer_id", &request.into_inner().customer_id)?;
         let submission = model::VerificationRequest { customer_id: id.as_str().to_owned() };
-        let question = self.witness.question();
+        let pending = self.responses.begin();
         let verification =
             self.grid.submit_verification(&call, &submission).await.map_err(Error::about(CUSTOMER, &id))?;
-        sighting::verification(question, &verification);
+        statuses::observe_verification(pending, &verification);
         Ok(Response::new(pb::SubmitVerificationResponse { verification: Some(verification.into()) }))
     }
 
@@ -53,9 +54,9 @@ impl VerificationService for Verifications {
     ) -> Result<Response<pb::GetVerificationResponse>, Status> {
         let call = call::of(&request);
         let id = required_id("verification_id", &request.into_inner().verification_id)?;
-        let question = self.witness.question();
+        let pending = self.responses.begin();
         let verification = self.grid.get_verification(&call, &id).await.map_err(Error::about(VERIFICATION, &id))?;
-        sighting::verification(question, &verification);
+        statuses::observe_verification(pending, &verification);
         Ok(Response::new(pb::GetVerificationResponse { verification: Some(verification.into()) }))
     }
 
@@ -72,9 +73,9 @@ impl VerificationService for Verifications {
             open_enum::read::<pb::VerificationStatus>("verification_status", verification_status, &mut violations);
         violations.check()?;
         let filter = VerificationFilter { customer_id, verification_status: status.word() };
-        let question = self.witness.question();
+        let pending = self.responses.begin();
         let listed = self.grid.list_verifications(&call, &filter, &page).await.map_err(Error::from)?;
-        listed.data.iter().for_each(|verification| sighting::verification(question, verification));
+        listed.data.iter().for_each(|verification| statuses::observe_verification(pending, verification));
         let Listed { rows: verifications, next_page_token, total_size, unreadable_rows, truncated } = listed.into();
         let response =
             pb::ListVerificationsResponse { verifications, next_page_token, total_size, unreadable_rows, truncated };

@@ -11,7 +11,7 @@ use crate::grid::model::Time;
 use crate::grid::{Call, Client, CustomerFilter, Error, PageRequest, ResourceId};
 use crate::kyc::id::{CustomerId, VerificationId};
 use crate::kyc::source::{CustomerAnswer, CustomerSource, CustomersPage, SourceError, VerificationAnswer};
-use crate::rpc::{customer_answer, verification_answer};
+use crate::statuses::{customer_answer, verification_answer};
 
 /// How long Grid may take to answer, repetitions included.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -21,8 +21,8 @@ use crate::kyc::log::{EventLog, LateLog, Obstacle, Trouble};
 use crate::kyc::lookup::Lookup;
 use crate::kyc::reconcile::{Reconciler, ReconcilerSettings};
 use crate::kyc::resolve::{Resolver, ResolverSettings};
+use crate::kyc::response_observer::ResponseObserver;
 use crate::kyc::source::CustomerSource;
-use crate::kyc::witness::Witness;
 use crate::rpc::{KycEvents, WatchConfig};
 use crate::webhook::{DoorConfig, DoorPath, Limits, PublicKeys, Relay, RelayConfig, WebhookDoor};
 
@@ -49,7 +49,7 @@ pub(super) struct Events {
     log: Arc<dyn EventLog>,
     source: Arc<dyn CustomerSource>,
     lookup: Arc<Lookup>,
-    witness: Arc<Witness>,
+    responses: Arc<ResponseObserver>,
     clock: Arc<SteadyClock<SystemClock>>,
     reconcile_interval: Option<Duration>,
     asking: Asking,
@@ -111,8 +111,8 @@ impl EventsToCome {
         let log = observed.log(open_log(place, retention, obstacle, &clock, observed).await?);
         late.set(Arc::clone(&log));
         let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::clone(&source)));
-        let witness = Arc::new(Witness::new(Arc::clone(&log)));
-        Ok(Events { log, source, lookup, witness, clock, reconcile_interval, asking, _directory: directory })
+        let responses = Arc::new(ResponseObserver::new(Arc::clone(&log)));
+        Ok(Events { log, source, lookup, responses, clock, reconcile_interval, asking, _directory: directory })
     }
 }
 
@@ -138,9 +138,9 @@ impl Events {
         KycEvents::new(Arc::clone(&self.log), Arc::clone(&self.lookup), watch)
     }
 
-    /// What calls tell of the statuses in Grid's answers.
-    pub(super) fn witness(&self) -> &Arc<Witness> {
-        &self.witness
+    /// Observes the statuses in Grid's answers to callers.
+    pub(super) fn responses(&self) -> &Arc<ResponseObserver> {
+        &self.responses
     }
 
     /// Keeps the log true, until `stop`: records what Grid answered to calls, asks it about what is in doubt, and looks for
@@ -149,7 +149,7 @@ impl Events {
         let (log, source) = (Arc::clone(&self.log), Arc::clone(&self.source));
         let (resolver, state) = Resolver::new(log, source, ResolverSettings::default());
         let _ = self.asking.resolver.set(state);
-        tokio::join!(self.witness.run(stop.clone()), resolver.run(stop.clone()), self.reconcile(stop));
+        tokio::join!(self.responses.run(stop.clone()), resolver.run(stop.clone()), self.reconcile(stop));
     }
 
     async fn reconcile(&self, stop: CancellationToken) {

@@ -79,12 +79,12 @@ impl Api {
     /// Every service of `gridgate.v1`: the one place where a new one is added.
     pub(super) fn routes(self, events: &Events) -> Services {
         let Api { grpc, grid, uploads, deliveries, watch_max_age, leaving } = self;
-        let witness = || Arc::clone(events.witness());
+        let responses = || Arc::clone(events.responses());
         let watch = events.service(watch_max_age, leaving).observed_by(deliveries);
-        let customers = CustomerServiceServer::new(Customers::new(grid.clone(), witness()));
+        let customers = CustomerServiceServer::new(Customers::new(grid.clone(), responses()));
         let owners = BeneficialOwnerServiceServer::new(BeneficialOwners::new(grid.clone()));
         let documents = DocumentServiceServer::new(Documents::new(grid.clone(), uploads));
-        let verifications = VerificationServiceServer::new(Verifications::new(grid.clone(), witness()));
+        let verifications = VerificationServiceServer::new(Verifications::new(grid.clone(), responses()));
         let platform = PlatformServiceServer::new(Platform::new(grid));
         Services::default()
             .with(with_limits!(grpc, customers))

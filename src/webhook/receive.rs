@@ -191,7 +191,7 @@ impl Receiver {
         let Some(log) = self.log.get() else { return Outcome::Starting };
         match timeout(self.limits.record_timeout, log.record(observation)).await {
             Ok(Ok(Recorded::New { position, outcome })) => {
-                let outcome = outcome.word();
+                let outcome = outcome.as_str();
                 tracing::debug!(webhook = %id, r#type = %webhook_type, %customer, %position, outcome, "recorded");
                 Outcome::Recorded
             }

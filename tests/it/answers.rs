@@ -2,7 +2,7 @@
 //! late undoes what came after it was asked for.
 
 mod imports;
-mod witness;
+mod response_observer;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! Asking Grid about one entity, and recording what it answers.
+//! Asks Grid about one entity, and records the answer.
 //!
-//! What is known is noted before the question is sent, so that the record can tell an answer that was overtaken.
+//! The basis is read before the question is sent, so that the record can detect an answer that was overtaken.
 
 use super::event::{Asker, Basis, Observation, Subject};
 use super::head::Head;
@@ -8,21 +8,21 @@ use super::id::{CustomerId, EntityKey, VerificationId};
 use super::log::{EventLog, LogError, Recorded};
 use super::source::{CustomerAnswer, CustomerSource, SourceError, VerificationAnswer};
 
-/// Why asking came to nothing.
+/// Why asking failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
     /// Grid gave no answer.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The answer could not be recorded.
+    /// The answer was not recorded.
     #[error(transparent)]
     Log(#[from] LogError),
 }
 
-/// Asks Grid about an entity and records the answer. None: Grid answered without saying a status.
+/// Asks Grid about an entity and records the answer. None: the answer has no status.
 ///
 /// # Errors
-/// When Grid gave no answer, or it could not be recorded.
+/// Grid gave no answer, or it could not be recorded.
 pub async fn ask(
     log: &dyn EventLog,
     source: &dyn CustomerSource,
@@ -50,8 +50,8 @@ async fn customer(
     match source.customer(id).await {
         Ok(answer) => Ok(observed(by, basis, answer)),
         Err(SourceError::Gone) => {
-            // It does not say the status any more. The last one known is good enough: if it moves meanwhile, the record
-            // notices by the basis.
+            // The answer has no status, so the last known one is kept. If it moves meanwhile, the record detects that by the
+            // basis.
             let head = log.head(&EntityKey::customer(id.clone())).await?;
             Ok(head.and_then(|head| gone(by, basis, &head)))
         }
@@ -59,7 +59,7 @@ async fn customer(
     }
 }
 
-/// What it says of a customer that it is gone: the last status known, and deleted. None: that is not a customer's head.
+/// The observation that a customer is gone: its last known status, deleted. None for a verification's head.
 pub(super) fn gone(by: Asker, basis: Basis, head: &Head) -> Option<Observation> {
     match &head.subject {
         Subject::Customer { status, deleted: _ } => {
@@ -83,8 +83,7 @@ async fn verification(
     Ok(Observation::asked(by, basis, customer.clone(), None, subject, updated_at))
 }
 
-/// What an answer about a customer says; none when it has no status.
-#[must_use]
+/// The observation in an answer about a customer; none when it has no status.
 pub fn observed(by: Asker, basis: Basis, answer: CustomerAnswer) -> Option<Observation> {
     let CustomerAnswer { id, platform_customer, status, deleted, updated_at } = answer;
     let subject = Subject::Customer { status: status?, deleted };

@@ -1,4 +1,4 @@
-//! Sources of the current time: the machine's, one that does not follow every jump of it, and a trait so that tests can set it.
+//! Clocks: the machine's, a steady one that does not follow its every jump, and a trait so that tests can set the time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A change of the time by more than this is a jump. Smaller ones, by which clocks are corrected, are followed at once.
+/// A change by more than this is a jump. Smaller corrections are followed at once.
 pub const JUMP: SignedDuration = SignedDuration::from_secs(60);
-/// How long the clock has to keep its new time after a jump before that is followed.
+/// How long the clock has to keep its new time after a jump before it is followed.
 pub const SETTLE: Duration = Duration::from_secs(60);
 
 /// A source of the current time.
@@ -16,12 +16,12 @@ pub trait Clock: Send + Sync + 'static {
     /// The current time.
     fn now(&self) -> Timestamp;
 
-    /// The time since a fixed moment, by a clock that cannot be set. A test's clock moves as a whole.
+    /// Monotonic time since a fixed moment. By default it moves with the clock, as in tests.
     fn elapsed(&self) -> Duration {
         self.now().duration_since(Timestamp::UNIX_EPOCH).try_into().unwrap_or_default()
     }
 
-    /// How long ago it last jumped; zero while a jump is unsettled.
+    /// The time since the last jump; zero while a jump is unsettled.
     fn steady_for(&self) -> Duration {
         Duration::MAX
     }
@@ -42,24 +42,22 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that counts on when the one below jumps, and follows only once that has kept its new time for [`SETTLE`]: a clock
-/// that is wrong for a moment changes nothing.
+/// A clock that continues when the one below jumps, and follows it once that has kept its new time for [`SETTLE`]. A clock that
+/// is wrong for a moment changes nothing.
 #[derive(Debug)]
 pub struct SteadyClock<C> {
     below: C,
-    /// Guards what is known of the clock below.
-    state: Mutex<State>,
+    state: Mutex<ClockState>,
     jumps: AtomicU64,
 }
 
 #[derive(Debug)]
-struct State {
-    /// The time at a moment that is not in doubt, and that moment.
+struct ClockState {
+    /// A time that is certain, and the monotonic time of it.
     time: Timestamp,
     at: Duration,
-    /// Where the clock below has gone since.
+    /// A jump of the clock below since.
     jump: Option<Jump>,
-    /// Since when it has not jumped.
     steady_since: Duration,
 }
 
@@ -70,22 +68,21 @@ struct Jump {
 }
 
 impl<C: Clock> SteadyClock<C> {
-    /// One that believes what `below` says now.
+    /// A clock that trusts the present time of `below`.
     #[must_use]
     pub fn over(below: C) -> Self {
         let (time, at) = (below.now(), below.elapsed());
-        let state = Mutex::new(State { time, at, jump: None, steady_since: at });
+        let state = Mutex::new(ClockState { time, at, jump: None, steady_since: at });
         Self { below, state, jumps: AtomicU64::new(0) }
     }
 
     /// How often the clock below has jumped.
-    #[must_use]
     pub fn jumps(&self) -> u64 {
         self.jumps.load(Ordering::Relaxed)
     }
 
-    /// Looks at the clock below. Says what time it is.
-    fn look(&self, state: &mut State) -> Timestamp {
+    /// Reads the clock below, and returns the steady time.
+    fn look(&self, state: &mut ClockState) -> Timestamp {
         let (said, at) = (self.below.now(), self.below.elapsed());
         let passed = SignedDuration::try_from(at.saturating_sub(state.at)).unwrap_or(SignedDuration::MAX);
         let expected = state.time.saturating_add(passed).unwrap_or(Timestamp::MAX);
@@ -104,7 +101,7 @@ impl<C: Clock> SteadyClock<C> {
                         seconds = by.as_secs(),
                         "the machine's clock kept its new time for a minute; the event log follows it from now on"
                     );
-                    *state = State { time: said, at, jump: None, steady_since: jump.began };
+                    *state = ClockState { time: said, at, jump: None, steady_since: jump.began };
                     return said;
                 }
             }

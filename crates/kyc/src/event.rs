@@ -1,19 +1,20 @@
 //! What is recorded: observations of a status, and the events they become.
 //!
-//! None of it holds personal data: ids, kinds, statuses, times, the types of verification errors and the paths of the
-//! fields they are about. Times are compared and kept to the microsecond.
+//! Nothing here is personal data: ids, kinds, statuses, times, the types of verification errors and the paths of the fields
+//! they are about. Times are compared and kept to the microsecond.
 
 use jiff::Timestamp;
 
 use super::id::{CustomerId, EntityKey, Fingerprint, ObservationId, PlatformCustomerId, Position, VerificationId};
 use super::status::{KycStatus, VerificationStatus, at_most};
+use super::token::Mark;
 
-/// One thing that stands in the way of a verification: its type and the path of the field, as Grid names them.
+/// A problem of a verification: its type and the path of the field, as Grid names them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Problem {
     /// Type, such as `MISSING_FIELD`.
     pub kind: Box<str>,
-    /// Path of the field, in Grid's notation, where it is about one.
+    /// Path of the field in Grid's notation, if it is about one.
     pub field: Option<Box<str>>,
 }
 
@@ -21,7 +22,7 @@ impl Problem {
     /// How many problems of one verification are kept.
     pub const MAX_KEPT: usize = 64;
 
-    /// A problem of this type, about this field; texts longer than 64 and 256 bytes are cut.
+    /// Cuts the type after 64 bytes and the path after 256.
     #[must_use]
     pub fn new(kind: &str, field: Option<&str>) -> Self {
         Self { kind: at_most(kind, 64).into(), field: field.map(|field| at_most(field, 256).into()) }
@@ -35,16 +36,16 @@ pub enum Subject {
     Customer {
         /// Its KYC or KYB status.
         status: KycStatus,
-        /// Whether it is deleted.
+        /// Whether the customer is deleted.
         deleted: bool,
     },
     /// One of the customer's verifications.
     Verification {
         /// Grid's id of it.
         id: VerificationId,
-        /// How far it is.
+        /// Its status.
         status: VerificationStatus,
-        /// What stands in its way (sorted, each once, at most [`Problem::MAX_KEPT`]); empty also where nothing was said.
+        /// Sorted, each once, at most [`Problem::MAX_KEPT`]; empty also when none were named.
         problems: Box<[Problem]>,
     },
 }
@@ -60,7 +61,6 @@ impl Subject {
     }
 
     /// Grid's word for the status.
-    #[must_use]
     pub fn status_word(&self) -> &str {
         match self {
             Self::Customer { status, deleted: _ } => status.as_str(),
@@ -68,8 +68,7 @@ impl Subject {
         }
     }
 
-    /// Whether the status is a decision: approved or rejected.
-    #[must_use]
+    /// Whether the status is approved or rejected.
     pub fn is_decision(&self) -> bool {
         match self {
             Self::Customer { status, deleted: _ } => status.is_decision(),
@@ -77,14 +76,12 @@ impl Subject {
         }
     }
 
-    /// Whether nothing more is to come: approved, rejected, or deleted.
-    #[must_use]
+    /// Whether no further change is expected: approved, rejected, or deleted.
     pub fn is_settled(&self) -> bool {
         self.is_decision() || self.is_deleted()
     }
 
     /// Whether the customer is deleted; a verification never is.
-    #[must_use]
     pub fn is_deleted(&self) -> bool {
         match self {
             Self::Customer { status: _, deleted } => *deleted,
@@ -96,15 +93,14 @@ impl Subject {
     #[must_use]
     pub fn without_problems(&self) -> Self {
         match self {
-            Self::Customer { status, deleted } => Self::Customer { status: status.clone(), deleted: *deleted },
+            Self::Customer { .. } => self.clone(),
             Self::Verification { id, status, problems: _ } => {
                 Self::Verification { id: id.clone(), status: status.clone(), problems: Box::default() }
             }
         }
     }
 
-    /// The verification it is about, if it is about one.
-    #[must_use]
+    /// The verification's id; none for the customer's own status.
     pub fn verification_id(&self) -> Option<&VerificationId> {
         match self {
             Self::Customer { .. } => None,
@@ -116,11 +112,11 @@ impl Subject {
 /// Who asked Grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Asker {
-    /// A caller: the status was in the answer to its call.
+    /// A caller of the API: the status was in the answer to its call.
     Call,
-    /// The resolver, in doubt.
+    /// The resolver, about a status in doubt.
     Resolver,
-    /// The reconciler, looking for what no webhook said.
+    /// The reconciler.
     Reconciler,
 }
 
@@ -138,9 +134,8 @@ impl Source {
     pub const ALL: [Self; 4] =
         [Self::Webhook, Self::Asked(Asker::Call), Self::Asked(Asker::Resolver), Self::Asked(Asker::Reconciler)];
 
-    /// One word for it: `webhook`, `answer`, `resolver` or `reconciler`.
-    #[must_use]
-    pub fn word(self) -> &'static str {
+    /// `webhook`, `answer`, `resolver` or `reconciler`: stored, and a label of metrics.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
             Self::Asked(Asker::Call) => "answer",
@@ -149,27 +144,24 @@ impl Source {
         }
     }
 
-    /// The source of this [`word`](Self::word), if it is one.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|source| source.word() == word)
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.as_str() == word)
     }
 }
 
-/// What was known before Grid was asked; see [`EventLog::basis`](super::log::EventLog::basis), and read it *before*
-/// sending the request.
+/// What was known before Grid was asked. Read [`EventLog::basis`](super::log::EventLog::basis) before sending the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Basis {
-    /// The end of the log then: everything up to here had happened before Grid answered.
+    /// The end of the log: everything up to here had happened before Grid answered.
     pub knowing: Position,
     /// When that was, by our clock.
     pub at: Timestamp,
 }
 
-/// How an observation came about, and what that says about its place in time.
+/// How an observation came about, and what that says about its order in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// Grid said so by itself, at a time of Grid's clock that may be early, late or repeated.
+    /// Grid sent it, at a time of Grid's clock that may be early, late or repeated.
     Webhook {
         /// When Grid sent it.
         timestamp: Option<Timestamp>,
@@ -184,8 +176,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Where it came from.
-    #[must_use]
+    /// The same as a source.
     pub fn source(&self) -> Source {
         match self {
             Self::Webhook { timestamp: _ } => Source::Webhook,
@@ -193,8 +184,7 @@ impl Origin {
         }
     }
 
-    /// When a webhook was sent, by Grid's clock.
-    #[must_use]
+    /// When a webhook was sent, by Grid's clock; none for an answer.
     pub fn timestamp(&self) -> Option<Timestamp> {
         match self {
             Self::Webhook { timestamp } => *timestamp,
@@ -202,35 +192,42 @@ impl Origin {
         }
     }
 
-    /// What was known before asking, if Grid was asked.
-    #[must_use]
+    /// What was known before asking; none for a webhook.
     pub fn basis(&self) -> Option<Basis> {
         match self {
             Self::Webhook { timestamp: _ } => None,
             Self::Asked { by: _, basis } => Some(*basis),
         }
     }
+
+    /// The parts in which both stores keep an origin, as an origin; none where an answer lacks its basis.
+    pub(crate) fn from_parts(source: Source, timestamp: Option<Timestamp>, basis: Option<Basis>) -> Option<Self> {
+        match source {
+            Source::Webhook => Some(Self::Webhook { timestamp }),
+            Source::Asked(by) => Some(Self::Asked { by, basis: basis? }),
+        }
+    }
 }
 
-/// Something that was seen of an entity's status.
+/// An observed status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
-    /// Tells copies of it apart from others: the webhook's id, or a minted one.
+    /// The webhook's id, or one made here for an answer. Copies share it.
     pub id: ObservationId,
     /// The customer.
     pub customer: CustomerId,
-    /// The platform's id of the customer, where it was said. The log fills it in from the customer's head otherwise.
+    /// The platform's id of the customer. The log fills it in from the customer's head where it is missing.
     pub platform_customer: Option<PlatformCustomerId>,
-    /// What was seen.
+    /// What was observed.
     pub subject: Subject,
-    /// Grid's `updatedAt` of it; can lag behind the status.
+    /// Grid's `updatedAt`; may lag behind the status.
     pub updated_at: Option<Timestamp>,
     /// How it came about.
     pub origin: Origin,
 }
 
 impl Observation {
-    /// What a webhook said.
+    /// From a webhook.
     #[must_use]
     pub fn webhook(
         id: ObservationId,
@@ -243,7 +240,7 @@ impl Observation {
         Self { id, customer, platform_customer, subject, updated_at, origin: Origin::Webhook { timestamp } }
     }
 
-    /// What Grid answered, with an id of its own.
+    /// From an answer of Grid's; makes an id for it.
     #[must_use]
     pub fn asked(
         by: Asker,
@@ -257,8 +254,7 @@ impl Observation {
         Self { id: ObservationId::mint(), customer, platform_customer, subject, updated_at, origin }
     }
 
-    /// What the status belongs to.
-    #[must_use]
+    /// What has the status.
     pub fn entity(&self) -> EntityKey {
         EntityKey { customer: self.customer.clone(), verification: self.subject.verification_id().cloned() }
     }
@@ -267,13 +263,13 @@ impl Observation {
 /// What an observation meant when it was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// The head says so already.
+    /// The head had this status already.
     Confirmation,
-    /// The head moved; watchers hear it.
+    /// The head moved; watchers hear of it.
     Change,
-    /// It is older than the head; nothing moved.
+    /// It was older than the head.
     Superseded,
-    /// Neither: Grid has to be asked; nothing moved yet.
+    /// The order is unclear: nothing moved, and Grid has to be asked.
     Unresolved,
 }
 
@@ -281,9 +277,8 @@ impl Outcome {
     /// Every outcome.
     pub const ALL: [Self; 4] = [Self::Confirmation, Self::Change, Self::Superseded, Self::Unresolved];
 
-    /// One word for it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
+    /// Stored, and a label of metrics.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Confirmation => "confirmation",
             Self::Change => "change",
@@ -291,28 +286,31 @@ impl Outcome {
             Self::Unresolved => "unresolved",
         }
     }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
+    }
 }
 
-/// An observation, where the log has it, and what it meant there.
+/// A recorded observation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Where the log has it.
+    /// Its position in the log.
     pub position: Position,
-    /// What was seen.
+    /// What was observed.
     pub observation: Observation,
     /// What it meant.
     pub outcome: Outcome,
-    /// What the head said before, without problems; of the same kind as the observation's. None for an entity's first event.
+    /// The head's subject before, without problems. None for an entity's first event.
     pub previous: Option<Subject>,
-    /// For an answer that settled a doubt: the observation that had raised it.
+    /// For an answer that settled a doubt: the observation that raised it.
     pub cause: Option<ObservationId>,
-    /// When it was recorded, by our clock; never less than the event's before it.
+    /// When it was recorded, by our clock.
     pub recorded_at: Timestamp,
 }
 
 impl Event {
-    /// Whether it is a change that decides: to approved or rejected.
-    #[must_use]
+    /// Whether it is a change to approved or rejected.
     pub fn decides(&self) -> bool {
         match self.outcome {
             Outcome::Change => self.observation.subject.is_decision(),
@@ -320,18 +318,20 @@ impl Event {
         }
     }
 
-    /// When it happened, as well as anyone said: the time the webhook was sent, else Grid's `updatedAt`, else the time of
-    /// asking.
-    #[must_use]
+    /// When it happened, as far as known: when the webhook was sent, else Grid's `updatedAt`, else the time of asking.
     pub fn happened_at(&self) -> Timestamp {
         let Observation { origin, updated_at, .. } = &self.observation;
         let asked_at = origin.basis().map(|basis| basis.at);
         origin.timestamp().or(*updated_at).or(asked_at).unwrap_or(self.recorded_at)
     }
 
-    /// The digest that resume tokens carry.
-    #[must_use]
+    /// Its digest in resume tokens.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.observation.id, &self.observation.customer)
+    }
+
+    /// The mark right after it.
+    pub fn mark(&self) -> Mark {
+        Mark { position: self.position, fingerprint: self.fingerprint() }
     }
 }

@@ -1,4 +1,4 @@
-//! The head of an entity: what is held to be so now, when it was seen, and whether it is in doubt.
+//! The head of an entity: its current status, when that was observed, and whether it is in doubt.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -7,36 +7,36 @@ use jiff::Timestamp;
 use super::event::{Source, Subject};
 use super::id::{CustomerId, EntityKey, ObservationId, PlatformCustomerId, Position};
 
-/// The stretch of time over which a head's status was seen, in microseconds of one clock.
+/// The span of time over which a head's status was observed, in microseconds of one clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// The earliest sighting that no other orders.
+    /// The earliest observation that no other one orders.
     pub first: i64,
     /// The latest.
     pub last: i64,
 }
 
-/// When the head's status was seen, by each of the keys that order observations.
+/// When the head's status was observed, by each of the keys that order observations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
-    /// The last event that saw it: the change, or a confirmation that is not known to be older.
+    /// The last event that observed it: the change, or a confirmation that is not known to be older.
     pub last: Position,
     /// By Grid's `updatedAt`.
     pub updated_at: Option<Span>,
-    /// By the time webhooks were sent (Grid's clock). Where the change was an answer: a time it is known to be later than.
+    /// By the time webhooks were sent (Grid's clock). If the change was an answer: a time it is known to be later than.
     pub timestamp: Option<Span>,
 }
 
-/// An entity in doubt: the latest observation that could be neither applied nor dismissed.
+/// The latest observation of an entity that could be neither applied nor dismissed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
-    /// Where the log has that observation; only what was asked after it settles the doubt.
+    /// Its position; only an answer to a question asked after it settles the doubt.
     pub position: Position,
     /// Its id.
     pub cause: ObservationId,
 }
 
-/// When Grid last said what a head says, in microseconds. What it answered moves forward also in heads that are shared.
+/// When Grid last confirmed a head, in microseconds. Answers move it forward in place, in heads that are shared.
 #[derive(Debug)]
 pub struct Confirmed {
     by_webhook: i64,
@@ -44,7 +44,7 @@ pub struct Confirmed {
     answered_updated_at: AtomicI64,
 }
 
-/// Stands for a time that never was.
+/// Stands for a missing time.
 const NEVER: i64 = i64::MIN;
 
 fn ever(micros: i64) -> Option<i64> {
@@ -52,8 +52,6 @@ fn ever(micros: i64) -> Option<i64> {
 }
 
 impl Confirmed {
-    /// Confirmed at these times, if ever.
-    #[must_use]
     pub(crate) fn new(by_webhook: Option<i64>, by_answer: Option<i64>, answered_updated_at: Option<i64>) -> Self {
         Self {
             by_webhook: by_webhook.unwrap_or(NEVER),
@@ -62,27 +60,27 @@ impl Confirmed {
         }
     }
 
-    /// The latest time a webhook was sent that said so (Grid's clock; not later than it was recorded by ours).
+    /// When the latest webhook with this status was sent (Grid's clock, but not later than it was recorded by ours).
     pub(crate) fn by_webhook(&self) -> Option<i64> {
         ever(self.by_webhook)
     }
 
-    /// The latest time Grid was asked that it answered so (our clock).
+    /// When Grid was last asked and answered with this status (our clock).
     pub(crate) fn by_answer(&self) -> Option<i64> {
         ever(self.by_answer.load(Ordering::Relaxed))
     }
 
-    /// The latest `updatedAt` that Grid answered it with.
+    /// The latest `updatedAt` of such an answer.
     pub(crate) fn answered_updated_at(&self) -> Option<i64> {
         ever(self.answered_updated_at.load(Ordering::Relaxed))
     }
 
-    /// A webhook said so.
+    /// A webhook that was sent at this time confirmed it.
     pub(crate) fn told(&mut self, micros: i64) {
         self.by_webhook = self.by_webhook.max(micros);
     }
 
-    /// Grid answered so, asked at this time, with this `updatedAt`.
+    /// Grid was asked at this time, and confirmed it with this `updatedAt`.
     pub(crate) fn answered(&self, micros: i64, updated_at: Option<i64>) {
         self.answered_updated_at.fetch_max(updated_at.unwrap_or(NEVER), Ordering::Relaxed);
         self.by_answer.fetch_max(micros, Ordering::Relaxed);
@@ -104,12 +102,12 @@ impl PartialEq for Confirmed {
 
 impl Eq for Confirmed {}
 
-/// What is held to be so now of one entity.
+/// The current status of an entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     /// The customer.
     pub customer: CustomerId,
-    /// The platform's id of the customer, where anyone said it.
+    /// The platform's id of the customer, if known.
     pub platform_customer: Option<PlatformCustomerId>,
     /// The status.
     pub subject: Subject,
@@ -121,27 +119,25 @@ pub struct Head {
     pub observation: ObservationId,
     /// Where that observation came from.
     pub source: Source,
-    /// When the status was seen.
+    /// When the status was observed.
     pub seen: Seen,
-    /// When that change happened; see [`Event::happened_at`](super::event::Event::happened_at).
+    /// When the change happened; see [`Event::happened_at`](super::event::Event::happened_at).
     pub changed_at: Timestamp,
-    /// When that change was recorded.
+    /// When the change was recorded.
     pub recorded_at: Timestamp,
-    /// When Grid last said so. The time of asking may be kept more coarsely than the rest, but never later than true.
+    /// When Grid last confirmed it. The time of asking may be kept more coarsely than the rest, but never later than true.
     pub confirmed: Confirmed,
     /// Set while Grid has to be asked.
     pub doubt: Option<Doubt>,
 }
 
 impl Head {
-    /// What it is the head of.
-    #[must_use]
+    /// What has the status.
     pub fn entity(&self) -> EntityKey {
         EntityKey { customer: self.customer.clone(), verification: self.subject.verification_id().cloned() }
     }
 
-    /// When Grid last said so, by webhook or answer.
-    #[must_use]
+    /// When Grid last confirmed it, by webhook or answer.
     pub fn confirmed_at(&self) -> Timestamp {
         let latest = self.confirmed.by_webhook().max(self.confirmed.by_answer());
         latest.and_then(|micros| Timestamp::from_microsecond(micros).ok()).unwrap_or(self.recorded_at)

@@ -1,6 +1,6 @@
-//! Names of things: customers, verifications, observations, and places in the log.
+//! Identifiers: of customers, verifications and observations, and of positions in a log.
 //!
-//! Ids are shared strings, so that an event that a thousand streams hold is one copy of its text.
+//! Ids are shared strings: an event that a thousand streams hold has one copy of its text.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use uuid::Uuid;
 /// Why a text is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
-    /// It is empty.
+    /// No text.
     #[error("the id is empty")]
     Empty,
-    /// It is longer than any id may be.
+    /// Longer than ids of this kind may be.
     #[error("the id is longer than {limit} bytes")]
     TooLong {
-        /// The most bytes an id of this kind may have.
+        /// In bytes.
         limit: usize,
     },
-    /// It has a control character in it.
+    /// A control character in it.
     #[error("the id contains a control character")]
     ControlCharacter,
 }
@@ -43,10 +43,10 @@ macro_rules! id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The most bytes an id of this kind may have.
+            /// The longest id of this kind, in bytes.
             pub const MAX_BYTES: usize = $limit;
 
-            /// Takes a text as an id.
+            /// Checks a text.
             ///
             /// # Errors
             /// When it is empty, too long, or contains a control character.
@@ -55,14 +55,13 @@ macro_rules! id {
                 Ok(Self(Arc::from(text)))
             }
 
-            /// An id that was checked when it was written down.
-            #[allow(dead_code)]
+            /// An id that was checked before it was stored.
+            #[allow(dead_code, reason = "not every kind of id is stored")]
             pub(crate) fn trusted(text: &str) -> Self {
                 Self(Arc::from(text))
             }
 
-            /// Its text.
-            #[must_use]
+            /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -95,12 +94,12 @@ id! {
     VerificationId, 256
 }
 id! {
-    /// What tells copies of one observation apart from another: a webhook's id, or one minted here for an answer.
+    /// The id of an observation: the webhook's, or one made here for an answer. Copies of an observation share it.
     ObservationId, 256
 }
 
 impl ObservationId {
-    /// A new id for something Grid answered, which has none of its own.
+    /// A new id for an answer of Grid's, which has none.
     #[must_use]
     pub fn mint() -> Self {
         let mut buffer = Uuid::encode_buffer();
@@ -109,12 +108,12 @@ impl ObservationId {
     }
 }
 
-/// What a status belongs to: a customer itself, or one of its verifications.
+/// What has a status: a customer, or one of its verifications.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntityKey {
     /// The customer.
     pub customer: CustomerId,
-    /// The verification of that customer; none for the customer's own status.
+    /// None for the customer's own status.
     pub verification: Option<VerificationId>,
 }
 
@@ -141,28 +140,25 @@ impl fmt::Display for EntityKey {
     }
 }
 
-/// A place in one log: after the event recorded there. Positions grow, and mean nothing in another log.
+/// A position in one log. Positions grow from event to event, and mean nothing in another log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position(u64);
 
 impl Position {
-    /// The place before the first event a log ever held.
+    /// Before the first event of a log.
     pub const START: Self = Self(0);
 
-    /// The place a log counts as `number`; numbers past `i64::MAX` do not occur.
-    #[must_use]
+    /// From the log's own number, at most `i64::MAX`.
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// The log's own number for it, for storing and for gauges.
-    #[must_use]
+    /// The log's own number, for storing and for gauges.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// How many places lie between `earlier` and this one; zero when it is not earlier.
-    #[must_use]
+    /// How many positions after `earlier` this one is; zero when it is not after.
     pub const fn ahead_of(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
@@ -174,7 +170,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// Tells one log from another: a random UUID made with the log, and kept when it is copied elsewhere.
+/// The identity of a log: a random UUID made with it, and kept when the log is copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Epoch(Uuid);
 
@@ -186,13 +182,11 @@ impl Epoch {
     }
 
     /// The epoch with this UUID.
-    #[must_use]
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }
 
-    /// Its UUID.
-    #[must_use]
+    /// The UUID.
     pub const fn as_uuid(&self) -> &Uuid {
         &self.0
     }
@@ -204,42 +198,41 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// Which epochs a log answers for: its own, and those of the logs it was copied from, up to where each ended.
+/// The epochs whose positions a log accepts: its own, and those of its ancestors up to the last position they share.
 ///
-/// A log that is copied keeps its epoch. One that is restored from a backup, and then goes on by itself, starts an
-/// epoch of its own and names the backup's as an ancestor, so that tokens of what was lost are told apart.
+/// A copied log keeps its epoch. A log restored from a backup that goes on by itself starts a new epoch and names the backup's
+/// as an ancestor, so that tokens of the lost events are recognized.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lineage {
-    /// The log's own epoch, which new tokens carry.
+    /// The log's own epoch; new tokens carry it.
     pub epoch: Epoch,
     /// Earlier epochs, each with the last position they share with this log.
     pub ancestors: Vec<(Epoch, Position)>,
 }
 
 impl Lineage {
-    /// The lineage of a log that was copied from nowhere.
+    /// The lineage of a log without ancestors.
     #[must_use]
     pub fn new(epoch: Epoch) -> Self {
         Self { epoch, ancestors: Vec::new() }
     }
 
-    /// Whether `position` of a log with this `epoch` is the same place in this one.
-    #[must_use]
+    /// Whether `position` of the log with this `epoch` is the same position here.
     pub fn includes(&self, epoch: Epoch, position: Position) -> bool {
         epoch == self.epoch || self.ancestors.iter().any(|(ancestor, end)| *ancestor == epoch && position <= *end)
     }
 }
 
-/// A short digest of the event at a position, to notice that two logs disagree about it. It guards against mix-ups, not
-/// against an adversary.
+/// A short digest of the event at a position, to detect that two logs disagree about it. It protects against mistakes, not
+/// against an attacker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(u64);
 
 impl Fingerprint {
-    /// What stands at [`Position::START`], where there is no event.
+    /// At [`Position::START`], where there is no event.
     pub const NONE: Self = Self(0);
 
-    /// The digest of the observation with this id about this entity (FNV-1a, 64 bits: stable, and the same everywhere).
+    /// The digest of an observation's id and customer (FNV-1a, 64 bits: stable, and the same on every machine).
     #[must_use]
     pub fn of(id: &ObservationId, customer: &CustomerId) -> Self {
         const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
@@ -248,16 +241,38 @@ impl Fingerprint {
         Self(bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME)))
     }
 
-    /// The digest with these bits.
-    #[must_use]
     pub(crate) const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 
-    /// Its bits.
-    #[must_use]
     pub(crate) const fn to_bits(self) -> u64 {
         self.0
+    }
+}
+
+/// Which customers are meant: those in either list, or everyone when both are empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scope {
+    /// By Grid's id.
+    pub customers: Vec<CustomerId>,
+    /// By the platform's id.
+    pub platform_customers: Vec<PlatformCustomerId>,
+}
+
+impl Scope {
+    /// Everyone.
+    pub const ALL: Self = Self { customers: Vec::new(), platform_customers: Vec::new() };
+
+    /// Whether everyone is meant.
+    pub fn is_all(&self) -> bool {
+        self.customers.is_empty() && self.platform_customers.is_empty()
+    }
+
+    /// Whether this customer is meant.
+    pub fn includes(&self, customer: &CustomerId, platform_customer: Option<&PlatformCustomerId>) -> bool {
+        self.is_all()
+            || self.customers.contains(customer)
+            || platform_customer.is_some_and(|id| self.platform_customers.contains(id))
     }
 }
 

@@ -14,6 +14,7 @@ mod trouble;
 pub use self::late::LateLog;
 pub use self::obstacle::Obstacle;
 pub use self::trouble::{Condition, Trouble};
+pub use super::id::Scope;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use jiff::Timestamp;
 use super::event::{Basis, Event, Observation, Outcome};
 use super::head::Head;
 use super::hub::Hub;
-use super::id::{CustomerId, EntityKey, Epoch, Lineage, ObservationId, PlatformCustomerId, Position};
+use super::id::{CustomerId, EntityKey, Epoch, Lineage, ObservationId, Position};
 use super::token::Mark;
 
 /// What became of an observation that was handed to [`EventLog::record`].
@@ -77,34 +78,6 @@ pub enum LogError {
     /// That place is not one of this log: another epoch, beyond the end, or another event stands there.
     #[error("that position is of another event log")]
     Foreign,
-}
-
-/// Which customers are meant: any that is in one of the two lists, or everyone when both are empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Scope {
-    /// By Grid's id.
-    pub customers: Vec<CustomerId>,
-    /// By the platform's id.
-    pub platform_customers: Vec<PlatformCustomerId>,
-}
-
-impl Scope {
-    /// Everyone.
-    pub const ALL: Self = Self { customers: Vec::new(), platform_customers: Vec::new() };
-
-    /// Whether everyone is meant.
-    #[must_use]
-    pub fn is_all(&self) -> bool {
-        self.customers.is_empty() && self.platform_customers.is_empty()
-    }
-
-    /// Whether this customer is meant.
-    #[must_use]
-    pub fn includes(&self, customer: &CustomerId, platform_customer: Option<&PlatformCustomerId>) -> bool {
-        self.is_all()
-            || self.customers.contains(customer)
-            || platform_customer.is_some_and(|id| self.platform_customers.contains(id))
-    }
 }
 
 /// A stretch of the log.

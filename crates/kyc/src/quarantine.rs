@@ -1,7 +1,6 @@
-//! Quarantine: webhooks about KYC that could not be understood, and what can be done about one.
+//! Retrying webhooks in quarantine.
 //!
-//! Their bodies are not kept, so trying again means asking Grid about the customer. What it answers is recorded as any
-//! other answer, with what it was based on, and only then is the webhook taken out.
+//! Their bodies are not kept, so a retry asks Grid about the customer, records the answer, and then takes the webhook out.
 
 use super::ask::{AskError, ask};
 use super::event::{Asker, Outcome};
@@ -10,12 +9,12 @@ use super::log::{EventLog, LogError, Recorded};
 use super::source::CustomerSource;
 use super::status::KycStatus;
 
-/// A webhook that was taken out, since Grid said what it could have said.
+/// A webhook that was taken out of quarantine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retried {
-    /// The customer that Grid was asked about.
+    /// The customer Grid was asked about.
     pub customer: CustomerId,
-    /// The customer's status now.
+    /// The customer's status.
     pub status: Option<KycStatus>,
     /// What Grid's answer meant.
     pub outcome: Outcome,
@@ -24,16 +23,16 @@ pub struct Retried {
 /// Why a webhook stays in quarantine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RetryError {
-    /// There is no such webhook in quarantine.
+    /// No webhook with this id is in quarantine.
     #[error("it is not in quarantine")]
     NotThere,
-    /// It does not say whom it is about.
+    /// Its customer is unknown.
     #[error("no customer's id could be read from it, so there is nothing to ask Grid about")]
     NoCustomer,
-    /// Grid answered, and named no status.
+    /// The answer has no status.
     #[error("Grid answered without a status")]
     NoStatus,
-    /// Grid gave no answer, or it could not be recorded.
+    /// Asking or recording failed.
     #[error(transparent)]
     Ask(#[from] AskError),
 }
@@ -47,7 +46,7 @@ impl From<LogError> for RetryError {
 /// Asks Grid about the customer of a webhook in quarantine, records the answer, and takes the webhook out.
 ///
 /// # Errors
-/// When it stays, and why.
+/// The webhook stays in quarantine.
 pub async fn retry(log: &dyn EventLog, source: &dyn CustomerSource, id: &ObservationId) -> Result<Retried, RetryError> {
     let webhook = log.find_quarantined(id).await?.ok_or(RetryError::NotThere)?;
     let customer = webhook.customer.ok_or(RetryError::NoCustomer)?;

@@ -1,9 +1,9 @@
-//! The reconciler: finds what no webhook said, such as `HOLD`, and what a lost one would have.
+//! The reconciler: finds statuses that no webhook told, such as `HOLD`, and those whose webhook was lost.
 //!
-//! Three ways, none of which hurries Grid: the customers updated lately, listed with an overlap; those undecided for long,
-//! asked about one by one, less and less often; and all customers, decided ones too, at least daily, since `updatedAt` may
-//! lag. It does one thing at a time, and rests after each request for at least as long as Grid took. When Grid fails one of
-//! the three, that one waits, longer each time, and the others go on; when Grid asks for fewer requests, all of them wait.
+//! It compares the log with Grid in three ways, all gentle on Grid: it lists the customers updated lately, with an overlap; it asks
+//! about those undecided for long, one by one, less and less often; and it sweeps all customers, decided ones too, at least
+//! daily, since `updatedAt` may lag. It makes one request at a time, and rests after each for at least as long as Grid took. When
+//! Grid fails one of the three, only that one waits, longer each time. When Grid asks for fewer requests, all of them wait.
 
 mod setback;
 mod undecided;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use gridgate_io::backoff::Backoff;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -21,35 +22,34 @@ use self::setback::Setback;
 use self::undecided::Undecided;
 use super::ask::{AskError, observed};
 use super::clock::Clock;
-use super::duty::on_duty;
 use super::event::Asker;
+use super::lease::while_leader;
 use super::log::{Bookmark, Duty, EventLog, LogError};
 use super::source::{CustomerSource, SourceError};
-use gridgate_io::backoff::Backoff;
 
-/// How the reconciler looks.
+/// Settings of the reconciler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReconcilerSettings {
-    /// How often to list what was updated lately.
+    /// How often to list the customers updated lately: 60 s.
     pub recent_every: Duration,
-    /// By how much such a list reaches back behind the one before, for clocks and transactions that differ.
+    /// How far such a list reaches back behind the one before, for clocks and transactions that differ: 10 minutes.
     pub overlap: Duration,
-    /// How often to look for those undecided for long.
+    /// How often to look for customers undecided for long: 60 s.
     pub undecided_every: Duration,
-    /// For how long a status may be undecided and unconfirmed before Grid is asked about it. From four times that on, it is
+    /// How long a status may be undecided and unconfirmed before Grid is asked: 15 minutes. From four times that on, Grid is
     /// asked again after a quarter of the time it has been undecided for, at least daily.
     pub undecided_after: Duration,
-    /// How often to list all customers; at most a day.
+    /// How often to sweep all customers: 20 hours, at most a day.
     pub sweep_every: Duration,
-    /// The least rest between two requests.
+    /// The least rest between two requests: 200 ms.
     pub rest: Duration,
-    /// How often to see what is due.
+    /// How often to check what is due: 1 s.
     pub look_every: Duration,
-    /// The first wait after a request that failed; doubles each time, with jitter.
+    /// The wait after a failed request: 1 s; doubles each time, with jitter.
     pub first_wait: Duration,
-    /// The longest such wait.
+    /// The longest such wait: 5 minutes.
     pub longest_wait: Duration,
-    /// For how long the duty is taken at a time.
+    /// The leader lease: 15 s.
     pub lease: Duration,
 }
 
@@ -70,23 +70,23 @@ impl Default for ReconcilerSettings {
     }
 }
 
-/// How often a page of the sweep is asked for before the sweep begins again: its cursor may have expired.
+/// How often a page of the sweep is tried before the sweep starts over: its cursor may have expired.
 const TRIES_OF_A_PAGE: u32 = 5;
 
-/// How fresh what is known of Grid is; none: not since this process has the duty, or ever.
+/// How far the log was compared with Grid. None: not since this process became the leader, or never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Freshness {
-    /// Everything that Grid updated before this was seen.
+    /// Everything that Grid updated before this was compared.
     pub recent_to: Option<Timestamp>,
-    /// Those undecided for long were last all asked about then.
+    /// Grid was last asked about all customers undecided for long.
     pub undecided_at: Option<Timestamp>,
-    /// The last complete sweep began then.
+    /// The last complete sweep began.
     pub swept_at: Option<Timestamp>,
-    /// Grid, or the log, has failed since then without a success between.
+    /// Grid or the log has failed since, without a success between.
     pub failing_since: Option<Timestamp>,
 }
 
-/// Finds what no webhook said.
+/// Compares the log with Grid.
 pub struct Reconciler {
     log: Arc<dyn EventLog>,
     source: Arc<dyn CustomerSource>,
@@ -96,7 +96,7 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// A reconciler for this log, and how to see how fresh it keeps it.
+    /// A reconciler for this log, and its progress.
     #[must_use]
     pub fn new(
         log: Arc<dyn EventLog>,
@@ -108,14 +108,14 @@ impl Reconciler {
         (Self { log, source, clock, settings, freshness }, receiver)
     }
 
-    /// Reconciles until `stop`, or until the log is closed.
+    /// Runs until `stop`, or until the log closes.
     pub async fn run(self, stop: CancellationToken) {
         let this = &self;
-        on_duty(&self.log, Duty::Reconcile, self.settings.lease, &stop, |token| async move {
+        while_leader(&self.log, Duty::Reconcile, self.settings.lease, &stop, |token| async move {
             tokio::select! {
                 () = token.cancelled() => {}
-                // Dropping it at any point is harmless: what it had not recorded is seen again.
-                () = Round::new(this).run() => {}
+                // Dropping it at any point is harmless: what it had not recorded is compared again.
+                () = ReconcilerTerm::new(this).run() => {}
             }
         })
         .await;
@@ -128,9 +128,8 @@ struct Listing {
     began: Timestamp,
     updated_after: Option<Timestamp>,
     cursor: Option<String>,
-    /// How many pages there were.
     pages: u64,
-    /// The cursor of some page before, at twice as many pages each time: a list that goes round comes back to one.
+    /// The cursor of an earlier page, taken after 1, 2, 4, 8… pages: a list that loops comes back to one of them.
     milestone: Option<String>,
 }
 
@@ -139,7 +138,7 @@ impl Listing {
         Self { began, updated_after, cursor: None, pages: 0, milestone: None }
     }
 
-    /// Goes on to the next page; false: the list has been there.
+    /// Goes on to the next page; false: the list loops.
     fn go_on(&mut self, cursor: &str) -> bool {
         if self.milestone.as_deref() == Some(cursor) {
             return false;
@@ -153,31 +152,23 @@ impl Listing {
     }
 }
 
-/// What became of one step.
-enum Step {
-    /// There is more of the same.
-    More,
-    /// It is done.
-    Done,
-}
-
-/// One stretch of duty.
-struct Round<'a> {
+/// The state of one leadership term.
+struct ReconcilerTerm<'a> {
     reconciler: &'a Reconciler,
     recent: Option<Listing>,
     sweep: Option<Listing>,
     recent_setback: Setback,
     undecided_setback: Setback,
-    /// Before the same page is asked for again.
+    /// Before the same page of the sweep is tried again.
     page_setback: Setback,
-    /// Before the sweep begins again.
+    /// Before the sweep starts over.
     sweep_setback: Setback,
     undecided: Undecided,
-    /// For what concerns everything: the log, and Grid asking for fewer requests.
+    /// For failures that stop all three ways: of the log, and Grid asking for fewer requests.
     backoff: Backoff,
 }
 
-impl<'a> Round<'a> {
+impl<'a> ReconcilerTerm<'a> {
     fn new(reconciler: &'a Reconciler) -> Self {
         let ReconcilerSettings { first_wait, longest_wait, sweep_every, .. } = reconciler.settings;
         Self {
@@ -187,7 +178,7 @@ impl<'a> Round<'a> {
             recent_setback: Setback::new(first_wait, longest_wait),
             undecided_setback: Setback::new(first_wait, longest_wait),
             page_setback: Setback::new(first_wait, longest_wait),
-            // It lists everyone.
+            // Starting over lists everyone.
             sweep_setback: Setback::new(longest_wait, sweep_every.max(longest_wait)),
             undecided: Undecided::default(),
             backoff: Backoff::new(first_wait, longest_wait),
@@ -228,12 +219,12 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Makes one request of what is due, the freshest need first; false: nothing is.
+    /// Makes one request, the most urgent first; false: nothing is due.
     async fn step(&mut self, now: Timestamp) -> Result<bool, AskError> {
         Ok(self.list_recent(now).await? || self.ask_undecided(now).await? || self.sweep(now).await?)
     }
 
-    /// Lists what was updated lately, if that is due.
+    /// Lists a page of the customers updated lately, if that is due.
     async fn list_recent(&mut self, now: Timestamp) -> Result<bool, AskError> {
         let Reconciler { log, settings, freshness, .. } = self.reconciler;
         let recent_to = freshness.borrow().recent_to;
@@ -246,8 +237,8 @@ impl<'a> Round<'a> {
         });
         let listed = list(self.reconciler, listing).await;
         let began = listing.began;
-        // A list that failed begins again: a cursor may not survive it.
-        if !matches!(listed, Ok(Step::More)) {
+        // A list that failed starts over: its cursor may not survive the failure.
+        if !matches!(listed, Ok(ListStep::More)) {
             self.recent = None;
         }
         if let Err(AskError::Source(error)) = &listed
@@ -255,10 +246,10 @@ impl<'a> Round<'a> {
         {
             self.recent_setback.begin("Grid did not list the customers updated lately", error);
         }
-        if let Step::Done = listed? {
+        if let ListStep::Done = listed? {
             if self.recent_setback.end() {
-                // The list failed as well, so Grid may have been away for everyone.
-                self.undecided.ask_refused_again(now, settings);
+                // The list had failed as well, so Grid may have been away for everyone.
+                self.undecided.ask_refused_again(now, settings.undecided_after);
             }
             log.set_bookmark(Bookmark::RecentSeenTo, began).await?;
             freshness.send_modify(|freshness| freshness.recent_to = Some(began));
@@ -275,20 +266,18 @@ impl<'a> Round<'a> {
         {
             return Ok(false);
         }
-        let asked = self.undecided.step(log.as_ref(), source.as_ref(), settings, now).await;
+        let asked = self.undecided.step(log.as_ref(), source.as_ref(), settings.undecided_after, now).await;
         if let Err(AskError::Source(error)) = &asked
             && is_of_one(error)
         {
             self.undecided_setback.begin("Grid did not answer about a customer undecided for long", error);
         }
-        match asked? {
-            Step::More => Ok(true),
-            Step::Done => {
-                self.undecided_setback.end();
-                freshness.send_modify(|freshness| freshness.undecided_at = Some(now));
-                Ok(false)
-            }
+        let has_more = asked?;
+        if !has_more {
+            self.undecided_setback.end();
+            freshness.send_modify(|freshness| freshness.undecided_at = Some(now));
         }
+        Ok(has_more)
     }
 
     /// Lists the next page of all customers, if that is due.
@@ -309,14 +298,14 @@ impl<'a> Round<'a> {
             self.set_sweep_back(error, is_first_page);
         }
         match listed? {
-            Step::More => self.page_setback.relax(),
-            Step::Done => {
+            ListStep::More => self.page_setback.relax(),
+            ListStep::Done => {
                 self.page_setback.end();
                 self.sweep_setback.end();
                 self.sweep = None;
                 log.set_bookmark(Bookmark::SweptAt, began).await?;
                 freshness.send_modify(|freshness| freshness.swept_at = Some(began));
-                tracing::info!("all customers were compared with Grid");
+                tracing::info!("sweep finished: all customers were compared with Grid");
             }
         }
         Ok(true)
@@ -330,7 +319,7 @@ impl<'a> Round<'a> {
             {
                 self.page_setback.begin("Grid did not list a page of all customers", error);
             }
-            // The cursor is no good, or its page never comes.
+            // The cursor is invalid, or its page keeps failing.
             SourceError::Unavailable
             | SourceError::Refused
             | SourceError::NotFound
@@ -338,21 +327,21 @@ impl<'a> Round<'a> {
             | SourceError::Unusable => {
                 self.sweep = None;
                 self.page_setback.relax();
-                self.sweep_setback.begin("Grid did not list all customers; beginning again at the first page", error);
+                self.sweep_setback.begin("Grid did not list all customers; starting over at the first page", error);
             }
         }
     }
 
     fn succeeded(&mut self) {
         self.backoff.reset();
-        // Grid answers, so those that it did not answer about keep no other waiting.
+        // Grid answers, so a failure about single customers no longer delays the others.
         self.undecided_setback.relax();
         if self.recent_setback.is_clear() && self.page_setback.is_clear() && self.sweep_setback.is_clear() {
             self.reconciler.freshness.send_if_modified(|freshness| freshness.failing_since.take().is_some());
         }
     }
 
-    /// How long everything rests after this failure; none: as after a success, since only what failed waits.
+    /// How long all requests rest after this failure; none: as after a success, since only what failed waits.
     fn failed(&mut self, error: &AskError) -> Option<Duration> {
         let Reconciler { settings, clock, freshness, .. } = self.reconciler;
         let now = clock.now();
@@ -369,7 +358,7 @@ impl<'a> Round<'a> {
             AskError::Log(_) => None,
         };
         if self.backoff.is_fresh() {
-            tracing::warn!(%error, "Grid cannot be compared with; trying again until it can");
+            tracing::warn!(%error, "the log cannot be compared with Grid; retrying until it can");
         }
         let wait = self.backoff.next_wait();
         Some(retry_after.map_or(wait, |asked| asked.min(settings.longest_wait).max(wait)))
@@ -380,22 +369,28 @@ fn is_due(now: Timestamp, last: Option<Timestamp>, every: Duration) -> bool {
     last.is_none_or(|last| now.duration_since(last).unsigned_abs() >= every)
 }
 
-/// Whether only what was asked about has to wait.
+/// Whether only the request that failed has to wait.
 fn is_of_one(error: &SourceError) -> bool {
     !matches!(error, SourceError::RateLimited { .. })
 }
 
-/// Asks for the next page of a list, and records what is on it.
-async fn list(reconciler: &Reconciler, listing: &mut Listing) -> Result<Step, AskError> {
+/// Whether a list has another page.
+enum ListStep {
+    More,
+    Done,
+}
+
+/// Gets the next page of a list, and records what is on it.
+async fn list(reconciler: &Reconciler, listing: &mut Listing) -> Result<ListStep, AskError> {
     let Reconciler { log, source, .. } = reconciler;
     let basis = log.basis();
     let page = source.customers(listing.updated_after, listing.cursor.as_deref()).await?;
     let observations = page.customers.into_iter().filter_map(|answer| observed(Asker::Reconciler, basis, answer));
     try_join_all(observations.map(|observation| log.record(observation))).await?;
     match page.next_cursor {
-        Some(cursor) if listing.go_on(&cursor) => Ok(Step::More),
-        None if !page.is_truncated => Ok(Step::Done),
-        // There is more, and no way to it.
+        Some(cursor) if listing.go_on(&cursor) => Ok(ListStep::More),
+        None if !page.is_truncated => Ok(ListStep::Done),
+        // There is another page, but no way to reach it.
         Some(_) | None => Err(SourceError::Unusable.into()),
     }
 }

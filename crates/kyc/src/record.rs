@@ -1,8 +1,8 @@
-//! The one rule of what happened: what an observation means beside the head there is, and the head there is afterwards.
+//! The rule that orders observations: what an observation means given the current head, and the head after it.
 //!
-//! Pure: no clock, no storage. A log applies it in one atomic step per observation, after looking for copies by id. Only
-//! what is certain is decided here. Whatever is not is [`Outcome::Unresolved`], and Grid is asked; so the order in which
-//! observations arrive decides nothing.
+//! Pure: no clock, no storage. A log applies it in one atomic step per observation, after it has looked for copies by id. The
+//! rule decides only what is certain. Everything else is [`Outcome::Unresolved`], and Grid is asked; so the order in which
+//! observations arrive does not matter.
 
 use jiff::Timestamp;
 
@@ -10,20 +10,20 @@ use super::event::{Observation, Origin, Outcome, Subject};
 use super::head::{Confirmed, Doubt, Head, Seen, Span};
 use super::id::{ObservationId, Position};
 
-/// How far our clock may be from Grid's, in microseconds (5 minutes). A webhook sent this close to the moment Grid was
-/// asked is neither earlier nor later than the answer.
+/// How far our clock may be from Grid's, in microseconds (5 minutes). A webhook sent this close to the time of asking counts
+/// as neither earlier nor later than the answer.
 const CLOCKS_DIFFER: i64 = 5 * 60 * 1_000_000;
 
-/// Within how long after the question an answer is recorded, in microseconds (a day, and far less in fact). One that seems to
-/// be later by more than that was given while our clock was ahead.
+/// How long after the question an answer may be recorded, in microseconds (a day; in fact far less). An answer that seems to be
+/// later than that was given while our clock was ahead.
 const ANSWERED_WITHIN: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// What an observation means beside a head.
+/// What an observation means given a head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// What it means.
     pub outcome: Outcome,
-    /// The observation whose doubt it settles, if it settles one.
+    /// The observation whose doubt it settles.
     pub settles: Option<ObservationId>,
 }
 
@@ -33,15 +33,13 @@ impl Verdict {
     }
 }
 
-/// Decides what `observation` means, given the head of its entity. Copies of a recorded observation, told by their id, are
-/// not for this function.
-#[must_use]
+/// Decides what `observation` means given the head of its entity. The caller has already excluded copies by id.
 pub fn decide(head: Option<&Head>, observation: &Observation) -> Verdict {
     let Some(head) = head else { return Verdict::of(Outcome::Change) };
     let same = says_the_same(&head.subject, &observation.subject);
     match observation.origin {
         Origin::Asked { by: _, basis } => {
-            // Grid was asked after everything that the head rests on: after the change, and after anything that confirmed it.
+            // Current: Grid was asked after everything the head rests on, the change and all that confirmed it.
             let asked_at = basis.at.as_microsecond();
             let later = asked_at.saturating_add(1)..=asked_at.saturating_add(ANSWERED_WITHIN);
             let confirmed_later = head.confirmed.by_answer().is_some_and(|at| later.contains(&at));
@@ -65,7 +63,6 @@ pub fn decide(head: Option<&Head>, observation: &Observation) -> Verdict {
 }
 
 /// The head after `observation` was recorded at `position` with this verdict.
-#[must_use]
 pub fn advance(
     head: Option<&Head>,
     observation: &Observation,
@@ -99,9 +96,8 @@ pub fn advance(
     next
 }
 
-/// Whether recording it would say nothing new: Grid was asked, the head says so already, and no doubt is settled. Such an
-/// answer only moves the time at which Grid confirmed the head.
-#[must_use]
+/// Whether recording the observation would add nothing: it is an answer, the head has this status already, and no doubt is
+/// settled. Such an answer only moves the time at which Grid confirmed the head.
 pub fn is_redundant(observation: &Observation, verdict: &Verdict) -> bool {
     match (observation.origin, verdict.outcome) {
         (Origin::Asked { by: _, basis: _ }, Outcome::Confirmation) => verdict.settles.is_none(),
@@ -110,7 +106,7 @@ pub fn is_redundant(observation: &Observation, verdict: &Verdict) -> bool {
     }
 }
 
-/// When Grid said so; never later than it was recorded. Microseconds.
+/// When Grid said it, in microseconds; never later than it was recorded.
 fn said_at(observation: &Observation, recorded_at: Timestamp) -> i64 {
     let said_at = match observation.origin {
         Origin::Webhook { timestamp } => timestamp,
@@ -119,7 +115,7 @@ fn said_at(observation: &Observation, recorded_at: Timestamp) -> i64 {
     said_at.map_or(recorded_at, |at| at.min(recorded_at)).as_microsecond()
 }
 
-/// Whether the observation says what the head says. One without problems says nothing about problems.
+/// Whether both have the same status. An observation without problems says nothing about problems.
 fn says_the_same(head: &Subject, observed: &Subject) -> bool {
     match (head, observed) {
         (Subject::Customer { status, deleted }, Subject::Customer { status: observed, deleted: gone }) => {
@@ -134,13 +130,13 @@ fn says_the_same(head: &Subject, observed: &Subject) -> bool {
     }
 }
 
-/// Whether a decision, or a deletion, would be taken back.
+/// Whether it would take back a decision or a deletion.
 fn undoes(head: &Subject, observed: &Subject) -> bool {
     let decision_undone = head.is_decision() && head.status_word() != observed.status_word();
     decision_undone || (head.is_deleted() && !observed.is_deleted())
 }
 
-/// Where an observation stands in time beside a head.
+/// An observation's order in time relative to a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     Older,
@@ -148,39 +144,43 @@ enum Order {
     Unclear,
 }
 
-/// Where one of the two keys stands beside a head.
+/// The same by one of the two keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum KeyOrder {
     Older,
     Same,
     Newer,
-    /// Later than one sighting of the head's status, earlier than another.
+    /// Later than one observation of the head's status, earlier than another.
     Between,
-    /// One of them has no such key, or their clocks are too far apart to say.
+    /// A key is missing, or the clocks may differ by more than the keys do.
     Unknown,
 }
 
-/// Newer: neither key is older, and one is newer. Older: the reverse. `timestamp` alone proves nothing, since a retry may
-/// carry a later one; `updatedAt` alone proves only that something is newer, since it may lag.
+/// Newer: neither key is older, and at least one is newer. Older: the reverse. `timestamp` alone proves nothing, since a retry
+/// may carry a later one; `updatedAt` alone proves only that something is newer, since it may lag.
 fn order(head: &Head, updated_at: Option<Timestamp>, timestamp: Option<Timestamp>) -> Order {
-    let updated = place(updated_span(head), updated_at);
-    let sent = match (place(head.seen.timestamp, timestamp), head.confirmed.by_answer()) {
+    let updated = key_order(updated_span(head), updated_at);
+    let sent = match (key_order(head.seen.timestamp, timestamp), head.confirmed.by_answer()) {
         (by_webhooks, None) => by_webhooks,
-        (Place::Older, Some(_)) => Place::Older,
-        (Place::Between, Some(_)) => Place::Between,
-        (Place::Same | Place::Newer | Place::Unknown, Some(asked_at)) => place_beside_answer(asked_at, timestamp),
+        (KeyOrder::Older, Some(_)) => KeyOrder::Older,
+        (KeyOrder::Between, Some(_)) => KeyOrder::Between,
+        (KeyOrder::Same | KeyOrder::Newer | KeyOrder::Unknown, Some(asked_at)) => {
+            order_beside_answer(asked_at, timestamp)
+        }
     };
     match (updated, sent) {
-        (Place::Newer, Place::Newer | Place::Same | Place::Unknown) | (Place::Same, Place::Newer) => Order::Newer,
-        (Place::Older, Place::Older | Place::Same) | (Place::Same, Place::Older) => Order::Older,
-        (Place::Newer, Place::Older | Place::Between)
-        | (Place::Older, Place::Newer | Place::Between | Place::Unknown)
-        | (Place::Same, Place::Same | Place::Between | Place::Unknown)
-        | (Place::Between | Place::Unknown, _) => Order::Unclear,
+        (KeyOrder::Newer, KeyOrder::Newer | KeyOrder::Same | KeyOrder::Unknown) | (KeyOrder::Same, KeyOrder::Newer) => {
+            Order::Newer
+        }
+        (KeyOrder::Older, KeyOrder::Older | KeyOrder::Same) | (KeyOrder::Same, KeyOrder::Older) => Order::Older,
+        (KeyOrder::Newer, KeyOrder::Older | KeyOrder::Between)
+        | (KeyOrder::Older, KeyOrder::Newer | KeyOrder::Between | KeyOrder::Unknown)
+        | (KeyOrder::Same, KeyOrder::Same | KeyOrder::Between | KeyOrder::Unknown)
+        | (KeyOrder::Between | KeyOrder::Unknown, _) => Order::Unclear,
     }
 }
 
-/// What `updatedAt` is held against. An answer that confirmed the head came later than what is in `seen`.
+/// What `updatedAt` is compared with. An answer that confirmed the head came later than what `seen` holds.
 fn updated_span(head: &Head) -> Option<Span> {
     let answered = head.confirmed.answered_updated_at().map(|at| Span { first: at, last: at });
     match (head.seen.updated_at, answered) {
@@ -193,29 +193,29 @@ fn micros(at: Option<Timestamp>) -> Option<i64> {
     at.map(Timestamp::as_microsecond)
 }
 
-fn place(span: Option<Span>, key: Option<Timestamp>) -> Place {
-    let (Some(Span { first, last }), Some(key)) = (span, key) else { return Place::Unknown };
+fn key_order(span: Option<Span>, key: Option<Timestamp>) -> KeyOrder {
+    let (Some(Span { first, last }), Some(key)) = (span, key) else { return KeyOrder::Unknown };
     match key.as_microsecond() {
-        key if key < first => Place::Older,
-        key if key > last => Place::Newer,
-        _ if first == last => Place::Same,
-        _ => Place::Between,
+        key if key < first => KeyOrder::Older,
+        key if key > last => KeyOrder::Newer,
+        _ if first == last => KeyOrder::Same,
+        _ => KeyOrder::Between,
     }
 }
 
-/// Where a webhook stands beside the time at which Grid was asked and answered with the head's status, by our clock.
-fn place_beside_answer(asked_at: i64, sent: Option<Timestamp>) -> Place {
-    let Some(sent) = sent.map(Timestamp::as_microsecond) else { return Place::Unknown };
+/// A webhook's order relative to the time (by our clock) at which Grid was asked and answered with the head's status.
+fn order_beside_answer(asked_at: i64, sent: Option<Timestamp>) -> KeyOrder {
+    let Some(sent) = sent.map(Timestamp::as_microsecond) else { return KeyOrder::Unknown };
     if sent < asked_at.saturating_sub(CLOCKS_DIFFER) {
-        Place::Older
+        KeyOrder::Older
     } else if sent > asked_at.saturating_add(CLOCKS_DIFFER) {
-        Place::Newer
+        KeyOrder::Newer
     } else {
-        Place::Unknown
+        KeyOrder::Unknown
     }
 }
 
-/// When the new status of a head that moves was seen.
+/// When the new status of a head that moves was observed.
 fn seen_first(head: Option<&Head>, observation: &Observation, last: Position) -> Seen {
     let at = |key: Timestamp| Span { first: key.as_microsecond(), last: key.as_microsecond() };
     match observation.origin {
@@ -223,7 +223,7 @@ fn seen_first(head: Option<&Head>, observation: &Observation, last: Position) ->
             Seen { last, updated_at: observation.updated_at.map(at), timestamp: timestamp.map(at) }
         }
         Origin::Asked { by: _, basis: _ } => {
-            // Grid answered later than everything that made the head before, so nothing up to there can be newer.
+            // Grid answered after everything that made the head before, so nothing up to there can be newer.
             let latest = |span: Option<Span>| span.map(|span| Span { first: span.last, last: span.last });
             let (updated_before, sent_before) =
                 head.map_or((None, None), |head| (latest(updated_span(head)), latest(head.seen.timestamp)));
@@ -236,14 +236,14 @@ fn seen_first(head: Option<&Head>, observation: &Observation, last: Position) ->
     }
 }
 
-/// When the status of a head was seen, now that it was seen once more.
+/// When the status of a head was observed, including once more now.
 fn seen_again(head: &Head, observation: &Observation, last: Position) -> Seen {
     let Origin::Webhook { timestamp } = observation.origin else { return Seen { last, ..head.seen } };
     let first = seen_first(None, observation, last);
     match order(head, observation.updated_at, timestamp) {
         Order::Older => head.seen,
         Order::Newer => first,
-        // Neither sighting orders the other. Both count: what follows has to be newer than both, or older than both.
+        // Neither observation orders the other. What follows has to be newer than both, or older than both.
         Order::Unclear => Seen {
             last,
             updated_at: both(head.seen.updated_at, first.updated_at),

@@ -1,38 +1,38 @@
-//! The resolver: asks Grid about what is in doubt.
+//! The resolver: asks Grid about statuses in doubt.
 //!
-//! What is in doubt is in the log, so nothing is forgotten over a restart. A doubt is asked about at once; while Grid is
-//! away, one question at a time finds out whether it is back, and everything else waits. The questions are about different
-//! entities in turn, since Grid may fail for a single one.
+//! Doubts are in the log, so a restart forgets none. Grid is asked about each at once. While Grid is away, one question at a time
+//! probes whether it is back, and the rest wait. The probes are about different entities in turn, since Grid may fail for a
+//! single one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gridgate_io::backoff::Backoff;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::ask::{AskError, ask};
-use super::duty::on_duty;
 use super::event::Asker;
 use super::id::EntityKey;
+use super::lease::while_leader;
 use super::log::{Duty, EventLog, LogError, Recorded};
 use super::source::{CustomerSource, SourceError};
-use gridgate_io::backoff::Backoff;
 
-/// How the resolver asks.
+/// Settings of the resolver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResolverSettings {
-    /// How many questions may be under way at once.
+    /// How many questions may be under way at once: 8.
     pub concurrency: usize,
-    /// How long to wait after a question that came to nothing; doubles each time, with jitter.
+    /// The wait after a failed question: 250 ms; doubles each time, with jitter.
     pub first_wait: Duration,
-    /// The longest such wait.
+    /// The longest such wait: 5 minutes.
     pub longest_wait: Duration,
-    /// How often to look for doubts that nobody said anything about.
+    /// How often to read the doubts from the log without being notified of one: 30 s.
     pub look_every: Duration,
-    /// For how long the duty is taken at a time.
+    /// The leader lease: 15 s.
     pub lease: Duration,
 }
 
@@ -48,21 +48,21 @@ impl Default for ResolverSettings {
     }
 }
 
-/// How many doubts are kept track of at once; the log has the rest.
+/// How many doubts are tracked at once; the log has the rest.
 const MOST_TRACKED: usize = 10_000;
-/// How many doubts are read at once.
+/// How many doubts are read from the log at once.
 const PAGE: usize = 500;
 
-/// How the resolver is doing.
+/// The resolver's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ResolverState {
-    /// How many doubts it knows of (at most 10,000).
+    /// Doubts it tracks, at most 10,000.
     pub in_doubt: usize,
-    /// Whether it leaves Grid alone for now, because Grid failed or asked for that.
+    /// Whether it waits, because Grid failed or asked for fewer requests.
     pub paused: bool,
 }
 
-/// Asks Grid about what is in doubt.
+/// Asks Grid about statuses in doubt.
 pub struct Resolver {
     log: Arc<dyn EventLog>,
     source: Arc<dyn CustomerSource>,
@@ -71,7 +71,7 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// A resolver for this log, and how to see what it is doing.
+    /// A resolver for this log, and its state.
     #[must_use]
     pub fn new(
         log: Arc<dyn EventLog>,
@@ -82,13 +82,14 @@ impl Resolver {
         (Self { log, source, settings, state }, receiver)
     }
 
-    /// Resolves until `stop`, or until the log is closed.
+    /// Runs until `stop`, or until the log closes.
     pub async fn run(self, stop: CancellationToken) {
-        on_duty(&self.log, Duty::Resolve, self.settings.lease, &stop, |token| Round::new(&self).run(token)).await;
+        while_leader(&self.log, Duty::Resolve, self.settings.lease, &stop, |token| ResolverTerm::new(&self).run(token))
+            .await;
     }
 }
 
-/// What is known of a doubt.
+/// A doubt.
 #[derive(Debug)]
 struct Tracked {
     due: Instant,
@@ -96,22 +97,21 @@ struct Tracked {
     asking: bool,
 }
 
-/// One stretch of duty.
-struct Round<'a> {
+/// The state of one leadership term.
+struct ResolverTerm<'a> {
     resolver: &'a Resolver,
     tracked: HashMap<EntityKey, Tracked>,
     asking: JoinSet<Result<Option<Recorded>, AskError>>,
-    /// What each question is about.
+    /// The entity each task of `asking` is about.
     questions: HashMap<Id, EntityKey>,
-    /// While Grid is to be left alone.
     paused_until: Option<Instant>,
     /// Grows while Grid fails.
     outage: Backoff,
-    /// What Grid failed last about, without an answer to anything since.
+    /// The entity of the last failed question, if Grid has answered none since.
     failed_last: Option<EntityKey>,
 }
 
-impl<'a> Round<'a> {
+impl<'a> ResolverTerm<'a> {
     fn new(resolver: &'a Resolver) -> Self {
         let ResolverSettings { first_wait, longest_wait, .. } = resolver.settings;
         let outage = Backoff::new(first_wait, longest_wait);
@@ -129,7 +129,7 @@ impl<'a> Round<'a> {
                 match self.look().await {
                     Ok(()) => {}
                     Err(LogError::Closed) => break,
-                    Err(error) => tracing::warn!(%error, "what is in doubt could not be read; trying again"),
+                    Err(error) => tracing::warn!(%error, "event log: the statuses in doubt cannot be read; retrying"),
                 }
             }
             self.ask_what_is_due();
@@ -150,11 +150,11 @@ impl<'a> Round<'a> {
                 () = sleep_until(wake_at) => {}
             }
         }
-        // Questions under way are dropped: whatever they were about is still in doubt.
+        // Questions under way are dropped: their entities are still in doubt.
         self.asking.shutdown().await;
     }
 
-    /// Reads from the log what is in doubt.
+    /// Reads the doubts from the log.
     async fn look(&mut self) -> Result<(), LogError> {
         let mut found: Vec<EntityKey> = Vec::new();
         loop {
@@ -175,9 +175,9 @@ impl<'a> Round<'a> {
             });
             self.tracked.insert(entity, tracked);
         }
-        // An answer that is still under way is recorded, whether or not there is a doubt left.
+        // An answer under way is recorded even if its doubt is settled.
         self.tracked.extend(before.into_iter().filter(|(_, tracked)| tracked.asking));
-        self.tell();
+        self.publish_state();
         Ok(())
     }
 
@@ -186,11 +186,11 @@ impl<'a> Round<'a> {
         if self.paused_until.is_some_and(|until| until > now) {
             return;
         }
-        // After a failure one question finds out whether Grid is back.
+        // After a failure, one question probes whether Grid is back.
         let most = if self.outage.is_fresh() { self.resolver.settings.concurrency } else { 1 };
         let mut due: Vec<_> =
             self.tracked.iter_mut().filter(|(_, tracked)| !tracked.asking && tracked.due <= now).collect();
-        // One that failed before must not keep others waiting.
+        // A doubt that failed before must not delay others.
         due.sort_unstable_by_key(|(_, tracked)| (!tracked.backoff.is_fresh(), tracked.due));
         for (entity, tracked) in due.into_iter().take(most.saturating_sub(self.asking.len())) {
             tracked.asking = true;
@@ -202,7 +202,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// When there is something to do without anyone saying so.
+    /// When the next question is due.
     fn next_due(&self) -> Option<Instant> {
         if self.asking.len() >= self.resolver.settings.concurrency
             || (!self.outage.is_fresh() && !self.asking.is_empty())
@@ -213,7 +213,7 @@ impl<'a> Round<'a> {
         Some(self.paused_until.map_or(due, |until| until.max(due)))
     }
 
-    /// Takes what came of a question. One that panicked is asked again, like one that failed.
+    /// Handles the end of a question. One that panicked is retried, like one that failed.
     async fn ended(
         &mut self,
         ended: Result<(Id, Result<Option<Recorded>, AskError>), JoinError>,
@@ -225,15 +225,15 @@ impl<'a> Round<'a> {
             },
             Err(error) => {
                 if let Some(entity) = self.questions.remove(&error.id()) {
-                    tracing::error!(%entity, "asking about what is in doubt panicked; asking again later");
-                    self.again(&entity);
+                    tracing::error!(%entity, "asking Grid about a status in doubt panicked; retrying later");
+                    self.retry_later(&entity);
                 }
                 Ok(())
             }
         }
     }
 
-    /// Draws the conclusions from one answer.
+    /// Handles the result of a question.
     async fn answered(
         &mut self,
         entity: EntityKey,
@@ -242,10 +242,10 @@ impl<'a> Round<'a> {
         match result {
             Ok(Some(_)) => {
                 self.grid_answered();
-                // It can be in doubt still: the head moved, or there is a newer doubt.
+                // It may still be in doubt: the head moved, or there is a newer doubt.
                 let head = self.resolver.log.head(&entity).await?;
                 if head.is_some_and(|head| head.doubt.is_some()) {
-                    self.again(&entity);
+                    self.retry_later(&entity);
                 } else {
                     self.tracked.remove(&entity);
                 }
@@ -253,23 +253,23 @@ impl<'a> Round<'a> {
             Ok(None) => {
                 self.grid_answered();
                 tracing::warn!(%entity, "Grid answered without a status; asking again later");
-                self.again(&entity);
+                self.retry_later(&entity);
             }
             Err(AskError::Source(error @ (SourceError::NotFound | SourceError::Gone | SourceError::Unusable))) => {
                 self.grid_answered();
-                tracing::warn!(%entity, %error, "what is in doubt cannot be resolved; asking again later");
-                self.again(&entity);
+                tracing::warn!(%entity, %error, "Grid cannot resolve a status in doubt; asking again later");
+                self.retry_later(&entity);
             }
             Err(AskError::Source(SourceError::RateLimited { retry_after })) => {
                 self.pause(retry_after);
-                self.later(&entity);
+                self.retry_after_pause(&entity);
             }
             Err(AskError::Source(error @ (SourceError::Unavailable | SourceError::Refused))) => {
                 if self.outage.is_fresh() {
-                    tracing::warn!(%error, "Grid cannot be asked about what is in doubt; trying again until it can");
+                    tracing::warn!(%error, "Grid cannot be asked about statuses in doubt; retrying until it can");
                 }
-                self.again(&entity);
-                // The same one failing again says nothing of the others; it waits by itself.
+                self.retry_later(&entity);
+                // The same entity failing twice in a row says nothing about Grid; only that entity waits.
                 if self.failed_last.as_ref() != Some(&entity) {
                     self.pause(None);
                     self.failed_last = Some(entity);
@@ -277,11 +277,11 @@ impl<'a> Round<'a> {
             }
             Err(AskError::Log(LogError::Closed)) => return Err(LogError::Closed),
             Err(AskError::Log(error)) => {
-                tracing::warn!(%entity, %error, "an answer could not be recorded; asking again");
-                self.again(&entity);
+                tracing::warn!(%entity, %error, "event log: an answer of Grid's could not be recorded; asking again");
+                self.retry_later(&entity);
             }
         }
-        self.tell();
+        self.publish_state();
         Ok(())
     }
 
@@ -291,7 +291,7 @@ impl<'a> Round<'a> {
         self.paused_until = None;
     }
 
-    /// Leaves Grid alone: longer each time, or for as long as it said, up to the longest wait.
+    /// Pauses all questions: longer each time, or as long as Grid asked, up to the longest wait.
     fn pause(&mut self, retry_after: Option<Duration>) {
         let wait = self.outage.next_wait();
         let longest = self.resolver.settings.longest_wait;
@@ -299,22 +299,22 @@ impl<'a> Round<'a> {
         self.paused_until = Some(Instant::now() + wait);
     }
 
-    /// Asks once more after a while that grows with this entity.
-    fn again(&mut self, entity: &EntityKey) {
+    /// Retries after a wait that grows with each failure of this entity.
+    fn retry_later(&mut self, entity: &EntityKey) {
         if let Some(tracked) = self.tracked.get_mut(entity) {
             tracked.asking = false;
             tracked.due = Instant::now() + tracked.backoff.next_wait();
         }
     }
 
-    /// Asks once more as soon as Grid can be asked.
-    fn later(&mut self, entity: &EntityKey) {
+    /// Retries as soon as the pause is over.
+    fn retry_after_pause(&mut self, entity: &EntityKey) {
         if let Some(tracked) = self.tracked.get_mut(entity) {
             tracked.asking = false;
         }
     }
 
-    fn tell(&self) {
+    fn publish_state(&self) {
         let paused = self.paused_until.is_some_and(|until| until > Instant::now());
         self.resolver.state.send_replace(ResolverState { in_doubt: self.tracked.len(), paused });
     }

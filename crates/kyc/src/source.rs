@@ -1,4 +1,4 @@
-//! How this module asks Grid, without knowing how Grid is asked.
+//! What the event log needs of Grid: a trait, so that this crate does not know Grid's client.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use super::event::Problem;
 use super::id::{CustomerId, PlatformCustomerId, VerificationId};
 use super::status::{KycStatus, VerificationStatus};
 
-/// What Grid says of a customer.
+/// A customer, as Grid answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomerAnswer {
     /// Grid's id.
     pub id: CustomerId,
     /// The platform's id.
     pub platform_customer: Option<PlatformCustomerId>,
-    /// Its KYC or KYB status, where the answer has one.
+    /// The KYC or KYB status, if the answer has one.
     pub status: Option<KycStatus>,
     /// Whether it is deleted.
     pub deleted: bool,
@@ -24,69 +24,69 @@ pub struct CustomerAnswer {
     pub updated_at: Option<Timestamp>,
 }
 
-/// What Grid says of a verification.
+/// A verification, as Grid answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerificationAnswer {
     /// Grid's id.
     pub id: VerificationId,
     /// The customer being verified.
     pub customer: CustomerId,
-    /// How far it is.
+    /// The status.
     pub status: VerificationStatus,
-    /// What stands in its way.
+    /// What is missing or wrong.
     pub problems: Vec<Problem>,
     /// Grid's `updatedAt`.
     pub updated_at: Option<Timestamp>,
 }
 
-/// One page of the list of customers.
+/// A page of the list of customers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CustomersPage {
     /// The customers on it.
     pub customers: Vec<CustomerAnswer>,
-    /// Where the next page starts; none on the last one.
+    /// None on the last page.
     pub next_cursor: Option<String>,
-    /// Whether another page follows, and Grid did not say in a readable way where it starts.
+    /// Whether another page follows although Grid gave no readable cursor for it.
     pub is_truncated: bool,
 }
 
 /// Why Grid gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
-    /// Grid does not know it (404).
+    /// 404.
     #[error("Grid does not know it")]
     NotFound,
-    /// Grid knew it, and it is gone (410).
+    /// 410.
     #[error("it is gone from Grid")]
     Gone,
-    /// Grid wants fewer requests (429).
+    /// 429.
     #[error("Grid asks for fewer requests")]
     RateLimited {
-        /// How long to leave it alone, where it said so.
+        /// As Grid asked; none if it did not say.
         retry_after: Option<Duration>,
     },
-    /// Grid could not be reached, was too slow, or failed.
+    /// Unreachable, too slow, or failing.
     #[error("Grid is unavailable")]
     Unavailable,
-    /// Grid refuses gridgate's credentials or permissions. No request succeeds until somebody changes them.
+    /// No request succeeds until somebody changes the credentials or permissions.
     #[error("Grid refuses gridgate's credentials or permissions")]
     Refused,
-    /// Grid answered this one question with something that cannot be used. Others may fare better.
+    /// The answer to this request cannot be used; others may be.
     #[error("Grid's answer is unusable")]
     Unusable,
 }
 
-/// Asks Grid. Each call is bounded in time by the implementation, retries included, and may be cancelled by dropping it.
+/// Asks Grid. The implementation bounds each call in time, retries included; dropping the future cancels it.
 #[async_trait]
 pub trait CustomerSource: Send + Sync + 'static {
-    /// What Grid says of a customer now; a deleted one is an answer with `deleted`, or [`SourceError::Gone`].
+    /// A customer; a deleted one is an answer with `deleted`, or [`SourceError::Gone`].
     async fn customer(&self, id: &CustomerId) -> Result<CustomerAnswer, SourceError>;
 
-    /// What Grid says of a verification now.
+    /// A verification.
     async fn verification(&self, id: &VerificationId) -> Result<VerificationAnswer, SourceError>;
 
-    /// A page of the list of customers, deleted ones included, in Grid's order: those whose `updatedAt` is after
-    /// `updated_after` (all of them without it), from `cursor` (the first page without it), as many as Grid gives at once.
+    /// A page of the list of customers, deleted ones included, in Grid's order: those updated after `updated_after` (all
+    /// without it), from `cursor` (the first page without it).
     async fn customers(
         &self,
         updated_after: Option<Timestamp>,

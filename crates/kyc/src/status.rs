@@ -1,13 +1,13 @@
-//! The words for how far a customer or a verification is. A word unknown here is kept, and is no decision.
+//! The statuses of customers and verifications. An unknown word is kept as it is, and counts as undecided.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// The most bytes that are kept of a word unknown here.
+/// How many bytes are kept of an unknown word.
 const MAX_WORD_BYTES: usize = 64;
 
 macro_rules! status {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = ($word:literal, decision: $decision:literal)),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         pub enum $name {
@@ -20,7 +20,7 @@ macro_rules! status {
             /// Every word known here.
             pub const KNOWN: &'static [&'static str] = &[$($word),+];
 
-            /// Takes Grid's word; never fails.
+            /// Reads Grid's word. Never fails.
             #[must_use]
             pub fn from_word(word: &str) -> Self {
                 match word {
@@ -30,11 +30,18 @@ macro_rules! status {
             }
 
             /// Grid's word.
-            #[must_use]
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $word,)+
                     Self::Other(word) => word,
+                }
+            }
+
+            /// Whether it is a decision: approved or rejected.
+            pub fn is_decision(&self) -> bool {
+                match self {
+                    $(Self::$variant => $decision,)+
+                    Self::Other(_) => false,
                 }
             }
         }
@@ -51,59 +58,33 @@ status! {
     /// The KYC status of an individual, or the KYB status of a business: one vocabulary.
     KycStatus {
         /// Nothing was submitted yet.
-        Unverified = "UNVERIFIED",
+        Unverified = ("UNVERIFIED", decision: false),
         /// Submitted, undecided.
-        Pending = "PENDING",
-        /// Decided: may transact.
-        Approved = "APPROVED",
-        /// Decided: may not.
-        Rejected = "REJECTED",
-        /// Put on hold; no webhook says so.
-        Hold = "HOLD",
+        Pending = ("PENDING", decision: false),
+        /// May transact.
+        Approved = ("APPROVED", decision: true),
+        /// May not transact.
+        Rejected = ("REJECTED", decision: true),
+        /// Put on hold. Grid sends no webhook for it.
+        Hold = ("HOLD", decision: false),
     }
 }
 
 status! {
-    /// How far a verification is.
+    /// The status of a verification.
     VerificationStatus {
         /// Something is missing or wrong.
-        ResolveErrors = "RESOLVE_ERRORS",
+        ResolveErrors = ("RESOLVE_ERRORS", decision: false),
         /// Complete; a person reviews it.
-        PendingManualReview = "PENDING_MANUAL_REVIEW",
+        PendingManualReview = ("PENDING_MANUAL_REVIEW", decision: false),
         /// Complete; being verified.
-        InProgress = "IN_PROGRESS",
-        /// Complete; not yet submitted.
-        ReadyForVerification = "READY_FOR_VERIFICATION",
-        /// Decided.
-        Approved = "APPROVED",
-        /// Decided.
-        Rejected = "REJECTED",
-    }
-}
-
-impl KycStatus {
-    /// Whether it is a decision: approved or rejected.
-    #[must_use]
-    pub fn is_decision(&self) -> bool {
-        match self {
-            Self::Approved | Self::Rejected => true,
-            Self::Unverified | Self::Pending | Self::Hold | Self::Other(_) => false,
-        }
-    }
-}
-
-impl VerificationStatus {
-    /// Whether it is a decision: approved or rejected.
-    #[must_use]
-    pub fn is_decision(&self) -> bool {
-        match self {
-            Self::Approved | Self::Rejected => true,
-            Self::ResolveErrors
-            | Self::PendingManualReview
-            | Self::InProgress
-            | Self::ReadyForVerification
-            | Self::Other(_) => false,
-        }
+        InProgress = ("IN_PROGRESS", decision: false),
+        /// Complete; not submitted yet.
+        ReadyForVerification = ("READY_FOR_VERIFICATION", decision: false),
+        /// Verified.
+        Approved = ("APPROVED", decision: true),
+        /// Refused.
+        Rejected = ("REJECTED", decision: true),
     }
 }
 

@@ -1,7 +1,7 @@
-//! Resume tokens: a place in the log, in a form that callers keep and hand back unread.
+//! Resume tokens: a position in the log, opaque to callers.
 //!
 //! A token names the log's epoch, a position, and the fingerprint of the event there, so that a token of another log is
-//! told apart. It means the same on every replica, and it is no secret: it says where, and not what.
+//! recognized. It means the same on every replica. It is no secret: it names a position and no content.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,62 +13,60 @@ use super::id::{Epoch, Fingerprint, Position};
 const VERSION: u8 = 1;
 const FORM_MARK: u8 = 1;
 const FORM_SNAPSHOT: u8 = 2;
-/// No token of any version is longer; spares decoding what cannot be one.
+/// No token of any version is longer; anything longer is not even decoded.
 const MAX_TEXT_BYTES: usize = 256;
 
-/// A place in the log, and what stands there.
+/// A position in a log, with the fingerprint of the event there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mark {
-    /// The place.
+    /// The position.
     pub position: Position,
-    /// The digest of the event at it; [`Fingerprint::NONE`] at [`Position::START`].
+    /// Of the event at this position; [`Fingerprint::NONE`] at [`Position::START`].
     pub fingerprint: Fingerprint,
 }
 
 impl Mark {
-    /// The place before the first event a log ever held.
+    /// Before the first event of a log.
     pub const START: Self = Self { position: Position::START, fingerprint: Fingerprint::NONE };
 }
 
-/// What a resume token says.
+/// A decoded resume token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ResumeToken {
-    /// Everything up to this mark was considered: go on after it.
+    /// Resume after this mark.
     After {
         /// The log's epoch.
         epoch: Epoch,
-        /// The place.
+        /// Everything up to here was delivered or out of scope.
         mark: Mark,
     },
-    /// A snapshot was not finished: begin it again.
+    /// The snapshot was not finished: start it again.
     Snapshot {
         /// The log's epoch.
         epoch: Epoch,
     },
 }
 
-/// The text is no resume token that this version knows.
+/// Why a text is no resume token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidToken {
-    /// It is no token at all.
+    /// Not a token.
     #[error("the resume token is malformed")]
     Malformed,
-    /// It is of a version or form unknown here, perhaps of a newer gridgate.
-    #[error("the resume token is of a version that is not known here")]
+    /// Of an unknown version or form, perhaps of a newer gridgate.
+    #[error("the resume token has a version that this gridgate does not know")]
     UnknownVersion,
 }
 
 impl ResumeToken {
     /// The epoch of the log that made it.
-    #[must_use]
     pub fn epoch(&self) -> Epoch {
         match self {
             Self::After { epoch, mark: _ } | Self::Snapshot { epoch } => *epoch,
         }
     }
 
-    /// Its text: letters, digits, `-` and `_`, 46 or 24 of them.
-    #[must_use]
+    /// The text: 46 or 24 letters, digits, `-` and `_`.
     pub fn encode(&self) -> String {
         match self {
             Self::After { epoch, mark: Mark { position, fingerprint } } => {
@@ -93,7 +91,7 @@ impl ResumeToken {
     /// Reads a token's text.
     ///
     /// # Errors
-    /// When it is none, or of a version that is not known here.
+    /// The text is no token, or of an unknown version.
     pub fn parse(text: &str) -> Result<Self, InvalidToken> {
         if text.len() > MAX_TEXT_BYTES {
             return Err(InvalidToken::Malformed);

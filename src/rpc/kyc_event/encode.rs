@@ -1,21 +1,20 @@
-//! Events and statuses as the API has them.
+//! Events and statuses as messages of the API.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use prost::Message as _;
 
-use super::token;
+use super::resume::token;
 use crate::grid::model;
 use crate::kyc::event::{Asker, Event, Observation, Outcome, Problem, Source, Subject};
 use crate::kyc::head::Head;
 use crate::kyc::id::{Epoch, ObservationId};
-use crate::kyc::token::Mark;
 use crate::pb;
 use crate::rpc::{field_path, timestamp};
 
 /// Tag and wire type of `WatchKycStatusResponse.resume_token`: field 1, length-delimited.
 const RESUME_TOKEN_KEY: u8 = 0x0a;
 
-/// The whole response that says an event: the same bytes for everyone who watches.
+/// The encoded response that delivers an event: the same bytes for all watchers.
 pub(super) fn response(epoch: Epoch, event: &Event) -> Bytes {
     let pb::KycEvent { resume_token, event } = kyc_event(epoch, event);
     let event = event.map(|event| match event {
@@ -27,12 +26,12 @@ pub(super) fn response(epoch: Epoch, event: &Event) -> Bytes {
     encode(resume_token, event)
 }
 
-/// A response with an event of the stream's own.
+/// An encoded response of one stream.
 pub(super) fn encode(resume_token: String, event: Option<pb::watch_kyc_status_response::Event>) -> Bytes {
     pb::WatchKycStatusResponse { resume_token, event }.encode_to_vec().into()
 }
 
-/// A response with another token: of a field that comes twice the last one counts (protobuf, "Last One Wins").
+/// A response with another token, appended: of a field that occurs twice the last one counts (protobuf, "Last One Wins").
 pub(super) fn with_token(response: &Bytes, token: &str) -> Bytes {
     let mut bytes = BytesMut::with_capacity(response.len() + token.len() + 2);
     bytes.put_slice(response);
@@ -42,9 +41,9 @@ pub(super) fn with_token(response: &Bytes, token: &str) -> Bytes {
     bytes.freeze()
 }
 
-/// An event as lists have it.
+/// An event in a list.
 pub(super) fn kyc_event(epoch: Epoch, event: &Event) -> pb::KycEvent {
-    let mark = Mark { position: event.position, fingerprint: event.fingerprint() };
+    let mark = event.mark();
     let Event { position: _, observation, outcome, previous, cause, recorded_at } = event;
     let record = pb::KycEventRecord {
         event_id: observation.id.as_str().to_owned(),
@@ -109,7 +108,7 @@ pub(super) fn snapshot_entry(head: &Head) -> pb::SnapshotEntry {
     pb::SnapshotEntry { entry: Some(entry) }
 }
 
-/// A customer's status as it is held to be.
+/// A customer's current status.
 pub(super) fn customer_status(head: &Head) -> pb::CustomerKycStatus {
     let word = head.subject.status_word();
     pb::CustomerKycStatus {
@@ -144,7 +143,7 @@ fn record_of_head(head: &Head) -> pb::KycEventRecord {
 fn issue(problem: &Problem) -> pb::VerificationIssue {
     let Problem { kind, field } = problem;
     let field = field.as_deref().unwrap_or_default();
-    // Whose field it is was not recorded: the path says it well enough.
+    // The log does not record which resource the field belongs to; the path tells it well enough.
     let field_path = field_path::of_problem(None, field);
     pb::VerificationIssue { r#type: kind.to_string(), field: field.to_owned(), field_path }
 }

@@ -1,14 +1,9 @@
-//! Which events a caller wants.
+//! The filters of a stream or a list.
 
 use crate::grid::model;
 use crate::kyc::event::{Event, Outcome, Subject};
-use crate::kyc::id::{CustomerId, PlatformCustomerId};
-use crate::kyc::log::Scope;
 use crate::pb;
 use crate::rpc::Violations;
-
-/// How many customers one request may name.
-const MAX_IDS: usize = 1000;
 
 /// Which kinds of events, and with which statuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +19,7 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Reads the filters that a request has in common with others; `outcomes` of all.
+    /// Reads the filters that streams and lists share. All outcomes pass.
     pub(super) fn read(
         kinds: Vec<i32>,
         statuses: Vec<i32>,
@@ -82,7 +77,7 @@ impl Filter {
         outcome && self.wants_subject(&event.observation.subject)
     }
 
-    /// Whether the caller wants what is about this, whatever came of it.
+    /// Whether the caller wants events about this subject, whatever their outcome.
     pub(super) fn wants_subject(&self, subject: &Subject) -> bool {
         let word = subject.status_word();
         match subject {
@@ -114,30 +109,4 @@ pub(super) fn outcomes(numbers: Vec<i32>, violations: &mut Violations) -> Vec<Ou
         }
     }
     outcomes
-}
-
-/// Reads the two lists of ids.
-pub(super) fn scope(customer_ids: &[String], platform_customer_ids: &[String], violations: &mut Violations) -> Scope {
-    if customer_ids.len() + platform_customer_ids.len() > MAX_IDS {
-        violations.add("customer_ids", format!("has more than {MAX_IDS} ids, together with platform_customer_ids"));
-        return Scope::ALL;
-    }
-    let mut scope = Scope::ALL;
-    for (index, id) in customer_ids.iter().enumerate() {
-        scope.customers.extend(super::request::customer_id(&format!("customer_ids[{index}]"), id, violations));
-    }
-    for (index, id) in platform_customer_ids.iter().enumerate() {
-        match PlatformCustomerId::parse(id) {
-            Ok(id) => scope.platform_customers.push(id),
-            Err(invalid) => violations.add(format!("platform_customer_ids[{index}]"), invalid.to_string()),
-        }
-    }
-    dedup::<CustomerId>(&mut scope.customers);
-    dedup::<PlatformCustomerId>(&mut scope.platform_customers);
-    scope
-}
-
-fn dedup<T: Ord>(ids: &mut Vec<T>) {
-    ids.sort_unstable();
-    ids.dedup();
 }

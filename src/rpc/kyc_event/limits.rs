@@ -1,7 +1,6 @@
-//! What of the events a caller may see, by the policy.
+//! Which events a caller may see, by the policy.
 //!
-//! A request that asks for more is refused, and nothing is left out in silence: what a caller is told it gets is all that
-//! its request asks for.
+//! A request for more is refused. Nothing is left out silently: a caller gets all that its request asks for, or an error.
 
 use super::filter::Filter;
 use crate::identity::{Caller, WatchKind, WatchLimits};
@@ -9,15 +8,12 @@ use crate::kyc::id::{CustomerId, PlatformCustomerId};
 use crate::kyc::log::Scope;
 use crate::rpc::{CallInfo, Error};
 
-/// The limits of whoever makes a call. Where no policy holds there is no caller, and no limit.
+/// The caller's limits; none without a policy.
 pub(super) fn of<T>(request: &tonic::Request<T>) -> Option<WatchLimits> {
     request.extensions().get::<CallInfo>()?.caller.as_ref().and_then(Caller::limits).cloned()
 }
 
-/// Checks what a stream or a list is about.
-///
-/// # Errors
-/// It is about more than the caller may see.
+/// Checks the scope and filter of a stream or a list.
 pub(super) fn check(limits: Option<&WatchLimits>, scope: &Scope, filter: &Filter) -> Result<(), Error> {
     let Some(limits) = limits else { return Ok(()) };
     for (kind, wanted, word) in [
@@ -41,10 +37,7 @@ pub(super) fn check(limits: Option<&WatchLimits>, scope: &Scope, filter: &Filter
     Ok(())
 }
 
-/// Checks that a caller may know when customers are decided, which `until_decided` tells whatever the kinds are.
-///
-/// # Errors
-/// It may not.
+/// Checks that the caller may know when customers are decided, which `until_decided` tells whatever the kinds are.
 pub(super) fn check_until_decided(limits: Option<&WatchLimits>) -> Result<(), Error> {
     match limits {
         Some(limits) if !limits.allows_kind(WatchKind::CustomerStatus) => {
@@ -54,37 +47,31 @@ pub(super) fn check_until_decided(limits: Option<&WatchLimits>) -> Result<(), Er
     }
 }
 
-/// How the customer of a GetKycStatus stands to a caller's limits.
+/// Whether a caller may see the customer of a GetKycStatus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// It may be seen.
+pub(super) enum CustomerAccess {
+    /// It may.
     Allowed,
-    /// It may be seen if its id of the platform's is one that may, which has to be found out.
+    /// It may if the customer's platform id is allowed, which is not known yet.
     ByPlatformId,
 }
 
-/// Judges a customer by Grid's id.
-///
-/// # Errors
-/// The caller may not see it, whatever its other id.
-pub(super) fn of_customer(limits: Option<&WatchLimits>, id: &CustomerId) -> Result<Standing, Error> {
-    let Some(limits) = limits else { return Ok(Standing::Allowed) };
+/// Checks a customer by Grid's id. An error: the caller may not see it, whatever its platform id.
+pub(super) fn of_customer(limits: Option<&WatchLimits>, id: &CustomerId) -> Result<CustomerAccess, Error> {
+    let Some(limits) = limits else { return Ok(CustomerAccess::Allowed) };
     if !limits.allows_kind(WatchKind::CustomerStatus) {
         return Err(refused("customer_id", "is of a customer, whose status this caller may not see"));
     }
     if limits.allows_customer(id.as_str()) {
-        Ok(Standing::Allowed)
+        Ok(CustomerAccess::Allowed)
     } else if limits.platform_customer_ids.is_empty() {
         Err(not_this_customer())
     } else {
-        Ok(Standing::ByPlatformId)
+        Ok(CustomerAccess::ByPlatformId)
     }
 }
 
-/// Judges a customer by the platform's id, once that is known.
-///
-/// # Errors
-/// The caller may not see it.
+/// Checks a customer by the platform's id, once that is known.
 pub(super) fn of_platform_customer(limits: Option<&WatchLimits>, id: Option<&PlatformCustomerId>) -> Result<(), Error> {
     match (limits, id) {
         (None, _) => Ok(()),
@@ -93,7 +80,7 @@ pub(super) fn of_platform_customer(limits: Option<&WatchLimits>, id: Option<&Pla
     }
 }
 
-/// Also for a customer that does not exist: whether it does is not this caller's to know.
+/// Also for a customer that does not exist: this caller may not learn whether it does.
 pub(super) fn not_this_customer() -> Error {
     refused("customer_id", "is of a customer that this caller may not see")
 }

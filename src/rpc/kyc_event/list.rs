@@ -1,25 +1,26 @@
-//! ListKycEvents: the log, page by page.
+//! ListKycEvents: pages of the log.
 
 use jiff::Timestamp;
 
 use super::filter::{self, Filter};
-use super::{admit, encode, limits, log_error, token};
+use super::resume::{admit, log_error, token};
+use super::{encode, limits, request};
 use crate::grid::model::Time;
 use crate::identity::WatchLimits;
-use crate::kyc::event::Event;
-use crate::kyc::log::{EventLog, LogError, Page, Scope};
+use crate::kyc::id::Scope;
+use crate::kyc::log::{EventLog, LogError, Page};
 use crate::kyc::token::{Mark, ResumeToken};
 use crate::pb;
 use crate::rpc::{Error, Violations, page, timestamp};
 
-/// Events read from the log at once, at most: more with each read that did not fill the page.
+/// The most events read from the log at once. Reads grow until one fills the page.
 const READ: usize = 1000;
-/// How many times the log is read for one page; a page that finds little by then is short, and not the last.
+/// The most reads for one page; a page that is still not full then is short, and not the last.
 const MAX_READS: usize = 20;
-/// After how many events in a row that were recorded later than asked for a list ends.
+/// A list ends after this many events in a row that were recorded later than asked for.
 const BEYOND: usize = 1000;
 
-/// What a list is of.
+/// A checked request.
 struct Query {
     scope: Scope,
     filter: Filter,
@@ -46,7 +47,7 @@ pub(super) async fn page(
     } = request;
     let mut violations = Violations::default();
     let limit = page::request(page_size, String::new(), &mut violations).limit;
-    let scope = filter::scope(&customer_ids, &platform_customer_ids, &mut violations);
+    let scope = request::scope(&customer_ids, &platform_customer_ids, &mut violations);
     let outcomes = filter::outcomes(outcomes, &mut violations);
     let filter = Filter::read(kinds, statuses, verification_statuses, &mut violations).only_outcomes(outcomes);
     let recorded_after = timestamp::from_pb("recorded_after", recorded_after, &mut violations).map(Time::clamped);
@@ -67,7 +68,7 @@ async fn start(log: &dyn EventLog, page_token: &str, recorded_after: Option<Time
     }
     let Some(time) = recorded_after else { return Ok(log.bounds().await?.oldest) };
     match log.mark_at(time).await {
-        // A time before the oldest event is no gap in a list: it lists what there is.
+        // A list of a time before the oldest event begins with that event.
         Err(LogError::Expired { oldest }) => Ok(oldest),
         found => Ok(found?),
     }
@@ -85,7 +86,7 @@ async fn read(log: &dyn EventLog, start: Mark, query: &Query) -> Result<pb::List
         let mut found = found.into_iter().peekable();
         while let Some(event) = found.next() {
             if query.recorded_before.is_some_and(|before| event.recorded_at > before) {
-                // What was recorded while the clock was ahead is followed by what is wanted.
+                // Events recorded while the clock was ahead may be followed by wanted ones.
                 beyond += usize::from(event.recorded_at <= now);
                 if beyond > BEYOND {
                     return Ok(pb::ListKycEventsResponse { events, next_page_token: String::new() });
@@ -97,7 +98,7 @@ async fn read(log: &dyn EventLog, start: Mark, query: &Query) -> Result<pb::List
                 events.push(encode::kyc_event(epoch, &event));
                 if events.len() == query.limit {
                     let is_last = at_end && found.peek().is_none();
-                    let next_page_token = if is_last { String::new() } else { token(epoch, mark(&event)) };
+                    let next_page_token = if is_last { String::new() } else { token(epoch, event.mark()) };
                     return Ok(pb::ListKycEventsResponse { events, next_page_token });
                 }
             }
@@ -108,8 +109,4 @@ async fn read(log: &dyn EventLog, start: Mark, query: &Query) -> Result<pb::List
         }
     }
     Ok(pb::ListKycEventsResponse { events, next_page_token: token(epoch, considered) })
-}
-
-fn mark(event: &Event) -> Mark {
-    Mark { position: event.position, fingerprint: event.fingerprint() }
 }

@@ -1,22 +1,23 @@
-//! What a caller of WatchKycStatus asks for, checked.
+//! Reads and checks the requests of the service.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::filter::{self, Filter};
+use super::filter::Filter;
 use crate::kyc::event::Outcome;
-use crate::kyc::id::CustomerId;
-use crate::kyc::log::Scope;
+use crate::kyc::id::{CustomerId, PlatformCustomerId, Scope};
 use crate::pb;
 use crate::rpc::{Error, Violations, timestamp};
 
-/// Time between heartbeats where the caller does not say.
+/// The default time between heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// The least and the greatest time between heartbeats.
+/// The shortest and the longest time between heartbeats.
 const HEARTBEATS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5 * 60));
+/// How many customers one request may name.
+const MAX_IDS: usize = 1000;
 
-/// A stream to be started.
+/// A request for a stream.
 #[derive(Debug)]
 pub(super) struct Watch {
     pub(super) scope: Scope,
@@ -27,7 +28,7 @@ pub(super) struct Watch {
     pub(super) heartbeat: Duration,
 }
 
-/// Where it starts.
+/// Where a stream starts.
 #[derive(Debug)]
 pub(super) enum Start {
     Token(String),
@@ -56,7 +57,7 @@ pub(super) fn read(request: pb::WatchKycStatusRequest) -> Result<Watch, Error> {
     if until_decided && !platform_customer_ids.is_empty() {
         violations.add("platform_customer_ids", "must be empty with until_decided");
     }
-    let scope = filter::scope(&customer_ids, &platform_customer_ids, &mut violations);
+    let scope = scope(&customer_ids, &platform_customer_ids, &mut violations);
     let filter = Filter::read(kinds, statuses, verification_statuses, &mut violations);
     let filter = if include_all { filter } else { filter.only_outcomes(vec![Outcome::Change]) };
     let start = read_start(start, with_snapshot, &mut violations);
@@ -98,7 +99,33 @@ fn read_start(
     }
 }
 
-/// Reads Grid's id of a customer: what can't be one segment of a path can't be one.
+/// Reads the two lists of ids.
+pub(super) fn scope(customer_ids: &[String], platform_customer_ids: &[String], violations: &mut Violations) -> Scope {
+    if customer_ids.len() + platform_customer_ids.len() > MAX_IDS {
+        violations.add("customer_ids", format!("has more than {MAX_IDS} ids, together with platform_customer_ids"));
+        return Scope::ALL;
+    }
+    let mut scope = Scope::ALL;
+    for (index, id) in customer_ids.iter().enumerate() {
+        scope.customers.extend(customer_id(&format!("customer_ids[{index}]"), id, violations));
+    }
+    for (index, id) in platform_customer_ids.iter().enumerate() {
+        match PlatformCustomerId::parse(id) {
+            Ok(id) => scope.platform_customers.push(id),
+            Err(invalid) => violations.add(format!("platform_customer_ids[{index}]"), invalid.to_string()),
+        }
+    }
+    dedup::<CustomerId>(&mut scope.customers);
+    dedup::<PlatformCustomerId>(&mut scope.platform_customers);
+    scope
+}
+
+fn dedup<T: Ord>(ids: &mut Vec<T>) {
+    ids.sort_unstable();
+    ids.dedup();
+}
+
+/// Reads Grid's id of a customer, which has to fit into one segment of a path.
 pub(super) fn customer_id(field: &str, text: &str, violations: &mut Violations) -> Option<CustomerId> {
     let id = violations.id(field, text)?;
     match CustomerId::parse(id.as_str()) {
@@ -110,7 +137,7 @@ pub(super) fn customer_id(field: &str, text: &str, violations: &mut Violations) 
     }
 }
 
-/// Reads a span of time, noting a negative one.
+/// Reads a duration, which must not be negative.
 pub(super) fn duration(
     field: &str,
     duration: Option<prost_types::Duration>,

@@ -1,9 +1,8 @@
-//! One stream of WatchKycStatus: where it starts, what it says, when it ends. `docs/WATCH.md` has its promises.
+//! One stream of WatchKycStatus, from its start to its end. `docs/WATCH.md` has its guarantees.
 //!
-//! A stream owns no queue and no task: it is a place in the log, moved on when the transport asks for more. It takes
+//! A stream owns no queue and no task: it is a position in the log that moves when the transport asks for more. It takes
 //! events from the hub's ring while it keeps up, and reads the log when it does not, so a slow reader costs nobody else.
 
-mod read_ahead;
 mod snapshot;
 mod start;
 mod timetable;
@@ -13,20 +12,22 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt as _, Stream, stream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 
-use self::read_ahead::ReadAhead;
-use self::snapshot::Snapshot;
-use self::start::Place;
+use self::snapshot::{SentAhead, Snapshot};
+pub use self::start::WatchConfig;
+use self::start::{StartPoint, start_point};
 use self::timetable::{Due, Timetable};
 use self::undecided::Undecided;
+use super::encode;
 use super::filter::Filter;
 use super::request::Watch;
-use super::{Deliveries, WatchConfig, encode, log_error, token};
+use super::resume::{log_error, token};
 use crate::kyc::event::Event;
 use crate::kyc::hub::{Cursor, Hub, RingEntry, Step};
-use crate::kyc::id::{Epoch, Position};
-use crate::kyc::log::{EventLog, LogError, Page, Scope};
+use crate::kyc::id::{Epoch, Position, Scope};
+use crate::kyc::log::{EventLog, LogError, Page};
 use crate::kyc::token::{Mark, ResumeToken};
 use crate::pb;
 use crate::pb::EncodedWatchKycStatusResponse as Encoded;
@@ -34,12 +35,21 @@ use crate::pb::watch_kyc_status_response::Event as Say;
 use crate::rpc::{Error, timestamp};
 use crate::transport::ConnectionEnd;
 
-/// Events taken from the ring at once: shared with every other stream, so this costs a stream a pointer each.
+/// Events taken from the ring at once. They are shared with every other stream, so each costs a pointer.
 const BATCH: usize = 256;
+/// Events read from the log at once by a stream that is behind: its own, some hundred bytes each. It holds at most two such
+/// pages, the one it sends and the one it reads.
+const READ: usize = 512;
 
 static EVERYONE: Scope = Scope::ALL;
 
-/// Finds the place where the stream starts, so that a start that can't be is the call's error.
+/// Hears of the events that streams deliver. Called in between, so it must be quick.
+pub trait Deliveries: Send + Sync + 'static {
+    /// An event is delivered on the stream that is the current span; `live`: the stream had caught up before.
+    fn delivered(&self, event: &Event, live: bool);
+}
+
+/// Finds the start first, so that an invalid start is the call's error.
 pub(super) async fn start(
     log: Arc<dyn EventLog>,
     watch: Watch,
@@ -47,14 +57,14 @@ pub(super) async fn start(
     connection: Option<ConnectionEnd>,
     deliveries: Option<Arc<dyn Deliveries>>,
 ) -> Result<impl Stream<Item = Result<Encoded, Status>> + Send + use<>, Error> {
-    let Place { after, snapshot } = start::place(log.as_ref(), &watch, config).await?;
+    let StartPoint { after, snapshot } = start_point(log.as_ref(), &watch, config).await?;
     let Watch { scope, filter, start: _, with_snapshot: _, until_decided, heartbeat } = watch;
     let phase = if snapshot {
         Phase::Snapshot(Box::new(Snapshot::at(after.position)))
     } else {
         Phase::CatchUp { until: log.hub().end().position }
     };
-    let watching = Watching {
+    let watching = WatchStream {
         epoch: log.lineage().epoch,
         cursor: log.hub().watch(&scope, after),
         filter,
@@ -62,11 +72,11 @@ pub(super) async fn start(
         scope: (!scope.is_all()).then(|| Arc::new(scope)),
         read_ahead: None,
         phase,
-        said_ahead: None,
-        begins_again: snapshot,
+        sent_ahead: None,
+        restarts_snapshot: snapshot,
         ready: Vec::new().into_iter(),
         passed: after,
-        timetable: Timetable::new(heartbeat, config),
+        timetable: Timetable::new(heartbeat, config.max_age, config.max_lag),
         leaving: config.leaving.clone(),
         connection,
         deliveries,
@@ -75,48 +85,47 @@ pub(super) async fn start(
     Ok(stream::unfold(Box::new(watching), async |mut watching| Some((watching.next().await?, watching))))
 }
 
-/// How far a stream has come.
 enum Phase {
-    /// Saying the rows of the snapshot.
+    /// Sending the rows of the snapshot.
     Snapshot(Box<Snapshot>),
-    /// Saying what was recorded up to a position, before the stream is `synced`.
-    CatchUp { until: Position },
-    /// Saying what happens.
+    /// Sending the events up to a position, before the stream is `synced`.
+    CatchUp {
+        until: Position,
+    },
+    /// Sending events as they are recorded.
     Live,
-    /// About to say goodbye.
+    /// About to send GoingAway.
     Leaving(pb::GoingAwayReason),
-    /// Over.
     Done,
 }
 
-/// The state of a stream. Thousands of them wait at the same time: what few need is in a box.
-struct Watching {
+/// The state of a stream. Thousands of them wait at the same time: what few streams need is in a box.
+struct WatchStream {
     log: Arc<dyn EventLog>,
     epoch: Epoch,
     cursor: Cursor,
     /// None: everyone.
     scope: Option<Arc<Scope>>,
-    /// The next page of the log, while this stream is behind.
+    /// The next page of the log, while the stream is behind.
     read_ahead: Option<ReadAhead>,
     filter: Filter,
     undecided: Option<Box<Undecided>>,
     phase: Phase,
-    /// Until synced: the rows of the snapshot that already contain changes after its position.
-    said_ahead: Option<Box<snapshot::SaidAhead>>,
-    /// Whether whoever breaks off here has to begin the snapshot again: true until synced, with a snapshot.
-    begins_again: bool,
-    /// Events that are taken and not said yet; at most a batch.
+    /// Until synced: the rows of the snapshot that contained later changes.
+    sent_ahead: Option<Box<SentAhead>>,
+    /// Whether a client that resumes has to begin the snapshot again: until synced, with a snapshot.
+    restarts_snapshot: bool,
+    /// Events taken and not sent yet; at most a batch.
     ready: std::vec::IntoIter<Arc<RingEntry>>,
-    /// Everything up to here was said, or was not for this stream.
+    /// Everything up to here was sent or is out of scope.
     passed: Mark,
     timetable: Timetable,
     leaving: CancellationToken,
-    /// Its connection, where there is one.
     connection: Option<ConnectionEnd>,
     deliveries: Option<Arc<dyn Deliveries>>,
 }
 
-/// What the wait for events ended with.
+/// How a wait for events ended.
 enum Waited {
     Step(Step),
     Clock,
@@ -127,25 +136,25 @@ async fn until_announced(hub: &Hub, position: Option<Position>) {
     match position {
         Some(position) => {
             let mut ends = hub.ends();
-            // It fails with the hub, which the cursor hears of too. In a box, since few streams ever wait for it.
+            // An error means that the hub is gone, which the cursor reports too. Boxed, since few streams ever wait here.
             let _ = Box::pin(ends.wait_for(|end| end.position >= position)).await;
         }
         None => std::future::pending().await,
     }
 }
 
-async fn until_told_to_end(connection: Option<&ConnectionEnd>) {
+async fn until_connection_ends(connection: Option<&ConnectionEnd>) {
     match connection {
         Some(ConnectionEnd(end)) => end.cancelled().await,
         None => std::future::pending().await,
     }
 }
 
-impl Watching {
-    /// The next response; none when the stream is over.
+impl WatchStream {
+    /// The next response; none: the stream is over.
     async fn next(&mut self) -> Option<Result<Encoded, Status>> {
         loop {
-            let said = match self.by_clock() {
+            let sent = match self.by_clock() {
                 Ok(None) => match &mut self.phase {
                     Phase::Snapshot(_) => self.next_row().await,
                     Phase::CatchUp { .. } | Phase::Live => self.next_event().await,
@@ -156,9 +165,9 @@ impl Watching {
                     }
                     Phase::Done => return None,
                 },
-                said => said,
+                sent => sent,
             };
-            match said {
+            match sent {
                 Ok(Some(bytes)) => return Some(Ok(bytes)),
                 Ok(None) => {}
                 Err(error) => {
@@ -169,7 +178,7 @@ impl Watching {
         }
     }
 
-    /// What is due by the clock: the end of the stream, a heartbeat, or the admission that this replica is behind.
+    /// What is due by the clock: the end of the stream, a heartbeat, or the error that this replica is behind.
     fn by_clock(&mut self) -> Result<Option<Encoded>, Error> {
         if matches!(self.phase, Phase::Leaving(_) | Phase::Done) || !self.timetable.is_time_to_look() {
             return Ok(None);
@@ -194,7 +203,7 @@ impl Watching {
     }
 
     fn heartbeat(&mut self) -> Encoded {
-        // In this order: what was recorded up to `as_of` lies before `end`.
+        // In this order: every event recorded up to `as_of` is at or before `end`.
         let as_of = self.log.as_of();
         let end = self.log.hub().end();
         self.look_ahead();
@@ -203,9 +212,9 @@ impl Watching {
         self.own(Say::Heartbeat(pb::Heartbeat { as_of: Some(timestamp::to_pb(as_of)), caught_up }))
     }
 
-    /// The token of what was passed.
+    /// The token that resumes here.
     fn token(&self) -> String {
-        if self.begins_again {
+        if self.restarts_snapshot {
             ResumeToken::Snapshot { epoch: self.epoch }.encode()
         } else {
             token(self.epoch, self.passed)
@@ -216,7 +225,7 @@ impl Watching {
         Encoded(encode::encode(self.token(), Some(say)))
     }
 
-    /// With nothing left to say, everything up to the end that concerns nobody here is passed too.
+    /// With nothing left to send, the stream has also passed everything out of scope up to the end.
     fn look_ahead(&mut self) {
         if self.ready.as_slice().is_empty() {
             self.passed = self.cursor.catch_up();
@@ -233,7 +242,7 @@ impl Watching {
         }
         if snapshot.is_at_end() {
             let until = snapshot.newest().max(self.log.hub().end().position);
-            self.said_ahead = snapshot.take_said_ahead();
+            self.sent_ahead = snapshot.take_sent_ahead();
             self.phase = Phase::CatchUp { until };
             return Ok(None);
         }
@@ -247,19 +256,19 @@ impl Watching {
         if let Some(entry) = self.ready.next() {
             return Ok(self.pass(&entry));
         }
-        // An idle stream keeps no room for events.
+        // An idle stream keeps no buffer.
         self.ready = Vec::new().into_iter();
         self.look_ahead();
         let waited = match self.phase {
             Phase::CatchUp { until } if self.passed.position >= until => return self.synced().await.map(Some),
-            // All of it is announced: where nothing of it is for this stream, there is nothing to wait for.
+            // All of it is announced: if none of it is in scope, there is nothing to wait for.
             Phase::CatchUp { until } if self.log.hub().end().position >= until => self.look().map(Waited::Step),
             Phase::CatchUp { until } => Some(self.wait(Some(until)).await),
             Phase::Snapshot(_) | Phase::Live | Phase::Leaving(_) | Phase::Done => Some(self.wait(None).await),
         };
         self.timetable.look_now();
         if !matches!(waited, Some(Waited::Step(Step::Behind))) {
-            // The ring has what follows: a page that was read ahead would be kept for as long as the stream lives.
+            // The ring has what follows, so a page read ahead is of no use any more.
             self.read_ahead = None;
         }
         match waited {
@@ -269,7 +278,7 @@ impl Watching {
         }
     }
 
-    /// Takes events where there are any.
+    /// Takes events without waiting.
     fn look(&mut self) -> Option<Step> {
         let mut batch = Vec::new();
         let step = self.cursor.next_batch(&mut batch, BATCH).now_or_never();
@@ -277,7 +286,7 @@ impl Watching {
         step
     }
 
-    /// Waits for events; for the clock; or until the hub has heard of everything up to `announced`.
+    /// Waits for events, for the clock, or until the hub has heard of everything up to `announced`.
     async fn wait(&mut self, announced: Option<Position>) -> Waited {
         let mut batch = Vec::new();
         let clock = self.timetable.next_look(self.log.lag());
@@ -285,7 +294,7 @@ impl Watching {
             step = self.cursor.next_batch(&mut batch, BATCH) => Waited::Step(step),
             () = tokio::time::sleep_until(clock) => Waited::Clock,
             () = self.leaving.cancelled() => Waited::Clock,
-            () = until_told_to_end(self.connection.as_ref()) => Waited::Clock,
+            () = until_connection_ends(self.connection.as_ref()) => Waited::Clock,
             () = until_announced(self.log.hub(), announced) => Waited::Announced,
         };
         self.ready = batch.into_iter();
@@ -295,29 +304,29 @@ impl Watching {
     /// Reads on in the log, where the ring no longer reaches back.
     async fn read_log(&mut self) -> Result<(), Error> {
         let after = self.cursor.considered().position;
-        let reading = self.read_ahead.take().filter(|reading| reading.is_after(after));
+        let reading = self.read_ahead.take().filter(|reading| reading.after == after);
         let reading = reading.unwrap_or_else(|| ReadAhead::start(&self.log, after, self.scope.as_ref()));
         let page = reading.page().await;
         let Page { events, considered, at_end } = page.map_err(|error| log_error(self.log.as_ref(), error))?;
         if considered.position <= after {
-            // The ring has heard of more, so there is more: without this, a stream would turn in circles.
-            let reason = "what was announced could not be read".to_owned();
+            // The ring has heard of more than could be read: without this, the stream would loop.
+            let reason = "an announced event could not be read".to_owned();
             return Err(LogError::Unavailable { reason }.into());
         }
         let entries: Vec<_> = events.into_iter().map(|event| Arc::new(RingEntry::new(event))).collect();
         self.ready = entries.into_iter();
         self.cursor.advance(considered);
-        // While this page is being sent, the next one is read.
+        // The next page is read while this one is being sent.
         self.read_ahead = (!at_end).then(|| ReadAhead::start(&self.log, considered.position, self.scope.as_ref()));
         Ok(())
     }
 
-    /// Passes an event: says it, if it is wanted.
+    /// Passes an event: sends it, if it is wanted.
     fn pass(&mut self, entry: &RingEntry) -> Option<Encoded> {
         let event = entry.event();
-        self.passed = Mark { position: event.position, fingerprint: event.fingerprint() };
+        self.passed = event.mark();
         self.decide(event);
-        let contained = self.said_ahead.as_ref().is_some_and(|said| said.contains(event));
+        let contained = self.sent_ahead.as_ref().is_some_and(|sent| sent.contains(event));
         if contained || !self.filter.wants(event) {
             return None;
         }
@@ -325,25 +334,25 @@ impl Watching {
             deliveries.delivered(event, matches!(self.phase, Phase::Live));
         }
         let response = entry.encoded(|event| encode::response(self.epoch, event));
-        Some(Encoded(if self.begins_again { encode::with_token(&response, &self.token()) } else { response }))
+        Some(Encoded(if self.restarts_snapshot { encode::with_token(&response, &self.token()) } else { response }))
     }
 
-    /// Says that the stream has caught up, and judges who is decided by now.
+    /// Says that the stream has caught up, and finds out which customers are decided by now.
     async fn synced(&mut self) -> Result<Encoded, Error> {
         let as_of = Some(timestamp::to_pb(self.log.as_of()));
         if let Some(undecided) = &mut self.undecided {
-            undecided.judge(self.log.as_ref(), self.passed.position).await?;
+            undecided.remove_decided(self.log.as_ref(), self.passed.position).await?;
         }
-        (self.phase, self.begins_again, self.said_ahead) = (Phase::Live, false, None);
+        (self.phase, self.restarts_snapshot, self.sent_ahead) = (Phase::Live, false, None);
         let synced = self.own(Say::Synced(pb::Synced { as_of }));
         self.leave_if_decided();
         Ok(synced)
     }
 
-    /// Keeps count of who is decided, with an event that is passed.
+    /// Follows which customers are decided.
     fn decide(&mut self, event: &Event) {
         if let (Some(undecided), Phase::Live) = (&mut self.undecided, &self.phase) {
-            undecided.hear(event);
+            undecided.follow(event);
             self.leave_if_decided();
         }
     }
@@ -355,6 +364,28 @@ impl Watching {
     }
 }
 
+/// A page of the log that a task reads while the page before it is being sent. The task does not wait for a slow client, which
+/// would hold one of the log's few readers. Dropping it ends the task.
+#[derive(Debug)]
+struct ReadAhead {
+    after: Position,
+    page: AbortOnDropHandle<Result<Page, LogError>>,
+}
+
+impl ReadAhead {
+    /// Starts to read what follows `after`; of everyone, without a scope.
+    fn start(log: &Arc<dyn EventLog>, after: Position, scope: Option<&Arc<Scope>>) -> Self {
+        let (log, scope) = (Arc::clone(log), scope.cloned());
+        let read = async move { log.read(after, scope.as_deref().unwrap_or(&Scope::ALL), READ).await };
+        Self { after, page: AbortOnDropHandle::new(tokio::spawn(read)) }
+    }
+
+    async fn page(self) -> Result<Page, LogError> {
+        let ended = |_| Err(LogError::Unavailable { reason: "a read did not finish".to_owned() });
+        self.page.await.unwrap_or_else(ended)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,6 +393,6 @@ mod tests {
     #[test]
     fn a_stream_that_waits_is_small() {
         // Beside what tonic and hyper keep of a stream, about 4 KiB.
-        assert!(size_of::<Watching>() <= 384, "{}", size_of::<Watching>());
+        assert!(size_of::<WatchStream>() <= 384, "{}", size_of::<WatchStream>());
     }
 }

@@ -126,7 +126,7 @@ async fn retry(
     let id = id(&text)?;
     let retried = quarantine::retry(quarantine.log()?, quarantine.source.as_ref(), &id).await;
     let Retried { customer, status, outcome } = retried.map_err(not_retried)?;
-    let outcome = outcome.word();
+    let outcome = outcome.as_str();
     tracing::info!(webhook = %id, %customer, outcome, "Grid was asked in its place: taken out of quarantine");
     let status = status.map(|status| status.to_string());
     Ok(Json(RetriedShown { id: text, customer_id: customer.to_string(), status, outcome }))

@@ -83,7 +83,7 @@ fn span(observation: &Observation) -> Span {
     tracing::info_span!(
         "record",
         gridgate.event.id = observation.id.as_str(),
-        gridgate.event.source = observation.origin.source().word(),
+        gridgate.event.source = observation.origin.source().as_str(),
         gridgate.event.position = tracing::field::Empty,
         gridgate.event.outcome = tracing::field::Empty,
         otel.status_code = tracing::field::Empty,
@@ -112,7 +112,7 @@ impl Traces for LogTraces {
 /// What became of an observation, in one word.
 fn outcome_word(recorded: &Result<Recorded, LogError>) -> &'static str {
     match recorded {
-        Ok(Recorded::New { position: _, outcome }) => outcome.word(),
+        Ok(Recorded::New { position: _, outcome }) => outcome.as_str(),
         Ok(Recorded::Duplicate { position: _ }) => "duplicate",
         Ok(Recorded::Redundant) => "redundant",
         Err(LogError::Unavailable { reason: _ }) => "unavailable",
@@ -133,7 +133,7 @@ fn is_heard_of(recorded: &Result<Recorded, LogError>) -> bool {
 impl EventLog for ObservedLog {
     async fn record(&self, observation: Observation) -> Result<Recorded, LogError> {
         self.count_unknown_word(&observation);
-        let (id, source) = (observation.id.clone(), observation.origin.source().word());
+        let (id, source) = (observation.id.clone(), observation.origin.source().as_str());
         let span = span(&observation);
         let began = Instant::now();
         let recorded = async {

@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::id::Position;
 use crate::token::Mark;
 
-/// An event, and its encoding once somebody needed it.
+/// An event with its encoding, which is made once, when a stream first needs it.
 #[derive(Debug)]
 pub struct RingEntry {
     event: Arc<Event>,
@@ -17,26 +17,24 @@ pub struct RingEntry {
 }
 
 impl RingEntry {
-    /// An entry for an event, for instance one read from the log.
+    /// An entry for an event, such as one read from the log.
     #[must_use]
     pub fn new(event: Arc<Event>) -> Self {
         Self { event, encoded: OnceLock::new() }
     }
 
     /// The event.
-    #[must_use]
     pub fn event(&self) -> &Arc<Event> {
         &self.event
     }
 
-    /// Its encoding: made by `encode` the first time, and shared from then on. Whoever encodes has to do it the same way
-    /// everywhere.
+    /// Its encoding, shared by all callers: they must all pass an equivalent `encode`.
     pub fn encoded(&self, encode: impl FnOnce(&Event) -> Bytes) -> Bytes {
         self.encoded.get_or_init(|| encode(&self.event)).clone()
     }
 }
 
-/// Recent events, one after the other without a gap, up to the end of the log.
+/// Recent events without a gap, up to the end of the log.
 #[derive(Debug)]
 pub(super) struct Ring {
     entries: VecDeque<Arc<RingEntry>>,
@@ -63,7 +61,7 @@ impl Ring {
     }
 
     pub(super) fn push(&mut self, events: Vec<Arc<Event>>, end: Mark) {
-        // Those of a batch larger than the ring would leave it at once.
+        // The first events of a batch larger than the ring would leave it at once.
         let skipped = events.len().saturating_sub(self.capacity);
         let room = self.capacity - (events.len() - skipped);
         if self.entries.len() > room {
@@ -73,21 +71,20 @@ impl Ring {
         self.end = end;
     }
 
-    /// The first event at `from` or after it that is still here.
+    /// The first event in the ring at or after `from`.
     pub(super) fn at_or_after(&self, from: Position) -> Option<&Arc<RingEntry>> {
         self.entries.get(self.entries.partition_point(|entry| entry.event.position < from))
     }
 
-    /// The last event.
     pub(super) fn newest(&self) -> Option<&Arc<RingEntry>> {
         self.entries.back()
     }
 
-    /// The events from `from` on (up to the end, which may be before it); none when the ring no longer has all of them.
+    /// The events from `from` on; none when some of them have left the ring. Empty when `from` is after the end.
     pub(super) fn from(&self, from: Position) -> Option<impl Iterator<Item = &Arc<RingEntry>>> {
         let index = self.entries.partition_point(|entry| entry.event.position < from);
         let starts_here = match self.entries.get(index) {
-            // The first one may have events before it that have left the ring.
+            // Events before the first entry may have left the ring.
             Some(entry) => index > 0 || entry.event.position == from,
             None => from > self.end.position,
         };

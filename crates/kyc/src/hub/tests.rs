@@ -29,12 +29,12 @@ fn event(position: u64, customer: &str, outcome: Outcome) -> Arc<Event> {
 
 fn mark(position: u64, customer: &str) -> Mark {
     let event = event(position, customer, Outcome::Change);
-    Mark { position: event.position, fingerprint: event.fingerprint() }
+    event.mark()
 }
 
 fn publish(hub: &Hub, events: Vec<Arc<Event>>) {
     let last = events.last().unwrap();
-    let end = Mark { position: last.position, fingerprint: last.fingerprint() };
+    let end = last.mark();
     hub.publish(events, end).wake();
 }
 

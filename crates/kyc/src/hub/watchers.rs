@@ -1,4 +1,4 @@
-//! Who watches what.
+//! The index of watchers.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -8,13 +8,12 @@ use std::task::Waker;
 use futures_util::task::AtomicWaker;
 
 use crate::event::Event;
-use crate::id::{CustomerId, PlatformCustomerId, Position};
-use crate::log::Scope;
+use crate::id::{CustomerId, PlatformCustomerId, Position, Scope};
 
 /// `pending` of a watcher that has nothing to read.
 const NOTHING: u64 = u64::MAX;
 
-/// Whose events a watcher wants; the common case is small.
+/// Whose events a watcher wants; small in the common cases.
 #[derive(Debug)]
 pub(super) enum Interest {
     Everyone,
@@ -54,15 +53,15 @@ impl Interest {
 pub(super) struct Watcher {
     id: u64,
     interest: Interest,
-    /// The first position that it has to look at, or [`NOTHING`]. Guarded by the hub's ring lock: the log lowers it under the
-    /// write lock, its own cursor raises it under the read lock.
+    /// The first position it has to look at, or [`NOTHING`]. Guarded by the hub's ring lock: the log lowers it under the write
+    /// lock, its own cursor raises it under the read lock.
     pending: AtomicU64,
     waker: AtomicWaker,
 }
 
 impl Watcher {
     pub(super) fn new(id: u64, interest: Interest, after: Position) -> Self {
-        // What came after `after` and before it was in the index, it finds by itself.
+        // Events published after `after` but before the watcher was in the index are found by its first look.
         let pending = AtomicU64::new(after.get().saturating_add(1));
         Self { id, interest, pending, waker: AtomicWaker::new() }
     }
@@ -72,10 +71,7 @@ impl Watcher {
     }
 
     pub(super) fn pending(&self) -> Option<Position> {
-        match self.pending.load(Ordering::Relaxed) {
-            NOTHING => None,
-            position => Some(Position::new(position)),
-        }
+        Some(self.pending.load(Ordering::Relaxed)).filter(|position| *position != NOTHING).map(Position::new)
     }
 
     pub(super) fn set_pending(&self, pending: Option<Position>) {
@@ -90,7 +86,7 @@ impl Watcher {
         self.waker.wake();
     }
 
-    /// Notes that there is something at `position`; true when there was nothing before.
+    /// Notes an event at `position`; true when nothing was pending before.
     fn mark(&self, position: Position) -> bool {
         self.pending.fetch_min(position.get(), Ordering::Relaxed) == NOTHING
     }
@@ -98,7 +94,7 @@ impl Watcher {
 
 type Group = BTreeMap<u64, Arc<Watcher>>;
 
-/// The index: from an event to the watchers it concerns.
+/// From an event to the watchers it concerns.
 #[derive(Debug, Default)]
 pub(super) struct Watchers {
     everyone: Group,
@@ -123,23 +119,15 @@ impl Watchers {
     }
 
     pub(super) fn insert(&mut self, watcher: &Arc<Watcher>) {
-        let id = watcher.id;
-        self.all.insert(id, Arc::clone(watcher));
+        let add = |group: &mut Group| drop(group.insert(watcher.id, Arc::clone(watcher)));
+        add(&mut self.all);
         match &watcher.interest {
-            Interest::Everyone => {
-                self.everyone.insert(id, Arc::clone(watcher));
-            }
-            Interest::One(customer) => {
-                self.by_customer.entry(customer.clone()).or_default().insert(id, Arc::clone(watcher));
-            }
+            Interest::Everyone => add(&mut self.everyone),
+            Interest::One(customer) => add(self.by_customer.entry(customer.clone()).or_default()),
             Interest::Some(some) => {
                 let (customers, platform_customers) = some.as_ref();
-                for customer in customers {
-                    self.by_customer.entry(customer.clone()).or_default().insert(id, Arc::clone(watcher));
-                }
-                for id_ in platform_customers {
-                    self.by_platform_customer.entry(id_.clone()).or_default().insert(id, Arc::clone(watcher));
-                }
+                customers.iter().for_each(|id| add(self.by_customer.entry(id.clone()).or_default()));
+                platform_customers.iter().for_each(|id| add(self.by_platform_customer.entry(id.clone()).or_default()));
             }
         }
     }
@@ -148,9 +136,7 @@ impl Watchers {
         let id = watcher.id;
         self.all.remove(&id);
         match &watcher.interest {
-            Interest::Everyone => {
-                self.everyone.remove(&id);
-            }
+            Interest::Everyone => drop(self.everyone.remove(&id)),
             Interest::One(customer) => remove_from(&mut self.by_customer, customer, id),
             Interest::Some(some) => {
                 let (customers, platform_customers) = some.as_ref();
@@ -160,7 +146,7 @@ impl Watchers {
         }
     }
 
-    /// Marks the watchers that these events concern; those that had nothing to read before are added to `wakes`.
+    /// Marks the watchers these events concern, and adds those with nothing pending before to `wakes`.
     pub(super) fn mark(&self, events: &[Arc<Event>], wakes: &mut Vec<Arc<Watcher>>) {
         let Some(first) = events.first() else { return };
         mark_all(&self.everyone, first.position, wakes);

@@ -1,13 +1,13 @@
-//! How long one way of asking waits after Grid failed it, while the others go on.
+//! The wait of one kind of request to Grid after failures, while other kinds go on.
 
 use std::time::Duration;
 
+use gridgate_io::backoff::Backoff;
 use tokio::time::Instant;
 
 use crate::source::SourceError;
-use gridgate_io::backoff::Backoff;
 
-/// The wait of one list, or of the questions about single customers.
+/// The backoff of one kind of request to Grid, while other kinds go on.
 pub(super) struct Setback {
     backoff: Backoff,
     until: Option<Instant>,
@@ -30,7 +30,7 @@ impl Setback {
         self.until.is_none()
     }
 
-    /// How many failures in a row there were.
+    /// How many failed in a row.
     pub(super) fn failures(&self) -> u32 {
         self.backoff.failures()
     }
@@ -38,18 +38,18 @@ impl Setback {
     /// After a failure: waits, longer each time. Logs the first one.
     pub(super) fn begin(&mut self, what: &'static str, error: &SourceError) {
         if !std::mem::replace(&mut self.is_logged, true) {
-            tracing::warn!(%error, "{what}; trying again later");
+            tracing::warn!(%error, "{what}; retrying later");
         }
         self.until = Some(Instant::now() + self.backoff.next_wait());
     }
 
-    /// After a success on the way: no wait, and the next one is short again. It stays logged.
+    /// After a partial success: no wait, and the next one is short again. It stays logged.
     pub(super) fn relax(&mut self) {
         self.backoff.reset();
         self.until = None;
     }
 
-    /// When all of it succeeded; whether there was a failure to recover from.
+    /// After a full success. Whether there was a failure to recover from.
     pub(super) fn end(&mut self) -> bool {
         let was_clear = self.is_clear();
         self.relax();

@@ -1,11 +1,10 @@
-//! Asking one by one about what is undecided for long.
+//! Asks Grid, one by one, about statuses undecided for long.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{ReconcilerSettings, Step};
 use crate::ask::{AskError, ask};
 use crate::event::Asker;
 use crate::head::Head;
@@ -16,18 +15,18 @@ use crate::source::{CustomerSource, SourceError};
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many heads are read at once.
 const PAGE: usize = 500;
-/// How many that Grid had no answer about are remembered, so as not to ask about them each time.
+/// How many entities without an answer are remembered, so that they are not asked about each time.
 const MOST_UNANSWERED: usize = 10_000;
 
-/// A walk over everything that is undecided.
+/// A walk over all undecided heads.
 #[derive(Debug, Default)]
 pub(super) struct Undecided {
     walking: bool,
     after: Option<EntityKey>,
     due: VecDeque<EntityKey>,
-    /// Those of `due` that Grid failed once, moved to its end.
+    /// Entities of `due` that failed once and were moved to its end.
     failed_once: HashSet<EntityKey>,
-    /// Grid had no answer about these; not before that time again.
+    /// Entities without an answer, and the earliest time to ask again.
     unanswered: HashMap<EntityKey, Timestamp>,
 }
 
@@ -36,21 +35,21 @@ impl Undecided {
         self.walking
     }
 
-    /// Asks one question, or finds that there is nothing more to ask.
+    /// Asks about one entity; false: there is nothing more to ask.
     pub(super) async fn step(
         &mut self,
         log: &dyn EventLog,
         source: &dyn CustomerSource,
-        settings: &ReconcilerSettings,
+        undecided_after: Duration,
         now: Timestamp,
-    ) -> Result<Step, AskError> {
+    ) -> Result<bool, AskError> {
         self.walking = true;
         while self.due.is_empty() {
             self.failed_once.clear();
             let page = log.unsettled(self.after.as_ref(), PAGE).await?;
             let unanswered = &self.unanswered;
             let is_due = |head: &Head| {
-                now >= ask_at(head, settings.undecided_after)
+                now >= ask_at(head, undecided_after)
                     && unanswered.get(&head.entity()).is_none_or(|not_before| now >= *not_before)
             };
             self.due.extend(page.iter().filter(|head| is_due(head)).map(|head| head.entity()));
@@ -58,34 +57,34 @@ impl Undecided {
             if page.len() < PAGE && self.due.is_empty() {
                 *self = Self { unanswered: std::mem::take(&mut self.unanswered), ..Self::default() };
                 self.unanswered.retain(|_, not_before| *not_before > now);
-                return Ok(Step::Done);
+                return Ok(false);
             }
         }
-        let Some(entity) = self.due.front().cloned() else { return Ok(Step::More) };
+        let Some(entity) = self.due.front().cloned() else { return Ok(true) };
         match ask(log, source, Asker::Reconciler, &entity).await {
             Ok(Some(_)) => {}
             Ok(None) | Err(AskError::Source(SourceError::NotFound | SourceError::Gone | SourceError::Unusable)) => {
                 self.leave_alone(entity, now, DAY / 4);
             }
-            // It may be this one alone: the others are asked about before it is tried again.
+            // Grid may fail for this one alone: the others come first.
             Err(error @ AskError::Source(SourceError::Unavailable | SourceError::Refused)) => {
                 self.due.pop_front();
                 if self.failed_once.insert(entity.clone()) {
                     self.due.push_back(entity);
                 } else {
-                    self.leave_alone(entity, now, settings.undecided_after);
+                    self.leave_alone(entity, now, undecided_after);
                 }
                 return Err(error);
             }
             Err(error) => return Err(error),
         }
         self.due.pop_front();
-        Ok(Step::More)
+        Ok(true)
     }
 
-    /// Those that Grid failed twice are asked about in the next walk, and not only after a while.
-    pub(super) fn ask_refused_again(&mut self, now: Timestamp, settings: &ReconcilerSettings) {
-        let latest = now.saturating_add(settings.undecided_after).unwrap_or(now);
+    /// Retries the entities that failed twice in the next walk already.
+    pub(super) fn ask_refused_again(&mut self, now: Timestamp, undecided_after: Duration) {
+        let latest = now.saturating_add(undecided_after).unwrap_or(now);
         self.unanswered.retain(|_, not_before| *not_before > latest);
     }
 
@@ -96,7 +95,7 @@ impl Undecided {
     }
 }
 
-/// When Grid is to be asked about an undecided status: sooner after a change than long after it.
+/// When to ask Grid about an undecided status: the longer it has been undecided, the less often.
 fn ask_at(head: &Head, undecided_after: Duration) -> Timestamp {
     let confirmed_at = head.confirmed_at();
     let undecided_for = confirmed_at.duration_since(head.changed_at).unsigned_abs();

@@ -1,4 +1,4 @@
-//! The snapshot that a stream begins with: the heads of everyone it is about, page by page, as of one position.
+//! The snapshot a stream may begin with: the heads in its scope, page by page, as of one position.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,33 +11,32 @@ use crate::kyc::log::{EventLog, LogError, Scope};
 /// Rows of a snapshot read at once.
 const ROWS: usize = 256;
 
-/// How far the snapshot has come.
+/// A snapshot under way.
 pub(super) struct Snapshot {
-    /// The position it is of.
+    /// The position of the snapshot.
     fixed: Position,
     rows: std::vec::IntoIter<Arc<Head>>,
     read_to: Option<EntityKey>,
     at_end: bool,
-    /// The latest change that any row contains.
+    /// The latest change in any row.
     newest: Position,
-    said_ahead: Option<Box<SaidAhead>>,
+    sent_ahead: Option<Box<SentAhead>>,
 }
 
-/// Up to which change a row of the snapshot contains an entity's.
+/// Entities whose row contained changes after the snapshot's position, and the last of those changes.
 #[derive(Default)]
-pub(super) struct SaidAhead(HashMap<EntityKey, Position>);
+pub(super) struct SentAhead(HashMap<EntityKey, Position>);
 
 impl Snapshot {
-    /// The snapshot of this position.
     pub(super) fn at(fixed: Position) -> Self {
-        Self { fixed, rows: Vec::new().into_iter(), read_to: None, at_end: false, newest: fixed, said_ahead: None }
+        Self { fixed, rows: Vec::new().into_iter(), read_to: None, at_end: false, newest: fixed, sent_ahead: None }
     }
 
-    /// The next row to be said, of those that were read.
+    /// The next row to send, of those read.
     ///
-    /// A row that changed after the snapshot's position is left out, since its changes follow as events; so nothing has to be
-    /// remembered of it. Only where it is not certain that they do, for a customer that is known by the platform's id (an
-    /// event recorded before that id was known does not match it), the row is said, and what it contains is remembered.
+    /// A row that changed after the snapshot's position is left out, since its changes follow as events. They may not follow
+    /// for a customer selected by the platform's id: an event recorded before that id was known does not match it. Such a row
+    /// is sent, and the change it contains is remembered.
     pub(super) fn next_row(&mut self, scope: &Scope) -> Option<Arc<Head>> {
         for head in self.rows.by_ref() {
             if head.position <= self.fixed {
@@ -45,26 +44,24 @@ impl Snapshot {
             }
             self.newest = self.newest.max(head.position);
             if !scope.is_all() && !scope.customers.contains(&head.customer) {
-                self.said_ahead.get_or_insert_default().0.insert(head.entity(), head.position);
+                self.sent_ahead.get_or_insert_default().0.insert(head.entity(), head.position);
                 return Some(head);
             }
         }
         None
     }
 
-    /// Whether all rows were read.
     pub(super) fn is_at_end(&self) -> bool {
         self.at_end
     }
 
-    /// The position up to which events have to follow before the snapshot is complete: what was left out lies before.
+    /// The position up to which events have to follow before the snapshot is complete: every left-out change is before it.
     pub(super) fn newest(&self) -> Position {
         self.newest
     }
 
-    /// What rows contain of the events that follow.
-    pub(super) fn take_said_ahead(&mut self) -> Option<Box<SaidAhead>> {
-        self.said_ahead.take()
+    pub(super) fn take_sent_ahead(&mut self) -> Option<Box<SentAhead>> {
+        self.sent_ahead.take()
     }
 
     /// Reads the next rows.
@@ -77,8 +74,8 @@ impl Snapshot {
     }
 }
 
-impl SaidAhead {
-    /// Whether a row already contained this event.
+impl SentAhead {
+    /// Whether a row contained this event already.
     pub(super) fn contains(&self, event: &Event) -> bool {
         self.0.get(&event.observation.entity()).is_some_and(|position| event.position <= *position)
     }

@@ -1,12 +1,10 @@
-//! What a stream does by the clock.
+//! The times at which a stream acts.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::rpc::kyc_event::WatchConfig;
-
-/// How many events are said between two looks at the clock.
+/// How many events are delivered between two looks at the clock.
 const LOOK_EVERY: u8 = 16;
 
 /// When the next heartbeat is due, and when the stream ends.
@@ -15,37 +13,35 @@ pub(super) struct Timetable {
     next_heartbeat: Instant,
     ends_at: Instant,
     max_lag: Duration,
-    /// How many events may be said before the next look at the clock.
     until_look: u8,
 }
 
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
-    /// The stream has reached its age.
+    /// The stream has reached its maximum age.
     End,
     /// This replica has not known the end of the log for too long.
     Behind,
-    /// A heartbeat, on its way now.
     Heartbeat,
 }
 
 impl Timetable {
-    /// For a stream that begins now; its age is up to a tenth less than the greatest.
-    pub(super) fn new(heartbeat: Duration, config: &WatchConfig) -> Self {
+    /// For a stream that starts now, and lives up to a tenth less than `max_age`.
+    pub(super) fn new(heartbeat: Duration, max_age: Duration, max_lag: Duration) -> Self {
         let now = Instant::now();
-        let age = config.max_age.mul_f64(1.0 - 0.1 * fastrand::f64());
+        let age = max_age.mul_f64(1.0 - 0.1 * fastrand::f64());
         let far = now + Duration::from_secs(365 * 24 * 60 * 60);
         Self {
             heartbeat,
             next_heartbeat: now + heartbeat,
             ends_at: now.checked_add(age).unwrap_or(far),
-            max_lag: config.max_lag,
+            max_lag,
             until_look: 0,
         }
     }
 
-    /// Whether to look at the clock now: each event need not.
+    /// Whether to look at the clock before this event.
     pub(super) fn is_time_to_look(&mut self) -> bool {
         match self.until_look.checked_sub(1) {
             Some(left) => {
@@ -59,12 +55,12 @@ impl Timetable {
         }
     }
 
-    /// The next look is due at once: the stream has waited.
+    /// Makes the next look due at once: the stream has waited.
     pub(super) fn look_now(&mut self) {
         self.until_look = 0;
     }
 
-    /// What is due, on a replica that has not known the end of the log for `lag`.
+    /// What is due on a replica with this lag.
     pub(super) fn due(&mut self, lag: Duration) -> Option<Due> {
         let now = Instant::now();
         if now >= self.ends_at {
@@ -79,7 +75,7 @@ impl Timetable {
         }
     }
 
-    /// When something may be due next, if nothing else happens.
+    /// When something may be due next.
     pub(super) fn next_look(&self, lag: Duration) -> Instant {
         let until_behind = self.max_lag.saturating_sub(lag) + Duration::from_millis(1);
         let may_be_behind = Instant::now().checked_add(until_behind).unwrap_or(self.ends_at);

@@ -1,4 +1,4 @@
-//! Who is undecided yet, for a stream that ends when nobody is.
+//! The customers a stream waits for, if it ends once all are decided.
 
 use std::collections::HashSet;
 
@@ -6,22 +6,20 @@ use crate::kyc::event::{Event, Outcome, Subject};
 use crate::kyc::id::{CustomerId, EntityKey, Position};
 use crate::kyc::log::{EventLog, LogError};
 
-/// The customers that the stream waits for.
+/// Customers not known to be decided.
 pub(super) struct Undecided(HashSet<CustomerId>);
 
 impl Undecided {
-    /// All of them, before they are judged.
     pub(super) fn of(customers: &[CustomerId]) -> Box<Self> {
         Box::new(Self(customers.iter().cloned().collect()))
     }
 
-    /// Judges each by its status, for a stream that has passed everything up to `passed`.
-    pub(super) async fn judge(&mut self, log: &dyn EventLog, passed: Position) -> Result<(), LogError> {
+    /// Removes those decided by the head at or before `passed`, up to which the stream has delivered.
+    pub(super) async fn remove_decided(&mut self, log: &dyn EventLog, passed: Position) -> Result<(), LogError> {
         let customers: Vec<_> = self.0.iter().cloned().collect();
         for customer in customers {
             let head = log.head(&EntityKey::customer(customer.clone())).await?;
-            // What lies ahead of the stream counts when the stream comes to it: the caller hears of a decision before it
-            // hears that all are decided.
+            // A later decision counts once the stream delivers it: the caller hears of it before it hears that all are decided.
             if head.is_some_and(|head| head.position <= passed && head.subject.is_settled()) {
                 self.0.remove(&customer);
             }
@@ -29,8 +27,8 @@ impl Undecided {
         Ok(())
     }
 
-    /// Hears of an event that the stream passes, once they were judged.
-    pub(super) fn hear(&mut self, event: &Event) {
+    /// Follows an event that the stream passes.
+    pub(super) fn follow(&mut self, event: &Event) {
         let Subject::Customer { .. } = &event.observation.subject else { return };
         match event.outcome {
             Outcome::Change if event.observation.subject.is_settled() => {
@@ -43,7 +41,6 @@ impl Undecided {
         }
     }
 
-    /// Whether nobody is undecided.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

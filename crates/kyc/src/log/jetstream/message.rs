@@ -137,9 +137,9 @@ pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, Unreadable> {
         customer: customer.as_str().to_owned(),
         platform_customer: platform_customer.as_ref().map(|id| id.as_str().to_owned()),
         subject: subject_to_wire(subject),
-        outcome: outcome.word().to_owned(),
+        outcome: outcome.as_str().to_owned(),
         previous: previous.as_ref().map(subject_to_wire),
-        source: origin.source().word().to_owned(),
+        source: origin.source().as_str().to_owned(),
         updated_at: updated_at.map(Timestamp::as_microsecond),
         sent_at: origin.timestamp().map(Timestamp::as_microsecond),
         asked_at: basis.map(|basis| basis.at.as_microsecond()),
@@ -247,7 +247,7 @@ fn event_from_wire(wire: EventWire, position: Position, recorded_at: Timestamp) 
             Origin::Asked { by, basis: Basis { knowing: Position::new(knowing), at: time(at) } }
         }
     };
-    let outcome = Outcome::ALL.into_iter().find(|known| known.word() == outcome).ok_or(Unreadable::Field("outcome"))?;
+    let outcome = Outcome::parse(&outcome).ok_or(Unreadable::Field("outcome"))?;
     let observation = Observation {
         id: ObservationId::trusted(&id),
         customer: CustomerId::trusted(&customer),
@@ -267,7 +267,7 @@ fn event_from_wire(wire: EventWire, position: Position, recorded_at: Timestamp) 
 }
 
 fn source_of(word: &str) -> Result<Source, Unreadable> {
-    Source::from_word(word).ok_or(Unreadable::Field("source"))
+    Source::parse(word).ok_or(Unreadable::Field("source"))
 }
 
 fn head_to_wire(head: &Head, here: Position) -> HeadWire {
@@ -295,7 +295,7 @@ fn head_to_wire(head: &Head, here: Position) -> HeadWire {
         position: at(*position),
         last_event: at(*last_event),
         observation: Some(observation.as_str().to_owned()),
-        source: source.word().to_owned(),
+        source: source.as_str().to_owned(),
         changed_at: changed_at.as_microsecond(),
         recorded_at: recorded_at.as_microsecond(),
         last_seen: at(*last),

@@ -84,21 +84,16 @@ fn subject(
 }
 
 fn outcome(word: &str) -> Result<Outcome, RowError> {
-    Outcome::ALL.into_iter().find(|outcome| outcome.word() == word).ok_or(unknown("outcome"))
+    Outcome::parse(word).ok_or(unknown("outcome"))
 }
 
 fn origin(source: &str, sent_at: Option<i64>, asked: Option<(i64, i64)>) -> Result<Origin, RowError> {
-    match source_of(source)? {
-        Source::Webhook => Ok(Origin::Webhook { timestamp: sent_at.map(time) }),
-        Source::Asked(by) => {
-            let (at, knowing) = asked.ok_or(unknown("asked_at"))?;
-            Ok(Origin::Asked { by, basis: Basis { knowing: position(knowing), at: time(at) } })
-        }
-    }
+    let basis = asked.map(|(at, knowing)| Basis { knowing: position(knowing), at: time(at) });
+    Origin::from_parts(source_of(source)?, sent_at.map(time), basis).ok_or(unknown("asked_at"))
 }
 
 fn source_of(word: &str) -> Result<Source, RowError> {
-    Source::from_word(word).ok_or(unknown("source"))
+    Source::parse(word).ok_or(unknown("source"))
 }
 
 /// Reads an event from a row of [`EVENT_COLUMNS`].
@@ -158,10 +153,10 @@ pub(super) fn insert_event(
     statement.raw_bind_parameter(6, subject.status_word())?;
     statement.raw_bind_parameter(7, subject.is_deleted())?;
     statement.raw_bind_parameter(8, problems_json(subject))?;
-    statement.raw_bind_parameter(9, outcome.word())?;
+    statement.raw_bind_parameter(9, outcome.as_str())?;
     statement.raw_bind_parameter(10, previous.as_ref().map(Subject::status_word))?;
     statement.raw_bind_parameter(11, previous.as_ref().map(Subject::is_deleted))?;
-    statement.raw_bind_parameter(12, origin.source().word())?;
+    statement.raw_bind_parameter(12, origin.source().as_str())?;
     statement.raw_bind_parameter(13, updated_at.map(Timestamp::as_microsecond))?;
     statement.raw_bind_parameter(14, origin.timestamp().map(Timestamp::as_microsecond))?;
     statement.raw_bind_parameter(15, basis.map(|basis| basis.at.as_microsecond()))?;
@@ -274,7 +269,7 @@ fn bind_head(statement: &mut Statement<'_>, head: &Head) -> rusqlite::Result<()>
     statement.raw_bind_parameter(6, problems_json(subject))?;
     statement.raw_bind_parameter(7, number(*position))?;
     statement.raw_bind_parameter(8, observation.as_str())?;
-    statement.raw_bind_parameter(9, source.word())?;
+    statement.raw_bind_parameter(9, source.as_str())?;
     statement.raw_bind_parameter(10, changed_at.as_microsecond())?;
     statement.raw_bind_parameter(11, recorded_at.as_microsecond())?;
     statement.raw_bind_parameter(12, number(*last))?;

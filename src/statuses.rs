@@ -1,16 +1,15 @@
-//! The statuses in Grid's answers to calls, on their way to the event log.
+//! The statuses in Grid's answers, as the event log takes them.
 
 use crate::grid::model::{Customer, Time, Verification, VerificationError};
 use crate::grid::{Error, ResourceId};
 use crate::kyc::event::Problem;
 use crate::kyc::id::{CustomerId, PlatformCustomerId, VerificationId};
+use crate::kyc::response_observer::{PendingCall, ResponseStatus};
 use crate::kyc::source::{CustomerAnswer, VerificationAnswer};
 use crate::kyc::status::{KycStatus, VerificationStatus};
-use crate::kyc::witness::{Question, Seen};
 
-/// What Grid's customer says; none when its id can't be one, or nobody can read whether it is deleted.
-#[must_use]
-pub fn customer_answer(customer: &Customer) -> Option<CustomerAnswer> {
+/// A customer; none when its id is invalid, or `isDeleted` unreadable.
+pub(crate) fn customer_answer(customer: &Customer) -> Option<CustomerAnswer> {
     answer(customer, customer.is_deleted.unwrap_or(Some(false))?)
 }
 
@@ -25,9 +24,8 @@ fn answer(customer: &Customer, deleted: bool) -> Option<CustomerAnswer> {
     })
 }
 
-/// What Grid's verification says; none when its ids can't be ids, or it has no status.
-#[must_use]
-pub fn verification_answer(verification: &Verification) -> Option<VerificationAnswer> {
+/// A verification; none when its ids are invalid, or it has no status.
+pub(crate) fn verification_answer(verification: &Verification) -> Option<VerificationAnswer> {
     let Verification { id, customer_id, verification_status, errors, created_at: _, updated_at } = verification;
     let word = Some(verification_status.as_str()).filter(|word| !word.is_empty())?;
     Some(VerificationAnswer {
@@ -44,22 +42,22 @@ fn problem(error: &VerificationError) -> Problem {
     Problem::new(error_type, field.as_deref())
 }
 
-/// Tells the witness of a customer in an answer.
-pub(super) fn customer(question: Question<'_>, customer: &Customer) {
+/// Observes a customer in an answer to a caller.
+pub(crate) fn observe_customer(call: PendingCall<'_>, customer: &Customer) {
     if let Some(answer) = customer_answer(customer) {
-        question.answered(Seen::Customer(answer));
+        call.observe(ResponseStatus::Customer(answer));
     }
 }
 
-/// Tells the witness of a verification in an answer.
-pub(super) fn verification(question: Question<'_>, verification: &Verification) {
+/// Observes a verification in an answer to a caller.
+pub(crate) fn observe_verification(call: PendingCall<'_>, verification: &Verification) {
     if let Some(answer) = verification_answer(verification) {
-        question.answered(Seen::Verification(answer));
+        call.observe(ResponseStatus::Verification(answer));
     }
 }
 
-/// Tells the witness of a customer that was deleted. Grid answers it as it was, or not at all.
-pub(super) fn deleted(question: Question<'_>, id: &ResourceId, customer: Option<&Customer>) {
+/// Observes that a customer was deleted. Grid answers with the customer as it was, or with nothing.
+pub(crate) fn observe_deleted(call: PendingCall<'_>, id: &ResourceId, customer: Option<&Customer>) {
     let answer = match customer.and_then(|as_it_was| answer(as_it_was, true)) {
         Some(answer) => answer,
         None => match CustomerId::parse(id.as_str()) {
@@ -67,13 +65,13 @@ pub(super) fn deleted(question: Question<'_>, id: &ResourceId, customer: Option<
             Err(_) => return,
         },
     };
-    question.answered(Seen::Customer(answer));
+    call.observe(ResponseStatus::Customer(answer));
 }
 
-/// Tells the witness of a customer that Grid says is gone (410).
-pub(super) fn gone(question: Question<'_>, id: &ResourceId, error: &Error) {
+/// Observes that a customer is gone, if that is what Grid answered (410).
+pub(crate) fn observe_gone(call: PendingCall<'_>, id: &ResourceId, error: &Error) {
     if matches!(error, Error::Answered(refusal) if refusal.status == 410) {
-        deleted(question, id, None);
+        observe_deleted(call, id, None);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Calls that several callers wait for at once.
+//! Calls that several callers wait for: at most one per customer is under way.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,27 +10,25 @@ use crate::id::CustomerId;
 
 type Call<T> = Shared<BoxFuture<'static, T>>;
 
-/// The calls under way, at most one for each customer.
-///
-/// A call lives by its callers: when the last of them gives up, it is dropped, wherever it is.
-pub(super) struct Calls<T: Clone> {
-    /// Held only to look one up, add or remove it.
+/// The calls under way. A call is dropped when the last of its callers gives up.
+pub(super) struct SingleFlight<T: Clone> {
+    /// Locked only to look up, add or remove one.
     under_way: Mutex<HashMap<CustomerId, WeakShared<BoxFuture<'static, T>>>>,
 }
 
-impl<T: Clone> Default for Calls<T> {
+impl<T: Clone> Default for SingleFlight<T> {
     fn default() -> Self {
         Self { under_way: Mutex::default() }
     }
 }
 
-impl<T: Clone> Calls<T> {
-    /// Waits for the call about this customer that is under way, or else makes it.
+impl<T: Clone> SingleFlight<T> {
+    /// Waits for the call about this customer that is under way, or makes one.
     pub(super) async fn join(&self, customer: &CustomerId, make: impl FnOnce() -> BoxFuture<'static, T>) -> T {
         let caller = Caller { calls: self, customer, call: Some(self.find_or_make(customer, make)) };
         match caller.call.clone() {
             Some(call) => call.await,
-            // Only dropping a caller takes its call away.
+            // Unreachable: only dropping the caller takes its call.
             None => std::future::pending().await,
         }
     }
@@ -47,27 +45,27 @@ impl<T: Clone> Calls<T> {
         }
     }
 
-    // A panic while this lock is held leaves nothing half done.
+    // A panic under this lock leaves no half-done change.
     fn lock(&self) -> MutexGuard<'_, HashMap<CustomerId, WeakShared<BoxFuture<'static, T>>>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The call, while it has callers and is not done. One that is done answers nobody who comes later.
+/// The call, while it has callers and is not finished: later callers get a new one.
 fn alive<T: Clone>(call: &WeakShared<BoxFuture<'static, T>>) -> Option<Call<T>> {
     call.upgrade().filter(|call| call.peek().is_none())
 }
 
-/// One that waits.
+/// One caller.
 struct Caller<'a, T: Clone> {
-    calls: &'a Calls<T>,
+    calls: &'a SingleFlight<T>,
     customer: &'a CustomerId,
     call: Option<Call<T>>,
 }
 
 impl<T: Clone> Drop for Caller<'_, T> {
     fn drop(&mut self) {
-        // Before the lock is taken: this may end the call.
+        // Before locking: this may drop the call.
         self.call = None;
         let mut under_way = self.calls.lock();
         if under_way.get(self.customer).is_some_and(|call| alive(call).is_none()) {
@@ -91,7 +89,7 @@ mod tests {
 
     #[tokio::test]
     async fn callers_share_a_call_and_leave_nothing_behind() {
-        let (calls, made, id) = (Calls::<u32>::default(), AtomicUsize::new(0), customer());
+        let (calls, made, id) = (SingleFlight::<u32>::default(), AtomicUsize::new(0), customer());
         let (answer, wait) = oneshot::channel::<u32>();
         let mut wait = Some(wait);
         let make = |wait: Option<oneshot::Receiver<u32>>| {
@@ -110,7 +108,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_ends_with_its_last_caller_and_a_later_one_makes_its_own() {
-        let (calls, id) = (Calls::<u32>::default(), customer());
+        let (calls, id) = (SingleFlight::<u32>::default(), customer());
         let alive = Arc::new(());
         let held = Arc::clone(&alive);
         let endless = move || {

@@ -1,0 +1,261 @@
+//! The response observer: records the statuses in Grid's answers to callers.
+//!
+//! It never delays or fails a call. Each answer goes into a bounded queue and is recorded a moment later. Where the queue is full
+//! or the log is away, the answer is counted and dropped, and the reconciler finds its status later. An answer that repeats
+//! what is known costs no write.
+//!
+//! Calls that one caller makes one after the other raise no doubt among themselves, although the first answer may not be
+//! recorded yet when the second call is made: see `Lane::basis`.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use hashlink::LruCache;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
+
+use super::ask;
+use super::event::{Asker, Basis, Observation, Outcome, Subject};
+use super::head::Head;
+use super::id::{CustomerId, EntityKey, Position};
+use super::log::{EventLog, LogError, Recorded};
+use super::source::{CustomerAnswer, VerificationAnswer};
+
+/// How many answers are recorded at once. Those about one customer are recorded one after the other.
+const LANES: usize = 16;
+/// How many answers may wait in each lane: a few pages of a list, at about 400 bytes a row.
+const WAITING: usize = 256;
+/// How many changes a lane remembers, to recognize calls made after them. Only the latest matter.
+const REMEMBERED: usize = 256;
+
+/// A status in an answer of Grid's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResponseStatus {
+    /// A customer. Without a status it says nothing, unless it is deleted: then the last known status stays.
+    Customer(CustomerAnswer),
+    /// A verification.
+    Verification(VerificationAnswer),
+}
+
+impl ResponseStatus {
+    fn customer(&self) -> &CustomerId {
+        match self {
+            Self::Customer(answer) => &answer.id,
+            Self::Verification(answer) => &answer.customer,
+        }
+    }
+
+    fn entity(&self) -> EntityKey {
+        match self {
+            Self::Customer(answer) => EntityKey::customer(answer.id.clone()),
+            Self::Verification(answer) => EntityKey::verification(answer.customer.clone(), answer.id.clone()),
+        }
+    }
+}
+
+/// What became of the statuses in answers, since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ResponseCounts {
+    /// Recorded as events.
+    pub recorded: u64,
+    /// Known already.
+    pub redundant: u64,
+    /// Answers without a status.
+    pub silent: u64,
+    /// Dropped because the queue was full. The reconciler finds them.
+    pub dropped: u64,
+    /// Dropped because the log did not record them. The reconciler finds them.
+    pub failed: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    recorded: AtomicU64,
+    redundant: AtomicU64,
+    silent: AtomicU64,
+    dropped: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// Records the statuses in answers.
+pub struct ResponseObserver {
+    log: Arc<dyn EventLog>,
+    queues: Box<[mpsc::Sender<Queued>]>,
+    /// The other ends of the queues, until [`run`](Self::run) takes them.
+    lanes: Mutex<Vec<mpsc::Receiver<Queued>>>,
+    hasher: RandomState,
+    counters: Counters,
+}
+
+impl std::fmt::Debug for ResponseObserver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResponseObserver").field("counts", &self.counts()).finish_non_exhaustive()
+    }
+}
+
+impl ResponseObserver {
+    /// An observer that records in this log once it [`run`](Self::run)s.
+    #[must_use]
+    pub fn new(log: Arc<dyn EventLog>) -> Self {
+        let (queues, lanes): (Vec<_>, Vec<_>) = (0..LANES).map(|_| mpsc::channel(WAITING)).unzip();
+        let (lanes, queues) = (Mutex::new(lanes), queues.into_boxed_slice());
+        Self { log, queues, lanes, hasher: RandomState::new(), counters: Counters::default() }
+    }
+
+    /// To be called before the request is sent to Grid: notes what is known by now.
+    #[must_use]
+    pub fn begin(&self) -> PendingCall<'_> {
+        PendingCall { observer: self, basis: self.log.basis(), asked: Instant::now() }
+    }
+
+    /// What became of the statuses so far.
+    pub fn counts(&self) -> ResponseCounts {
+        let Counters { recorded, redundant, silent, dropped, failed } = &self.counters;
+        let [recorded, redundant, silent, dropped, failed] =
+            [recorded, redundant, silent, dropped, failed].map(|counter| counter.load(Relaxed));
+        ResponseCounts { recorded, redundant, silent, dropped, failed }
+    }
+
+    /// Records answers until `stop`, and then those that still wait. To be called once.
+    pub async fn run(&self, stop: CancellationToken) {
+        let lanes = std::mem::take(&mut *self.lanes.lock().unwrap_or_else(PoisonError::into_inner));
+        let lanes = lanes.into_iter().map(|queue| {
+            let changes = LruCache::new(REMEMBERED);
+            Lane { log: &self.log, counters: &self.counters, changes, failing: false }.run(queue, &stop)
+        });
+        join_all(lanes).await;
+    }
+
+    fn enqueue(&self, queued: Queued) {
+        let lane = self.hasher.hash_one(queued.status.customer()) % LANES as u64;
+        let queue = usize::try_from(lane).ok().and_then(|lane| self.queues.get(lane));
+        if queue.is_none_or(|queue| queue.try_send(queued).is_err()) {
+            self.counters.dropped.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// A call to Grid, with what was known before it.
+#[derive(Debug, Clone, Copy)]
+pub struct PendingCall<'a> {
+    observer: &'a ResponseObserver,
+    basis: Basis,
+    asked: Instant,
+}
+
+impl PendingCall<'_> {
+    /// Queues a status in Grid's answer. Returns at once.
+    pub fn observe(&self, status: ResponseStatus) {
+        let Self { observer, basis, asked } = *self;
+        observer.enqueue(Queued { status, basis, asked, answered: Instant::now(), call: Span::current() });
+    }
+}
+
+/// A status in an answer, with the times of its call.
+struct Queued {
+    status: ResponseStatus,
+    basis: Basis,
+    asked: Instant,
+    answered: Instant,
+    /// The call's span. It ends with the call, so it is only used as a parent.
+    call: Span,
+}
+
+/// A head that an answer moved.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    answered: Instant,
+    position: Position,
+}
+
+/// Records the answers about some of the customers, one after the other.
+struct Lane<'a> {
+    log: &'a Arc<dyn EventLog>,
+    counters: &'a Counters,
+    changes: LruCache<EntityKey, Change>,
+    failing: bool,
+}
+
+impl Lane<'_> {
+    async fn run(mut self, mut queue: mpsc::Receiver<Queued>, stop: &CancellationToken) {
+        loop {
+            tokio::select! {
+                queued = queue.recv() => match queued {
+                    Some(queued) => {
+                        // Operators know the span by this name.
+                        let span = tracing::info_span!(parent: &queued.call, "witness");
+                        self.record(queued).instrument(span).await;
+                    }
+                    None => return,
+                },
+                // What waits is still recorded; nothing more comes.
+                () = stop.cancelled(), if !queue.is_closed() => queue.close(),
+            }
+        }
+    }
+
+    async fn record(&mut self, queued: Queued) {
+        let entity = queued.status.entity();
+        let result = self.try_record(&entity, queued).await;
+        if let Err(error) = &result
+            && !self.failing
+        {
+            tracing::warn!(%entity, %error, "event log: a status in Grid's answer to a call could not be recorded");
+        }
+        self.failing = result.is_err();
+        let Counters { recorded, redundant, silent, dropped: _, failed } = self.counters;
+        let counter = match result {
+            Ok(Some(Recorded::New { .. } | Recorded::Duplicate { .. })) => recorded,
+            Ok(Some(Recorded::Redundant)) => redundant,
+            Ok(None) => silent,
+            Err(_) => failed,
+        };
+        counter.fetch_add(1, Relaxed);
+    }
+
+    /// None: the answer has no status.
+    async fn try_record(&mut self, entity: &EntityKey, queued: Queued) -> Result<Option<Recorded>, LogError> {
+        // Also brings the head into memory, where a redundant answer is recognized without the writer.
+        let head = self.log.head(entity).await?;
+        let basis = self.basis(entity, head.as_deref(), &queued);
+        let Queued { status, basis: _, asked: _, answered, call: _ } = queued;
+        let Some(observation) = observation(basis, status, head.as_deref()) else { return Ok(None) };
+        let recorded = self.log.record(observation).await?;
+        if let Recorded::New { position, outcome: Outcome::Change } = recorded {
+            self.changes.insert(entity.clone(), Change { answered, position });
+        }
+        Ok(Some(recorded))
+    }
+
+    /// What was known when the call was made.
+    ///
+    /// The call may have been made after an earlier answer came in but before the log had it. If the head is what that answer
+    /// made of it, the call was made after everything the head rests on, so its basis moves up to that change. A doubt
+    /// raised meanwhile prevents this: it may be about something later.
+    fn basis(&mut self, entity: &EntityKey, head: Option<&Head>, queued: &Queued) -> Basis {
+        let basis = queued.basis;
+        let (Some(head), Some(change)) = (head, self.changes.get(entity)) else { return basis };
+        let rests_on_it = head.seen.last == change.position && change.answered <= queued.asked;
+        let doubted = head.doubt.as_ref().is_some_and(|doubt| doubt.position > basis.knowing);
+        if rests_on_it && !doubted { Basis { knowing: basis.knowing.max(change.position), ..basis } } else { basis }
+    }
+}
+
+fn observation(basis: Basis, status: ResponseStatus, head: Option<&Head>) -> Option<Observation> {
+    match status {
+        ResponseStatus::Customer(CustomerAnswer { id, platform_customer, status: None, deleted: true, updated_at }) => {
+            let gone = ask::gone(Asker::Call, basis, head?)?;
+            let platform_customer = platform_customer.or(gone.platform_customer);
+            Some(Observation { customer: id, platform_customer, updated_at, ..gone })
+        }
+        ResponseStatus::Customer(answer) => ask::observed(Asker::Call, basis, answer),
+        ResponseStatus::Verification(VerificationAnswer { id, customer, status, problems, updated_at }) => {
+            let subject = Subject::verification(id, status, problems);
+            Some(Observation::asked(Asker::Call, basis, customer, None, subject, updated_at))
+        }
+    }
+}
