@@ -5,6 +5,8 @@
 
 FROM rust:1-slim-bookworm AS build
 WORKDIR /build
+# `docker build --build-arg FEATURES=` leaves the sandbox out: `serve --sandbox`, `gridgate sandbox` and `gridgate demo`.
+ARG FEATURES=sandbox
 
 # The dependencies are a separate layer, which only a change of these files rebuilds. Cargo compiles the workspace's crates with
 # empty sources, and all their dependencies.
@@ -16,7 +18,7 @@ COPY crates/sandbox/Cargo.toml crates/sandbox/
 COPY crates/transport/Cargo.toml crates/transport/
 RUN for crate in . crates/*; do mkdir "$crate/src" && touch "$crate/src/lib.rs"; done \
     && echo 'fn main() {}' | tee src/main.rs > build.rs \
-    && cargo build --release --locked --bin gridgate \
+    && cargo build --release --locked --no-default-features --features "$FEATURES" --bin gridgate \
     && rm -r src build.rs crates
 
 COPY build.rs ./
@@ -26,7 +28,7 @@ COPY proto proto
 COPY src src
 # Sources keep their modification times, which may be older than those of the empty ones.
 RUN find build.rs build crates proto src -type f -exec touch {} + \
-    && cargo build --release --locked --bin gridgate \
+    && cargo build --release --locked --no-default-features --features "$FEATURES" --bin gridgate \
     && mkdir -p image/usr/local/bin image/var/lib/gridgate \
     && cp target/release/gridgate image/usr/local/bin/
 

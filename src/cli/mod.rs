@@ -5,6 +5,7 @@
 
 mod admin;
 mod calling;
+#[cfg(feature = "sandbox")]
 mod demo;
 mod doctor;
 mod fault;
@@ -16,6 +17,7 @@ mod output;
 mod policy;
 mod printable;
 mod quarantine;
+#[cfg(feature = "sandbox")]
 mod sandbox;
 mod serve;
 mod signals;
@@ -57,6 +59,7 @@ enum Command {
     /// Prints its base URL, credentials and the public key of its webhooks on standard output as one line of JSON: what
     /// LIGHTSPARK_GRID_BASE_URL, GRID_CLIENT_ID, GRID_CLIENT_SECRET and GRID_WEBHOOK_PUBKEY have to be for a gridgate
     /// beside it.
+    #[cfg(feature = "sandbox")]
     Sandbox(CommonArgs<OfSandbox>),
     /// Ask a running gridgate whether it is ready
     ///
@@ -100,7 +103,15 @@ enum Command {
     /// Starts gridgate with a sandbox of its own on free ports, plays the flows over gRPC, and prints for each step what
     /// went in, what came back, and whether that was as expected. Exits with 0 only if everything was. What gridgate logs
     /// meanwhile is not shown, unless GRIDGATE_LOG_LEVEL says so.
+    #[cfg(feature = "sandbox")]
     Demo(demo::DemoArgs),
+    /// Not in this build
+    #[cfg(not(feature = "sandbox"))]
+    #[command(hide = true, alias = "demo", disable_help_flag = true)]
+    Sandbox {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        _arguments: Vec<OsString>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -140,11 +151,14 @@ macro_rules! scopes {
 
 scopes! {
     OfServe = OF_SERVE;
-    OfSandbox = OF_SANDBOX;
     OfCallers = OF_CALLERS;
     OfDoctor = OF_DOCTOR;
     OfAdminCallers = OF_ADMIN_CALLERS;
     OfLogs = OF_LOGS;
+}
+#[cfg(feature = "sandbox")]
+scopes! {
+    OfSandbox = OF_SANDBOX;
 }
 
 /// The environment, by name.
@@ -182,7 +196,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
         env.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect();
     let outcome = match cli.command {
         Command::Serve(args) => serve::run(args, env),
+        #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(args, env),
+        #[cfg(not(feature = "sandbox"))]
+        Command::Sandbox { .. } => Err(Failure::Mistaken(crate::sandbox::MISSING.into())),
         Command::Healthcheck(args) => healthcheck::run(args, env),
         Command::Watch(args) => watch::run(*args, env),
         Command::Doctor(args) => doctor::run(*args, env),
@@ -190,6 +207,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
         Command::Token => token::run(),
         Command::Policy(args) => policy::run(args),
         Command::Log(command) => log::run(command, env),
+        #[cfg(feature = "sandbox")]
         Command::Demo(args) => demo::run(args, env),
     };
     match outcome {

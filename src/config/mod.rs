@@ -11,6 +11,7 @@ mod document;
 mod event_log;
 mod mistake;
 mod read;
+#[cfg(feature = "sandbox")]
 mod sandbox;
 mod setting;
 pub mod settings;
@@ -22,6 +23,7 @@ pub use callers::{AdminCallerConfig, CallerConfig, CallerTls, connectable};
 pub use document::settings_document;
 pub use event_log::{EventsConfig, log_places};
 pub use mistake::{ConfigError, Mistake};
+#[cfg(feature = "sandbox")]
 pub use sandbox::SandboxCommand;
 pub use setting::{Bounds, Kind, Setting};
 pub use source::Sources;
@@ -279,33 +281,39 @@ fn port_tls(
 
 fn upstream(r: &mut Reader, sandbox: bool) -> Upstream {
     // A sandbox uses no account: one in the environment is not even read, and a missing one is no mistake.
-    let upstream = if sandbox {
-        let addr = r.address(&s::SANDBOX_ADDR);
-        let config = sandbox::made_up(r);
-        let client = ClientConfig::new("", &config.client_id, config.client_secret.clone());
-        Upstream::Sandbox { addr, config, client }
-    } else {
-        let base_url: String = r.get(&s::GRID_BASE_URL);
-        let allow_http: bool = r.get(&s::GRID_INSECURE_ALLOW_HTTP);
-        let is_exposed = reqwest::Url::parse(&base_url).is_ok_and(|url| url.scheme() == "http" && !is_loopback(&url));
-        if is_exposed && !allow_http {
-            let problem = format!(
-                "plain http would send credentials and personal data unencrypted over the network; use https, or set {}=true",
-                s::GRID_INSECURE_ALLOW_HTTP.env
-            );
-            r.contradiction(&s::GRID_BASE_URL, &s::GRID_INSECURE_ALLOW_HTTP, problem);
+    if sandbox {
+        #[cfg(feature = "sandbox")]
+        {
+            let addr = r.address(&s::SANDBOX_ADDR);
+            let config = sandbox::made_up(r);
+            let client = client(r, "", &config.client_id, config.client_secret.clone());
+            return Upstream::Sandbox { addr, config, client };
         }
-        let (client_id, client_secret) = credentials(r);
-        Upstream::Grid(ClientConfig::new(base_url, client_id, client_secret))
-    };
-    upstream.called_with(r.get(&s::GRID_MAX_CONCURRENT_CALLS), r.get(&s::GRID_CONNECT_TIMEOUT))
+        #[cfg(not(feature = "sandbox"))]
+        {
+            r.mistake(&s::SANDBOX_ADDR, crate::sandbox::MISSING);
+            return Upstream::Grid(client(r, "", "", SecretString::default()));
+        }
+    }
+    let base_url: String = r.get(&s::GRID_BASE_URL);
+    let allow_http: bool = r.get(&s::GRID_INSECURE_ALLOW_HTTP);
+    let is_exposed = reqwest::Url::parse(&base_url).is_ok_and(|url| url.scheme() == "http" && !is_loopback(&url));
+    if is_exposed && !allow_http {
+        let problem = format!(
+            "plain http would send credentials and personal data unencrypted over the network; use https, or set {}=true",
+            s::GRID_INSECURE_ALLOW_HTTP.env
+        );
+        r.contradiction(&s::GRID_BASE_URL, &s::GRID_INSECURE_ALLOW_HTTP, problem);
+    }
+    let (client_id, client_secret) = credentials(r);
+    Upstream::Grid(client(r, &base_url, &client_id, client_secret))
 }
 
-impl Upstream {
-    fn called_with(mut self, max_concurrent: usize, connect_timeout: Duration) -> Self {
-        let (Upstream::Grid(client) | Upstream::Sandbox { client, .. }) = &mut self;
-        (client.max_concurrent, client.connect_timeout) = (max_concurrent, connect_timeout);
-        self
+fn client(r: &mut Reader, base_url: &str, client_id: &str, client_secret: SecretString) -> ClientConfig {
+    ClientConfig {
+        max_concurrent: r.get(&s::GRID_MAX_CONCURRENT_CALLS),
+        connect_timeout: r.get(&s::GRID_CONNECT_TIMEOUT),
+        ..ClientConfig::new(base_url, client_id, client_secret)
     }
 }
 

@@ -10,6 +10,7 @@ mod browser;
 mod canary;
 mod config;
 mod deadline;
+#[cfg(feature = "sandbox")]
 mod demo;
 mod deployment;
 mod doctor;
@@ -29,6 +30,7 @@ mod readme;
 mod reflection;
 mod replicas;
 mod retention;
+#[cfg(feature = "sandbox")]
 mod sandbox;
 mod server;
 mod starting;
@@ -41,3 +43,5 @@ mod watch;
 mod webhook;
 mod wire_requests;
 mod wire_responses;
+#[cfg(not(feature = "sandbox"))]
+mod without_sandbox;
