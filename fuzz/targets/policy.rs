@@ -2,12 +2,12 @@
 
 #![no_main]
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use gridgate::identity::Policy;
+use gridgate::identity::{Grantable, Policy};
 use libfuzzer_sys::fuzz_target;
 
-static METHODS: LazyLock<Vec<Arc<str>>> = LazyLock::new(|| ["a.v1.One/Get", "a.v1.Two/Set"].map(Arc::from).into());
+static METHODS: LazyLock<Vec<Grantable>> = LazyLock::new(|| ["a.v1.One/Get", "a.v1.Two/Set"].map(Grantable::from).into());
 
 fuzz_target!(|text: &str| {
     match Policy::read(text, &METHODS) {

@@ -25,10 +25,8 @@ pub(super) fn run(args: PolicyArgs) -> Result<(), Failure> {
     let PolicyArgs { file } = args;
     let methods = server::methods().map_err(|error| Failure::Other("cannot check", error.into()))?;
     super::block_on(async {
-        let (policy, _) = PolicyFile::new(file, methods.names().map(str::to_owned))
-            .load()
-            .await
-            .map_err(|error| Failure::Mistaken(error.into()))?;
+        let (policy, _) =
+            PolicyFile::new(file, methods.grantable()).load().await.map_err(|error| Failure::Mistaken(error.into()))?;
         json_line(&Shown { callers: policy.callers() }).map_err(|error| Failure::Other("cannot print", error.into()))
     })
 }

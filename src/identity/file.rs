@@ -2,7 +2,7 @@
 
 use super::expiry::Told;
 use super::gate::Gate;
-use super::policy::{Mistake, Policy};
+use super::policy::{Grantable, Mistake, Policy};
 use crate::small_file;
 use jiff::Timestamp;
 use std::fmt;
@@ -24,7 +24,7 @@ const SETTLE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct PolicyFile {
     path: PathBuf,
-    methods: Arc<[Arc<str>]>,
+    methods: Arc<[Grantable]>,
 }
 
 /// The file is no policy.
@@ -64,10 +64,10 @@ impl fmt::Display for Listed<'_> {
 }
 
 impl PolicyFile {
-    /// The policy at `path`, about these methods, each written `package.Service/Method`.
+    /// The policy at `path`, about these methods.
     #[must_use]
-    pub fn new(path: PathBuf, methods: impl IntoIterator<Item = String>) -> PolicyFile {
-        PolicyFile { path, methods: methods.into_iter().map(Arc::from).collect() }
+    pub fn new(path: PathBuf, methods: impl IntoIterator<Item = Grantable>) -> PolicyFile {
+        PolicyFile { path, methods: methods.into_iter().collect() }
     }
 
     /// Reads it for the first time.

@@ -4,7 +4,7 @@ use super::caller::{Caller, Source};
 use super::counters::{Counted, Counters};
 use super::lines::{HeldBack, Lines, Refused};
 use super::name::Identity;
-use super::policy::{Identified, Policy, Rule, Unidentified, is_by_name_only};
+use super::policy::{Grantable, Identified, Policy, Rule, Unidentified};
 use super::presented::Presented;
 use super::strangers::Strangers;
 use jiff::Timestamp;
@@ -152,11 +152,11 @@ impl Gate {
         }
     }
 
-    /// Decides on a call of `method`, written `package.Service/Method`; `None` stands for one that does not exist.
+    /// Decides on a call of `method`; `None` stands for one that does not exist.
     ///
     /// # Errors
     /// It is not let in.
-    pub fn admit(&self, presented: &Presented, method: Option<&str>) -> Result<Admitted, Denial> {
+    pub fn admit(&self, presented: &Presented, method: Option<&Grantable>) -> Result<Admitted, Denial> {
         let decided = self.decide(presented, method, Rated::Yes);
         let counted = match &decided {
             Ok(_) => Counted::Allowed,
@@ -170,11 +170,11 @@ impl Gate {
     ///
     /// # Errors
     /// It would not be let in any more.
-    pub fn still_admits(&self, presented: &Presented, method: &str) -> Result<Admitted, Denial> {
+    pub fn still_admits(&self, presented: &Presented, method: &Grantable) -> Result<Admitted, Denial> {
         self.decide(presented, Some(method), Rated::Already)
     }
 
-    fn decide(&self, presented: &Presented, method: Option<&str>, rated: Rated) -> Result<Admitted, Denial> {
+    fn decide(&self, presented: &Presented, method: Option<&Grantable>, rated: Rated) -> Result<Admitted, Denial> {
         let current = self.current();
         let Identified { who, header_ignored } = current.policy.identify(presented);
         if header_ignored && rated == Rated::Yes {
@@ -188,8 +188,8 @@ impl Gate {
         let Rule { name, methods, limits, bucket } = rule;
         let caller = Caller { name: Arc::clone(name), source, limits: limits.clone() };
         let Some(method) = method else { return Err(Denial::MethodUnknown { caller }) };
-        if !methods.contains(method) {
-            return Err(Denial::MethodNotAllowed { caller, by_name_only: is_by_name_only(method) });
+        if !methods.contains(&method.name) {
+            return Err(Denial::MethodNotAllowed { caller, by_name_only: method.by_name_only });
         }
         if let (Rated::Yes, Some(bucket)) = (rated, bucket)
             && let Err(retry_after) = bucket.take(Instant::now())
@@ -308,12 +308,12 @@ impl Default for NoGate {
 }
 
 impl NoGate {
-    /// Decides on a call of `method`, written `package.Service/Method`; `None` stands for one that does not exist.
+    /// Decides on a call of `method`; `None` stands for one that does not exist.
     ///
     /// # Errors
     /// Only a policy grants it.
-    pub fn admit(&self, method: Option<&str>) -> Result<(), Denial> {
-        if method.is_some_and(is_by_name_only) { Err(Denial::PolicyNeeded) } else { Ok(()) }
+    pub fn admit(&self, method: Option<&Grantable>) -> Result<(), Denial> {
+        if method.is_some_and(|method| method.by_name_only) { Err(Denial::PolicyNeeded) } else { Ok(()) }
     }
 
     /// Whether a refusal has an audit line: then how many before it had none, of those from the same address.

@@ -5,8 +5,8 @@
 //! not in it may call nothing. The [`Gate`] decides with the policy that holds now, which [`PolicyFile`] keeps in step
 //! with its file. `docs/IDENTITY.md` is what operators read.
 //!
-//! This module must not know the services behind it, nor how a refusal is said to a caller: methods are names that are
-//! handed in, and a refusal is a [`Denial`].
+//! This module must not know the services behind it, nor how a refusal is said to a caller: methods are handed
+//! in, and a refusal is a [`Denial`].
 
 pub mod audit;
 mod bucket;
@@ -29,6 +29,6 @@ pub use file::{PolicyError, PolicyFile, PolicyText};
 pub use gate::{Admitted, Denial, Gate, NoGate, PolicyState};
 pub use lines::{HeldBack, Refused};
 pub use name::{Identity, InvalidIdentity};
-pub use policy::{Mistake, Policy};
+pub use policy::{Grantable, Mistake, Policy};
 pub use presented::Presented;
 pub use token::{InvalidTokenHash, NewToken, TokenHash};

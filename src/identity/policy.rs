@@ -4,7 +4,7 @@ mod document;
 mod methods;
 mod read;
 
-pub(super) use methods::is_by_name_only;
+pub use methods::Grantable;
 
 use super::bucket::Bucket;
 use super::caller::{Source, WatchLimits};
@@ -114,11 +114,11 @@ pub(super) enum Unidentified {
 }
 
 impl Policy {
-    /// Reads a policy. `methods` are all that there are, as `package.Service/Method`.
+    /// Reads a policy. `methods` are all that there are.
     ///
     /// # Errors
     /// Every mistake in it, by line. Then nothing of it holds.
-    pub fn read(text: &str, methods: &[Arc<str>]) -> Result<Policy, Vec<Mistake>> {
+    pub fn read(text: &str, methods: &[Grantable]) -> Result<Policy, Vec<Mistake>> {
         read::policy(text, methods)
     }
 

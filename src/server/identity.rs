@@ -39,7 +39,7 @@ impl Guard {
     ) -> Result<Option<Self>, PolicyError> {
         let IdentityConfig { policy_file, reload_interval } = config;
         let Some(path) = policy_file else { return Ok(None) };
-        let file = PolicyFile::new(path, methods.names().map(str::to_owned));
+        let file = PolicyFile::new(path, methods.grantable());
         let (policy, loaded) = file.load().await?;
         let gate = Arc::new(Gate::new(policy));
         Ok(Some(Guard { gate, file, loaded, every: reload_interval, reload: reload.clone() }))

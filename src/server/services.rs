@@ -98,7 +98,7 @@ impl Api {
 
 /// The names of the services of the API, as the descriptors have them.
 pub(super) fn names(methods: &Methods) -> Vec<String> {
-    let services = methods.names().filter_map(|name| name.split_once('/')).map(|(service, _)| service);
+    let services = methods.iter().filter_map(|method| method.name().split_once('/')).map(|(service, _)| service);
     let own: BTreeSet<&str> = services.filter(|service| !service.starts_with("grpc.")).collect();
     own.into_iter().map(str::to_owned).collect()
 }

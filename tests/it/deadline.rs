@@ -14,7 +14,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use prost::Message as _;
-use prost_types::{FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto, ServiceDescriptorProto};
+use prost_types::{
+    DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto, ServiceDescriptorProto,
+};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -83,6 +85,8 @@ async fn handle(request: Request<Incoming>, seen: mpsc::UnboundedSender<Seen>) -
 fn methods() -> Methods {
     let method = |name: &str, client_streaming, server_streaming| MethodDescriptorProto {
         name: Some(name.to_owned()),
+        input_type: Some(".test.Nothing".to_owned()),
+        output_type: Some(".test.Nothing".to_owned()),
         client_streaming: Some(client_streaming),
         server_streaming: Some(server_streaming),
         ..MethodDescriptorProto::default()
@@ -93,7 +97,9 @@ fn methods() -> Methods {
         ..ServiceDescriptorProto::default()
     };
     let file = FileDescriptorProto {
+        name: Some("test.proto".to_owned()),
         package: Some("test".to_owned()),
+        message_type: vec![DescriptorProto { name: Some("Nothing".to_owned()), ..DescriptorProto::default() }],
         service: vec![service],
         ..FileDescriptorProto::default()
     };

@@ -4,21 +4,27 @@
 
 use std::sync::Arc;
 
-/// The methods that only their exact name grants, never a pattern and never the absence of a policy.
-///
-/// - `UpdatePlatformConfig` redirects every webhook, payment approvals included.
-const BY_NAME_ONLY: [&str; 1] = ["gridgate.v1.PlatformService/UpdatePlatformConfig"];
+/// A method that a policy can grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grantable {
+    /// `package.Service/Method`.
+    pub name: Arc<str>,
+    /// Whether only its exact name grants it, never a pattern and never the absence of a policy.
+    pub by_name_only: bool,
+}
 
-/// Whether only the exact name of a method grants it.
-pub(in crate::identity) fn is_by_name_only(method: &str) -> bool {
-    BY_NAME_ONLY.contains(&method)
+impl From<&str> for Grantable {
+    /// One that patterns grant, too.
+    fn from(name: &str) -> Self {
+        Grantable { name: name.into(), by_name_only: false }
+    }
 }
 
 /// The methods that a pattern means.
 ///
 /// # Errors
 /// It is no pattern, or there is no such method; with what may have been meant.
-pub(super) fn matching<'m>(pattern: &str, methods: &'m [Arc<str>]) -> Result<Vec<&'m Arc<str>>, String> {
+pub(super) fn matching<'m>(pattern: &str, methods: &'m [Grantable]) -> Result<Vec<&'m Grantable>, String> {
     let Some((service, method)) = pattern.split_once('/') else {
         return Err(format!(
             "\"{pattern}\" is no method: write package.Service/Method, or package.Service/* for all of a service"
@@ -30,14 +36,14 @@ pub(super) fn matching<'m>(pattern: &str, methods: &'m [Arc<str>]) -> Result<Vec
     {
         return Err(format!("\"{pattern}\": only the end of the service and of the method can be *"));
     }
-    let found = methods.iter().filter(|name| {
-        let (of, called) = name.split_once('/').unwrap_or((name, ""));
+    let found = methods.iter().filter(|candidate| {
+        let (of, called) = candidate.name.split_once('/').unwrap_or((&candidate.name, ""));
         fits(service, of) && fits(method, called)
     });
     let (found, by_name_only): (Vec<_>, Vec<_>) =
-        found.partition(|name| name.as_ref() == pattern || !is_by_name_only(name));
+        found.partition(|method| *method.name == *pattern || !method.by_name_only);
     if let ([], [only, ..]) = (found.as_slice(), by_name_only.as_slice()) {
-        return Err(format!("\"{pattern}\" does not grant {only}: only its exact name does, without *"));
+        return Err(format!("\"{pattern}\" does not grant {}: only its exact name does, without *", only.name));
     }
     if found.is_empty() {
         return Err(format!("there is no method \"{pattern}\"{}", suggestion(pattern, methods)));
@@ -53,10 +59,10 @@ fn fits(pattern: &str, name: &str) -> bool {
 }
 
 /// `; did you mean …?` where a method is called almost that.
-fn suggestion(pattern: &str, methods: &[Arc<str>]) -> String {
+fn suggestion(pattern: &str, methods: &[Grantable]) -> String {
     methods
         .iter()
-        .map(|name| (strsim::normalized_damerau_levenshtein(pattern, name), name))
+        .map(|method| (strsim::normalized_damerau_levenshtein(pattern, &method.name), &method.name))
         .filter(|(likeness, _)| *likeness >= 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map_or_else(String::new, |(_, name)| format!("; did you mean {name}?"))
@@ -68,8 +74,9 @@ mod tests {
 
     #[test]
     fn what_has_to_be_meant_is_granted_by_its_name_alone() {
-        let name = BY_NAME_ONLY[0];
-        let methods: Vec<Arc<str>> = [name, "gridgate.v1.PlatformService/GetPlatformConfig"].map(Arc::from).into();
+        let name = "gridgate.v1.PlatformService/UpdatePlatformConfig";
+        let by_name_only = Grantable { name: name.into(), by_name_only: true };
+        let methods = [by_name_only, "gridgate.v1.PlatformService/GetPlatformConfig".into()];
         assert_eq!(matching(name, &methods).unwrap(), [&methods[0]]);
         for pattern in ["*/*", "gridgate.v1.PlatformService/*", "gridgate.v1.*/*"] {
             assert_eq!(matching(pattern, &methods).unwrap(), [&methods[1]], "{pattern}");
@@ -83,10 +90,9 @@ mod tests {
 
     #[test]
     fn patterns() {
-        let methods: Vec<Arc<str>> =
-            ["a.v1.One/GetA", "a.v1.One/SetA", "a.v1.Two/GetB", "b.Three/Go"].map(Arc::from).into();
+        let methods = ["a.v1.One/GetA", "a.v1.One/SetA", "a.v1.Two/GetB", "b.Three/Go"].map(Grantable::from);
         let found = |pattern: &str| -> Vec<String> {
-            matching(pattern, &methods).unwrap().into_iter().map(|name| name.to_string()).collect()
+            matching(pattern, &methods).unwrap().into_iter().map(|method| method.name.to_string()).collect()
         };
         assert_eq!(found("a.v1.One/GetA"), ["a.v1.One/GetA"]);
         assert_eq!(found("a.v1.One/*"), ["a.v1.One/GetA", "a.v1.One/SetA"]);

@@ -1,7 +1,7 @@
 //! From the text of a policy to a [`Policy`]: `docs/IDENTITY.md` is the reference.
 
 use super::document::{At, Document, Table};
-use super::{KnownToken, Mistake, Place, Policy, Proxy, Rule, methods};
+use super::{Grantable, KnownToken, Mistake, Place, Policy, Proxy, Rule, methods};
 use crate::identity::bucket::{Bucket, Rate};
 use crate::identity::caller::{Source, WatchKind, WatchLimits};
 use crate::identity::name::Identity;
@@ -20,7 +20,7 @@ const OWN: &str = "self";
 /// The keys of what both roles and callers have.
 const GRANT: [&str; 3] = ["methods", "rate", "watch"];
 
-pub(super) fn policy(text: &str, methods: &[Arc<str>]) -> Result<Policy, Vec<Mistake>> {
+pub(super) fn policy(text: &str, methods: &[Grantable]) -> Result<Policy, Vec<Mistake>> {
     let (document, root) = Document::parse(text);
     let root = At { key: String::new(), line: 1, value: root.get_ref() };
     let mut reading = Reading {
@@ -47,7 +47,7 @@ struct Grant {
 
 struct Reading<'t, 'm> {
     document: Document<'t>,
-    methods: &'m [Arc<str>],
+    methods: &'m [Grantable],
     roles: BTreeMap<String, Grant>,
     policy: Policy,
 }
@@ -68,7 +68,7 @@ impl Reading<'_, '_> {
         let mut granted = HashSet::new();
         for pattern in self.document.texts(table, "methods") {
             match methods::matching(&pattern.value, self.methods) {
-                Ok(found) => granted.extend(found.into_iter().cloned()),
+                Ok(found) => granted.extend(found.into_iter().map(|method| Arc::clone(&method.name))),
                 Err(problem) => self.document.mistake(&pattern, problem),
             }
         }

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 
 const A: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
-fn methods() -> Vec<Arc<str>> {
-    ["a.v1.One/GetA", "a.v1.One/SetA", "a.v1.Two/WatchB"].map(Arc::from).into()
+fn methods() -> [Grantable; 3] {
+    ["a.v1.One/GetA", "a.v1.One/SetA", "a.v1.Two/WatchB"].map(Grantable::from)
 }
 
 fn read(text: &str) -> Result<Policy, Vec<Mistake>> {

@@ -1,9 +1,15 @@
 //! Every method that is served and what the layers need to know of it, read from the descriptors of the services.
 
-use prost::Message as _;
-use prost_types::{FileDescriptorSet, MethodDescriptorProto};
+use crate::grid::Operation;
+use crate::identity::Grantable;
+use prost_reflect::{DescriptorError, DescriptorPool, MethodDescriptor, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// The option of methods that change nothing.
+const READS: &str = "gridgate.options.v1.reads";
+/// The option of methods that no pattern of a policy grants.
+const BY_NAME_ONLY: &str = "gridgate.options.v1.granted_by_name_only";
 
 /// What a call of a method does, and how its messages flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +37,7 @@ pub(super) enum AnsweredBy {
 /// A method.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Method {
-    name: Arc<str>,
+    grantable: Grantable,
     kind: MethodKind,
     takes_one_message: bool,
     pub(super) answered_by: AnsweredBy,
@@ -39,25 +45,26 @@ pub struct Method {
 }
 
 impl Method {
-    fn new(package: &str, service: &str, method: &MethodDescriptorProto) -> Self {
-        let answered_by = match (package, service) {
-            ("grpc.health.v1", _) => AnsweredBy::Health,
-            (package, _) if package.starts_with("grpc.") => AnsweredBy::Reflection,
-            (_, "KycEventService") => AnsweredBy::EventLog,
-            _ => AnsweredBy::Grid,
+    fn new(method: &MethodDescriptor) -> Self {
+        let service = method.parent_service();
+        let answered_by = match service.package_name() {
+            "grpc.health.v1" => AnsweredBy::Health,
+            package if package.starts_with("grpc.") => AnsweredBy::Reflection,
+            _ if Operation::ALL.iter().any(|operation| operation.name() == method.name()) => AnsweredBy::Grid,
+            _ => AnsweredBy::EventLog,
         };
-        let is_about_the_server = matches!(answered_by, AnsweredBy::Health | AnsweredBy::Reflection);
-        let reads = is_about_the_server || ["Get", "List"].iter().any(|verb| method.name().starts_with(verb));
-        let kind = match (method.client_streaming(), method.server_streaming()) {
+        let reads = has_option(method, READS) || matches!(answered_by, AnsweredBy::Health | AnsweredBy::Reflection);
+        let kind = match (method.is_client_streaming(), method.is_server_streaming()) {
             (_, true) => MethodKind::Watch,
             (true, false) => MethodKind::Upload,
             (false, false) if reads => MethodKind::Read,
             (false, false) => MethodKind::Change,
         };
+        let name = format!("{}/{}", service.full_name(), method.name()).into();
         Method {
-            name: format!("{package}.{service}/{}", method.name()).into(),
+            grantable: Grantable { name, by_name_only: has_option(method, BY_NAME_ONLY) },
             kind,
-            takes_one_message: !method.client_streaming(),
+            takes_one_message: !method.is_client_streaming(),
             answered_by,
             is_served: true,
         }
@@ -66,12 +73,18 @@ impl Method {
     /// `package.Service/Method`.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.grantable.name
     }
 
     /// Its name, shared.
     pub(super) fn label(&self) -> Arc<str> {
-        Arc::clone(&self.name)
+        Arc::clone(&self.grantable.name)
+    }
+
+    /// What a policy has to know of it.
+    #[must_use]
+    pub fn grantable(&self) -> &Grantable {
+        &self.grantable
     }
 
     /// What it does.
@@ -92,10 +105,9 @@ impl Method {
         self.takes_one_message
     }
 
-    /// Its name, unless it stands for the methods that are not served.
-    #[must_use]
-    pub fn served(&self) -> Option<&str> {
-        self.is_served.then_some(&*self.name)
+    /// What a policy has to know of it, unless it stands for the methods that are not served.
+    pub(super) fn served(&self) -> Option<&Grantable> {
+        self.is_served.then_some(&self.grantable)
     }
 
     /// Whether it is a health check (`grpc.health.v1`), which is open to everyone.
@@ -107,6 +119,11 @@ impl Method {
     pub(super) fn is_about_the_server(&self) -> bool {
         matches!(self.answered_by, AnsweredBy::Health | AnsweredBy::Reflection)
     }
+}
+
+fn has_option(method: &MethodDescriptor, name: &str) -> bool {
+    let option = method.parent_pool().get_extension_by_name(name);
+    option.is_some_and(|option| *method.options().get_extension(&option) == Value::Bool(true))
 }
 
 /// The methods that are served.
@@ -122,21 +139,19 @@ impl Methods {
     ///
     /// # Errors
     /// One of them cannot be decoded.
-    pub fn from_descriptors<'d>(sets: impl IntoIterator<Item = &'d [u8]>) -> Result<Methods, prost::DecodeError> {
+    pub fn from_descriptors<'d>(sets: impl IntoIterator<Item = &'d [u8]>) -> Result<Methods, DescriptorError> {
         let mut by_path = HashMap::new();
         for set in sets {
-            for file in FileDescriptorSet::decode(set)?.file {
-                for service in &file.service {
-                    for method in &service.method {
-                        let method = Method::new(file.package(), service.name(), method);
-                        by_path.insert(format!("/{}", method.name), Arc::new(method));
-                    }
+            for service in DescriptorPool::decode(set)?.services() {
+                for method in service.methods() {
+                    let method = Method::new(&method);
+                    by_path.insert(format!("/{}", method.name()), Arc::new(method));
                 }
             }
         }
         // A label for metrics, so that callers cannot make labels up.
         let unknown = Method {
-            name: "_OTHER".into(),
+            grantable: "_OTHER".into(),
             kind: MethodKind::Change,
             takes_one_message: true,
             answered_by: AnsweredBy::Grid,
@@ -145,9 +160,14 @@ impl Methods {
         Ok(Methods { by_path, unknown: Arc::new(unknown) })
     }
 
-    /// The names of all methods, as `package.Service/Method`, in no order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.by_path.values().map(|method| method.name())
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Method> {
+        self.by_path.values().map(Arc::as_ref)
+    }
+
+    /// What a policy has to know of each.
+    pub fn grantable(&self) -> impl Iterator<Item = Grantable> {
+        self.iter().map(|method| method.grantable.clone())
     }
 
     /// The method at `path`; one that stands for all others where there is none.
@@ -187,7 +207,8 @@ mod tests {
         ] {
             let method = methods.at(path);
             assert_eq!((method.kind(), method.takes_one_message()), (kind, one_message), "{path}");
-            assert_eq!(method.served(), path.strip_prefix('/'));
+            assert_eq!(Some(method.name()), path.strip_prefix('/'));
+            assert!(method.served().is_some());
             assert_eq!(method.changes_something(), matches!(kind, MethodKind::Change | MethodKind::Upload), "{path}");
         }
     }
@@ -202,7 +223,29 @@ mod tests {
             assert_eq!((method.name(), method.served(), method.changes_something()), ("_OTHER", None, false), "{path}");
             assert!(method.takes_one_message(), "{path}");
         }
-        assert!(methods.names().all(|name| methods.at(&format!("/{name}")).served() == Some(name)));
+        assert!(methods.iter().all(|method| methods.at(&format!("/{}", method.name())).as_ref() == method));
+    }
+
+    #[test]
+    fn what_reads_asks_grid_for_what_reads() {
+        let methods = methods();
+        for operation in Operation::ALL {
+            let mut of_it = methods.iter().filter(|method| method.name().ends_with(&format!("/{operation}")));
+            // Two operations belong to no method of their own.
+            let Some(method) = of_it.next() else {
+                assert!(
+                    matches!(operation, Operation::UpdateCustomerSigned | Operation::SendTestWebhook),
+                    "{operation}"
+                );
+                continue;
+            };
+            assert_eq!(
+                (method.kind() == MethodKind::Read, method.answered_by),
+                (operation.is_read(), AnsweredBy::Grid)
+            );
+        }
+        let by_name_only = methods.grantable().filter(|method| method.by_name_only).map(|method| method.name);
+        assert_eq!(by_name_only.collect::<Vec<_>>(), ["gridgate.v1.PlatformService/UpdatePlatformConfig".into()]);
     }
 
     #[test]

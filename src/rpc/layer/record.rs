@@ -190,7 +190,7 @@ pub(super) fn write_denial(
     held_back: u64,
 ) {
     let trace_id = incoming.map(Incoming::trace_id);
-    let method = method.served().unwrap_or("unknown");
+    let method = method.served().map_or("unknown", |method| &method.name);
     let code = code_name(status.code());
     audit::denied(Audited { method, peer: presented.addr(), trace_id: trace_id.as_deref(), code }, denial, held_back);
 }

@@ -42,7 +42,7 @@ impl Revocation {
     pub(super) fn status(&mut self) -> Option<Status> {
         if self.status.is_none() && self.superseded.is_cancelled() {
             self.wait = None;
-            match self.gate.still_admits(&self.presented, self.method.name()) {
+            match self.gate.still_admits(&self.presented, self.method.grantable()) {
                 Ok(Admitted { caller, superseded }) if caller == self.caller => self.superseded = superseded,
                 // It may see other things now: whoever calls again is judged by its request.
                 Ok(_) => self.status = Some(status::policy_changed()),

@@ -10,7 +10,7 @@ use tonic::Code;
 use super::plant::Aviary;
 use super::sightings;
 use crate::identity::rig;
-use crate::support::api::{RPCS, Rpc, Sends};
+use crate::support::api::{RPCS, Repeat, Rpc, Sends};
 use crate::support::fake_grid::Reply;
 use crate::support::gateway::{Gateway, everything};
 use crate::support::raw_grpc::RawClient;
@@ -109,7 +109,7 @@ async fn audited(scene: Scene) {
     let ended = program.ended().await;
     assert_eq!(sightings(&ended.stderr), Vec::<String>::new(), "in the log");
     let lines: Vec<_> = ended.stderr.lines().filter(|line| line.contains(" audit: ")).collect();
-    for rpc in RPCS.iter().filter(|rpc| !["Get", "List"].iter().any(|verb| rpc.name.starts_with(verb))) {
+    for rpc in RPCS.iter().filter(|rpc| rpc.repeat != Repeat::Read) {
         let of_rpc =
             lines.iter().filter(|line| line.contains("\"allowed\"") && line.contains(&format!("/{}\"", rpc.name)));
         assert_eq!(of_rpc.count(), 2, "{}: {lines:#?}", rpc.name);

@@ -5,9 +5,7 @@
 use std::net::SocketAddr;
 
 use gridgate::identity::NewToken;
-use gridgate::pb;
-use prost::Message as _;
-use prost_types::FileDescriptorSet;
+use gridgate::rpc::MethodKind;
 use tonic::Code;
 
 use super::pki;
@@ -33,23 +31,9 @@ const HEALTH: &str = "grpc.health.v1.Health/";
 
 /// Every method that is served, as `package.Service/Method`, with whether it answers with a stream.
 fn methods() -> Vec<(String, bool)> {
-    let sets = [
-        pb::FILE_DESCRIPTOR_SET,
-        tonic_health::pb::FILE_DESCRIPTOR_SET,
-        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
-        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
-    ];
-    let mut methods = Vec::new();
-    for file in sets.into_iter().flat_map(|set| FileDescriptorSet::decode(set).unwrap().file) {
-        for service in &file.service {
-            for method in &service.method {
-                let name = format!("{}.{}/{}", file.package(), service.name(), method.name());
-                methods.push((name, method.server_streaming()));
-            }
-        }
-    }
-    methods.sort();
-    methods.dedup();
+    let methods = gridgate::server::methods().unwrap();
+    let methods: Vec<_> =
+        methods.iter().map(|method| (method.name().to_owned(), method.kind() == MethodKind::Watch)).collect();
     assert!(methods.len() > 30, "the descriptors were read");
     methods
 }

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use gridgate::identity::PolicyFile;
-use gridgate::pb;
-use prost::Message as _;
-use prost_types::FileDescriptorSet;
+use gridgate::rpc::Method;
+use gridgate::server;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use super::documents::described;
 use super::metrics::{Busy, busy};
+use crate::support::api::POOL;
 use crate::support::soon;
 
 fn shipped(path: &str) -> PathBuf {
@@ -155,19 +155,74 @@ async fn every_alert_fires_in_its_case() {
 
 /// Every method of the API (`Service/Method`): those that read, and those that change something.
 pub fn methods() -> (BTreeSet<String>, BTreeSet<String>) {
-    let set = FileDescriptorSet::decode(pb::FILE_DESCRIPTOR_SET).unwrap();
-    let mut all = Vec::new();
-    for file in set.file.iter().filter(|file| file.package() == "gridgate.v1") {
-        for service in &file.service {
-            all.extend(service.method.iter().map(|method| format!("gridgate.v1.{}/{}", service.name(), method.name())));
+    let all = server::methods().unwrap();
+    let api: Vec<_> = all.iter().filter(|method| method.name().starts_with("gridgate.v1.")).collect();
+    assert!(api.len() > 20);
+    let (mutations, reads): (Vec<&Method>, Vec<&Method>) =
+        api.into_iter().partition(|method| method.changes_something());
+    let names = |methods: Vec<&Method>| methods.into_iter().map(|method| method.name().to_owned()).collect();
+    (names(reads), names(mutations))
+}
+
+/// The text of a file with its lists of methods made anew. A list is a run of lines that are each what `entry` makes of a
+/// method; it has all methods of the kind of its first one.
+fn with_lists(text: &str, entry: fn(&str, &str) -> String) -> String {
+    let served = server::methods().unwrap();
+    let api = POOL.services().flat_map(|service| service.methods().collect::<Vec<_>>());
+    let all: Vec<_> = api
+        .map(|method| {
+            let (service, name) = (method.parent_service().full_name().to_owned(), method.name().to_owned());
+            (served.at(&format!("/{service}/{name}")).kind(), entry(&service, &name))
+        })
+        .collect();
+    let kind_of = |line: &str| {
+        let line = line.trim().trim_end_matches(',');
+        all.iter().find(|(_, entry)| entry == line).map(|(kind, _)| *kind)
+    };
+    let (mut made, mut in_list) = (Vec::new(), false);
+    for line in text.lines() {
+        match kind_of(line) {
+            Some(kind) if !in_list => {
+                let indentation = &line[..line.len() - line.trim_start().len()];
+                let entries =
+                    all.iter().filter(|(of, _)| *of == kind).map(|(_, entry)| format!("{indentation}{entry}"));
+                let separator = if line.trim().starts_with('{') { ",\n" } else { "\n" };
+                made.push(entries.collect::<Vec<_>>().join(separator));
+                in_list = true;
+            }
+            Some(_) => {}
+            None => {
+                made.push(line.to_owned());
+                in_list = false;
+            }
         }
     }
-    assert!(all.len() > 20);
-    let reads = |method: &String| {
-        let name = method.split('/').nth(1).unwrap();
-        ["Get", "List", "Watch"].iter().any(|verb| name.starts_with(verb))
-    };
-    all.into_iter().partition(reads)
+    made.join("\n") + "\n"
+}
+
+/// `UPDATE_DOCS=1 cargo test` writes the lists anew.
+#[test]
+fn lists_of_methods_are_those_of_the_protos() {
+    let json: fn(&str, &str) -> String =
+        |service, method| format!("{{ \"service\": \"{service}\", \"method\": \"{method}\" }}");
+    let istio: fn(&str, &str) -> String = |service, method| format!("- uri: {{ exact: /{service}/{method} }}");
+    let linkerd: fn(&str, &str) -> String =
+        |service, method| format!("- method: {{ service: {service}, method: {method} }}");
+    for (file, entry) in [
+        ("grpc/service_config.json", json),
+        ("kubernetes/overlays/istio/virtual-service.yaml", istio),
+        ("kubernetes/overlays/linkerd/routes.yaml", linkerd),
+    ] {
+        let (written, expected) = (text(file), with_lists(&text(file), entry));
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(shipped(file), &expected).unwrap();
+        } else {
+            assert!(
+                written == expected,
+                "deploy/{file} lists other methods than the protos: UPDATE_DOCS=1 writes it anew"
+            );
+        }
+    }
 }
 
 #[test]
@@ -229,10 +284,10 @@ fn meshes_repeat_what_reads_and_nothing_else() {
 
 #[tokio::test]
 async fn policies_are_without_mistakes() {
-    let (reads, mutations) = methods();
+    let methods = server::methods().unwrap();
     for policy in ["base", "overlays/istio", "overlays/linkerd"] {
         let path = shipped(&format!("kubernetes/{policy}/policy.toml"));
-        let read = PolicyFile::new(path, reads.union(&mutations).cloned()).load().await;
+        let read = PolicyFile::new(path, methods.grantable()).load().await;
         assert!(read.is_ok(), "{}", read.err().unwrap());
     }
 }
