@@ -54,7 +54,7 @@ async function check(gridgate, openApiPath) {
     const { driven: demo, known, exchanges, logged } = await observe(
       document,
       sandbox.baseUrl,
-      (url) => runDemo(gridgate, ["--grid", month, "--sandbox-url", sandbox.url, "--grid-base-url", url, "--valid-only"], env),
+      (url) => runDemo(gridgate, ["--verbose", "--grid", month, "--sandbox-url", sandbox.url, "--grid-base-url", url, "--valid-only"], env),
     );
     const violating = exchanges.filter(({ violations }) => violations.length > 0);
     // Log lines about anything but violations, which the exchanges report better: an upstream's 501, errors inside Prism.

@@ -139,7 +139,7 @@ fn client_tls(tls: CallerTls) -> ClientTlsConfig {
 pub(super) struct Bearer(Option<MetadataValue<Ascii>>);
 
 impl Bearer {
-    fn of(token: Option<SecretString>) -> Result<Bearer, TargetError> {
+    pub(super) fn of(token: Option<SecretString>) -> Result<Bearer, TargetError> {
         let Some(token) = token else { return Ok(Bearer(None)) };
         let header = format!("Bearer {}", token.expose_secret());
         let mut value: MetadataValue<Ascii> = header.parse().map_err(|_| TargetError::Token)?;

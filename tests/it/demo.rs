@@ -109,7 +109,7 @@ impl Servers {
 
 #[tokio::test]
 async fn it_plays_every_flow_and_succeeds() {
-    let Played { code, printed, complained } = play(&[], &[]).await;
+    let Played { code, printed, complained } = play(&["--verbose"], &[]).await;
     assert_eq!(code, Some(0), "{printed}\n{complained}");
     assert_eq!(complained, "");
     for (number, title) in (1..).zip(TITLES) {
@@ -119,6 +119,24 @@ async fn it_plays_every_flow_and_succeeds() {
     assert!(printed.contains("Everything came out as expected."));
     assert!(printed.contains(" PENDING → APPROVED, decided\n"), "no decision was heard:\n{printed}");
     assert!(!printed.contains('\u{1b}'), "colour, although nobody sees it");
+}
+
+/// Nobody looks at a terminal here.
+#[tokio::test]
+async fn in_short_it_prints_the_summary_and_chapters_are_played_alone() {
+    for flags in [&["--chapter", "12", "--chapter", "2"][..], &["--flow", "updates", "--flow", "regulated", "--quiet"]]
+    {
+        let Played { code, printed, complained } = play(flags, &[]).await;
+        assert_eq!((code, complained.as_str()), (Some(0), ""), "{printed}");
+        let lines: Vec<_> = printed.lines().filter(|line| !line.is_empty()).collect();
+        let begins = ["── Summary ──", "✓  2 A regulated platform ", "✓ 12 Changing a customer ", "14 steps in "];
+        assert_eq!(lines.len(), 6, "{printed}");
+        assert!(lines.iter().zip(begins).all(|(line, begin)| line.starts_with(begin)), "{printed}");
+        assert_eq!(lines[5], "Everything came out as expected.");
+    }
+    let Played { code, complained, .. } = play(&["--chapter", "16"], &[]).await;
+    assert_eq!(code, Some(2));
+    assert!(complained.contains("16 is not in 1..=15"), "{complained}");
 }
 
 #[tokio::test]
@@ -186,21 +204,30 @@ async fn a_step_that_does_not_hold_is_named_and_fails_the_demo() {
         })
         .await;
     let grid = format!("{liar}{BASE_PATH}");
-    let flags =
-        ["--sandbox-url", &sandbox, "--grid-base-url", &grid, "--flow", "decisions", "--flow", "contact-verification"];
+    let flags = [
+        "-v",
+        "--sandbox-url",
+        &sandbox,
+        "--grid-base-url",
+        &grid,
+        "--flow",
+        "decisions",
+        "--flow",
+        "contact-verification",
+    ];
     let Played { code, printed, complained } = play(&flags, &CREDENTIALS).await;
     assert_eq!(code, Some(1), "{printed}\n{complained}");
     assert!(complained.contains("not everything came out as expected"), "{complained}");
 
-    let (_, step) = printed.split_once("✗ 1.5 ").expect("the step that failed is marked");
+    let (_, step) = printed.split_once("✗ 8.5 ").expect("the step that failed is marked");
     let (step, others) = step.split_once("\n\n").unwrap();
     assert!(step.contains("CustomerService/GetCustomer"), "{step}");
     assert!(step.contains("✗ customer.kyc_status is KYC_STATUS_REJECTED"), "{step}");
     assert!(step.contains("came: KYC_STATUS_HOLD"), "{step}");
-    assert!(others.contains("✓ 1.6 "), "what does not need the failed step goes on:\n{others}");
+    assert!(others.contains("✓ 8.6 "), "what does not need the failed step goes on:\n{others}");
     let (_, summary) = printed.rsplit_once("── Summary").unwrap();
-    assert!(summary.contains("not as expected: 1.5, "), "{summary}");
-    assert!(summary.contains("✓  2 Email and phone first"), "{summary}");
+    assert!(summary.contains("not as expected: 8.5, "), "{summary}");
+    assert!(summary.contains("✓  4 Email and phone first"), "{summary}");
 }
 
 #[tokio::test]
@@ -213,14 +240,14 @@ async fn a_flow_that_cannot_go_on_ends_and_the_next_one_begins() {
         })
         .await;
     let grid = format!("{garbled}{BASE_PATH}");
-    let flags = ["--sandbox-url", &sandbox, "--grid-base-url", &grid, "--flow", "individual", "--flow", "platform"];
+    let flags = ["--sandbox-url", &sandbox, "--grid-base-url", &grid, "--flow", "individual", "--flow", "updates"];
     let Played { code, printed, complained } = play(&flags, &CREDENTIALS).await;
     assert_eq!(code, Some(1), "{printed}\n{complained}");
     assert!(printed.contains("code is OK\n          came: UNKNOWN"), "{printed}");
     assert!(printed.contains("This flow ends here"), "{printed}");
     let (_, summary) = printed.rsplit_once("── Summary").unwrap();
-    assert!(summary.contains("not as expected: 1.2  ended early"), "{summary}");
-    assert!(summary.contains("✓  2 The platform"), "{summary}");
+    assert!(summary.contains("not as expected: 5.2  ended early"), "{summary}");
+    assert!(summary.contains("✓ 12 Changing a customer"), "{summary}");
 }
 
 #[tokio::test]
@@ -228,7 +255,7 @@ async fn decisions_are_heard_from_a_sandbox_whose_webhooks_go_elsewhere() {
     let mut servers = Servers::none();
     let sandbox = servers.sandbox().await;
     let Played { code, printed, complained } =
-        play(&["--sandbox-url", &sandbox, "--flow", "watching"], &CREDENTIALS).await;
+        play(&["--verbose", "--sandbox-url", &sandbox, "--flow", "watching"], &CREDENTIALS).await;
     assert_eq!(code, Some(0), "{printed}\n{complained}");
     assert!(printed.contains(" PENDING → APPROVED, decided\n"), "{printed}");
 }

@@ -1,48 +1,43 @@
-//! `gridgate demo`: plays every onboarding flow over gRPC against a sandbox, tells what goes in and what comes back,
-//! and fails where something comes out otherwise than expected.
+//! `gridgate demo`: plays every onboarding flow over gRPC against a sandbox, tells what goes in and what comes back, and fails
+//! if any of it is not as expected.
 //!
-//! While they are played, a stream of decisions is open ([`hearing`]), and what comes by it is told as it comes.
-//!
-//! A flow ([`flows`]) is a list of steps, and a step is data ([`step`]): what is called, with what, and what should come
-//! back. [`script`] plays them with the generated clients ([`rpc`]) and reports them ([`report`], [`terminal`]). What is
-//! in a message is found by reflection ([`reflect`], [`tree`], [`layout`]), so nothing here prints any single message.
+//! A flow is data ([`flow`], `flows/*.toml`). [`runner`] makes its calls by reflection ([`client`], [`reflect`]), holds the
+//! answers against what is expected ([`expect`]), and reports them ([`report`], [`terminal`]). Meanwhile [`watcher`] listens
+//! to status changes, which are told as they come. Nothing here knows any single message.
 
-mod access;
-mod cast;
+mod client;
 mod control;
 mod expect;
-mod flows;
-mod hearing;
+mod flow;
 mod layout;
+mod names;
 mod reflect;
-mod release;
 mod report;
-mod rpc;
-mod script;
-mod stage;
-mod step;
+mod runner;
+mod servers;
 mod terminal;
 mod tree;
-mod watch;
+mod upload;
+mod watcher;
 
 use super::Environment;
 use super::output::{Failure, while_read};
 use crate::config::{Config, Sources, settings};
 use crate::telemetry;
-use clap::{Args, ValueEnum as _};
-use flows::Flow;
-use hearing::Hearing;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use flow::{CHAPTERS, Flow, Release};
 use layout::Palette;
 use reflect::Reflection;
-use release::Release;
-use report::{JsonLines, Report};
+use report::{Event, Report, Summary};
 use reqwest::Url;
-use script::Script;
-use stage::Stage;
+use runner::Runner;
+use servers::Servers;
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::time::Instant;
-use step::{FlowSummary, Summary};
-use terminal::Terminal;
+use terminal::Text;
+use watcher::Watcher;
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
@@ -80,9 +75,23 @@ pub(super) struct DemoArgs {
     #[arg(long)]
     json: bool,
 
+    /// Print only the summary, and steps that were not as expected: what is printed where nobody looks at a terminal
+    #[arg(long, short, conflicts_with = "json")]
+    quiet: bool,
+
+    /// Print every step, even where nobody looks at a terminal
+    #[arg(long, short, conflicts_with_all = ["json", "quiet"])]
+    verbose: bool,
+
     /// Play this flow only; can be given several times
-    #[arg(long = "flow", value_name = "NAME")]
-    flows: Vec<Flow>,
+    #[arg(long = "flow", value_name = "NAME", value_parser = PossibleValuesParser::new(Flow::all_names()))]
+    flows: Vec<String>,
+
+    /// Play the chapter with this number in the summary only: a flow. Can be given several times
+    ///
+    /// Chapters need nothing of each other.
+    #[arg(long = "chapter", value_name = "N", value_parser = clap::value_parser!(u8).range(1..=CHAPTERS))]
+    chapters: Vec<u8>,
 }
 
 fn web_address(text: &str) -> Result<Url, String> {
@@ -105,9 +114,26 @@ pub(super) fn run(args: DemoArgs, env: Environment) -> Result<(), Failure> {
         valid_only,
         grid: release,
         json,
-        flows,
+        quiet,
+        verbose,
+        flows: names,
+        chapters,
     } = args;
-    let report = report(json, &env);
+    let mut flows = Flow::all().map_err(|error| Failure::Other("cannot read the flows", error.into()))?;
+    let is_complete = names.is_empty() && chapters.is_empty();
+    if !is_complete {
+        flows.retain(|flow| {
+            let is_chapter = chapters.iter().any(|chapter| usize::from(*chapter) == flow.chapter);
+            is_chapter || names.iter().any(|name| name == flow.name)
+        });
+    }
+    let stdout = io::stdout();
+    let is_terminal = stdout.is_terminal();
+    // https://no-color.org: any value that is not empty.
+    let no_color = env.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let palette = if is_terminal && !no_color { Palette::coloured() } else { Palette::plain() };
+    let text = Text { palette, verbose: verbose || (is_terminal && !quiet) };
+    let report = Report::new(stdout, (!json).then_some(text));
     let mut sources = sources(env);
     if release == Release::August {
         sources = sources.with(&settings::SANDBOX_APPROVE_AT_CREATION, "true");
@@ -122,7 +148,7 @@ pub(super) fn run(args: DemoArgs, env: Environment) -> Result<(), Failure> {
         (&settings::GRID_CLIENT_SECRET_FILE, grid_client_secret_file),
         (
             &settings::GRID_BASE_URL,
-            grid_base_url.or_else(|| sandbox_url.as_ref().map(stage::grid_base_url)).map(Url::into),
+            grid_base_url.or_else(|| sandbox_url.as_ref().map(servers::grid_base_url)).map(Url::into),
         ),
     ] {
         if let Some(value) = value {
@@ -132,79 +158,39 @@ pub(super) fn run(args: DemoArgs, env: Environment) -> Result<(), Failure> {
     let config = Config::load(sources, sandbox_url.is_none())?;
     telemetry::init(&config.log, None).map_err(|error| Failure::Other("cannot log", error.into()))?;
     let reflection = Reflection::new().map_err(|error| Failure::Other("cannot read the descriptors", error.into()))?;
-    let play = Play { reflection, report, valid_only, release, flows };
     super::block_on(async {
-        let stage =
-            Stage::build(config, sandbox_url).await.map_err(|error| Failure::Other("cannot start", error.into()))?;
-        let held = play.on(&stage).await;
-        stage.strike().await;
+        let servers = Servers::start(config, sandbox_url).await;
+        let servers = servers.map_err(|error| Failure::Other("cannot start", error.into()))?;
+        let held = play(&servers, &flows, is_complete, report, reflection, valid_only, release).await;
+        servers.stop().await;
         held
     })
 }
 
-/// What is played, and how it is told.
-struct Play {
+async fn play(
+    servers: &Servers,
+    flows: &[Flow],
+    complete: bool,
+    mut report: Report,
     reflection: Reflection,
-    report: Box<dyn Report>,
     valid_only: bool,
     release: Release,
-    /// Only these; all, if none.
-    flows: Vec<Flow>,
-}
-
-impl Play {
-    async fn on(self, stage: &Stage) -> Result<(), Failure> {
-        let Play { reflection, mut report, valid_only, release, flows } = self;
-        let started = Instant::now();
-        report.started(&stage.shown());
-        let hearing = Hearing::begin(stage.channel()).await;
-        let hearing = hearing.map_err(|status| Failure::Other("cannot watch", status.into()))?;
-        let mut script =
-            Script::new(stage.channel(), stage.control(), reflection, report, hearing, valid_only, release);
-        let all = flows.is_empty();
-        let flows = if all { Flow::value_variants() } else { &flows };
-        for flow in flows {
-            flow.play(&mut script).await;
-        }
-        let (changes_heard, hearing_broken) = match script.hear_the_rest().await {
-            Ok(heard) => (heard, None),
-            Err(why) => (0, Some(why)),
-        };
-
-        let methods = script.methods_of_release();
-        let (flows, called, left_out, mut report) = script.finish();
-        // Only a play of everything can be blamed for what it does not call.
-        let wanted = |method: &String| all && !called.contains(method);
-        let methods_missing: Vec<_> = methods.into_iter().filter(wanted).collect();
-        let held = methods_missing.is_empty() && hearing_broken.is_none() && flows.iter().all(FlowSummary::held);
-        let methods_called = called.into_iter().collect();
-        let elapsed = started.elapsed();
-        report.summary(&Summary {
-            flows,
-            complete: all,
-            methods_called,
-            methods_missing,
-            left_out,
-            changes_heard,
-            hearing_broken,
-            held,
-            elapsed,
-        });
-        while_read(report.written())
-            .map_err(|error| Failure::Other("cannot write to standard output", error.into()))?;
-        if held { Ok(()) } else { Err(Failure::Other("demo", NotAsExpected.into())) }
-    }
-}
-
-fn report(json: bool, env: &Environment) -> Box<dyn Report> {
-    let stdout = io::stdout();
-    if json {
-        return Box::new(JsonLines::new(stdout));
-    }
-    // https://no-color.org: any value that is not empty.
-    let no_color = env.get("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let palette = if stdout.is_terminal() && !no_color { Palette::coloured() } else { Palette::plain() };
-    Box::new(Terminal::new(stdout, palette))
+) -> Result<(), Failure> {
+    let started = Instant::now();
+    servers.tell(&mut report);
+    let (connection, control) = (servers.connection(), servers.control());
+    let watcher = Watcher::begin(connection.clone()).await;
+    let watcher = watcher.map_err(|status| Failure::Other("cannot watch", status.into()))?;
+    let summary = Summary { complete, ..Summary::default() };
+    let (called, not_called) = (BTreeSet::new(), BTreeSet::new());
+    let mut runner =
+        Runner { connection, control, reflection, report, watcher, valid_only, release, summary, called, not_called };
+    runner.play(flows).await;
+    let Runner { mut report, summary, .. } = runner;
+    let held = summary.held;
+    report.tell(&Event::Summary(&Summary { elapsed: started.elapsed(), ..summary }));
+    while_read(report.written).map_err(|error| Failure::Other("cannot write to standard output", error.into()))?;
+    if held { Ok(()) } else { Err(Failure::Other("demo", NotAsExpected.into())) }
 }
 
 /// What configures the demo's gridgate beside its flags. Of the environment only what names a sandbox's credentials

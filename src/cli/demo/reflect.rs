@@ -2,12 +2,12 @@
 
 use super::tree::Tree;
 use crate::pb;
-use heck::ToSnakeCase as _;
-use prost::Message;
+use heck::{ToShoutySnakeCase as _, ToSnakeCase as _};
+use prost::Message as _;
 use prost_reflect::{
-    DescriptorError, DescriptorPool, DynamicMessage, Kind, MapKey, MessageDescriptor, ReflectMessage as _, Value,
+    DescriptorError, DescriptorPool, DynamicMessage, Kind, MapKey, MethodDescriptor, ReflectMessage as _, Value,
 };
-use serde_json::Number;
+use serde_json::Value as Json;
 use tonic::Status;
 
 /// The package of the API.
@@ -32,24 +32,21 @@ impl Reflection {
         Ok(Reflection { pool })
     }
 
-    /// Every method of the package, as `Service/Method`.
-    pub(super) fn methods(&self) -> Vec<String> {
+    /// Every method of the package.
+    pub(super) fn methods(&self) -> impl Iterator<Item = MethodDescriptor> {
         let services = self.pool.services().filter(|service| service.package_name() == PACKAGE);
-        services
-            .flat_map(|service| {
-                service.methods().map(|method| method_name(service.name(), method.name())).collect::<Vec<_>>()
-            })
-            .collect()
+        services.flat_map(|service| service.methods().collect::<Vec<_>>())
     }
 
-    /// A request of a method.
-    pub(super) fn request(&self, service: &str, method: &str, message: &impl Message) -> Tree {
-        self.tree(self.find(service, method).map(|method| method.input()), &message.encode_to_vec())
+    /// The method with this name, which no two services share.
+    pub(super) fn method(&self, name: &str) -> Option<MethodDescriptor> {
+        self.methods().find(|method| method.name() == name)
     }
 
-    /// A response of a method.
-    pub(super) fn response(&self, service: &str, method: &str, message: &impl Message) -> Tree {
-        self.tree(self.find(service, method).map(|method| method.output()), &message.encode_to_vec())
+    /// Every message of the API and of error details.
+    #[cfg(test)]
+    pub(super) fn messages(&self) -> impl Iterator<Item = prost_reflect::MessageDescriptor> {
+        self.pool.all_messages()
     }
 
     /// A status: code, message, and each detail under its name, such as `error_info`.
@@ -62,36 +59,27 @@ impl Reflection {
         for any in details {
             let full_name = any.type_url.rsplit('/').next().unwrap_or_default();
             let name = full_name.rsplit('.').next().unwrap_or_default().to_snake_case();
-            fields.push((name, self.tree(self.pool.get_message_by_name(full_name), &any.value)));
+            let descriptor = self.pool.get_message_by_name(full_name);
+            let message = descriptor.and_then(|detail| DynamicMessage::decode(detail, &*any.value).ok());
+            let unreadable = || Tree::Note(format!("{} bytes that cannot be read", any.value.len()));
+            fields.push((name, message.as_ref().map_or_else(unreadable, of_message)));
         }
         Tree::Object(fields)
     }
-
-    fn find(&self, service: &str, method: &str) -> Option<prost_reflect::MethodDescriptor> {
-        let service = self.pool.get_service_by_name(&format!("{}.{service}", PACKAGE))?;
-        service.methods().find(|candidate| candidate.name() == method)
-    }
-
-    fn tree(&self, descriptor: Option<MessageDescriptor>, encoded: &[u8]) -> Tree {
-        match descriptor.map(|descriptor| DynamicMessage::decode(descriptor, encoded)) {
-            Some(Ok(message)) => of_message(&message),
-            Some(Err(_)) | None => Tree::Note(format!("{} bytes that cannot be read", encoded.len())),
-        }
-    }
 }
 
-/// The name of a method as the demo writes it.
-pub(super) fn method_name(service: &str, method: &str) -> String {
-    format!("{service}/{method}")
+/// The name of a method as the demo tells it: `Service/Method`.
+pub(super) fn full_name(method: &MethodDescriptor) -> String {
+    format!("{}/{}", method.parent_service().name(), method.name())
 }
 
 /// The name of a gRPC code as the specification writes it.
 pub(super) fn code_name(code: tonic::Code) -> String {
-    use heck::ToShoutySnakeCase as _;
     format!("{code:?}").to_shouty_snake_case()
 }
 
-fn of_message(message: &DynamicMessage) -> Tree {
+/// A message as a tree.
+pub(super) fn of_message(message: &DynamicMessage) -> Tree {
     if let Some(text) = well_known(message) {
         return text;
     }
@@ -112,33 +100,19 @@ fn is_repetition(message: &DynamicMessage, name: &str) -> bool {
 
 /// The messages of `google.protobuf` that JSON has a form of its own for.
 fn well_known(message: &DynamicMessage) -> Option<Tree> {
-    match message.descriptor().full_name() {
-        "google.protobuf.Timestamp" => {
-            let time = message.transcode_to::<prost_types::Timestamp>().ok()?;
-            let time = jiff::Timestamp::new(time.seconds, time.nanos).ok()?;
-            Some(Tree::Word(time.to_string()))
-        }
-        "google.protobuf.Duration" => {
-            let duration = message.transcode_to::<prost_types::Duration>().ok()?;
-            Some(Tree::Word(duration.to_string()))
-        }
-        "google.protobuf.FieldMask" => {
+    let descriptor = message.descriptor();
+    if descriptor.package_name() != "google.protobuf" {
+        return None;
+    }
+    match (descriptor.name(), serde_json::to_value(message).ok()?) {
+        // JSON has its paths in other letters.
+        ("FieldMask", _) => {
             let paths = message.get_field_by_name("paths")?;
             let paths = paths.as_list()?.iter().filter_map(Value::as_str).collect::<Vec<_>>();
             Some(Tree::Text(paths.join(",")))
         }
-        "google.protobuf.Struct" => Some(of_value(message.get_field_by_name("fields")?.as_ref(), &Kind::String)),
-        "google.protobuf.ListValue" => Some(of_value(message.get_field_by_name("values")?.as_ref(), &Kind::String)),
-        "google.protobuf.Value" => {
-            let field = message.descriptor().fields().find(|field| message.has_field(field));
-            match field {
-                Some(field) if field.name() != "null_value" => {
-                    Some(of_value(&message.get_field(&field), &field.kind()))
-                }
-                Some(_) | None => Some(Tree::Word("null".to_owned())),
-            }
-        }
-        _ => None,
+        ("Timestamp" | "Duration", Json::String(text)) => Some(Tree::Word(text)),
+        (_, json) => Some(json.into()),
     }
 }
 
@@ -149,8 +123,8 @@ fn of_value(value: &Value, kind: &Kind) -> Tree {
         Value::I64(value) => Tree::Number((*value).into()),
         Value::U32(value) => Tree::Number((*value).into()),
         Value::U64(value) => Tree::Number((*value).into()),
-        Value::F32(value) => of_float((*value).into()),
-        Value::F64(value) => of_float(*value),
+        Value::F32(value) => Json::from(*value).into(),
+        Value::F64(value) => Json::from(*value).into(),
         Value::String(text) => Tree::Text(text.clone()),
         Value::Bytes(bytes) => Tree::Note(format!("{} bytes", bytes.len())),
         Value::EnumNumber(number) => {
@@ -160,27 +134,12 @@ fn of_value(value: &Value, kind: &Kind) -> Tree {
         Value::Message(message) => of_message(message),
         Value::List(items) => Tree::List(items.iter().map(|item| of_value(item, kind)).collect()),
         Value::Map(entries) => {
-            let mut fields: Vec<_> = entries.iter().map(|(key, value)| (of_key(key), of_value(value, kind))).collect();
+            let name = |key: &MapKey| key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned);
+            let entries = entries.iter().map(|(key, value)| (name(key), of_value(value, kind)));
+            let mut fields: Vec<_> = entries.collect();
             fields.sort_by(|(this, _), (that, _)| this.cmp(that));
             Tree::Object(fields)
         }
-    }
-}
-
-fn of_float(value: f64) -> Tree {
-    // What JSON keeps as a float is shown as the whole number that it is.
-    let whole = format!("{value}").parse::<i64>().ok().map(Number::from);
-    whole.or_else(|| Number::from_f64(value)).map_or_else(|| Tree::Word(value.to_string()), Tree::Number)
-}
-
-fn of_key(key: &MapKey) -> String {
-    match key {
-        MapKey::Bool(key) => key.to_string(),
-        MapKey::I32(key) => key.to_string(),
-        MapKey::I64(key) => key.to_string(),
-        MapKey::U32(key) => key.to_string(),
-        MapKey::U64(key) => key.to_string(),
-        MapKey::String(key) => key.clone(),
     }
 }
 
@@ -191,20 +150,32 @@ mod tests {
     use tonic::Code;
     use tonic_types::{ErrorDetails, StatusExt as _};
 
-    fn shown(tree: &Tree) -> serde_json::Value {
+    fn json_of(tree: &Tree) -> serde_json::Value {
         serde_json::to_value(tree).unwrap()
+    }
+
+    fn shown(message: &impl prost::Message, name: &str) -> serde_json::Value {
+        let descriptor = Reflection::new().unwrap().pool.get_message_by_name(&format!("{PACKAGE}.{name}")).unwrap();
+        json_of(&of_message(&DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice()).unwrap()))
     }
 
     #[test]
     fn the_methods_are_those_of_the_package() {
-        let methods = Reflection::new().unwrap().methods();
+        let methods: Vec<_> = Reflection::new().unwrap().methods().map(|method| full_name(&method)).collect();
         assert!(methods.iter().any(|method| method == "CustomerService/CreateCustomer"));
         assert!(!methods.iter().any(|method| method.contains("ServerReflection")));
     }
 
     #[test]
-    fn a_request_shows_what_is_set() {
+    fn no_two_services_have_a_method_of_the_same_name() {
         let reflection = Reflection::new().unwrap();
+        for method in reflection.methods() {
+            assert_eq!(reflection.method(method.name()), Some(method));
+        }
+    }
+
+    #[test]
+    fn a_request_shows_what_is_set() {
         let request = pb::UpdateCustomerRequest {
             customer_id: "Customer:1".to_owned(),
             customer_type: pb::CustomerType::Business.into(),
@@ -218,21 +189,20 @@ mod tests {
             "customer": { "email": "" },
             "update_mask": "email,address.line1",
         });
-        assert_eq!(shown(&reflection.request("CustomerService", "UpdateCustomer", &request)), expected);
+        assert_eq!(shown(&request, "UpdateCustomerRequest"), expected);
 
         let upload = pb::UploadDocumentRequest { metadata: None, chunk: bytes::Bytes::from_static(b"secret") };
         let expected = json!({ "chunk": "6 bytes" });
-        assert_eq!(shown(&reflection.request("DocumentService", "UploadDocument", &upload)), expected);
+        assert_eq!(shown(&upload, "UploadDocumentRequest"), expected);
     }
 
     #[test]
     fn a_raw_word_is_shown_where_the_enum_does_not_say_it() {
-        let reflection = Reflection::new().unwrap();
         let answer = |kyc_status: pb::KycStatus, raw: &str| {
             let kyc_status_raw = raw.to_owned();
             let customer = pb::Customer { kyc_status: kyc_status.into(), kyc_status_raw, ..pb::Customer::default() };
             let response = pb::GetCustomerResponse { customer: Some(customer) };
-            shown(&reflection.response("CustomerService", "GetCustomer", &response))
+            shown(&response, "GetCustomerResponse")
         };
         let known = json!({ "customer": { "kyc_status": "KYC_STATUS_HOLD" } });
         assert_eq!(answer(pb::KycStatus::Hold, "HOLD"), known);
@@ -241,7 +211,6 @@ mod tests {
 
     #[test]
     fn times_and_structs_look_as_in_json() {
-        let reflection = Reflection::new().unwrap();
         let kind = prost_types::value::Kind::NumberValue(3.0);
         let fields = [("row".to_owned(), prost_types::Value { kind: Some(kind) })];
         let details = prost_types::Struct { fields: fields.into_iter().collect() };
@@ -252,9 +221,9 @@ mod tests {
         };
         let response = pb::GetImportJobResponse { import_job: Some(job) };
         let expected = json!({
-            "import_job": { "errors": [{ "details": { "row": 3 } }], "completed_at": "2026-01-15T14:30:00.5Z" },
+            "import_job": { "errors": [{ "details": { "row": 3 } }], "completed_at": "2026-01-15T14:30:00.500Z" },
         });
-        assert_eq!(shown(&reflection.response("CustomerService", "GetImportJob", &response)), expected);
+        assert_eq!(shown(&response, "GetImportJobResponse"), expected);
     }
 
     #[test]
@@ -269,6 +238,6 @@ mod tests {
             "error_info": { "reason": "CONFLICT", "domain": "grid.lightspark.com" },
             "bad_request": { "field_violations": [{ "field": "email", "description": "is bad" }] },
         });
-        assert_eq!(shown(&reflection.status(&status)), expected);
+        assert_eq!(json_of(&reflection.status(&status)), expected);
     }
 }

@@ -1,105 +1,175 @@
-//! Where the demo tells what happened: a terminal, or one JSON object a line.
+//! What the demo did and saw, and how it is told: as text ([`Text`]), or as one JSON object a line.
 
-use super::step::{Heard, LeftOut, Step, Summary};
-use serde::Serialize;
-use std::io::{self, Write};
+use super::expect::Verdict;
+use super::terminal::Text;
+use super::tree::Tree;
+use serde::{Serialize, Serializer};
+use std::io::{self, Stdout, Write as _};
+use std::time::Duration;
 
-/// Is told what happens, as it happens.
-pub(super) trait Report {
-    /// Everything has been started.
-    fn started(&mut self, stage: &StageShown);
-    /// A flow begins.
-    fn flow(&mut self, number: usize, flow: &'static str, title: &'static str, about: &'static str);
-    /// A step was made.
-    fn step(&mut self, step: &Step);
-    /// A status changed.
-    fn heard(&mut self, heard: &Heard);
-    /// A step was left out.
-    fn left_out(&mut self, left_out: &LeftOut);
-    /// The flow could not go on.
-    fn given_up(&mut self, flow: &'static str);
-    /// It is over.
-    fn summary(&mut self, summary: &Summary);
-    /// Whether everything could be written.
-    fn written(&mut self) -> io::Result<()>;
-}
-
-/// Who plays, and where.
-#[derive(Debug, Serialize)]
-pub(super) struct StageShown {
-    /// The gRPC API that is called.
-    pub(super) grpc: String,
-    /// The Grid that gridgate calls.
-    pub(super) grid: String,
-    /// The sandbox that people act on.
-    pub(super) sandbox: String,
-}
-
-/// One JSON object a line.
-pub(super) struct JsonLines<W> {
-    out: W,
-    outcome: io::Result<()>,
-}
-
+/// Something that happened.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-enum Event<'a> {
-    Started(&'a StageShown),
-    Flow { number: usize, flow: &'static str, title: &'static str, about: &'static str },
-    Step(&'a Step),
+pub(super) enum Event<'a> {
+    /// Everything has been started: gridgate's gRPC API, the Grid that it calls, and the sandbox behind that.
+    Started {
+        grpc: &'a str,
+        grid: &'a str,
+        sandbox: &'a str,
+    },
+    Flow {
+        number: usize,
+        flow: &'a str,
+        title: &'a str,
+        about: &'a str,
+    },
+    Step(&'a StepReport),
     Heard(&'a Heard),
-    LeftOut(&'a LeftOut),
-    GivenUp { flow: &'static str },
+    LeftOut {
+        flow: &'a str,
+        about: &'a str,
+        why: &'a str,
+    },
+    /// The flow could not go on.
+    GivenUp {
+        flow: &'a str,
+    },
     Summary(&'a Summary),
 }
 
-impl<W: Write> JsonLines<W> {
-    pub(super) fn new(out: W) -> Self {
-        JsonLines { out, outcome: Ok(()) }
-    }
+/// One call, what came of it, and whether that was right.
+#[derive(Debug, Serialize)]
+pub(super) struct StepReport {
+    pub(super) flow: String,
+    #[serde(skip)]
+    pub(super) chapter: usize,
+    /// Counts the steps of the flow, from 1.
+    pub(super) number: usize,
+    pub(super) about: String,
+    pub(super) call: Called,
+    pub(super) sent: Tree,
+    pub(super) came: Reply,
+    pub(super) expectations: Vec<Verdict>,
+    /// Whether all expectations held.
+    pub(super) held: bool,
+    /// How long the call took; the last one, where it was repeated.
+    #[serde(rename = "milliseconds", serialize_with = "milliseconds")]
+    pub(super) elapsed: Duration,
+    /// How often it was called until it was right.
+    pub(super) calls: u32,
+}
 
-    fn line(&mut self, event: &Event<'_>) {
-        // What could not be written once is not tried again: who reads has gone.
-        if self.outcome.is_ok() {
-            self.outcome = serde_json::to_vec(event).map_err(io::Error::from).and_then(|mut line| {
-                line.push(b'\n');
-                self.out.write_all(&line)?;
-                self.out.flush()
-            });
-        }
+/// What was called.
+#[derive(Debug, Serialize)]
+#[serde(tag = "to", rename_all = "lowercase")]
+pub(super) enum Called {
+    /// A method of gridgate, as `Service/Method`.
+    Gridgate { rpc: String },
+    /// A path of the sandbox that is not Grid's: the part of a person, such as a reviewer.
+    Sandbox { method: &'static str, path: String },
+}
+
+/// What came back.
+#[derive(Debug, Serialize)]
+pub(super) struct Reply {
+    /// gRPC's code, or HTTP's of the sandbox.
+    pub(super) code: String,
+    /// Whether this code is a success.
+    pub(super) ok: bool,
+    /// The response, or the status with its details.
+    pub(super) body: Tree,
+}
+
+/// A change of a status that was heard while a flow was played. Statuses are Grid's words.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Heard {
+    pub(super) flow: String,
+    pub(super) customer_id: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) platform_customer_id: String,
+    /// Empty where it is the customer's own status.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) verification_id: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) previous: String,
+    pub(super) status: String,
+    pub(super) is_decision: bool,
+    pub(super) is_deleted: bool,
+    /// How gridgate learned it.
+    pub(super) source: &'static str,
+}
+
+/// What it all came to.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Summary {
+    pub(super) flows: Vec<FlowSummary>,
+    /// Whether every flow was played.
+    pub(super) complete: bool,
+    /// Methods that were called, as `Service/Method`.
+    pub(super) methods_called: Vec<String>,
+    /// Methods that should have been and were not.
+    pub(super) methods_missing: Vec<String>,
+    pub(super) left_out: usize,
+    pub(super) changes_heard: usize,
+    /// Why some changes may not have been heard, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) hearing_broken: Option<String>,
+    /// Whether everything was as expected.
+    pub(super) held: bool,
+    #[serde(rename = "milliseconds", serialize_with = "milliseconds")]
+    pub(super) elapsed: Duration,
+}
+
+/// What a flow came to.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct FlowSummary {
+    pub(super) flow: String,
+    pub(super) number: usize,
+    pub(super) title: String,
+    pub(super) steps: usize,
+    /// The numbers of the steps that were not as expected.
+    pub(super) failed: Vec<usize>,
+    /// Whether it ended early, since a later step needs what an earlier one did not yield.
+    pub(super) given_up: bool,
+}
+
+impl FlowSummary {
+    /// Whether everything was as expected.
+    pub(super) fn held(&self) -> bool {
+        self.failed.is_empty() && !self.given_up
     }
 }
 
-impl<W: Write> Report for JsonLines<W> {
-    fn started(&mut self, stage: &StageShown) {
-        self.line(&Event::Started(stage));
+fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Where events are told.
+pub(super) struct Report {
+    out: Stdout,
+    /// As JSON, if `None`.
+    text: Option<Text>,
+    /// What went wrong first. Nothing is written after it: who reads has gone.
+    pub(super) written: io::Result<()>,
+}
+
+impl Report {
+    pub(super) fn new(out: Stdout, text: Option<Text>) -> Self {
+        Report { out, text, written: Ok(()) }
     }
 
-    fn flow(&mut self, number: usize, flow: &'static str, title: &'static str, about: &'static str) {
-        self.line(&Event::Flow { number, flow, title, about });
+    pub(super) fn tell(&mut self, event: &Event<'_>) {
+        if self.written.is_ok() {
+            self.written = self.write(event);
+        }
     }
 
-    fn step(&mut self, step: &Step) {
-        self.line(&Event::Step(step));
-    }
-
-    fn heard(&mut self, heard: &Heard) {
-        self.line(&Event::Heard(heard));
-    }
-
-    fn left_out(&mut self, left_out: &LeftOut) {
-        self.line(&Event::LeftOut(left_out));
-    }
-
-    fn given_up(&mut self, flow: &'static str) {
-        self.line(&Event::GivenUp { flow });
-    }
-
-    fn summary(&mut self, summary: &Summary) {
-        self.line(&Event::Summary(summary));
-    }
-
-    fn written(&mut self) -> io::Result<()> {
-        std::mem::replace(&mut self.outcome, Ok(()))
+    fn write(&mut self, event: &Event<'_>) -> io::Result<()> {
+        let bytes = match &self.text {
+            Some(text) => text.of(event).into_bytes(),
+            None => serde_json::to_vec(event).map(|json| [&json, &b"\n"[..]].concat())?,
+        };
+        self.out.write_all(&bytes)?;
+        self.out.flush()
     }
 }

@@ -1,12 +1,11 @@
-//! The report for a person: each step with its call, what went in, what came back, and whether that was right.
+//! Events as text for a person: each step with its call, what went in, what came back, and whether that was right; or in
+//! short only the steps that were not, and the summary.
 
 use super::expect::Verdict;
 use super::layout::{self, Palette};
-use super::report::{Report, StageShown};
-use super::step::{Call, FlowSummary, Heard, LeftOut, Step, Summary};
+use super::report::{Called, Event, FlowSummary, Heard, StepReport, Summary};
 use super::tree::Tree;
 use std::fmt::Write as _;
-use std::io::{self, Write};
 use std::time::Duration;
 
 /// Columns that are used.
@@ -15,107 +14,90 @@ const WIDTH: usize = 118;
 /// What stands before the lines of a step.
 const INDENT: &str = "        ";
 
-/// Writes text for a person.
-pub(super) struct Terminal<W> {
-    out: W,
-    palette: Palette,
-    outcome: io::Result<()>,
-    /// The number of the flow being played.
-    flow: usize,
+/// Columns of a step's lines.
+const INNER: usize = WIDTH - INDENT.len() - 2;
+
+/// How events become text.
+pub(super) struct Text {
+    pub(super) palette: Palette,
+    /// Whether to tell of what is as expected.
+    pub(super) verbose: bool,
 }
 
-impl<W: Write> Terminal<W> {
-    pub(super) fn new(out: W, palette: Palette) -> Self {
-        Terminal { out, palette, outcome: Ok(()), flow: 0 }
-    }
-
-    fn say(&mut self, text: &str) {
-        // What could not be written once is not tried again: who reads has gone.
-        if self.outcome.is_ok() {
-            self.outcome = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+impl Text {
+    pub(super) fn of(&self, event: &Event<'_>) -> String {
+        let Palette { heading, bad, dim, .. } = self.palette;
+        match event {
+            Event::Step(step) if self.verbose || !step.held => self.step(step),
+            Event::GivenUp { .. } => {
+                format!("\n{bad}This flow ends here: its next step needs what did not come back.{bad:#}\n")
+            }
+            Event::Summary(summary) => self.summary(summary),
+            _ if !self.verbose => String::new(),
+            Event::Started { grpc, grid, sandbox } => format!(
+                "{heading}gridgate demo{heading:#}\n\
+                 {dim}Everybody here is invented. What is called is gridgate's gRPC API; Grid is a sandbox.{dim:#}\n\
+                 \n\
+                 \x20 gRPC API  {grpc}\n\
+                 \x20 Grid      {grid}\n\
+                 \x20 sandbox   {sandbox}\n"
+            ),
+            Event::Flow { number, title, about, .. } => {
+                let about = wrapped(about, WIDTH).join("\n");
+                format!("\n{}{dim}{about}{dim:#}\n", self.rule(&format!("{number} {title}")))
+            }
+            Event::Step(step) => self.step(step),
+            Event::Heard(heard) => self.heard(heard),
+            Event::LeftOut { about, why, .. } => format!("\n{dim}–       {about}\n{INDENT}left out: {why}{dim:#}\n"),
         }
     }
 
-    /// `→ name: value`, with further lines below the first.
-    fn message(&self, text: &mut String, arrow: &str, tree: &Tree) {
-        let lines = layout::lines(tree, WIDTH.saturating_sub(INDENT.len() + 2), &self.palette);
-        for (at, line) in lines.iter().enumerate() {
-            let _ = writeln!(text, "{INDENT}{} {line}", if at == 0 { arrow } else { " " });
-        }
+    fn rule(&self, title: &str) -> String {
+        let heading = self.palette.heading;
+        let rule = "─".repeat(WIDTH.saturating_sub(title.chars().count() + 4));
+        format!("{heading}── {title} {rule}{heading:#}\n")
     }
 
-    fn outcome(&self, text: &mut String, step: &Step) {
-        let Palette { good, bad, dim, .. } = self.palette;
-        let as_wanted = step.expectations.first().is_some_and(|verdict| verdict.held);
-        let style = if as_wanted { good } else { bad };
-        let repeated = if step.calls > 1 { format!("  after {} calls", step.calls) } else { String::new() };
-        let took = format!("{}{repeated}", elapsed(step.elapsed));
-        let code = &step.came.code;
-        let _ = writeln!(text, "{INDENT}← {style}{code}{style:#}  {dim}{took}{dim:#}");
-        let body = without_code(&step.came.body);
+    fn step(&self, step: &StepReport) -> String {
+        let StepReport { chapter, number, about, call, sent, came, expectations, held, elapsed, calls, .. } = step;
+        let Palette { strong, good, bad, dim, .. } = self.palette;
+        let mark = if *held { format!("{good}✓{good:#}") } else { format!("{bad}✗{bad:#}") };
+        let mut text = format!("\n{mark} {:<6}{about}\n", format!("{chapter}.{number}"));
+        let _ = match call {
+            Called::Gridgate { rpc } => writeln!(text, "{INDENT}{strong}{rpc}{strong:#}"),
+            Called::Sandbox { method, path } => writeln!(text, "{INDENT}sandbox: {strong}{method} {path}{strong:#}"),
+        };
+        self.message(&mut text, "→", sent);
+        let style = if expectations.first().is_some_and(|verdict| verdict.held) { good } else { bad };
+        let repeated = if *calls > 1 { format!("  after {calls} calls") } else { String::new() };
+        let code = &came.code;
+        let _ = writeln!(text, "{INDENT}← {style}{code}{style:#}  {dim}{}{repeated}{dim:#}", took(*elapsed));
+        let body = came.body.without("code");
         if body != Tree::Object(Vec::new()) {
-            self.message(text, " ", &body);
+            self.message(&mut text, " ", &body);
         }
-    }
-
-    fn verdicts(&self, text: &mut String, verdicts: &[Verdict]) {
-        let Palette { good, bad, dim, .. } = self.palette;
         // The first is about the code, which stands above already.
-        for (at, Verdict { wanted, held, came }) in verdicts.iter().enumerate() {
+        for (at, Verdict { wanted, held, came }) in expectations.iter().enumerate() {
             if *held && at > 0 {
-                let wanted = wrapped(wanted, WIDTH.saturating_sub(INDENT.len() + 2)).join(&format!("\n{INDENT}  "));
+                let wanted = wrapped(wanted, INNER).join(&format!("\n{INDENT}  "));
                 let _ = writeln!(text, "{INDENT}{good}✓{good:#} {dim}{wanted}{dim:#}");
             } else if !held {
                 let came = came.as_ref().map_or_else(|| "nothing".to_owned(), layout::plain);
                 let _ = writeln!(text, "{INDENT}{bad}✗ {wanted}{bad:#}\n{INDENT}  {bad}came: {came}{bad:#}");
             }
         }
-    }
-}
-
-impl<W: Write> Report for Terminal<W> {
-    fn started(&mut self, stage: &StageShown) {
-        let StageShown { grpc, grid, sandbox } = stage;
-        let Palette { heading, dim, .. } = self.palette;
-        self.say(&format!(
-            "{heading}gridgate demo{heading:#}\n\
-             {dim}Everybody here is invented. What is called is gridgate's gRPC API; Grid is a sandbox.{dim:#}\n\
-             \n\
-             \x20 gRPC API  {grpc}\n\
-             \x20 Grid      {grid}\n\
-             \x20 sandbox   {sandbox}\n"
-        ));
+        text
     }
 
-    fn flow(&mut self, number: usize, _: &'static str, title: &'static str, about: &'static str) {
-        let Palette { heading, dim, .. } = self.palette;
-        self.flow = number;
-        let rule = "─".repeat(WIDTH.saturating_sub(title.chars().count() + number.to_string().len() + 5));
-        let mut text = format!("\n{heading}── {number} {title} {rule}{heading:#}\n");
-        for line in wrapped(about, WIDTH) {
-            let _ = writeln!(text, "{dim}{line}{dim:#}");
+    /// `→ name: value`, with further lines below the first.
+    fn message(&self, text: &mut String, arrow: &str, tree: &Tree) {
+        for (at, line) in layout::lines(tree, INNER, &self.palette).iter().enumerate() {
+            let _ = writeln!(text, "{INDENT}{} {line}", if at == 0 { arrow } else { " " });
         }
-        self.say(&text);
     }
 
-    fn step(&mut self, step: &Step) {
-        let Palette { strong, good, bad, .. } = self.palette;
-        let mark = if step.held { format!("{good}✓{good:#}") } else { format!("{bad}✗{bad:#}") };
-        let number = format!("{}.{}", self.flow, step.number);
-        let who = match step.call {
-            Call::Gridgate { .. } => "",
-            Call::Sandbox { .. } => "sandbox: ",
-        };
-        let mut text = format!("\n{mark} {number:<6}{}\n", step.about);
-        let _ = writeln!(text, "{INDENT}{who}{strong}{}{strong:#}", step.call);
-        self.message(&mut text, "→", &step.sent);
-        self.outcome(&mut text, step);
-        self.verdicts(&mut text, &step.expectations);
-        self.say(&text);
-    }
-
-    fn heard(&mut self, heard: &Heard) {
-        let Heard { flow: _, customer_id, platform_customer_id, verification_id, previous, status, .. } = heard;
+    fn heard(&self, heard: &Heard) -> String {
+        let Heard { customer_id, platform_customer_id, verification_id, previous, status, .. } = heard;
         let Palette { strong, dim, .. } = self.palette;
         let who = if platform_customer_id.is_empty() { customer_id } else { platform_customer_id };
         let what = if verification_id.is_empty() { "" } else { "'s verification" };
@@ -123,54 +105,30 @@ impl<W: Write> Report for Terminal<W> {
             if previous.is_empty() { status.clone() } else { format!("{previous} → {strong}{status}{strong:#}") };
         let decided = if heard.is_decision { ", decided" } else { "" };
         let deleted = if heard.is_deleted { ", deleted" } else { "" };
-        self.say(&format!("{dim}◆       heard: {who}{what}{dim:#} {change}{dim}{decided}{deleted}{dim:#}\n"));
+        format!("{dim}◆       heard: {who}{what}{dim:#} {change}{dim}{decided}{deleted}{dim:#}\n")
     }
 
-    fn left_out(&mut self, left_out: &LeftOut) {
-        let LeftOut { flow: _, about, why } = left_out;
-        let dim = self.palette.dim;
-        self.say(&format!("\n{dim}–       {about}\n{INDENT}left out: {why}{dim:#}\n"));
-    }
-
-    fn given_up(&mut self, _: &'static str) {
-        let bad = self.palette.bad;
-        self.say(&format!("\n{bad}This flow ends here: its next step needs what did not come back.{bad:#}\n"));
-    }
-
-    fn summary(&mut self, summary: &Summary) {
-        let Summary {
-            flows,
-            complete,
-            methods_called,
-            methods_missing,
-            left_out,
-            changes_heard,
-            hearing_broken,
-            held,
-            elapsed: took,
-        } = summary;
-        let Palette { heading, good, bad, dim, .. } = self.palette;
-        let rule = "─".repeat(WIDTH.saturating_sub(11));
-        let mut text = format!("\n{heading}── Summary {rule}{heading:#}\n\n");
-        for (at, flow) in flows.iter().enumerate() {
-            let FlowSummary { flow: _, title, steps, failed, given_up } = flow;
+    fn summary(&self, summary: &Summary) -> String {
+        let Palette { good, bad, dim, .. } = self.palette;
+        let mut text = format!("\n{}\n", self.rule("Summary"));
+        for flow in &summary.flows {
+            let FlowSummary { number, title, steps, failed, given_up, .. } = flow;
             let (style, mark) = if flow.held() { (good, "✓") } else { (bad, "✗") };
-            let failed: Vec<_> = failed.iter().map(|step| format!("{}.{step}", at + 1)).collect();
-            let failed =
-                if failed.is_empty() { String::new() } else { format!("  not as expected: {}", failed.join(", ")) };
+            let failed = failed.iter().map(|step| format!("{number}.{step}")).collect::<Vec<_>>().join(", ");
+            let failed = if failed.is_empty() { failed } else { format!("  not as expected: {failed}") };
             let given_up = if *given_up { "  ended early" } else { "" };
             let _ = writeln!(
                 text,
-                "{style}{mark}{style:#} {:>2} {title:<48} {steps:>3} steps{style}{failed}{given_up}{style:#}",
-                at + 1
+                "{style}{mark}{style:#} {number:>2} {title:<48} {steps:>3} steps{style}{failed}{given_up}{style:#}"
             );
         }
-        let steps: usize = flows.iter().map(|flow| flow.steps).sum();
+        let Summary { complete, methods_called, methods_missing, left_out, changes_heard, .. } = summary;
+        let steps: usize = summary.flows.iter().map(|flow| flow.steps).sum();
         let all = if *complete && methods_missing.is_empty() { "all " } else { "" };
-        let methods = methods_called.len();
-        let _ = writeln!(text, "\n{steps} steps in {}; {all}{methods} methods were called", elapsed(*took));
+        let (methods, elapsed) = (methods_called.len(), took(summary.elapsed));
+        let _ = writeln!(text, "\n{steps} steps in {elapsed}; {all}{methods} methods were called");
         let _ = writeln!(text, "{changes_heard} changes of a status were heard as they happened");
-        if let Some(why) = hearing_broken {
+        if let Some(why) = &summary.hearing_broken {
             let _ = writeln!(text, "{bad}the stream of changes broke: {why}{bad:#}");
         }
         if !methods_missing.is_empty() {
@@ -179,28 +137,15 @@ impl<W: Write> Report for Terminal<W> {
         if *left_out > 0 {
             let _ = writeln!(text, "{dim}{left_out} steps were left out, as said where they belong{dim:#}");
         }
-        let _ = if *held {
-            writeln!(text, "{good}Everything came out as expected.{good:#}")
+        text + &if summary.held {
+            format!("{good}Everything came out as expected.{good:#}\n")
         } else {
-            writeln!(text, "{bad}Not everything came out as expected.{bad:#}")
-        };
-        self.say(&text);
-    }
-
-    fn written(&mut self) -> io::Result<()> {
-        std::mem::replace(&mut self.outcome, Ok(()))
+            format!("{bad}Not everything came out as expected.{bad:#}\n")
+        }
     }
 }
 
-/// A status without its code, which is shown apart.
-fn without_code(body: &Tree) -> Tree {
-    match body {
-        Tree::Object(fields) => Tree::Object(fields.iter().filter(|(name, _)| name != "code").cloned().collect()),
-        other => other.clone(),
-    }
-}
-
-fn elapsed(duration: Duration) -> String {
+fn took(duration: Duration) -> String {
     if duration < Duration::from_secs(1) {
         format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
     } else {

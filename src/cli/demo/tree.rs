@@ -1,7 +1,8 @@
 //! Messages as trees of names and values: what the demo prints, looks into and compares, whatever the message.
 
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
-use serde_json::Number;
+use super::names::Names;
+use serde::{Serialize, Serializer};
+use serde_json::{Number, Value};
 
 /// A value of a message, or a whole message.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +57,24 @@ impl Tree {
         }
     }
 
+    /// The same, with what the names in its texts stand for.
+    pub(super) fn filled(&self, names: &Names) -> Option<Tree> {
+        Some(match self {
+            Tree::Text(text) => names.fill(&Value::from(text.as_str()))?.into(),
+            Tree::Word(text) => Tree::Word(names.fill_text(text)?),
+            Tree::List(items) => Tree::List(items.iter().map(|item| item.filled(names)).collect::<Option<_>>()?),
+            Tree::Bool(_) | Tree::Number(_) | Tree::Note(_) | Tree::Object(_) => self.clone(),
+        })
+    }
+
+    /// The same without one of its fields.
+    pub(super) fn without(&self, name: &str) -> Tree {
+        match self {
+            Tree::Object(fields) => Tree::Object(fields.iter().filter(|(field, _)| field != name).cloned().collect()),
+            other => other.clone(),
+        }
+    }
+
     /// Whether both say the same. A word and a text do when they are spelt alike.
     pub(super) fn says(&self, other: &Tree) -> bool {
         match (self, other) {
@@ -84,16 +103,8 @@ impl Serialize for Tree {
             Tree::Bool(value) => serializer.serialize_bool(*value),
             Tree::Number(value) => value.serialize(serializer),
             Tree::Text(text) | Tree::Word(text) | Tree::Note(text) => serializer.serialize_str(text),
-            Tree::List(items) => {
-                let mut list = serializer.serialize_seq(Some(items.len()))?;
-                items.iter().try_for_each(|item| list.serialize_element(item))?;
-                list.end()
-            }
-            Tree::Object(fields) => {
-                let mut map = serializer.serialize_map(Some(fields.len()))?;
-                fields.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
-                map.end()
-            }
+            Tree::List(items) => serializer.collect_seq(items),
+            Tree::Object(fields) => serializer.collect_map(fields.iter().map(|(name, value)| (name, value))),
         }
     }
 }
@@ -104,51 +115,20 @@ impl From<&str> for Tree {
     }
 }
 
-impl From<&String> for Tree {
-    fn from(text: &String) -> Self {
-        Tree::Text(text.clone())
-    }
-}
-
-impl From<String> for Tree {
-    fn from(text: String) -> Self {
-        Tree::Text(text)
-    }
-}
-
-impl From<bool> for Tree {
-    fn from(value: bool) -> Self {
-        Tree::Bool(value)
-    }
-}
-
-impl From<i64> for Tree {
-    fn from(value: i64) -> Self {
-        Tree::Number(value.into())
-    }
-}
-
-impl<T: Into<Tree>, const N: usize> From<[T; N]> for Tree {
-    fn from(items: [T; N]) -> Self {
-        Tree::List(items.map(Into::into).into())
-    }
-}
-
-impl<T: Into<Tree>> From<Vec<T>> for Tree {
-    fn from(items: Vec<T>) -> Self {
-        Tree::List(items.into_iter().map(Into::into).collect())
-    }
-}
-
-impl From<serde_json::Value> for Tree {
-    fn from(value: serde_json::Value) -> Self {
-        use serde_json::Value;
+impl From<Value> for Tree {
+    fn from(value: Value) -> Self {
         match value {
             Value::Null => Tree::Word("null".to_owned()),
             Value::Bool(value) => Tree::Bool(value),
-            Value::Number(value) => Tree::Number(value),
+            // A float that is whole is shown as such.
+            Value::Number(value) => {
+                match format!("{value}").strip_suffix(".0").and_then(|whole| whole.parse::<i64>().ok()) {
+                    Some(whole) => Tree::Number(whole.into()),
+                    None => Tree::Number(value),
+                }
+            }
             Value::String(text) => Tree::Text(text),
-            Value::Array(items) => items.into(),
+            Value::Array(items) => Tree::List(items.into_iter().map(Into::into).collect()),
             Value::Object(fields) => {
                 Tree::Object(fields.into_iter().map(|(name, value)| (name, value.into())).collect())
             }
@@ -165,14 +145,18 @@ mod tests {
         json!({"id": "V:1", "errors": [{"type": "A", "field": "x"}, {"type": "B"}], "none": []}).into()
     }
 
+    fn list(items: &[&str]) -> Tree {
+        Tree::List(items.iter().map(|item| Tree::from(*item)).collect())
+    }
+
     #[test]
     fn paths_lead_into_objects_and_lists() {
         let tree = tree();
         for (path, value) in [
             ("id", Some(Tree::from("V:1"))),
             ("errors[1].type", Some("B".into())),
-            ("errors[].type", Some(["A", "B"].into())),
-            ("errors[].field", Some(["x"].into())),
+            ("errors[].type", Some(list(&["A", "B"]))),
+            ("errors[].field", Some(list(&["x"]))),
             ("none[].type", Some(Tree::List(Vec::new()))),
             ("errors[2].type", None),
             ("errors[x].type", None),
@@ -188,14 +172,14 @@ mod tests {
     fn words_and_texts_are_compared_by_their_spelling() {
         assert!(Tree::Word("APPROVED".into()).says(&"APPROVED".into()));
         assert!(!Tree::Word("APPROVED".into()).says(&"REJECTED".into()));
-        assert!(Tree::List(vec![Tree::Word("A".into())]).says(&["A"].into()));
-        assert!(!Tree::from(["A"]).says(&["A", "B"].into()));
-        assert!(!Tree::from(1).says(&"1".into()));
+        assert!(Tree::List(vec![Tree::Word("A".into())]).says(&list(&["A"])));
+        assert!(!list(&["A"]).says(&list(&["A", "B"])));
+        assert!(!Tree::from(json!(1)).says(&"1".into()));
     }
 
     #[test]
     fn as_json_the_fields_keep_their_order() {
-        let tree = Tree::Object(vec![("b".into(), 1.into()), ("a".into(), [true].into())]);
+        let tree = Tree::Object(vec![("b".into(), json!(1).into()), ("a".into(), json!([true]).into())]);
         assert_eq!(serde_json::to_string(&tree).unwrap(), r#"{"b":1,"a":[true]}"#);
     }
 }

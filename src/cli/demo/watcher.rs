@@ -1,12 +1,10 @@
-//! A stream of decisions that is open while the flows are played, and what comes by it.
+//! The stream of status changes that is open while the flows are played.
 
-use super::access::Calls;
-use super::step::Heard;
+use super::report::Heard;
+use crate::cli::calling::Connection;
 use crate::pb::kyc_event_service_client::KycEventServiceClient;
 use crate::pb::watch_kyc_status_response::Event;
-use crate::pb::{
-    GoingAwayReason, KycEventRecord, KycStatusChange, VerificationUpdate, WatchKycStatusRequest, WatchKycStatusResponse,
-};
+use crate::pb::{KycEventRecord, WatchKycStatusRequest, WatchKycStatusResponse};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -25,21 +23,21 @@ const AFTER_A_FLOW: Duration = Duration::from_secs(1);
 const IN_THE_END: Duration = Duration::from_secs(5);
 
 /// Listens until it is dropped.
-pub(super) struct Hearing {
+pub(super) struct Watcher {
     responses: mpsc::Receiver<Result<WatchKycStatusResponse, Status>>,
     _listening: AbortOnDropHandle<()>,
     /// Why nothing more comes, if so.
     broken: Option<String>,
 }
 
-impl Hearing {
+impl Watcher {
     /// Listens to everything from now on.
     ///
     /// # Errors
     /// The stream cannot be opened.
-    pub(super) async fn begin(channel: Calls) -> Result<Self, Status> {
+    pub(super) async fn begin(connection: Connection) -> Result<Self, Status> {
         let request = WatchKycStatusRequest { heartbeat_interval: Some(HEARTBEAT), ..WatchKycStatusRequest::default() };
-        let stream = KycEventServiceClient::new(channel).watch_kyc_status(request).await?.into_inner();
+        let stream = KycEventServiceClient::new(connection).watch_kyc_status(request).await?.into_inner();
         let (tell, responses) = mpsc::channel(WAITING);
         let listening = AbortOnDropHandle::new(tokio::spawn(listen(stream, tell)));
         Ok(Self { responses, _listening: listening, broken: None })
@@ -57,11 +55,10 @@ impl Hearing {
     /// What comes until it is quiet.
     pub(super) async fn until_quiet(&mut self) -> Vec<Heard> {
         let (mut heard, end) = (Vec::new(), Instant::now() + AFTER_A_FLOW);
-        while let Ok(Some(response)) = timeout(QUIET, self.responses.recv()).await {
+        while Instant::now() < end
+            && let Ok(Some(response)) = timeout(QUIET, self.responses.recv()).await
+        {
             heard.extend(self.take(response).0);
-            if Instant::now() >= end {
-                break;
-            }
         }
         heard
     }
@@ -87,20 +84,43 @@ impl Hearing {
 
     /// The change that a response tells of, and whether it says that there is no more.
     fn take(&mut self, response: Result<WatchKycStatusResponse, Status>) -> (Option<Heard>, bool) {
-        match response.map(|response| response.event) {
-            Ok(Some(Event::StatusChange(change))) => (Some(of_customer(change)), false),
-            Ok(Some(Event::VerificationUpdate(update))) => (Some(of_verification(update)), false),
-            Ok(Some(Event::Heartbeat(heartbeat))) => (None, heartbeat.caught_up),
-            Ok(Some(Event::GoingAway(bye))) => {
-                self.broken = Some(GoingAwayReason::as_str_name(&bye.reason()).to_owned());
-                (None, false)
-            }
-            Ok(Some(Event::SnapshotEntry(_) | Event::Synced(_)) | None) => (None, false),
+        let event = match response {
+            Ok(response) => response.event,
             Err(status) => {
                 self.broken = Some(status.message().to_owned());
-                (None, false)
+                None
             }
-        }
+        };
+        let source = |record: Option<KycEventRecord>| record.unwrap_or_default().source().as_str_name();
+        let change = match event {
+            Some(Event::StatusChange(change)) => Heard {
+                customer_id: change.customer_id,
+                platform_customer_id: change.platform_customer_id,
+                previous: change.previous_status_raw,
+                status: change.status_raw,
+                is_decision: change.is_decision,
+                is_deleted: change.is_deleted,
+                source: source(change.record),
+                ..Heard::default()
+            },
+            Some(Event::VerificationUpdate(update)) => Heard {
+                customer_id: update.customer_id,
+                platform_customer_id: update.platform_customer_id,
+                verification_id: update.verification_id,
+                previous: update.previous_status_raw,
+                status: update.status_raw,
+                is_decision: update.is_decision,
+                source: source(update.record),
+                ..Heard::default()
+            },
+            Some(Event::Heartbeat(heartbeat)) => return (None, heartbeat.caught_up),
+            Some(Event::GoingAway(bye)) => {
+                self.broken = Some(bye.reason().as_str_name().to_owned());
+                return (None, false);
+            }
+            Some(Event::SnapshotEntry(_) | Event::Synced(_)) | None => return (None, false),
+        };
+        (Some(change), false)
     }
 }
 
@@ -108,47 +128,10 @@ async fn listen(
     mut stream: Streaming<WatchKycStatusResponse>,
     tell: mpsc::Sender<Result<WatchKycStatusResponse, Status>>,
 ) {
-    loop {
-        let response = match stream.message().await {
-            Ok(Some(response)) => Ok(response),
-            Ok(None) => return,
-            Err(status) => Err(status),
-        };
+    while let Some(response) = stream.message().await.transpose() {
         let is_last = response.is_err();
         if tell.send(response).await.is_err() || is_last {
             return;
         }
-    }
-}
-
-fn source(record: Option<&KycEventRecord>) -> &'static str {
-    record.map(KycEventRecord::source).unwrap_or_default().as_str_name()
-}
-
-fn of_customer(change: KycStatusChange) -> Heard {
-    Heard {
-        flow: "",
-        source: source(change.record.as_ref()),
-        customer_id: change.customer_id,
-        platform_customer_id: change.platform_customer_id,
-        verification_id: String::new(),
-        previous: change.previous_status_raw,
-        status: change.status_raw,
-        is_decision: change.is_decision,
-        is_deleted: change.is_deleted,
-    }
-}
-
-fn of_verification(update: VerificationUpdate) -> Heard {
-    Heard {
-        flow: "",
-        source: source(update.record.as_ref()),
-        customer_id: update.customer_id,
-        platform_customer_id: update.platform_customer_id,
-        verification_id: update.verification_id,
-        previous: update.previous_status_raw,
-        status: update.status_raw,
-        is_decision: update.is_decision,
-        is_deleted: false,
     }
 }
