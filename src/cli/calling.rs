@@ -1,6 +1,6 @@
 //! How commands call a running gridgate: where, with which TLS, and as whom.
 
-use super::fault::Lasting;
+use super::fault::{Lasting, Server};
 use crate::config::{CallerConfig, CallerTls};
 use crate::http_client::{self, NoRoots};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -19,12 +19,9 @@ pub(super) type Connection = InterceptedService<Channel, Bearer>;
 
 /// A gridgate to call.
 pub(super) struct Target {
-    /// For messages: its URL.
-    pub(super) name: String,
+    pub(super) server: Server,
     endpoint: Endpoint,
     bearer: Bearer,
-    /// How TLS is spoken, where it is.
-    tls: Option<CallerTls>,
 }
 
 /// How long connecting may take, with TLS.
@@ -75,7 +72,9 @@ impl Target {
             }
             endpoint = endpoint.tls_config(client_tls(tls)).map_err(unusable)?;
         }
-        Ok(Target { endpoint, bearer: Bearer::of(token)?, tls, name })
+        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = url.port().unwrap_or(if tls.is_some() { 443 } else { 80 });
+        Ok(Target { server: Server { name, host, port, tls }, endpoint, bearer: Bearer::of(token)? })
     }
 
     /// Connects.
@@ -83,26 +82,14 @@ impl Target {
     /// # Errors
     /// As [`ConnectError`] tells them apart.
     pub(super) async fn connect(&self) -> Result<Connection, ConnectError> {
-        let name = || self.name.clone();
+        let name = || self.server.name.clone();
         let connected = timeout(CONNECT, self.endpoint.connect()).await.map_err(|_| ConnectError::Silent(name()))?;
-        let channel = connected.map_err(|error| match self.fault_of_connecting(&error) {
+        let channel = connected.map_err(|error| match self.server.fault_of_connecting(&error) {
             Some(fault) => fault.into(),
             None if is_refused(&error) => ConnectError::Refused(name()),
             None => ConnectError::Failed(name(), error),
         })?;
         Ok(InterceptedService::new(channel, self.bearer.clone()))
-    }
-
-    /// How TLS is spoken, where it is.
-    pub(super) fn tls(&self) -> Option<&CallerTls> {
-        self.tls.as_ref()
-    }
-
-    /// Where a connection goes.
-    pub(super) fn host_and_port(&self) -> Option<(&str, u16)> {
-        let uri = self.endpoint.uri();
-        let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
-        Some((host, uri.port_u16().unwrap_or(if self.tls.is_some() { 443 } else { 80 })))
     }
 }
 

@@ -3,10 +3,9 @@
 //! Everything else may pass: nobody listens yet, a name does not resolve at the moment, a connection broke, a server is
 //! busy.
 //!
-//! gRPC does not always say why a connection broke. So if the server never answered, one more connection, made by hand, finds
+//! gRPC does not always say why a connection broke. If the server never answered, one more connection, made by hand, finds
 //! out what it speaks.
 
-use super::calling::Target;
 use super::output::chain;
 use crate::config::CallerTls;
 use crate::rpc::code_name;
@@ -53,7 +52,17 @@ enum Speaks {
     Unknown,
 }
 
-impl Target {
+/// A server that is called.
+pub(super) struct Server {
+    /// For messages: its URL.
+    pub(super) name: String,
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// How TLS is spoken, where it is.
+    pub(super) tls: Option<CallerTls>,
+}
+
+impl Server {
     fn lasting(&self, what: &str, advice: &str) -> Lasting {
         Lasting(format!("{} {what}; {advice}", self.name))
     }
@@ -80,7 +89,7 @@ impl Target {
 
     /// The lasting fault of a server that says nothing, if it is one.
     pub(super) async fn fault_of_silence(&self) -> Option<Lasting> {
-        if let Some(tls) = self.tls() {
+        if let Some(tls) = &self.tls {
             let error = timeout(PROBE, self.error_of_tls(tls)).await.ok()??;
             return self.fault_of_tls(&error);
         }
@@ -197,10 +206,10 @@ impl Target {
 
     /// What goes wrong with TLS, if anything: a server may refuse a client's certificate, or the lack of one, after the handshake.
     async fn error_of_tls(&self, tls: &CallerTls) -> Option<TlsError> {
-        let (host, port) = self.host_and_port()?;
+        let Self { host, port, .. } = self;
         let name = ServerName::try_from(tls.server_name.as_deref().unwrap_or(host)).ok()?.to_owned();
         let connector = TlsConnector::from(Arc::new(tls_config(tls)?));
-        let stream = TcpStream::connect((host, port)).await.ok()?;
+        let stream = TcpStream::connect((host.as_str(), *port)).await.ok()?;
         let error = match connector.connect(name, stream).await {
             Ok(mut stream) => stream.read(&mut [0; 9]).await.err()?,
             Err(error) => error,
@@ -223,7 +232,7 @@ impl Target {
     async fn answer_to(&self, hello: &[u8]) -> Vec<u8> {
         let mut answer = Vec::new();
         let asking = async {
-            let mut stream = TcpStream::connect(self.host_and_port()?).await.ok()?;
+            let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await.ok()?;
             stream.write_all(hello).await.ok()?;
             let mut reader = stream.take(PROBE_BYTES);
             // An alert of TLS has seven bytes, and the head of a frame nine: more comes only from those who speak HTTP/1.

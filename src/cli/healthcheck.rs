@@ -48,7 +48,7 @@ pub(super) fn run(args: HealthcheckArgs, env: Environment) -> Result<(), Failure
         .map_err(|error| Failure::Other("cannot call", error.into()))?;
     super::block_on(async {
         check(&target, service).await.map_err(|error| Failure::Other("not healthy", error.into()))?;
-        while_read(to_stdout(&format!("healthy: {of}{} is SERVING\n", target.name)))
+        while_read(to_stdout(&format!("healthy: {of}{} is SERVING\n", target.server.name)))
             .map_err(|error| Failure::Other("cannot write", error.into()))
     })
 }
@@ -58,20 +58,20 @@ pub(super) async fn check(target: &Target, service: String) -> Result<(), Unheal
     let asked = timeout(PATIENCE, ask(target, service)).await;
     match asked {
         Ok(answered) => answered,
-        Err(_) => Err(match target.fault_of_silence().await {
+        Err(_) => Err(match target.server.fault_of_silence().await {
             Some(fault) => fault.into(),
-            None => Unhealthy::Silent(target.name.clone()),
+            None => Unhealthy::Silent(target.server.name.clone()),
         }),
     }
 }
 
 async fn ask(target: &Target, service: String) -> Result<(), Unhealthy> {
-    let name = || target.name.clone();
+    let name = || target.server.name.clone();
     let answer = HealthClient::new(target.connect().await?).check(HealthCheckRequest { service }).await;
     let status = match answer {
         Ok(answer) => answer.into_inner().status(),
         Err(status) => {
-            let fault = target.fault_of_call(&status, false).await;
+            let fault = target.server.fault_of_call(&status, false).await;
             return Err(fault.map_or_else(|| Unhealthy::Refused(name(), status), Unhealthy::Lasting));
         }
     };

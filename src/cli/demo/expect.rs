@@ -1,7 +1,7 @@
 //! What a step should come to: sentences such as `customer.kyc_status is KYC_STATUS_PENDING`, and whether they hold.
 
 use super::layout;
-use super::names::{Names, first_name};
+use super::names::Names;
 use super::tree::Tree;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -129,9 +129,7 @@ fn values(text: &str) -> Option<Vec<Tree>> {
             _ => {
                 let (word, after) = rest.split_at(rest.find(", ").unwrap_or(rest.len()));
                 let is_word = !word.is_empty() && !word.contains(['"', ' ']);
-                // What is filled in may be anything: it is shown quoted.
-                let value = if first_name(word).is_some() { Tree::Text } else { Tree::Word };
-                (is_word.then(|| value(word.to_owned()))?, after)
+                (is_word.then(|| Tree::Word(word.to_owned()))?, after)
             }
         };
         values.push(value);

@@ -2,7 +2,7 @@
 //! if any of it is not as expected.
 //!
 //! A flow is data ([`flow`], `flows/*.toml`). [`runner`] makes its calls by reflection ([`client`], [`reflect`]), holds the
-//! answers against what is expected ([`expect`]), and reports them ([`report`], [`terminal`]). Meanwhile [`watcher`] listens
+//! answers against what is expected ([`expect`]), and reports them ([`report`], [`output`]). Meanwhile [`watcher`] listens
 //! to status changes, which are told as they come. Nothing here knows any single message.
 
 mod client;
@@ -11,11 +11,11 @@ mod expect;
 mod flow;
 mod layout;
 mod names;
+mod output;
 mod reflect;
 mod report;
 mod runner;
 mod servers;
-mod terminal;
 mod tree;
 mod upload;
 mod watcher;
@@ -28,15 +28,15 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use flow::{CHAPTERS, Flow, Release};
 use layout::Palette;
+use output::{Report, Text};
 use reflect::Reflection;
-use report::{Event, Report, Summary};
+use report::{Event, Summary};
 use reqwest::Url;
 use runner::Runner;
 use servers::Servers;
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::time::Instant;
-use terminal::Text;
 use watcher::Watcher;
 
 #[derive(Debug, Args)]

@@ -51,7 +51,7 @@ impl Names {
 }
 
 /// The first name in a text, and what stands before and after it.
-pub(super) fn first_name(text: &str) -> Option<(&str, &str, &str)> {
+fn first_name(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once("${")?;
     let (name, after) = rest.split_once('}')?;
     Some((before, name, after))

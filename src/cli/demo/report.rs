@@ -1,10 +1,8 @@
-//! What the demo did and saw, and how it is told: as text ([`Text`]), or as one JSON object a line.
+//! What the demo did and saw, as data.
 
 use super::expect::Verdict;
-use super::terminal::Text;
 use super::tree::Tree;
 use serde::{Serialize, Serializer};
-use std::io::{self, Stdout, Write as _};
 use std::time::Duration;
 
 /// Something that happened.
@@ -142,34 +140,4 @@ impl FlowSummary {
 
 fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// Where events are told.
-pub(super) struct Report {
-    out: Stdout,
-    /// As JSON, if `None`.
-    text: Option<Text>,
-    /// What went wrong first. Nothing is written after it: who reads has gone.
-    pub(super) written: io::Result<()>,
-}
-
-impl Report {
-    pub(super) fn new(out: Stdout, text: Option<Text>) -> Self {
-        Report { out, text, written: Ok(()) }
-    }
-
-    pub(super) fn tell(&mut self, event: &Event<'_>) {
-        if self.written.is_ok() {
-            self.written = self.write(event);
-        }
-    }
-
-    fn write(&mut self, event: &Event<'_>) -> io::Result<()> {
-        let bytes = match &self.text {
-            Some(text) => text.of(event).into_bytes(),
-            None => serde_json::to_vec(event).map(|json| [&json, &b"\n"[..]].concat())?,
-        };
-        self.out.write_all(&bytes)?;
-        self.out.flush()
-    }
 }

@@ -1,7 +1,8 @@
 //! What the demo runs against: a gridgate in this process, and a sandbox, its own or one that runs already.
 
 use super::control::{Control, ControlError};
-use super::report::{Event, Report};
+use super::output::Report;
+use super::report::Event;
 use crate::cli::calling::{Bearer, Connection, TargetError};
 use crate::config::{Config, Upstream, settings};
 use crate::identity::NewToken;

@@ -61,7 +61,11 @@ impl Tree {
     pub(super) fn filled(&self, names: &Names) -> Option<Tree> {
         Some(match self {
             Tree::Text(text) => names.fill(&Value::from(text.as_str()))?.into(),
-            Tree::Word(text) => Tree::Word(names.fill_text(text)?),
+            Tree::Word(text) => match names.fill(&Value::from(text.as_str()))? {
+                // What is filled in may be anything. Only what looks like a word stays one, and the rest is shown quoted.
+                Value::String(filled) if filled == *text || is_word(&filled) => Tree::Word(filled),
+                other => other.into(),
+            },
             Tree::List(items) => Tree::List(items.iter().map(|item| item.filled(names)).collect::<Option<_>>()?),
             Tree::Bool(_) | Tree::Number(_) | Tree::Note(_) | Tree::Object(_) => self.clone(),
         })
@@ -95,6 +99,11 @@ impl Tree {
             one => std::slice::from_ref(one),
         }
     }
+}
+
+/// Whether a text looks like a value of an enum.
+fn is_word(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 impl Serialize for Tree {

@@ -54,7 +54,7 @@ impl Running {
 
     /// Judges both ports.
     pub(super) fn judge(&self) -> [Finding; 2] {
-        let grpc = &self.gridgate.name;
+        let grpc = &self.gridgate.server.name;
         if let (Err(Unhealthy::Unreachable(error)), Err(AdminError::Unreachable { base, is_nobody: true, .. })) =
             (&self.grpc, &self.ready)
             && !matches!(error, ConnectError::Lasting(_))

@@ -192,7 +192,7 @@ impl Follow {
             self.request.with_snapshot = true;
             return Ok(self.because(&format!("{why}: changes may have been missed, and the current statuses follow")));
         }
-        let Some(fault) = self.target.fault_of_call(&status, self.heard).await else {
+        let Some(fault) = self.target.server.fault_of_call(&status, self.heard).await else {
             return Ok(match status.source() {
                 Some(why) => self.because(&format!("broke the connection ({})", words(why))),
                 None => self.because(&format!("answered {}: {}", code_name(status.code()), status.message())),
@@ -215,11 +215,11 @@ impl Follow {
 
     /// The lasting fault of a server that has never said anything, if it is one.
     async fn fault_of_silence(&self) -> Option<Lasting> {
-        if self.heard { None } else { self.target.fault_of_silence().await }
+        if self.heard { None } else { self.target.server.fault_of_silence().await }
     }
 
     fn because(&self, what: &str) -> Broken {
-        Broken(format!("{} {what}", self.target.name))
+        Broken(format!("{} {what}", self.target.server.name))
     }
 }
 

@@ -72,7 +72,10 @@ fn every_step_of_every_release_can_be_made() {
                 let path = path.strip_prefix("responses[0].").or(path.strip_prefix("responses[].")).unwrap_or(path);
                 leads_to(&method.output(), path)
             };
-            for path in expectations.iter().map(|expectation| &expectation.path) {
+            // What is never answered has no field to lead to.
+            for path in
+                expectations.iter().filter(|expectation| !expectation.to_string().starts_with("no ")).map(|e| &e.path)
+            {
                 let leads =
                     if step.code.is_some() { leads_into_a_status(&reflection, path) } else { kind(path).is_some() };
                 assert!(leads, "{about}: {path} leads nowhere");

@@ -1,11 +1,12 @@
-//! Events as text for a person: each step with its call, what went in, what came back, and whether that was right; or in
-//! short only the steps that were not, and the summary.
+//! Tells events: as one JSON object a line, or as text for a person. The text has each step with its call, what went in,
+//! what came back, and whether that was right; or in short only the steps that were not, and the summary.
 
 use super::expect::Verdict;
 use super::layout::{self, Palette};
 use super::report::{Called, Event, FlowSummary, Heard, StepReport, Summary};
 use super::tree::Tree;
 use std::fmt::Write as _;
+use std::io::{self, Stdout, Write as _};
 use std::time::Duration;
 
 /// Columns that are used.
@@ -16,6 +17,36 @@ const INDENT: &str = "        ";
 
 /// Columns of a step's lines.
 const INNER: usize = WIDTH - INDENT.len() - 2;
+
+/// Where events are told.
+pub(super) struct Report {
+    out: Stdout,
+    /// As JSON, if `None`.
+    text: Option<Text>,
+    /// What went wrong first. Nothing is written after it: who reads has gone.
+    pub(super) written: io::Result<()>,
+}
+
+impl Report {
+    pub(super) fn new(out: Stdout, text: Option<Text>) -> Self {
+        Report { out, text, written: Ok(()) }
+    }
+
+    pub(super) fn tell(&mut self, event: &Event<'_>) {
+        if self.written.is_ok() {
+            self.written = self.write(event);
+        }
+    }
+
+    fn write(&mut self, event: &Event<'_>) -> io::Result<()> {
+        let bytes = match &self.text {
+            Some(text) => text.of(event).into_bytes(),
+            None => serde_json::to_vec(event).map(|json| [&json, &b"\n"[..]].concat())?,
+        };
+        self.out.write_all(&bytes)?;
+        self.out.flush()
+    }
+}
 
 /// How events become text.
 pub(super) struct Text {
