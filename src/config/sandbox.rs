@@ -2,7 +2,7 @@
 
 use super::read::Reader;
 use super::{ConfigError, Sources, credentials, log, settings as s};
-use crate::sandbox::{Fault, SandboxConfig, WebhookMischief};
+use crate::sandbox::{Fault, SandboxConfig, WebhookFaults};
 use crate::telemetry::LogConfig;
 use reqwest::Url;
 use secrecy::SecretString;
@@ -51,12 +51,12 @@ pub(super) fn made_up(r: &mut Reader) -> SandboxConfig {
         old_error_bodies: r.get(&s::SANDBOX_OLD_ERROR_BODIES),
         approve_at_creation: r.get(&s::SANDBOX_APPROVE_AT_CREATION),
         webhook_endpoint: r.find::<Url>(&s::SANDBOX_WEBHOOK_ENDPOINT).map(Into::into),
-        webhook_mischief: WebhookMischief {
+        webhook_faults: WebhookFaults {
             duplicates: r.get(&s::SANDBOX_WEBHOOK_DUPLICATES),
             reorder: r.get(&s::SANDBOX_WEBHOOK_REORDER),
             delay_seconds: delay.as_secs(),
             drop_percent: r.get(&s::SANDBOX_WEBHOOK_DROP_PERCENT),
-            ..WebhookMischief::default()
+            ..WebhookFaults::default()
         },
         faults: faults(r),
         ..SandboxConfig::new("sandbox", SecretString::from(Uuid::new_v4().simple().to_string()))

@@ -394,7 +394,7 @@ fn events_are_kept_as_long_as_grid_may_repeat_them_at_least() {
 #[test]
 fn what_goes_wrong_in_the_sandbox_has_bounds() {
     let quiet = SandboxCommand::load(sources("", &[])).unwrap().config;
-    assert_eq!((quiet.webhook_mischief.duplicates, quiet.faults.len(), quiet.webhook_endpoint), (0, 0, None));
+    assert_eq!((quiet.webhook_faults.duplicates, quiet.faults.len(), quiet.webhook_endpoint), (0, 0, None));
     let set = |name: &'static str, value: &str| SandboxCommand::load(sources("", &[(name, value)]));
     for (name, key, wrong) in [
         ("GRIDGATE_SANDBOX_WEBHOOK_DUPLICATES", "sandbox.webhook_duplicates", "101"),

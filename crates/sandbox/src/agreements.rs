@@ -21,7 +21,6 @@ const CURRENT: [(&str, &str); 7] = [
     ("2026-06-20", "https://www.lead.bank/legal/cardholderagreement"),
 ];
 
-/// Longest version of an agreement.
 const VERSION: Form = Form::Text(Some(64));
 
 /// `GET /customers/agreements`.

@@ -45,7 +45,6 @@ impl<S: Send + Sync> FromRequest<S> for OptionalJsonObject {
     }
 }
 
-/// Whether a request says that its body is JSON.
 pub(super) fn is_json(request: &Request) -> bool {
     let essence =
         |value: &str| value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json");

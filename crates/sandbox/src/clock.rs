@@ -5,24 +5,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use axum::extract::{Request, State};
-use axum::http::header::{DATE, HeaderValue};
-use axum::middleware::Next;
-use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
-
-use super::shared::App;
-
-/// Says the sandbox's time in the answer's `Date`, as Grid says its own.
-pub(super) async fn date(State(app): State<App>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let now = httpdate::fmt_http_date(app.clock.now().into());
-    if let Ok(now) = HeaderValue::try_from(now) {
-        response.headers_mut().insert(DATE, now);
-    }
-    response
-}
 
 /// The date at this time, UTC.
 pub(super) fn date_of(time: Timestamp) -> jiff::civil::Date {
@@ -81,7 +65,6 @@ impl Clock {
         now
     }
 
-    /// Goes back to real time.
     pub(super) fn reset(&self) {
         let mut hands = self.hands.lock().unwrap_or_else(PoisonError::into_inner);
         *hands = Hands { offset: SignedDuration::ZERO, last: Timestamp::UNIX_EPOCH };
@@ -89,12 +72,10 @@ impl Clock {
         self.moved.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// How far the clock is ahead of real time.
     pub(super) fn offset(&self) -> SignedDuration {
         self.hands.lock().unwrap_or_else(PoisonError::into_inner).offset
     }
 
-    /// Changes whenever the clock is moved.
     pub(super) fn moves(&self) -> watch::Receiver<u64> {
         self.moved.subscribe()
     }

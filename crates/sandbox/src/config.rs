@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::faults::Fault;
-use super::webhooks::mischief::WebhookMischief;
+use super::faults::{Fault, WebhookFaults};
+
+/// The path that Grid's own paths are below, as in `https://api.lightspark.com/grid/2025-10-13`.
+pub const BASE_PATH: &str = "/grid/2025-10-13";
 
 /// How a [`Sandbox`](super::Sandbox) behaves.
 #[derive(Debug, Clone)]
@@ -31,7 +33,7 @@ pub struct SandboxConfig {
     /// Where webhooks are sent. The control API can change it later.
     pub webhook_endpoint: Option<String>,
     /// What goes wrong with webhooks on purpose. The control API can change it later.
-    pub webhook_mischief: WebhookMischief,
+    pub webhook_faults: WebhookFaults,
     /// What goes wrong with answers on purpose. The control API can change it later.
     pub faults: Vec<Fault>,
     /// How long a link to the hosted verification can be used.
@@ -55,7 +57,7 @@ impl SandboxConfig {
             public_base_url: None,
             uma_domain: "sandbox.uma.localhost".to_owned(),
             webhook_endpoint: None,
-            webhook_mischief: WebhookMischief::default(),
+            webhook_faults: WebhookFaults::default(),
             faults: Vec::new(),
             kyc_link_lifetime: Duration::from_secs(24 * 60 * 60),
             challenge_lifetime: Duration::from_secs(5 * 60),

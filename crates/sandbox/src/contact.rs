@@ -13,7 +13,6 @@ use super::formats::Form;
 use super::shared::{App, Shared};
 use gridgate_grid::model::{ContactVerification, ContactVerificationStatus, Customer};
 
-/// The code that the sandbox "sends".
 const CODE: &str = "123456";
 
 #[derive(Debug, Clone, Copy)]
@@ -48,12 +47,6 @@ pub(super) async fn confirm_phone(
     JsonObject(body): JsonObject,
 ) -> Result<Json<Customer>, GridError> {
     confirm(&app, &id, Channel::Phone, &body).map(Json)
-}
-
-/// Whether every channel that has to be verified is.
-pub(super) fn is_contact_verified(customer: &Customer) -> bool {
-    let Some(ContactVerification { email, phone }) = &customer.contact_verification else { return true };
-    [email, phone].into_iter().flatten().all(|status| *status == ContactVerificationStatus::Verified)
 }
 
 fn send(app: &Shared, id: &str, channel: Channel) -> Result<StatusCode, GridError> {

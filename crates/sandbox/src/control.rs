@@ -13,7 +13,7 @@
 //! | `GET /control/platform` | `{regulated, approveAtCreation, oldErrorBodies, laggingUpdatedAt}`. `POST` changes what it names. With `approveAtCreation` individuals are decided and with `oldErrorBodies` errors are written as Grid did until September 2026. With `laggingUpdatedAt` a new status leaves `updatedAt` as it was, as in Grid's own examples. |
 //! | `GET /control/webhooks` | `{endpoint, mischief, waiting, ended}`: where webhooks go, what goes wrong with them, how many wait, what became of the latest. |
 //! | `POST /control/webhooks/endpoint` | `{url}`: sends webhooks there, or nowhere (`null`). |
-//! | `POST /control/webhooks/mischief` | A whole [`WebhookMischief`](super::WebhookMischief): duplicates, reorders, delays, drops. |
+//! | `POST /control/webhooks/mischief` | A whole [`WebhookFaults`](super::WebhookFaults): duplicates, reorders, delays, drops. |
 //! | `POST /control/webhooks/send` | `{type, data?, id?, timestamp?}`: signs and sends any webhook; answers `{id}`. |
 //! | `GET /control/webhooks/key` | `{publicKeyPem}`: the key that webhooks are verified with (SPKI PEM). |
 //! | `POST /control/faults` | `{faults: [`[`Fault`](super::Fault)`]}`: what goes wrong with answers from now on. `GET` shows what is left of it, `DELETE` ends it. |
@@ -22,9 +22,7 @@
 //! | `GET /control/documents/{id}/file` | The bytes of a document, as they were uploaded. |
 //! | `GET /control/state` | How many of each thing there are. |
 
-mod decisions;
 mod extract;
-mod wallets;
 mod webhooks;
 
 use axum::extract::{Path, State};
@@ -39,9 +37,12 @@ use std::time::Duration;
 
 use super::decisions::Rules;
 use super::faults::Fault;
+use super::ids::IdKind;
 use super::query::Params;
 use super::shared::App;
+use super::wallet::Wallet;
 use extract::{Body, ControlError};
+use gridgate_grid::model::{KycStatus, VerificationError, VerificationStatus};
 
 /// The path that the control API is below.
 pub const CONTROL_PATH: &str = "/control";
@@ -49,21 +50,20 @@ pub const CONTROL_PATH: &str = "/control";
 /// Longest step of the clock: a year.
 const MAX_ADVANCE_SECONDS: u64 = 366 * 24 * 60 * 60;
 
-/// The paths of the control API.
 pub(super) fn router() -> Router<App> {
     Router::new()
-        .route("/decisions", post(decisions::decide))
+        .route("/decisions", post(decide))
         .route("/reset", post(reset))
         .route("/requests", get(requests).delete(forget_requests))
         .route("/clock", get(clock).post(advance_clock))
         .route("/platform", get(platform).post(change_platform))
-        .route("/wallets", post(wallets::tie))
-        .route("/wallets/sign", post(wallets::sign))
+        .route("/wallets", post(tie_wallet))
+        .route("/wallets/sign", post(sign_with_wallet))
         .route("/documents/{id}/file", get(document_file))
         .route("/state", get(state))
         .route("/webhooks", get(webhooks::show))
         .route("/webhooks/endpoint", post(webhooks::change_endpoint))
-        .route("/webhooks/mischief", post(webhooks::change_mischief))
+        .route("/webhooks/mischief", post(webhooks::change_faults))
         .route("/webhooks/send", post(webhooks::send))
         .route("/webhooks/key", get(webhooks::key))
         .route("/faults", get(faults).post(change_faults).delete(end_faults))
@@ -80,11 +80,11 @@ async fn reset(State(app): State<App>) -> StatusCode {
 
 async fn requests(State(app): State<App>, params: Params) -> Result<Json<Value>, ControlError> {
     let after = params.get("after").unwrap_or("0").parse().map_err(|_| ControlError::bad("after must be a number"))?;
-    Ok(Json(json!({ "requests": app.journal.after(after) })))
+    Ok(Json(json!({ "requests": app.store().journal.after(after) })))
 }
 
 async fn forget_requests(State(app): State<App>) -> StatusCode {
-    app.journal.clear();
+    app.store().journal.clear();
     StatusCode::NO_CONTENT
 }
 
@@ -143,7 +143,7 @@ struct FaultList {
 }
 
 async fn faults(State(app): State<App>) -> Json<FaultList> {
-    Json(FaultList { faults: app.faults.list().clone() })
+    Json(FaultList { faults: app.store().faults.clone() })
 }
 
 async fn change_faults(
@@ -154,13 +154,115 @@ async fn change_faults(
     if faults.iter().any(bad_status) {
         return Err(ControlError::bad("status must be from 200 to 599"));
     }
-    *app.faults.list() = faults;
+    app.store().faults = faults;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn end_faults(State(app): State<App>) -> StatusCode {
-    app.faults.list().clear();
+    app.store().faults.clear();
     StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Decision {
+    id: String,
+    status: String,
+    /// Why, for a rejection or for `RESOLVE_ERRORS`.
+    #[serde(default)]
+    errors: Vec<Value>,
+}
+
+/// Decides, and answers the thing as it is then.
+async fn decide(State(app): State<App>, Body(decision): Body<Decision>) -> Result<Json<Value>, ControlError> {
+    let Decision { id, status, errors } = decision;
+    if status.is_empty() {
+        return Err(ControlError::bad("status must not be empty"));
+    }
+    let now = app.clock.tick();
+    let mut store = app.store();
+    if IdKind::Customer.names(&id) {
+        let errors = read_errors(errors, &id)?;
+        store.decide_customer(&id, KycStatus::from(status.as_str()), errors, now)?;
+        let customer = store.customer(&id).map(|row| store.rendered(row))?;
+        Ok(Json(json!(customer)))
+    } else if IdKind::BeneficialOwner.names(&id) {
+        store.move_owner(&id, KycStatus::from(status.as_str()), now)?;
+        Ok(Json(json!(store.owners.get(&id))))
+    } else if IdKind::Verification.names(&id) {
+        let customer_id = store.verifications.get(&id).map(|row| row.customer_id.clone()).unwrap_or_default();
+        let errors = read_errors(errors, &customer_id)?;
+        store.decide_verification(&id, VerificationStatus::from(status.as_str()), errors, now)?;
+        Ok(Json(json!(store.verifications.get(&id))))
+    } else {
+        Err(ControlError::bad("id must be that of a customer, a beneficial owner or a verification"))
+    }
+}
+
+/// Reads the errors; each is about the customer where it does not say otherwise.
+fn read_errors(errors: Vec<Value>, customer_id: &str) -> Result<Vec<VerificationError>, ControlError> {
+    let read = |value| {
+        let mut error: VerificationError =
+            serde_json::from_value(value).map_err(|error| ControlError::bad(format!("errors: {error}")))?;
+        if error.error_type.is_empty() {
+            return Err(ControlError::bad("errors: each needs a type"));
+        }
+        if error.resource_id.is_empty() {
+            customer_id.clone_into(&mut error.resource_id);
+        }
+        if error.reason.is_empty() {
+            "The reviewer found a problem".clone_into(&mut error.reason);
+        }
+        Ok(error)
+    };
+    errors.into_iter().map(read).collect()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Tie {
+    customer_id: String,
+    #[serde(default)]
+    email_otp: bool,
+    #[serde(default)]
+    sms_otp: bool,
+    #[serde(default)]
+    sync_fails: bool,
+}
+
+/// Ties a wallet to a customer, or changes its credentials: challenges under way no longer fit them then.
+async fn tie_wallet(State(app): State<App>, Body(tie): Body<Tie>) -> Result<StatusCode, ControlError> {
+    let mut store = app.store();
+    let row = store.active_customer_mut(&tie.customer_id)?;
+    match &mut row.wallet {
+        Some(wallet) => {
+            wallet.email_otp = tie.email_otp;
+            wallet.sms_otp = tie.sms_otp;
+            wallet.sync_fails = tie.sync_fails;
+            wallet.generation += 1;
+        }
+        none => {
+            let wallet = Wallet::new(tie.email_otp, tie.sms_otp, tie.sync_fails, 1);
+            let failed = || ControlError::new(StatusCode::INTERNAL_SERVER_ERROR, "no key could be made");
+            *none = Some(wallet.ok_or_else(failed)?);
+        }
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Sign {
+    customer_id: String,
+    payload_to_sign: String,
+}
+
+/// Signs as the wallet's device would.
+async fn sign_with_wallet(State(app): State<App>, Body(sign): Body<Sign>) -> Result<Json<Value>, ControlError> {
+    let store = app.store();
+    let wallet = store.active_customer(&sign.customer_id)?.wallet.as_ref();
+    let stamp = wallet.and_then(|wallet| wallet.sign(&sign.payload_to_sign));
+    stamp.map(|stamp| Json(json!({ "stamp": stamp }))).ok_or_else(|| ControlError::not_found("wallet"))
 }
 
 async fn document_file(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ControlError> {

@@ -43,7 +43,6 @@ pub(super) async fn update(
     Ok(Json(customer).into_response())
 }
 
-/// Reads what is to change, and checks the customer as it would be then.
 fn read_update(app: &Shared, row: &CustomerRow, body: &Map<String, Value>) -> Result<CustomerInput, GridError> {
     let mut faults = Faults::default();
     let input = read_customer(body, Intent::Update, app.clock.now(), &mut faults);

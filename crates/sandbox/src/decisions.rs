@@ -22,7 +22,6 @@ impl Rules {
     }
 }
 
-/// What the last three characters of a field ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Suffix {
     /// `001`.
@@ -36,7 +35,6 @@ pub(super) enum Suffix {
 }
 
 impl Suffix {
-    /// The suffix of a field's value.
     pub(super) fn of(value: &str) -> Self {
         let mut last = value.trim_end().chars().rev();
         match (last.next(), last.next(), last.next()) {

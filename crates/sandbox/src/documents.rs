@@ -121,7 +121,7 @@ async fn read_document(
     // Others wait while as many files as allowed are read; the semaphore is never closed.
     let _permit = app.uploads.acquire().await;
     let upload = multipart::read(body, MAX_FILE_BYTES).await?;
-    app.journal.note_parts(number, upload.parts);
+    app.store().journal.note_parts(number, upload.parts);
 
     let mut faults = Faults::default();
     let fields = Fields::of_body(&upload.texts);
@@ -180,7 +180,6 @@ fn precheck(file_name: &str) -> Vec<String> {
     found
 }
 
-/// The extension of a file that is one of the accepted kinds.
 fn file_kind(bytes: &[u8]) -> Option<&'static str> {
     if bytes.starts_with(b"%PDF-") {
         Some("pdf")

@@ -1,21 +1,16 @@
 //! Grid's errors: a status, one of the codes that Grid's OpenAPI lists for it, and every bad field at once.
 
 use axum::Json;
-use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::shared::App;
 use gridgate_grid::model::{ErrorBody, ErrorDetails, FieldError};
 
 /// An error as Grid answers it (OpenAPI `Error400` to `Error501`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{status} {code}")]
 pub(super) struct GridError {
-    /// HTTP status.
     pub(super) status: StatusCode,
-    /// One of the codes that the OpenAPI lists for this status.
     pub(super) code: &'static str,
     message: String,
     fields: Vec<FieldError>,
@@ -36,7 +31,6 @@ impl GridError {
         Self { fields, ..Self::new(StatusCode::BAD_REQUEST, code, message) }
     }
 
-    /// 400 `INVALID_INPUT` about one field.
     pub(super) fn bad_field(field: &str, message: &str) -> Self {
         let error = FieldError { field: field.to_owned(), message: Some(message.to_owned()), constraint: None };
         Self::bad_fields("INVALID_INPUT", vec![error])
@@ -52,22 +46,18 @@ impl GridError {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
-    /// 400 `INVALID_REQUEST_FORMAT`: the body can't be read at all.
     pub(super) fn invalid_format(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST_FORMAT", message)
     }
 
-    /// 401 with one of the codes listed for it.
     pub(super) fn unauthorized(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code, message)
     }
 
-    /// 404 for a customer.
     pub(super) fn customer_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "USER_NOT_FOUND", "Customer not found")
     }
 
-    /// 404 for an import job.
     pub(super) fn job_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "BULK_UPLOAD_JOB_NOT_FOUND", "Bulk upload job not found")
     }
@@ -77,23 +67,19 @@ impl GridError {
         Self::new(StatusCode::NOT_FOUND, "REFERENCE_NOT_FOUND", format!("{what} not found"))
     }
 
-    /// 405, as JSON.
     pub(super) fn method_not_allowed() -> Self {
         let message = "The HTTP method is not supported for this endpoint";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
     }
 
-    /// 409 `CONFLICT`.
     pub(super) fn conflict(message: impl Into<String>) -> Self {
         Self::conflict_code("CONFLICT", message)
     }
 
-    /// 409 with another of the codes listed for it.
     pub(super) fn conflict_code(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
-    /// 410 for a customer that has been deleted already.
     pub(super) fn customer_deleted() -> Self {
         Self::new(StatusCode::GONE, "CUSTOMER_DELETED", "Customer has been permanently deleted")
     }
@@ -104,7 +90,6 @@ impl GridError {
         Self { precheck_errors, ..rejected }
     }
 
-    /// 424: a credential tied to the customer could not be changed along.
     pub(super) fn credential_sync_failed() -> Self {
         let message = "Failed to update one or more tied EMAIL_OTP credentials";
         Self::new(StatusCode::FAILED_DEPENDENCY, "EMAIL_OTP_CREDENTIAL_SYNC_FAILED", message)
@@ -116,12 +101,10 @@ impl GridError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message)
     }
 
-    /// What is wrong, in words.
     pub(super) fn message(&self) -> &str {
         &self.message
     }
 
-    /// The body, as Grid writes it.
     pub(super) fn body(self) -> ErrorBody {
         let Self { status: _, code, message, fields, precheck_errors } = self;
         let details = ErrorDetails { errors: fields, ..ErrorDetails::default() };
@@ -140,20 +123,4 @@ pub(super) fn answer(status: StatusCode, body: ErrorBody) -> Response {
     let mut response = (status, Json(&body)).into_response();
     response.extensions_mut().insert(body);
     response
-}
-
-/// Writes errors as Grid did until September 2026, where the sandbox is to.
-pub(super) async fn write_as_configured(State(app): State<App>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let status = response.status();
-    match response.extensions_mut().remove::<ErrorBody>() {
-        Some(body) if app.store().old_error_bodies => {
-            let old = (status, Json(body.as_old(status.as_u16()))).into_response();
-            let (mut head, _) = response.into_parts();
-            // Its length is another.
-            head.headers.extend(old.headers().clone());
-            Response::from_parts(head, old.into_body())
-        }
-        Some(_) | None => response,
-    }
 }

@@ -1,22 +1,7 @@
-//! What can go wrong with answers on purpose: slow ones, errors, and connections that break, before or after the
-//! request was acted on.
+//! Fault injection: what goes wrong on purpose with answers and webhooks, so that callers and receivers can be tested.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use axum::http::{Method, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::Method;
 use serde::{Deserialize, Serialize};
-
-use super::error;
-use super::shared::App;
-use gridgate_grid::model::ErrorBody;
-
-/// Longest delay of an answer.
-const MAX_DELAY: Duration = Duration::from_secs(10 * 60);
 
 /// Something that goes wrong with Grid's answers. Of several that match a request, the first one happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,27 +68,10 @@ impl Default for Fault {
     }
 }
 
-/// The faults in force.
-#[derive(Default)]
-pub(super) struct Faults {
-    /// Guards the list, whose counts go down with each request.
-    list: Mutex<Vec<Fault>>,
-}
-
-impl Faults {
-    pub(super) fn new(list: Vec<Fault>) -> Self {
-        Self { list: Mutex::new(list) }
-    }
-
-    /// The faults in force, with what is left of their counts.
-    pub(super) fn list(&self) -> MutexGuard<'_, Vec<Fault>> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What happens to a request.
-    fn draw(&self, method: &Method, path: &str) -> Option<Fault> {
-        let mut list = self.list();
-        let fault = list.iter_mut().find(|fault| {
+impl Fault {
+    /// Takes the first of these faults that happens to a request, and counts it.
+    pub(super) fn draw(faults: &mut [Fault], method: &Method, path: &str) -> Option<Fault> {
+        let fault = faults.iter_mut().find(|fault| {
             fault.method.as_ref().is_none_or(|only| only.eq_ignore_ascii_case(method.as_str()))
                 && fault.path.as_ref().is_none_or(|prefix| path.starts_with(prefix.as_str()))
                 && fault.times != Some(0)
@@ -116,64 +84,44 @@ impl Faults {
     }
 }
 
-/// Lets a request pass, or lets something go wrong with it.
-pub(super) async fn disturb(State(app): State<App>, request: Request, next: Next) -> Response {
-    let Some(fault) = app.faults.draw(request.method(), request.uri().path()) else {
-        return next.run(request).await;
-    };
-    let delay = Duration::from_millis(fault.delay_millis).min(MAX_DELAY);
-    tokio::select! {
-        () = tokio::time::sleep(delay) => {}
-        () = app.stopping.cancelled() => {}
-    }
-    match (fault.hang_up, fault.status) {
-        (Some(HangUp::Before), _) => broken(StatusCode::BAD_GATEWAY.into_response(), HangUp::Before),
-        (Some(HangUp::After), _) => broken(next.run(request).await, HangUp::After),
-        (None, Some(status)) => answer(&fault, status),
-        (None, None) => next.run(request).await,
-    }
+/// What is done to webhooks before and while they are sent. The default is nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct WebhookFaults {
+    /// Only these types, such as `CUSTOMER.KYC_PENDING`; empty: all but `TEST`.
+    pub only_types: Vec<String>,
+    /// How many more times each webhook is sent, with the same id and at once.
+    pub duplicates: u32,
+    /// How many webhooks are collected and then sent in reverse order; 0 and 1: none. What has been collected is sent
+    /// two seconds after the first of it, even if it is fewer.
+    pub reorder: u32,
+    /// Seconds, on the sandbox's clock, before a webhook is sent for the first time.
+    pub delay_seconds: u64,
+    /// How many webhooks of a hundred are never sent, picked at random.
+    pub drop_percent: u8,
+    /// How many of the next webhooks are never sent; counts down.
+    pub drop_next: u32,
+    /// Whether every attempt carries its own time in `timestamp`, and not that of the first one. Grid's
+    /// documentation leaves this open.
+    pub restamp_retries: bool,
+    /// Whether a `TEST` has `webhookId` instead of `id`, as Grid sent it before June 2026. It is the only thing that is
+    /// done to a `TEST`.
+    pub old_test: bool,
 }
 
-/// Marks a response as one that never reaches the client.
-fn broken(mut response: Response, hang_up: HangUp) -> Response {
-    response.extensions_mut().insert(hang_up);
-    response
-}
+impl WebhookFaults {
+    /// Whether it is done to webhooks of this type.
+    pub(crate) fn concerns(&self, webhook_type: &str) -> bool {
+        webhook_type != "TEST"
+            && (self.only_types.is_empty() || self.only_types.iter().any(|only| only == webhook_type))
+    }
 
-fn answer(fault: &Fault, status: u16) -> Response {
-    let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = match &fault.body {
-        Some(text) => (code, [(CONTENT_TYPE, "text/html; charset=utf-8")], text.clone()).into_response(),
-        None => {
-            let body = ErrorBody {
-                code: Some(fault.code.clone().unwrap_or_else(|| code_of(status).to_owned())),
-                reason: Some("The sandbox was told to answer this".to_owned()),
-                precheck_errors: fault.precheck_errors.clone(),
-                ..ErrorBody::default()
-            };
-            error::answer(code, body)
+    /// Whether the next webhook is lost.
+    pub(crate) fn drops(&mut self) -> bool {
+        if self.drop_next > 0 {
+            self.drop_next -= 1;
+            return true;
         }
-    };
-    if let Some(Ok(value)) = fault.retry_after.as_deref().map(HeaderValue::from_str) {
-        response.headers_mut().insert(RETRY_AFTER, value);
-    }
-    response
-}
-
-/// The code that goes with a status (OpenAPI `Error400` to `Error501`; Grid names none for the others).
-fn code_of(status: u16) -> &'static str {
-    match status {
-        400 => "INVALID_INPUT",
-        401 => "UNAUTHORIZED",
-        403 => "FORBIDDEN",
-        404 => "REFERENCE_NOT_FOUND",
-        405 => "METHOD_NOT_ALLOWED",
-        409 => "CONFLICT",
-        410 => "CUSTOMER_DELETED",
-        422 => "DOCUMENT_REJECTED",
-        424 => "EMAIL_OTP_CREDENTIAL_SYNC_FAILED",
-        429 => "RATE_LIMITED",
-        501 => "NOT_IMPLEMENTED",
-        _ => "INTERNAL_ERROR",
+        fastrand::u8(0..100) < self.drop_percent
     }
 }

@@ -9,7 +9,6 @@ use super::error::GridError;
 use super::formats::{Form, Refusal};
 use gridgate_grid::model::{FieldConstraint, FieldError};
 
-/// Most entries of one list.
 const LONGEST_LIST: usize = 300;
 
 /// What is wrong with a request so far.
@@ -20,7 +19,6 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// Remembers a problem.
     pub(super) fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
         self.add_coded("INVALID_INPUT", field, message, None);
     }
@@ -42,7 +40,6 @@ impl Faults {
         self.codes.push(code);
     }
 
-    /// Whether a problem with this field is known already.
     pub(super) fn has(&self, field: &str) -> bool {
         self.errors.iter().any(|error| error.field == field)
     }
@@ -63,29 +60,24 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The body itself.
     pub(super) fn of_body(object: &'a Map<String, Value>) -> Self {
         Self { object, path: String::new() }
     }
 
-    /// The full path of a field of this object.
     pub(super) fn path(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
-    /// Whether the field is there.
     pub(super) fn has(&self, name: &str) -> bool {
         self.object.contains_key(name)
     }
 
-    /// Remembers that fields are missing.
     pub(super) fn require(&self, names: &[&str], faults: &mut Faults) {
         for name in names.iter().filter(|name| !self.has(name)) {
             faults.add(self.path(name), "is required");
         }
     }
 
-    /// A text field, if it is there and good.
     pub(super) fn text(&self, name: &str, form: Form, faults: &mut Faults) -> Option<String> {
         let value = self.object.get(name)?;
         let Some(text) = value.as_str() else {
@@ -95,7 +87,6 @@ impl<'a> Fields<'a> {
         self.checked(text, form, || self.path(name), faults)
     }
 
-    /// A list of texts, if it is there; bad entries are named by their position.
     pub(super) fn texts(&self, name: &str, form: Form, faults: &mut Faults) -> Option<Vec<String>> {
         let value = self.object.get(name)?;
         let Some(list) = value.as_array() else {
@@ -132,7 +123,6 @@ impl<'a> Fields<'a> {
         self.texts(name, Form::OneOf(words), faults)
     }
 
-    /// A whole number within bounds, if it is there.
     pub(super) fn integer(&self, name: &str, least: i32, greatest: i32, faults: &mut Faults) -> Option<i32> {
         let value = self.object.get(name)?;
         // JSON Schema counts 40.0 as an integer.
@@ -154,7 +144,6 @@ impl<'a> Fields<'a> {
         amount
     }
 
-    /// A truth value, if it is there.
     pub(super) fn flag(&self, name: &str, faults: &mut Faults) -> Option<bool> {
         let flag = self.object.get(name)?.as_bool();
         if flag.is_none() {
@@ -163,7 +152,6 @@ impl<'a> Fields<'a> {
         flag
     }
 
-    /// A list of objects, if it is there.
     pub(super) fn list_of_objects(&self, name: &str, faults: &mut Faults) -> Option<Vec<Fields<'a>>> {
         let value = self.object.get(name)?;
         let Some(list) = value.as_array().filter(|list| list.len() <= LONGEST_LIST) else {
@@ -188,13 +176,11 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The fields that have none of these names.
     pub(super) fn others(&self, names: &[&str]) -> Map<String, Value> {
         let others = self.object.iter().filter(|(name, _)| !names.contains(&name.as_str()));
         others.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
-    /// An object, if it is there.
     pub(super) fn object(&self, name: &str, faults: &mut Faults) -> Option<Fields<'a>> {
         let value = self.object.get(name)?;
         let object = value.as_object();

@@ -6,20 +6,16 @@ use jiff::civil::Date;
 use super::vocabulary::COUNTRIES;
 use gridgate_grid::model::{FieldConstraint, Time};
 
-/// The form of a text field.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Form {
     /// Any text that is not empty, of at most so many characters where a length is said.
     Text(Option<usize>),
-    /// An email address.
     Email,
-    /// A phone number, E.164.
     Phone,
     /// A civil date, not later than this one.
     DateUntil(Date),
     /// A country, ISO 3166-1 alpha-2.
     Country,
-    /// One of these words.
     OneOf(&'static [&'static str]),
     /// `$name@domain`.
     UmaAddress,
@@ -33,13 +29,10 @@ pub(super) enum Form {
     DateTime,
     /// The same, not later than this one.
     PastDateTime(Timestamp),
-    /// An IPv4 or IPv6 address.
     IpAddress,
-    /// A web address.
     WebAddress,
 }
 
-/// Why a value is refused.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) message: String,
@@ -52,16 +45,13 @@ const PERSON_TAX_NUMBER: &str = r"^\d{3}-\d{2}-\d{4}$";
 const EIN: &str = r"^\d{2}-\d{7}$";
 const NAICS: &str = r"^\d{2,6}$";
 
-/// Longest email address.
 const LONGEST_EMAIL: usize = 255;
-/// Longest IP address, as text.
 const LONGEST_IP: i64 = 45;
 
 /// Longest text that is stored where Grid's OpenAPI names no length.
 const LONGEST: usize = 2_000;
 
 impl Form {
-    /// Checks a value.
     pub(super) fn check(self, value: &str) -> Result<(), Box<Refusal>> {
         let length = value.chars().count();
         if let Self::Text(max) = self {

@@ -10,33 +10,15 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::contact::is_contact_verified;
-use super::decisions::Rules;
-use super::error::GridError;
 use super::hosted_page::{self, Applicant, Ending};
 use super::shared::App;
 use super::state::Store;
-use super::transitions::is_decided;
+use super::submission::Decision;
 use gridgate_grid::model::{CustomerType, KycStatus};
 
 /// The path that the hosted pages are below.
 pub(super) const HOSTED_PATH: &str = "/onboard";
 
-/// How the applicant's flow ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Decision {
-    /// Finished; the review goes the way that the sandbox's rules say.
-    Submit,
-    /// Finished, and approved at once.
-    Approve,
-    /// Finished, and rejected at once.
-    Reject,
-    /// Finished, and put on hold.
-    Hold,
-}
-
-/// The form of the page.
 #[derive(Deserialize)]
 pub(super) struct Answer {
     decision: Decision,
@@ -123,48 +105,4 @@ fn refuse(closed: &Closed) -> Response {
         Closed::Deleted => (StatusCode::GONE, "This link has ended", "The customer it was made for has been deleted."),
     };
     hosted_page::message(status, title, text)
-}
-
-impl Store {
-    /// Ends the hosted flow of a customer.
-    fn finish_hosted(
-        &mut self,
-        id: &str,
-        decision: Decision,
-        now: Timestamp,
-        decided_at: Timestamp,
-    ) -> Result<(), GridError> {
-        let customer = &self.active_customer(id)?.customer;
-        let status = customer.status().cloned();
-        let business = customer.customer_type == CustomerType::Business;
-        if !is_contact_verified(customer) {
-            return Err(GridError::conflict("The customer's email and phone have to be VERIFIED first"));
-        }
-        let decided = is_decided(status.as_ref());
-        // Whoever was rejected may try again; who is approved stays so until somebody decides otherwise.
-        let begins = !decided || (decision == Decision::Submit && status == Some(KycStatus::Rejected));
-        if decision == Decision::Submit && begins {
-            match self.rules {
-                // The applicant gives the page everything that is missing, so the suffix decides.
-                Rules::AtVerification if self.open_verification(id).is_none() => {
-                    return self.decide_by_suffix(id, now, decided_at).map(|_| ());
-                }
-                // A business is verified by the hosted flow just as by `POST /verifications`.
-                Rules::AtCreation if business && !decided => {
-                    return self.submit(id, now, decided_at).map(|_| ());
-                }
-                Rules::AtVerification | Rules::AtCreation => {}
-            }
-        }
-        if begins {
-            self.begin_review(id, now)?;
-        }
-        let status = match decision {
-            Decision::Submit => return Ok(()),
-            Decision::Approve => KycStatus::Approved,
-            Decision::Reject => KycStatus::Rejected,
-            Decision::Hold => KycStatus::Hold,
-        };
-        self.decide_customer(id, status, Vec::new(), decided_at)
-    }
 }

@@ -10,7 +10,6 @@ use gridgate_grid::model::KycStatus;
 
 const STYLE: &str = include_str!("hosted_page.css");
 
-/// Seconds until the applicant is sent back to the platform.
 const REDIRECT_AFTER: u32 = 5;
 
 /// Who is verified.
@@ -29,7 +28,6 @@ pub(super) struct Ending {
     pub(super) redirect_uri: Option<String>,
 }
 
-/// The page with the choices.
 pub(super) fn start(applicant: &Applicant) -> Response {
     let (kind, what) = if applicant.business {
         ("Business verification", "the company, its documents and its owners")
@@ -57,7 +55,6 @@ pub(super) fn start(applicant: &Applicant) -> Response {
     page(StatusCode::OK, kind, &body, None)
 }
 
-/// The page after the choice.
 pub(super) fn done(applicant: &Applicant, ending: &Ending) -> Response {
     let (title, text) = match &ending.status {
         KycStatus::Approved => ("Approved", "The verification was successful."),

@@ -16,7 +16,6 @@ pub(super) enum IdKind {
 }
 
 impl IdKind {
-    /// The word before the colon.
     pub(super) fn prefix(self) -> &'static str {
         match self {
             Self::Customer => "Customer",

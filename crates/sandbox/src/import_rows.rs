@@ -30,7 +30,6 @@ pub(super) struct FileFault {
     pub(super) rows: u64,
 }
 
-/// The column names.
 pub(super) struct Header(Vec<String>);
 
 /// A row: its number, and its cells by column.
@@ -45,7 +44,6 @@ fn reader(file: &[u8]) -> csv::Reader<&[u8]> {
     csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file)
 }
 
-/// Reads the header.
 pub(super) fn header(file: &[u8]) -> Result<Header, FileFault> {
     let fault = |reason, column| FileFault { reason, column, rows: 0 };
     if file.iter().all(u8::is_ascii_whitespace) {
@@ -77,7 +75,6 @@ pub(super) async fn count(file: &[u8]) -> u64 {
     rows
 }
 
-/// The rows after the header.
 pub(super) fn rows<'a>(file: &'a [u8], header: &'a Header) -> impl Iterator<Item = Row> + 'a {
     let records = reader(file).into_byte_records().map_while(Result::ok);
     records.zip(1..).map(|(record, number)| Row { number, cells: cells(&record, header) })

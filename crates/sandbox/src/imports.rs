@@ -19,7 +19,6 @@ use super::journal::EntryNumber;
 use super::multipart;
 use super::outbox::Transition;
 use super::shared::{App, Shared};
-use super::state::Store;
 use gridgate_grid::model::{ImportError, ImportJob, ImportJobAccepted, ImportJobStatus, ImportProgress};
 
 /// Largest CSV file: Grid's guides say 100 MB.
@@ -69,7 +68,7 @@ async fn read_file(
 ) -> Result<Bytes, &'static str> {
     let body = body.map_err(|_| "not_multipart")?;
     let upload = multipart::read(body, MAX_CSV_BYTES).await.map_err(|_| "unreadable_body")?;
-    app.journal.note_parts(number, upload.parts);
+    app.store().journal.note_parts(number, upload.parts);
     match upload.file {
         None => Err("missing_file"),
         Some(file) if file.too_large => Err("file_too_large"),
@@ -150,26 +149,6 @@ impl import_rows::FileFault {
             code: Some("invalid_csv_format".to_owned()),
             message: Some("Invalid CSV format".to_owned()),
             details,
-        }
-    }
-}
-
-impl Store {
-    /// Adds a job; the oldest finished one gives way.
-    fn add_job(&mut self, job: ImportJob) -> Result<(), GridError> {
-        let limit = self.limits().import_jobs;
-        if self.jobs.len() >= limit {
-            let ended = self.jobs.iter().find(|(_, job)| job.completed_at.is_some()).map(|(_, job)| job.id.clone());
-            let Some(ended) = ended else { return Err(GridError::full("import jobs under way", limit)) };
-            self.jobs.remove(&ended, "");
-        }
-        self.jobs.insert(job.id.clone(), String::new(), job);
-        Ok(())
-    }
-
-    fn change_job(&mut self, id: &str, change: impl FnOnce(&mut ImportJob)) {
-        if let Some(job) = self.jobs.get_mut(id) {
-            change(job);
         }
     }
 }

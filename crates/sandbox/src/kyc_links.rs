@@ -7,36 +7,16 @@ use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::body::OptionalJsonObject;
-use super::contact::is_contact_verified;
 use super::error::GridError;
 use super::fields::{Faults, Fields};
 use super::formats::Form;
 use super::hosted::HOSTED_PATH;
 use super::shared::App;
-use super::state::Store;
+use super::state::{LinkRow, Replay, Store};
+use super::transitions::is_contact_verified;
 use gridgate_grid::model::{FieldConstraint, KycLink};
 
-/// Longest `Idempotency-Key`.
 const MAX_KEY: usize = 255;
-
-/// A link that was handed out.
-pub(super) struct LinkRow {
-    /// The secret part of the URL.
-    pub(super) token: String,
-    pub(super) customer_id: String,
-    /// Where the applicant goes afterwards.
-    pub(super) redirect_uri: Option<String>,
-    pub(super) expires_at: Timestamp,
-    /// Whether the flow behind it has been finished.
-    pub(super) used: bool,
-}
-
-/// What was answered to a request with an `Idempotency-Key`.
-pub(super) struct Replay {
-    key: String,
-    customer_id: String,
-    answer: KycLink,
-}
 
 /// `POST /customers/{id}/kyc-link`.
 pub(super) async fn create(

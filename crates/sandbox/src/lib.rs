@@ -6,9 +6,9 @@
 //! Three doors share one listener:
 //!
 //! - Grid's own paths, below [`BASE_PATH`], need HTTP Basic. Each resource has a file (`customers`, `owners`, ...)
-//!   whose handlers read a body with every fault at once (`fields`, `formats`), take the one lock (`state`) and change
-//!   what is held. The rules are apart from that: what a suffix decides (`decisions`), what a complete customer is
-//!   (`rules`), how statuses move (`transitions`, `verifications`, `review`).
+//!   whose handlers read a body with every fault at once (`fields`, `formats`), take the one lock (`shared`) and change
+//!   what is held (`state`). The rules are apart from that: what a suffix decides (`decisions`), what a complete customer
+//!   is (`rules`), how statuses move (`transitions`, `submission`).
 //! - The hosted verification behind a `kycUrl` (`hosted`), where a person plays the applicant.
 //! - The control API, below [`CONTROL_PATH`] (`control`): what only a sandbox can do. It has no credentials.
 //!
@@ -25,7 +25,6 @@
 //! client that calls it.
 
 mod agreements;
-mod auth;
 mod body;
 mod clock;
 mod config;
@@ -48,19 +47,19 @@ mod import_rows;
 mod imports;
 mod journal;
 mod kyc_links;
+mod layers;
 mod multipart;
 mod outbox;
 mod owner_input;
 mod owners;
 mod pagination;
 mod platform;
-mod platform_update;
 mod query;
-mod review;
 mod rules;
 mod serve;
 mod shared;
 mod state;
+mod submission;
 mod table;
 mod transitions;
 mod verifications;
@@ -78,18 +77,14 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
-pub use config::{Limits, SandboxConfig};
+pub use config::{BASE_PATH, Limits, SandboxConfig};
 pub use control::CONTROL_PATH;
 use error::GridError;
-pub use faults::{Fault, HangUp};
+pub use faults::{Fault, HangUp, WebhookFaults};
 use shared::{App, Shared};
-pub use webhooks::mischief::WebhookMischief;
 
 /// What a multipart body may have beside its file.
 const MAX_ENVELOPE: usize = 1024 * 1024;
-
-/// The path that Grid's own paths are below, as in `https://api.lightspark.com/grid/2025-10-13`.
-pub const BASE_PATH: &str = "/grid/2025-10-13";
 
 /// A local Grid. Clones share everything.
 #[derive(Clone)]
@@ -125,7 +120,7 @@ impl Sandbox {
     /// as long as the sandbox lives. Absent only where the system has no randomness to make a key of.
     #[must_use]
     pub fn webhook_public_key_pem(&self) -> Option<String> {
-        self.shared.webhooks.state().key.as_ref().map(|key| key.public_pem().to_owned())
+        self.shared.store().webhooks.key.as_ref().map(|key| key.public_pem().to_owned())
     }
 
     /// Every path that the sandbox answers. Webhooks are sent by [`serve`](Self::serve) only.
@@ -151,8 +146,8 @@ impl Sandbox {
     ) -> Result<(), SandboxError> {
         let address = listener.local_addr().map_err(SandboxError::Listener)?;
         self.shared.listens_at(format!("http://{}", serve::reachable(address)));
-        let client = self.shared.webhooks.client().map_err(SandboxError::WebhookClient)?;
-        self.shared.tasks.spawn(webhooks::dispatch::run(Arc::clone(&self.shared), client));
+        self.shared.sender.plain().map_err(SandboxError::WebhookClient)?;
+        self.shared.tasks.spawn(webhooks::dispatch::run(Arc::clone(&self.shared)));
         serve::serve(Arc::clone(&self.shared), self.router(), listener, shutdown).await;
         Ok(())
     }
@@ -162,7 +157,7 @@ impl Sandbox {
 fn grid_router(app: &App) -> Router<App> {
     let uploads = |bytes| DefaultBodyLimit::max(bytes);
     Router::new()
-        .route("/config", get(platform::get_config).patch(platform_update::update))
+        .route("/config", get(platform::get_config).patch(platform::update))
         .route("/customers", get(customers::list).post(customers::create))
         .route("/customers/agreements", get(agreements::list))
         .route("/customers/end-user-terms", get(platform::get_end_user_terms))
@@ -186,14 +181,14 @@ fn grid_router(app: &App) -> Router<App> {
         )
         .route("/verifications", get(verifications::list).post(verifications::create))
         .route("/verifications/{verification_id}", get(verifications::get))
-        .route("/webhooks/test", post(webhooks::test_webhook::test))
+        .route("/webhooks/test", post(webhooks::dispatch::test))
         .fallback(async || GridError::not_found("Path"))
         .method_not_allowed_fallback(async || GridError::method_not_allowed())
-        .layer(from_fn_with_state(Arc::clone(app), auth::require_credentials))
-        .layer(from_fn_with_state(Arc::clone(app), faults::disturb))
-        .layer(from_fn_with_state(Arc::clone(app), error::write_as_configured))
-        .layer(from_fn_with_state(Arc::clone(app), journal::record))
-        .layer(from_fn_with_state(Arc::clone(app), clock::date))
+        .layer(from_fn_with_state(Arc::clone(app), layers::require_credentials))
+        .layer(from_fn_with_state(Arc::clone(app), layers::inject_faults))
+        .layer(from_fn_with_state(Arc::clone(app), layers::write_as_configured))
+        .layer(from_fn_with_state(Arc::clone(app), layers::record))
+        .layer(from_fn_with_state(Arc::clone(app), layers::date))
 }
 
 impl std::fmt::Debug for Sandbox {

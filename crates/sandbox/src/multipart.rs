@@ -8,9 +8,7 @@ use serde_json::{Map, Value};
 use super::error::GridError;
 use super::journal::Part;
 
-/// Most parts of a body.
 const MAX_PARTS: usize = 32;
-/// Most bytes of a text field.
 const MAX_TEXT: usize = 16 * 1024;
 
 /// A multipart body, read whole.
@@ -23,9 +21,7 @@ pub(super) struct Upload {
     pub(super) parts: Vec<Part>,
 }
 
-/// The file of an upload.
 pub(super) struct UploadedFile {
-    /// The name it was sent with.
     pub(super) name: Option<String>,
     /// Its bytes; of a file that is too large, as many as were read.
     pub(super) bytes: Bytes,

@@ -1,15 +1,13 @@
 //! Status transitions, in the order they happened, on their way to whoever tells the platform about them.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
 
 use gridgate_grid::model::{Customer, ImportJob, Verification};
 
 /// Transitions that wait for somebody to take them; beyond this the oldest are dropped.
-const CAPACITY: usize = 100_000;
+const OUTBOX_CAPACITY: usize = 100_000;
 
 /// Something that Grid tells the platform by webhook.
 #[derive(Debug, Clone)]
@@ -22,31 +20,23 @@ pub(super) enum Transition {
     ImportJob { job: ImportJob, at: Timestamp },
 }
 
-/// Transitions that nobody has taken yet.
-#[derive(Debug)]
-pub(super) struct Outbox {
-    waiting: VecDeque<Transition>,
-    /// Told of everything that is put in.
-    listener: Arc<Notify>,
-}
+/// Transitions that nobody has taken yet, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Outbox(VecDeque<Transition>);
 
 impl Outbox {
-    /// An empty outbox that tells this listener of what is put in.
-    pub(super) fn new(listener: Arc<Notify>) -> Self {
-        Self { waiting: VecDeque::new(), listener }
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    /// Puts a transition behind the others.
     pub(super) fn push(&mut self, transition: Transition) {
-        if self.waiting.len() >= CAPACITY {
-            self.waiting.pop_front();
+        if self.0.len() >= OUTBOX_CAPACITY {
+            self.0.pop_front();
         }
-        self.waiting.push_back(transition);
-        self.listener.notify_one();
+        self.0.push_back(transition);
     }
 
-    /// Takes everything that waits.
     pub(super) fn take(&mut self) -> VecDeque<Transition> {
-        std::mem::take(&mut self.waiting)
+        std::mem::take(&mut self.0)
     }
 }

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
 use super::body::JsonObject;
+use super::clock::date_of;
 use super::customer_input::Intent;
 use super::decisions::status_of_owner;
 use super::error::GridError;
@@ -22,7 +23,7 @@ pub(super) async fn create(
     JsonObject(body): JsonObject,
 ) -> Result<(StatusCode, Json<BeneficialOwner>), GridError> {
     let mut faults = Faults::default();
-    let input = read_owner(&body, Intent::Create, app.today(), &mut faults);
+    let input = read_owner(&body, Intent::Create, date_of(app.clock.now()), &mut faults);
     let mut owner = BeneficialOwner { id: IdKind::BeneficialOwner.new_id(), ..BeneficialOwner::default() };
     let customer_id = input.customer_id.clone().unwrap_or_default();
     apply_owner(input, &mut owner);
@@ -70,7 +71,7 @@ pub(super) async fn update(
     let owner = store.owners.get_mut(&id).ok_or_else(not_found)?;
     let mut faults = Faults::default();
     let mut changed = owner.clone();
-    apply_owner(read_owner(&body, Intent::Update, app.today(), &mut faults), &mut changed);
+    apply_owner(read_owner(&body, Intent::Update, date_of(app.clock.now()), &mut faults), &mut changed);
     if let Some(person) = &changed.personal_info {
         check_owner(person, &mut faults);
     }

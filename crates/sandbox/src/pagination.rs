@@ -10,7 +10,6 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use gridgate_grid::model::Page;
 
-/// Which page to show.
 pub(super) struct PageRequest {
     pub(super) limit: usize,
     /// Position of the last row of the page before.
@@ -19,7 +18,6 @@ pub(super) struct PageRequest {
     pub(super) scope: u64,
 }
 
-/// A place in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cursor {
     pub(super) position: u64,

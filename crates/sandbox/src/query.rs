@@ -9,9 +9,7 @@ use super::fields::Faults;
 use super::pagination::{Cursor, PageRequest};
 use gridgate_grid::model::Time;
 
-/// Rows of a page when nothing is said.
 const DEFAULT_LIMIT: usize = 20;
-/// Most rows of a page.
 const MAX_LIMIT: usize = 100;
 
 /// The query of a request. Of a parameter that comes more than once, the first counts.
@@ -31,12 +29,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
-    /// A parameter as it came.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// One of these words.
     pub(super) fn one_of(&self, name: &str, words: &'static [&'static str], faults: &mut Faults) -> Option<&str> {
         let value = self.get(name)?;
         if let Err(refusal) = super::formats::Form::OneOf(words).check(value) {
@@ -46,7 +42,6 @@ impl Params {
         Some(value)
     }
 
-    /// A time, RFC 3339.
     pub(super) fn time(&self, name: &str, faults: &mut Faults) -> Option<Timestamp> {
         let value = self.get(name)?;
         let time = value.parse().ok().map(Time::clamped);
@@ -56,7 +51,6 @@ impl Params {
         time
     }
 
-    /// `true` or `false`.
     pub(super) fn flag(&self, name: &str, faults: &mut Faults) -> Option<bool> {
         let value = self.get(name)?;
         let flag = value.parse().ok();

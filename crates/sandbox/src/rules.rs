@@ -170,7 +170,6 @@ fn owner_errors(owner: &BeneficialOwner, documents: &[&Document]) -> Vec<Verific
     report.errors
 }
 
-/// Errors about one resource.
 struct Report {
     resource_id: String,
     errors: Vec<VerificationError>,

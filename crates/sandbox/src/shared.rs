@@ -1,19 +1,18 @@
-//! What every handler of the sandbox has at hand.
+//! What every handler of the sandbox has at hand: the state behind its lock, and what surrounds it.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::clock::{Clock, date_of};
+use super::clock::Clock;
 use super::config::SandboxConfig;
-use super::faults::Faults;
 use super::ids::IdKind;
-use super::journal::Journal;
 use super::state::Store;
-use super::webhooks::Webhooks;
+use super::webhooks::sender::Sender;
 
 /// Files that are read into memory at once; others wait.
 const CONCURRENT_UPLOADS: usize = 8;
@@ -21,26 +20,21 @@ const CONCURRENT_UPLOADS: usize = 8;
 /// The sandbox's parts, shared by its handlers.
 pub(super) type App = Arc<Shared>;
 
-/// The sandbox's parts.
 pub(super) struct Shared {
     pub(super) config: SandboxConfig,
     pub(super) clock: Clock,
     /// The id of the platform's configuration.
     pub(super) platform_id: String,
-    /// When the sandbox was started.
     pub(super) started_at: Timestamp,
-    pub(super) webhooks: Webhooks,
-    /// What goes wrong with answers.
-    pub(super) faults: Faults,
-    /// The requests that were received.
-    pub(super) journal: Journal,
+    /// Tells the dispatcher of webhooks that there may be something to send.
+    pub(super) wake: Notify,
+    pub(super) sender: Sender,
     /// What the sandbox does beside answering; it waits for all of it when it stops.
     pub(super) tasks: TaskTracker,
     /// Cancelled when the sandbox stops.
     pub(super) stopping: CancellationToken,
     /// Bounds how many files are read into memory at once.
     pub(super) uploads: Arc<Semaphore>,
-    /// Guards everything that is held; see [`Store`].
     store: Mutex<Store>,
     /// Where the applicant's browser finds the sandbox, known once it listens.
     listening_at: OnceLock<String>,
@@ -49,12 +43,10 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(config: SandboxConfig) -> Self {
         let clock = Clock::new();
-        let webhooks = Webhooks::new(&config);
         Self {
-            store: Mutex::new(Store::new(&config, Arc::clone(&webhooks.wake))),
-            webhooks,
-            faults: Faults::new(config.faults.clone()),
-            journal: Journal::new(config.limits.requests),
+            store: Mutex::new(Store::new(&config)),
+            wake: Notify::new(),
+            sender: Sender::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             uploads: Arc::new(Semaphore::new(CONCURRENT_UPLOADS)),
@@ -66,25 +58,19 @@ impl Shared {
         }
     }
 
-    /// Everything that is held. Never keep it across an await.
-    pub(super) fn store(&self) -> MutexGuard<'_, Store> {
+    /// Everything that is held, locked. Never keep it across an await.
+    pub(super) fn store(&self) -> Locked<'_> {
         // A handler that panicked can't have left half a change that matters more than the next request.
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+        Locked { store: self.store.lock().unwrap_or_else(PoisonError::into_inner), wake: &self.wake }
     }
 
     /// Forgets everything that is held, and puts the clock back.
     pub(super) fn reset(&self) {
-        let fresh = Store::new(&self.config, Arc::clone(&self.webhooks.wake));
         let mut store = self.store();
-        *store = fresh;
+        store.reset(&self.config);
         self.clock.reset();
-        drop(store);
-        self.webhooks.reset(&self.config);
-        self.faults.list().clone_from(&self.config.faults);
-        self.journal.clear();
     }
 
-    /// Remembers where the sandbox listens.
     pub(super) fn listens_at(&self, base: String) {
         // A second listener of the same sandbox hands out links to the first: both reach the same state.
         let _ = self.listening_at.set(base);
@@ -95,9 +81,32 @@ impl Shared {
         let configured = self.config.public_base_url.as_deref();
         configured.or(self.listening_at.get().map(String::as_str)).unwrap_or("http://localhost").trim_end_matches('/')
     }
+}
 
-    /// Today's date on the sandbox's clock, UTC.
-    pub(super) fn today(&self) -> jiff::civil::Date {
-        date_of(self.clock.now())
+/// The locked state. Wakes the dispatcher at the end if a change left something to tell.
+pub(super) struct Locked<'a> {
+    store: MutexGuard<'a, Store>,
+    wake: &'a Notify,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        if !self.store.outbox.is_empty() {
+            self.wake.notify_one();
+        }
     }
 }

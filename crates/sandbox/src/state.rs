@@ -1,27 +1,26 @@
-//! Everything the sandbox holds, behind one lock.
+//! Everything the sandbox holds: plain data. Its changes are told the time, and neither wait nor lock.
 //!
-//! One lock guards all of it, because the rules reach across resources: submitting a verification reads a customer,
-//! its owners and all their documents, and changes each of them. It is held for the length of one change and never
-//! while anything is awaited.
+//! [`Shared`](super::shared::Shared) keeps all of it behind one lock, because the rules reach across resources: submitting a
+//! verification reads a customer, its owners and all their documents, and changes each of them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::sync::Notify;
 
 use super::config::{Limits, SandboxConfig};
 use super::decisions::Rules;
 use super::error::GridError;
-use super::kyc_links::{LinkRow, Replay};
+use super::faults::Fault;
+use super::journal::Journal;
 use super::outbox::Outbox;
-use super::platform::PlatformSettings;
 use super::table::Table;
 use super::wallet::{Challenges, Wallet};
-use gridgate_grid::model::{BeneficialOwner, Customer, CustomerType, Document, ImportJob, Verification};
+use super::webhooks::Webhooks;
+use gridgate_grid::model::{
+    BeneficialOwner, Customer, CustomerType, Document, ImportJob, KycLink, OtherFields, PlatformCurrency, Verification,
+};
 
-/// Everything the sandbox holds.
 pub(super) struct Store {
     /// Whether customers are created `APPROVED`.
     pub(super) regulated: bool,
@@ -39,7 +38,6 @@ pub(super) struct Store {
     pub(super) owners: Table<BeneficialOwner>,
     /// Documents; grouped by holder.
     pub(super) documents: Table<DocumentRow>,
-    /// Bytes of all documents together.
     pub(super) document_bytes: usize,
     /// Verifications; grouped by customer.
     pub(super) verifications: Table<Verification>,
@@ -47,7 +45,6 @@ pub(super) struct Store {
     pub(super) links: Table<LinkRow>,
     /// Answers to requests with an `Idempotency-Key`, by the key.
     pub(super) replays: Table<Replay>,
-    /// Import jobs.
     pub(super) jobs: Table<ImportJob>,
     /// Changes of contact details that wait for a wallet's signature.
     pub(super) challenges: Challenges,
@@ -55,6 +52,11 @@ pub(super) struct Store {
     pub(super) outbox: Outbox,
     /// What was changed of the platform's configuration.
     pub(super) platform: PlatformSettings,
+    /// The faults that are injected into answers, with what is left of their counts.
+    pub(super) faults: Vec<Fault>,
+    /// The requests that were received.
+    pub(super) journal: Journal,
+    pub(super) webhooks: Webhooks,
     limits: Limits,
 }
 
@@ -69,7 +71,6 @@ pub(super) struct CustomerRow {
 }
 
 impl CustomerRow {
-    /// Whether it has been deleted.
     pub(super) fn is_deleted(&self) -> bool {
         self.customer.is_deleted == Some(Some(true))
     }
@@ -79,15 +80,43 @@ impl CustomerRow {
 pub(super) struct DocumentRow {
     /// As Grid answers it.
     pub(super) document: Document,
-    /// The file.
     pub(super) file: Bytes,
     /// Whether it went into a verification that was submitted.
     pub(super) submitted: bool,
 }
 
+/// A link to the hosted verification that was handed out.
+pub(super) struct LinkRow {
+    /// The secret part of the URL.
+    pub(super) token: String,
+    pub(super) customer_id: String,
+    /// Where the applicant goes afterwards.
+    pub(super) redirect_uri: Option<String>,
+    pub(super) expires_at: Timestamp,
+    /// Whether the flow behind it has been finished.
+    pub(super) used: bool,
+}
+
+/// What was answered to a request with an `Idempotency-Key`.
+pub(super) struct Replay {
+    pub(super) key: String,
+    pub(super) customer_id: String,
+    pub(super) answer: KycLink,
+}
+
+/// What was changed of the configuration (`PATCH /config`). Where webhooks go is with the webhooks.
+#[derive(Default)]
+pub(super) struct PlatformSettings {
+    pub(super) uma_domain: Option<String>,
+    pub(super) currencies: Option<Vec<PlatformCurrency>>,
+    /// Whatever else was put into it.
+    pub(super) other_fields: OtherFields,
+    pub(super) updated_at: Option<Timestamp>,
+}
+
 impl Store {
-    /// An empty store, which tells this listener of transitions.
-    pub(super) fn new(config: &SandboxConfig, listener: Arc<Notify>) -> Self {
+    /// An empty store.
+    pub(super) fn new(config: &SandboxConfig) -> Self {
         Self {
             regulated: config.regulated,
             old_error_bodies: config.old_error_bodies,
@@ -103,28 +132,36 @@ impl Store {
             replays: Table::default(),
             jobs: Table::default(),
             challenges: Challenges::default(),
-            outbox: Outbox::new(listener),
+            outbox: Outbox::default(),
             platform: PlatformSettings::default(),
+            faults: config.faults.clone(),
+            journal: Journal::new(config.limits.requests),
+            webhooks: Webhooks::new(config),
             limits: config.limits,
         }
     }
 
-    /// The bounds of what is held.
+    /// Forgets everything; what receivers and readers know by now stays: the key of webhooks, and the count of requests.
+    pub(super) fn reset(&mut self, config: &SandboxConfig) {
+        let fresh = Self::new(config);
+        let Self { mut journal, mut webhooks, .. } = std::mem::replace(self, fresh);
+        journal.clear();
+        webhooks.reset(config);
+        (self.journal, self.webhooks) = (journal, webhooks);
+    }
+
     pub(super) fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// A customer, deleted or not.
     pub(super) fn customer(&self, id: &str) -> Result<&CustomerRow, GridError> {
         self.customers.get(id).ok_or_else(GridError::customer_not_found)
     }
 
-    /// A customer that has not been deleted.
     pub(super) fn active_customer(&self, id: &str) -> Result<&CustomerRow, GridError> {
         self.customer(id).and_then(|row| if row.is_deleted() { Err(GridError::customer_not_found()) } else { Ok(row) })
     }
 
-    /// A customer that has not been deleted, to change it.
     pub(super) fn active_customer_mut(&mut self, id: &str) -> Result<&mut CustomerRow, GridError> {
         let row = self.customers.get_mut(id).ok_or_else(GridError::customer_not_found)?;
         if row.is_deleted() { Err(GridError::customer_not_found()) } else { Ok(row) }
@@ -171,7 +208,6 @@ impl Store {
         }
     }
 
-    /// Lets go of a UMA address.
     pub(super) fn release_uma_address(&mut self, address: &str) {
         self.uma_addresses.remove(address);
     }
@@ -188,5 +224,24 @@ impl Store {
             self.release_uma_address(&address);
         }
         self.customer(id).map(|row| self.rendered(row))
+    }
+
+    /// Adds a job; the oldest finished one gives way.
+    pub(super) fn add_job(&mut self, job: ImportJob) -> Result<(), GridError> {
+        let limit = self.limits().import_jobs;
+        if self.jobs.len() >= limit {
+            let ended = self.jobs.iter().find(|(_, job)| job.completed_at.is_some()).map(|(_, job)| job.id.clone());
+            let Some(ended) = ended else { return Err(GridError::full("import jobs under way", limit)) };
+            self.jobs.remove(&ended, "");
+        }
+        self.jobs.insert(job.id.clone(), String::new(), job);
+        Ok(())
+    }
+
+    /// Changes a job, if it has not been forgotten.
+    pub(super) fn change_job(&mut self, id: &str, change: impl FnOnce(&mut ImportJob)) {
+        if let Some(job) = self.jobs.get_mut(id) {
+            change(job);
+        }
     }
 }

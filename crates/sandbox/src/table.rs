@@ -18,12 +18,10 @@ impl<T> Default for Table<T> {
 }
 
 impl<T> Table<T> {
-    /// How many rows there are.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Adds a row to the end.
     pub(super) fn insert(&mut self, id: String, group: String, row: T) -> u64 {
         let position = self.next;
         self.next += 1;
@@ -33,17 +31,14 @@ impl<T> Table<T> {
         position
     }
 
-    /// The row with this id.
     pub(super) fn get(&self, id: &str) -> Option<&T> {
         self.rows.get(self.positions.get(id)?)
     }
 
-    /// The row with this id, to change it.
     pub(super) fn get_mut(&mut self, id: &str) -> Option<&mut T> {
         self.rows.get_mut(self.positions.get(id)?)
     }
 
-    /// Takes a row away.
     pub(super) fn remove(&mut self, id: &str, group: &str) -> Option<T> {
         let position = self.positions.remove(id)?;
         if let Some(members) = self.groups.get_mut(group) {
@@ -66,12 +61,10 @@ impl<T> Table<T> {
         members.filter_map(|position| Some((*position, self.rows.get(position)?)))
     }
 
-    /// How many rows a group has.
     pub(super) fn group_len(&self, group: &str) -> usize {
         self.groups.get(group).map_or(0, BTreeSet::len)
     }
 
-    /// Does something to each row of a group.
     pub(super) fn for_each_in(&mut self, group: &str, mut change: impl FnMut(&mut T)) {
         for position in self.groups.get(group).into_iter().flatten() {
             if let Some(row) = self.rows.get_mut(position) {

@@ -1,4 +1,5 @@
-//! Moving customers and verifications from one status to another.
+//! Moving customers and verifications from one status to another, and a reviewer's decisions, which move both. Grid's
+//! reviewers are people; here the control API or the hosted page speaks for them.
 //!
 //! Every status change goes through here, so that each is told to the platform once.
 
@@ -6,8 +7,12 @@ use jiff::Timestamp;
 
 use super::error::GridError;
 use super::outbox::Transition;
+use super::rules::error;
 use super::state::Store;
-use gridgate_grid::model::{Customer, CustomerType, KycStatus, Verification, VerificationError, VerificationStatus};
+use gridgate_grid::model::{
+    ContactVerification, ContactVerificationStatus, Customer, CustomerType, KycStatus, Verification, VerificationError,
+    VerificationStatus,
+};
 
 /// The status that counts for a customer of this type.
 pub(super) fn set_status(customer: &mut Customer, status: KycStatus) {
@@ -17,9 +22,22 @@ pub(super) fn set_status(customer: &mut Customer, status: KycStatus) {
     }
 }
 
-/// Whether a status is a decision.
 pub(super) fn is_decided(status: Option<&KycStatus>) -> bool {
     matches!(status, Some(KycStatus::Approved | KycStatus::Rejected))
+}
+
+pub(super) fn is_contact_verified(customer: &Customer) -> bool {
+    let Some(ContactVerification { email, phone }) = &customer.contact_verification else { return true };
+    [email, phone].into_iter().flatten().all(|status| *status == ContactVerificationStatus::Verified)
+}
+
+/// Whether somebody still looks at a verification.
+pub(super) fn is_under_review(status: &VerificationStatus) -> bool {
+    matches!(status, VerificationStatus::PendingManualReview | VerificationStatus::InProgress)
+}
+
+pub(super) fn rejection(id: &str) -> VerificationError {
+    error(id, "APPLICANT_REJECTED", "The applicant was rejected")
 }
 
 impl Store {
@@ -83,5 +101,58 @@ impl Store {
         let verification = verification.clone();
         self.outbox.push(Transition::Verification { verification, at: now });
         Ok(())
+    }
+
+    /// Moves a customer into a status. A decision closes the verifications under review with it.
+    pub(super) fn decide_customer(
+        &mut self,
+        id: &str,
+        status: KycStatus,
+        errors: Vec<VerificationError>,
+        now: Timestamp,
+    ) -> Result<(), GridError> {
+        self.customer(id)?;
+        let closed = match status {
+            KycStatus::Approved => Some((VerificationStatus::Approved, Vec::new())),
+            KycStatus::Rejected if errors.is_empty() => Some((VerificationStatus::Rejected, vec![rejection(id)])),
+            KycStatus::Rejected => Some((VerificationStatus::Rejected, errors)),
+            KycStatus::Unverified | KycStatus::Pending | KycStatus::Hold | KycStatus::Other(_) => None,
+        };
+        if let Some((status, errors)) = closed {
+            let open = self.verifications.group(id).map(|(_, row)| row);
+            let open: Vec<String> =
+                open.filter(|row| is_under_review(&row.verification_status)).map(|row| row.id.clone()).collect();
+            for verification in open {
+                self.move_verification(&verification, status.clone(), errors.clone(), now)?;
+            }
+        }
+        self.move_customer(id, status, now)
+    }
+
+    /// Moves a verification into a status. The customer follows where the status says something about it.
+    pub(super) fn decide_verification(
+        &mut self,
+        id: &str,
+        status: VerificationStatus,
+        errors: Vec<VerificationError>,
+        now: Timestamp,
+    ) -> Result<(), GridError> {
+        let row = self.verifications.get(id).ok_or_else(|| GridError::not_found("Verification"))?;
+        let customer_id = row.customer_id.clone();
+        let (errors, customer_status) = match &status {
+            VerificationStatus::Approved => (Vec::new(), Some(KycStatus::Approved)),
+            VerificationStatus::Rejected if errors.is_empty() => {
+                (vec![rejection(&customer_id)], Some(KycStatus::Rejected))
+            }
+            VerificationStatus::Rejected => (errors, Some(KycStatus::Rejected)),
+            VerificationStatus::PendingManualReview | VerificationStatus::InProgress => {
+                (Vec::new(), Some(KycStatus::Pending))
+            }
+            VerificationStatus::ResolveErrors
+            | VerificationStatus::ReadyForVerification
+            | VerificationStatus::Other(_) => (errors, None),
+        };
+        self.move_verification(id, status, errors, now)?;
+        customer_status.map_or(Ok(()), |status| self.move_customer(&customer_id, status, now))
     }
 }

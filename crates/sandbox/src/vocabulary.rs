@@ -1,6 +1,5 @@
 //! The closed vocabularies of Grid's requests (OpenAPI, the enums of the schemas named beside each).
 
-/// `CustomerType`.
 pub(super) const CUSTOMER_TYPES: &[&str] = &["INDIVIDUAL", "BUSINESS"];
 
 /// `IdentificationType`, for beneficial owners.
@@ -9,11 +8,9 @@ pub(super) const ID_TYPES: &[&str] = &["SSN", "ITIN", "EIN", "NON_US_TAX_ID"];
 /// What an individual customer may have as `idType` ("only SSN and ITIN are currently accepted").
 pub(super) const INDIVIDUAL_ID_TYPES: &[&str] = &["SSN", "ITIN"];
 
-/// `BeneficialOwnerRole`.
 pub(super) const OWNER_ROLES: &[&str] =
     &["UBO", "DIRECTOR", "COMPANY_OFFICER", "CONTROL_PERSON", "TRUSTEE", "GENERAL_PARTNER"];
 
-/// `EntityType`.
 pub(super) const ENTITY_TYPES: &[&str] = &[
     "SOLE_PROPRIETORSHIP",
     "PARTNERSHIP",
@@ -28,7 +25,6 @@ pub(super) const ENTITY_TYPES: &[&str] = &[
     "OTHER",
 ];
 
-/// `BusinessType`.
 pub(super) const BUSINESS_TYPES: &[&str] = &[
     "AGRICULTURE_FORESTRY_FISHING_AND_HUNTING",
     "MINING_QUARRYING_AND_OIL_AND_GAS_EXTRACTION",
@@ -52,7 +48,6 @@ pub(super) const BUSINESS_TYPES: &[&str] = &[
     "PUBLIC_ADMINISTRATION",
 ];
 
-/// `PurposeOfAccount`.
 pub(super) const PURPOSES_OF_ACCOUNT: &[&str] = &[
     "CONTRACTOR_PAYOUTS",
     "CREATOR_PAYOUTS",
@@ -69,11 +64,9 @@ pub(super) const PURPOSES_OF_ACCOUNT: &[&str] = &[
     "OTHER",
 ];
 
-/// `ExpectedMonthlyTransactionCount`.
 pub(super) const TRANSACTION_COUNTS: &[&str] =
     &["COUNT_UNDER_10", "COUNT_10_TO_100", "COUNT_100_TO_500", "COUNT_500_TO_1000", "COUNT_OVER_1000"];
 
-/// `ExpectedMonthlyTransactionVolume`.
 pub(super) const TRANSACTION_VOLUMES: &[&str] =
     &["VOLUME_UNDER_10K", "VOLUME_10K_TO_100K", "VOLUME_100K_TO_1M", "VOLUME_1M_TO_10M", "VOLUME_OVER_10M"];
 
@@ -96,7 +89,6 @@ pub(super) const INDIVIDUAL_FUNDS: &[&str] = &[
     "OTHER",
 ];
 
-/// `SourceOfWealthCategory`.
 pub(super) const WEALTH_SOURCES: &[&str] = &[
     "SALARY",
     "BUSINESS_INCOME",
@@ -109,18 +101,14 @@ pub(super) const WEALTH_SOURCES: &[&str] = &[
     "OTHER",
 ];
 
-/// `AnnualIncomeRange`.
 pub(super) const INCOME_RANGES: &[&str] =
     &["UNDER_50K", "RANGE_50K_100K", "RANGE_100K_250K", "RANGE_250K_1M", "OVER_1M"];
 
-/// `NetWorthRange`.
 pub(super) const NET_WORTH_RANGES: &[&str] =
     &["UNDER_100K", "RANGE_100K_500K", "RANGE_500K_1M", "RANGE_1M_5M", "RANGE_5M_25M", "OVER_25M"];
 
-/// `PepStatus`.
 pub(super) const PEP_STATUSES: &[&str] = &["NONE", "DOMESTIC", "FOREIGN", "HIO", "FAMILY_OR_ASSOCIATE"];
 
-/// `AgreementType`.
 pub(super) const AGREEMENT_TYPES: &[&str] = &[
     "LIGHTSPARK_END_USER_TERMS",
     "LIGHTSPARK_E_SIGN_CONSENT",
@@ -134,7 +122,6 @@ pub(super) const AGREEMENT_TYPES: &[&str] = &[
 /// `EndUserTermsAcceptanceMethod`, and the `acceptanceMethod` of an `AgreementConsent`.
 pub(super) const ACCEPTANCE_METHODS: &[&str] = &["CHECKBOX", "CLICK_TO_ACCEPT"];
 
-/// `DocumentType`.
 pub(super) const DOCUMENT_TYPES: &[&str] = &[
     "PASSPORT",
     "DRIVERS_LICENSE",
@@ -170,7 +157,6 @@ pub(super) const IDENTITY_DOCUMENTS: &[&str] = &["PASSPORT", "DRIVERS_LICENSE", 
 /// The identity documents that have a back.
 pub(super) const TWO_SIDED_DOCUMENTS: &[&str] = &["DRIVERS_LICENSE", "NATIONAL_ID"];
 
-/// Sides of a document.
 pub(super) const DOCUMENT_SIDES: &[&str] = &["FRONT", "BACK"];
 
 /// The version of the End User Terms in force, the only one there is.

@@ -18,7 +18,6 @@ use serde_json::{Map, Value};
 
 use super::error::GridError;
 
-/// The scheme of a stamp.
 const SCHEME: &str = "SIGNATURE_SCHEME_TK_API_P256";
 
 /// Challenges that wait for a signature; beyond this the one that expires first gives way.
@@ -30,7 +29,6 @@ pub(super) struct Wallet {
     pub(super) email_otp: bool,
     /// Whether one-time codes go to the customer's phone.
     pub(super) sms_otp: bool,
-    /// Whether changing the credentials fails.
     pub(super) sync_fails: bool,
     /// Changes with the set of credentials.
     pub(super) generation: u64,
@@ -46,7 +44,6 @@ struct Stamp {
 }
 
 impl Wallet {
-    /// A wallet with a new key.
     pub(super) fn new(email_otp: bool, sms_otp: bool, sync_fails: bool, generation: u64) -> Option<Self> {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).ok()?;
         Some(Self { email_otp, sms_otp, sync_fails, generation, key })
@@ -82,14 +79,12 @@ pub(super) struct Challenge {
     pub(super) generation: u64,
 }
 
-/// The challenges that wait for a signature, by request id.
 #[derive(Default)]
 pub(super) struct Challenges {
     waiting: HashMap<String, Challenge>,
 }
 
 impl Challenges {
-    /// Remembers a challenge.
     pub(super) fn insert(&mut self, request_id: String, challenge: Challenge, now: Timestamp) {
         if self.waiting.len() >= MAX_CHALLENGES {
             self.waiting.retain(|_, challenge| challenge.expires_at > now);
@@ -101,12 +96,10 @@ impl Challenges {
         self.waiting.insert(request_id, challenge);
     }
 
-    /// Forgets a challenge that has been answered.
     pub(super) fn remove(&mut self, request_id: &str) {
         self.waiting.remove(request_id);
     }
 
-    /// Checks the signed repetition of a request.
     pub(super) fn check(
         &self,
         wallet: &Wallet,

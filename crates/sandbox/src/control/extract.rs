@@ -42,7 +42,6 @@ impl IntoResponse for ControlError {
     }
 }
 
-/// A JSON body.
 pub(super) struct Body<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {

@@ -7,29 +7,28 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::extract::{Body, ControlError};
+use crate::faults::WebhookFaults;
 use crate::shared::App;
+use crate::webhooks::Webhooks;
 use crate::webhooks::event::Event;
-use crate::webhooks::mischief::WebhookMischief;
 
 /// What waits, and what became of the latest webhooks.
 pub(super) async fn show(State(app): State<App>) -> Json<Value> {
-    let state = app.webhooks.state();
+    let webhooks = &app.store().webhooks;
     Json(json!({
-        "endpoint": state.endpoint,
-        "mischief": state.mischief,
-        "waiting": state.queue.waiting(),
-        "ended": state.queue.ended().collect::<Vec<_>>(),
+        "endpoint": webhooks.endpoint,
+        "mischief": webhooks.faults,
+        "waiting": webhooks.queue.waiting(),
+        "ended": webhooks.queue.ended().collect::<Vec<_>>(),
     }))
 }
 
-/// A new endpoint, or none.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Endpoint {
     url: Option<String>,
 }
 
-/// Changes where webhooks go.
 pub(super) async fn change_endpoint(
     State(app): State<App>,
     Body(endpoint): Body<Endpoint>,
@@ -39,22 +38,18 @@ pub(super) async fn change_endpoint(
             .check(url)
             .map_err(|refusal| ControlError::bad(format!("url {}", refusal.message)))?;
     }
-    app.webhooks.state().endpoint = endpoint.url;
-    app.webhooks.wake.notify_one();
+    app.store().webhooks.endpoint = endpoint.url;
+    app.wake.notify_one();
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Changes what goes wrong with webhooks from now on.
-pub(super) async fn change_mischief(
-    State(app): State<App>,
-    Body(mischief): Body<WebhookMischief>,
-) -> Json<WebhookMischief> {
-    app.webhooks.state().mischief = mischief.clone();
-    app.webhooks.wake.notify_one();
-    Json(mischief)
+pub(super) async fn change_faults(State(app): State<App>, Body(faults): Body<WebhookFaults>) -> Json<WebhookFaults> {
+    app.store().webhooks.faults = faults.clone();
+    app.wake.notify_one();
+    Json(faults)
 }
 
-/// A webhook of the caller's making.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Send {
@@ -67,7 +62,6 @@ pub(super) struct Send {
     data: Value,
 }
 
-/// The id of a webhook that was put in.
 #[derive(Serialize)]
 pub(super) struct Sent {
     id: String,
@@ -86,20 +80,18 @@ pub(super) async fn send(
     }
     event.subject.clone_from(&event.id);
     let id = event.id.clone();
-    let mut state = app.webhooks.state();
-    if state.endpoint.is_none() {
+    let mut store = app.store();
+    if store.webhooks.endpoint.is_none() {
         return Err(ControlError::new(StatusCode::CONFLICT, "there is no webhook endpoint"));
     }
-    let crate::webhooks::State { mischief, queue, .. } = &mut *state;
-    queue.add(event, mischief, now);
-    drop(state);
-    app.webhooks.wake.notify_one();
+    let Webhooks { faults, queue, .. } = &mut store.webhooks;
+    queue.add(event, faults, now);
+    app.wake.notify_one();
     Ok((StatusCode::ACCEPTED, Json(Sent { id })))
 }
 
-/// The public key that webhooks are verified with.
 pub(super) async fn key(State(app): State<App>) -> Result<Json<Value>, ControlError> {
-    let state = app.webhooks.state();
-    let key = state.key.as_ref().ok_or_else(|| ControlError::not_found("key"))?;
+    let store = app.store();
+    let key = store.webhooks.key.as_ref().ok_or_else(|| ControlError::not_found("key"))?;
     Ok(Json(json!({ "publicKeyPem": key.public_pem() })))
 }

@@ -1,43 +1,31 @@
-//! Sends what is due.
+//! Sends the webhooks that are due, and the test webhook.
 
 use std::time::Duration;
 
+use axum::Json;
+use axum::extract::State;
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, ClientBuilder, Url, redirect};
+use reqwest::Response;
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::event::Event;
 use super::queue::Receipt;
+use super::sender::SendError;
+use crate::error::GridError;
 use crate::shared::{App, Shared};
-use gridgate_io::http_client::{self, HttpSetupError};
+use gridgate_grid::model::TestWebhookResult;
 
-/// How long an endpoint may take to answer.
-const ANSWER: Duration = Duration::from_secs(10);
-
-/// Webhooks that are under way at once.
 const CONCURRENT: usize = 64;
 
 /// The longest sleep; also what a wait for a time that never comes is cut to.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// A client to send webhooks with, to endpoints without TLS.
-pub(super) fn client() -> Result<Client, reqwest::Error> {
-    configured(http_client::without_roots(Client::builder())).build()
-}
+/// Most bytes of an endpoint's answer that a test webhook's result repeats.
+const MAX_ANSWER: usize = 16 * 1024;
 
-/// The same for an endpoint with TLS.
-pub(super) fn tls_client(endpoint: &Url) -> Result<Client, HttpSetupError> {
-    http_client::client(endpoint, configured)
-}
-
-fn configured(builder: ClientBuilder) -> ClientBuilder {
-    builder.redirect(redirect::Policy::none()).no_proxy().timeout(ANSWER)
-}
-
-/// Sends webhooks until the sandbox stops.
-pub(crate) async fn run(app: App, client: Client) {
+pub(crate) async fn run(app: App) {
     let mut moves = app.clock.moves();
     let mut flights = JoinSet::new();
     loop {
@@ -45,12 +33,12 @@ pub(crate) async fn run(app: App, client: Client) {
         while flights.len() < CONCURRENT
             && let Some((receipt, endpoint)) = take(&app)
         {
-            flights.spawn(fly(App::clone(&app), client.clone(), receipt, endpoint));
+            flights.spawn(attempt(App::clone(&app), receipt, endpoint));
         }
         let until = next_wake(&app);
         tokio::select! {
             () = app.stopping.cancelled() => break,
-            () = app.webhooks.wake.notified() => {}
+            () = app.wake.notified() => {}
             Ok(()) = moves.changed() => {}
             Some(_) = flights.join_next() => {}
             () = sleep_until(until) => {}
@@ -61,9 +49,9 @@ pub(crate) async fn run(app: App, client: Client) {
 
 /// Takes the transitions out of the outbox and makes webhooks of them.
 fn collect(app: &Shared) {
-    let transitions = app.store().outbox.take();
-    let mut state = app.webhooks.state();
-    let super::State { endpoint, mischief, queue, key: _ } = &mut *state;
+    let mut store = app.store();
+    let transitions = store.outbox.take();
+    let super::Webhooks { endpoint, faults, queue, key: _ } = &mut store.webhooks;
     if queue.collected_until().is_some_and(|until| until <= Instant::now()) {
         queue.release_collected();
     }
@@ -72,22 +60,22 @@ fn collect(app: &Shared) {
     }
     let now = app.clock.now();
     for event in transitions.into_iter().filter_map(Event::of) {
-        queue.add(event, mischief, now);
+        queue.add(event, faults, now);
     }
 }
 
-/// A delivery that is due, and where it goes.
 fn take(app: &Shared) -> Option<(Receipt, String)> {
-    let mut state = app.webhooks.state();
-    let endpoint = state.endpoint.clone()?;
-    state.queue.take(app.clock.now()).map(|receipt| (receipt, endpoint))
+    let mut store = app.store();
+    let endpoint = store.webhooks.endpoint.clone()?;
+    store.webhooks.queue.take(app.clock.now()).map(|receipt| (receipt, endpoint))
 }
 
 fn next_wake(app: &Shared) -> Instant {
-    let state = app.webhooks.state();
+    let store = app.store();
+    let queue = &store.webhooks.queue;
     let now = Instant::now();
-    let due = state.queue.next_due().map(|due| now + until(due, app.clock.now()));
-    [due, state.queue.collected_until()].into_iter().flatten().fold(now + LONGEST_SLEEP, Instant::min)
+    let due = queue.next_due().map(|due| now + until(due, app.clock.now()));
+    [due, queue.collected_until()].into_iter().flatten().fold(now + LONGEST_SLEEP, Instant::min)
 }
 
 fn until(due: Timestamp, now: Timestamp) -> Duration {
@@ -96,12 +84,12 @@ fn until(due: Timestamp, now: Timestamp) -> Duration {
     wait.min(LONGEST_SLEEP)
 }
 
-async fn fly(app: App, client: Client, receipt: Receipt, endpoint: String) {
+async fn attempt(app: App, receipt: Receipt, endpoint: String) {
     let mut event = receipt.delivery().event.clone();
-    if app.webhooks.state().mischief.restamp_retries {
+    if app.store().webhooks.faults.restamp_retries {
         event.timestamp = receipt.delivery().due.max(event.timestamp);
     }
-    let answer = match send(&app, &client, &endpoint, event.body()).await {
+    let answer = match send(&app, &endpoint, event.body()).await {
         Ok(response) => Some(response.status().as_u16()),
         Err(error @ SendError::Tls(_)) => {
             tracing::warn!(id = event.id, webhook_type = event.webhook_type, %error, "a webhook cannot be sent");
@@ -113,40 +101,45 @@ async fn fly(app: App, client: Client, receipt: Receipt, endpoint: String) {
         }
     };
     tracing::debug!(id = event.id, webhook_type = event.webhook_type, answer, "webhook sent");
-    app.webhooks.state().queue.settle(receipt, answer, app.clock.now());
+    let now = app.clock.now();
+    app.store().webhooks.queue.settle(receipt, answer, now);
 }
 
-/// Why a webhook got no answer.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum SendError {
-    #[error("it could not be signed")]
-    Unsigned,
-    #[error("the endpoint is no URL")]
-    NoUrl,
-    #[error(transparent)]
-    Tls(#[from] HttpSetupError),
-    #[error("the endpoint did not answer")]
-    Unanswered(#[source] reqwest::Error),
+async fn send(app: &Shared, endpoint: &str, body: Vec<u8>) -> Result<Response, SendError> {
+    let signature = app.store().webhooks.key.as_ref().and_then(|key| key.sign(&body));
+    app.sender.send(endpoint, signature, body).await
 }
 
-/// Signs a webhook and sends it once.
-pub(super) async fn send(
-    app: &Shared,
-    client: &Client,
-    endpoint: &str,
-    body: Vec<u8>,
-) -> Result<reqwest::Response, SendError> {
-    let signature = app.webhooks.state().key.as_ref().and_then(|key| key.sign(&body));
-    let signature = signature.and_then(|value| HeaderValue::try_from(value).ok()).ok_or(SendError::Unsigned)?;
-    let endpoint = Url::parse(endpoint).map_err(|_| SendError::NoUrl)?;
-    let client = match endpoint.scheme() {
-        "https" => app.webhooks.tls_client(&endpoint)?,
-        _ => client.clone(),
+/// `POST /webhooks/test`: one `TEST` webhook, sent while the caller waits and never again. Whatever the endpoint answers is a
+/// result; no answer is an error.
+pub(crate) async fn test(State(app): State<App>) -> Result<Json<TestWebhookResult>, GridError> {
+    let (endpoint, old_test) = {
+        let store = app.store();
+        (store.webhooks.endpoint.clone(), store.webhooks.faults.old_test)
     };
-    let request = client
-        .post(endpoint)
-        .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-        .header("X-Grid-Signature", signature)
-        .body(body);
-    request.send().await.map_err(SendError::Unanswered)
+    let not_set = || GridError::bad_request("WEBHOOK_ENDPOINT_NOT_SET", "Webhook endpoint is not set");
+    let endpoint = endpoint.ok_or_else(not_set)?;
+    let event = Event::new("TEST".to_owned(), app.clock.tick(), json!({}), String::new());
+    let body = if old_test { event.body_of_old_test() } else { event.body() };
+    let response = send(&app, &endpoint, body).await.map_err(|error| {
+        tracing::warn!(%error, "the test webhook was not answered");
+        GridError::bad_request("WEBHOOK_DELIVERY_ERROR", "The webhook endpoint did not answer")
+    })?;
+    let response_status = response.status().as_u16();
+    let response_body = read(response).await;
+    Ok(Json(TestWebhookResult { url: Some(endpoint), response_status, response_body }))
+}
+
+/// The beginning of an answer's body; absent where it can't be read.
+async fn read(mut response: Response) -> Option<String> {
+    let mut bytes = Vec::new();
+    while bytes.len() < MAX_ANSWER {
+        match response.chunk().await {
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(_) => return None,
+        }
+    }
+    bytes.truncate(MAX_ANSWER);
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -19,7 +19,6 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// An event of any type.
     pub(crate) fn new(webhook_type: String, timestamp: Timestamp, data: Value, subject: String) -> Self {
         Self { id: IdKind::Webhook.new_id(), webhook_type, timestamp, data, subject }
     }
@@ -53,15 +52,18 @@ impl Event {
         Some(Self::new(webhook_type, timestamp, data, subject))
     }
 
-    /// The body of a `TEST` as Grid sent it before June 2026: its id is called `webhookId`.
-    pub(crate) fn body_of_old_test(&self) -> Vec<u8> {
-        let Self { id, webhook_type, timestamp, data, subject: _ } = self;
-        json!({ "webhookId": id, "type": webhook_type, "timestamp": timestamp, "data": data }).to_string().into_bytes()
-    }
-
     /// The body, as it is sent and signed.
     pub(crate) fn body(&self) -> Vec<u8> {
+        self.body_with_id("id")
+    }
+
+    /// The body of a `TEST` as Grid sent it before June 2026: its id is called `webhookId`.
+    pub(crate) fn body_of_old_test(&self) -> Vec<u8> {
+        self.body_with_id("webhookId")
+    }
+
+    fn body_with_id(&self, name: &str) -> Vec<u8> {
         let Self { id, webhook_type, timestamp, data, subject: _ } = self;
-        json!({ "id": id, "type": webhook_type, "timestamp": timestamp, "data": data }).to_string().into_bytes()
+        json!({ name: id, "type": webhook_type, "timestamp": timestamp, "data": data }).to_string().into_bytes()
     }
 }

@@ -7,17 +7,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
-/// Characters of a line of PEM.
 const PEM_LINE: usize = 64;
 
-/// A key pair.
 pub(crate) struct SigningKey {
     pair: EcdsaKeyPair,
     public_pem: String,
 }
 
 impl SigningKey {
-    /// A new key pair.
     pub(super) fn generate() -> Option<Self> {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).ok()?;
         let der = pair.public_key().as_der().ok()?;
@@ -25,7 +22,6 @@ impl SigningKey {
         Some(Self { pair, public_pem })
     }
 
-    /// The public key, as an SPKI PEM.
     pub(crate) fn public_pem(&self) -> &str {
         &self.public_pem
     }

@@ -10,17 +10,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::event::Event;
-use super::mischief::WebhookMischief;
+use crate::faults::WebhookFaults;
 
 /// The pause after the first attempt; each further one is twice as long.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(15);
-/// The longest pause.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(30);
 /// How long a webhook is tried.
 const TRIED_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Webhooks that may wait; a new one beyond this is lost.
 const CAPACITY: usize = 100_000;
-/// How many webhooks are remembered after they have ended.
 const REMEMBERED: usize = 1_000;
 /// How long webhooks are collected to be reordered, in real time.
 const COLLECTED_FOR: Duration = Duration::from_secs(2);
@@ -30,11 +28,8 @@ pub(super) struct Delivery {
     pub(super) event: Event,
     /// Deliveries of one lane are attempted one after the other.
     lane: String,
-    /// When it was first due.
     began: Timestamp,
-    /// When this attempt is due.
     pub(super) due: Timestamp,
-    /// How many attempts have been made.
     attempts: u32,
 }
 
@@ -53,7 +48,6 @@ pub(crate) struct Outcome {
     pub(super) at: Timestamp,
 }
 
-/// How a webhook ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Ending {
@@ -69,7 +63,6 @@ pub(crate) enum Ending {
     Overflowed,
 }
 
-/// Webhooks that wait.
 #[derive(Default)]
 pub(crate) struct Queue {
     /// Counts what is put in, to tell apart what is due at the same time; and resets, to recognize what is from before.
@@ -104,7 +97,6 @@ impl Receipt {
 }
 
 impl Queue {
-    /// Forgets everything.
     pub(super) fn clear(&mut self) {
         *self = Self { epoch: self.epoch + 1, ..Self::default() };
     }
@@ -114,19 +106,18 @@ impl Queue {
         self.waiting
     }
 
-    /// What became of the latest webhooks, oldest first.
     pub(crate) fn ended(&self) -> impl Iterator<Item = &Outcome> {
         self.ended.iter()
     }
 
-    /// Puts a new webhook in, with whatever is to go wrong with it.
-    pub(crate) fn add(&mut self, event: Event, mischief: &mut WebhookMischief, now: Timestamp) {
-        let concerned = mischief.concerns(&event.webhook_type);
-        if concerned && mischief.drops() {
+    /// Puts a new webhook in, with the faults that are injected.
+    pub(crate) fn add(&mut self, event: Event, faults: &mut WebhookFaults, now: Timestamp) {
+        let concerned = faults.concerns(&event.webhook_type);
+        if concerned && faults.drops() {
             return self.end(&event, Ending::Dropped, 0, None, now);
         }
-        let copies = if concerned { mischief.duplicates } else { 0 };
-        let delay = if concerned { mischief.delay_seconds } else { 0 };
+        let copies = if concerned { faults.duplicates } else { 0 };
+        let delay = if concerned { faults.delay_seconds } else { 0 };
         let due = now.saturating_add(Duration::from_secs(delay)).unwrap_or(Timestamp::MAX);
         for copy in 0..=copies {
             if self.waiting >= CAPACITY {
@@ -137,8 +128,8 @@ impl Queue {
             let lane = if copy == 0 { event.subject.clone() } else { format!("{}#{copy}", event.subject) };
             let delivery = Delivery { event: event.clone(), lane, began: due, due, attempts: 0 };
             self.waiting += 1;
-            if concerned && mischief.reorder > 1 {
-                self.collect(delivery, mischief.reorder);
+            if concerned && faults.reorder > 1 {
+                self.collect(delivery, faults.reorder);
             } else {
                 self.schedule(delivery);
             }
@@ -252,7 +243,6 @@ impl Queue {
     }
 }
 
-/// The pause after so many attempts.
 fn pause(attempts: u32) -> SignedDuration {
     let doublings = attempts.saturating_sub(1).min(16);
     FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)

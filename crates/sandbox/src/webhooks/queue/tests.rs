@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{Ending, Queue, pause};
+use crate::faults::WebhookFaults;
 use crate::webhooks::event::Event;
-use crate::webhooks::mischief::WebhookMischief;
 
 fn event(name: &str, subject: &str) -> Event {
     Event::new(name.to_owned(), Timestamp::UNIX_EPOCH, Value::Null, subject.to_owned())
@@ -32,7 +32,7 @@ fn endings(queue: &Queue) -> Vec<(String, Ending)> {
 #[test]
 fn events_about_one_subject_wait_for_each_other_and_others_do_not() {
     let mut queue = Queue::default();
-    let mut none = WebhookMischief::default();
+    let mut none = WebhookFaults::default();
     for (name, subject) in [("a1", "a"), ("a2", "a"), ("b1", "b")] {
         queue.add(event(name, subject), &mut none, at(0));
     }
@@ -61,7 +61,7 @@ fn what_is_never_acknowledged_ends_after_seven_days_however_the_clock_moves() {
     let mut counts = Vec::new();
     for step in [1, 600, 8 * 24 * 3600] {
         let (mut queue, mut now, mut attempts) = (Queue::default(), at(0), 0);
-        queue.add(event("x", "a"), &mut WebhookMischief::default(), now);
+        queue.add(event("x", "a"), &mut WebhookFaults::default(), now);
         while queue.waiting() > 0 {
             while let Some(receipt) = queue.take(now) {
                 attempts += 1;
@@ -89,7 +89,7 @@ fn an_answer_ends_a_webhook_or_not() {
         (None, None),
     ] {
         let mut queue = Queue::default();
-        queue.add(event("x", "a"), &mut WebhookMischief::default(), at(0));
+        queue.add(event("x", "a"), &mut WebhookFaults::default(), at(0));
         let receipt = queue.take(at(0)).unwrap();
         queue.settle(receipt, answer, at(0));
         assert_eq!(queue.ended().next().map(|outcome| outcome.outcome), ending, "{answer:?}");
@@ -98,32 +98,32 @@ fn an_answer_ends_a_webhook_or_not() {
 }
 
 #[test]
-fn mischief_duplicates_delays_drops_and_reorders() {
-    let send = |mut mischief: WebhookMischief, now: i64| {
+fn faults_duplicate_delay_drop_and_reorder() {
+    let send = |mut faults: WebhookFaults, now: i64| {
         let mut queue = Queue::default();
         for (name, second) in [("1", -2), ("2", -1), ("3", 0)] {
-            queue.add(event(name, "a"), &mut mischief, at(second));
+            queue.add(event(name, "a"), &mut faults, at(second));
         }
         (drain(&mut queue, at(now)), endings(&queue).len())
     };
-    let (mut sent, _) = send(WebhookMischief { duplicates: 2, ..WebhookMischief::default() }, 0);
+    let (mut sent, _) = send(WebhookFaults { duplicates: 2, ..WebhookFaults::default() }, 0);
     sent.sort();
     assert_eq!(sent, ["1", "1", "1", "2", "2", "2", "3", "3", "3"]);
-    let delayed = WebhookMischief { delay_seconds: 60, ..WebhookMischief::default() };
+    let delayed = WebhookFaults { delay_seconds: 60, ..WebhookFaults::default() };
     assert_eq!(send(delayed.clone(), 57).0, [""; 0]);
     assert_eq!(send(delayed, 60).0, ["1", "2", "3"]);
-    assert_eq!(send(WebhookMischief { drop_next: 2, ..WebhookMischief::default() }, 0), (vec!["3".to_owned()], 3));
-    assert_eq!(send(WebhookMischief { drop_percent: 100, ..WebhookMischief::default() }, 0).0, [""; 0]);
-    assert_eq!(send(WebhookMischief { reorder: 3, ..WebhookMischief::default() }, 0).0, ["3", "2", "1"]);
-    assert_eq!(send(WebhookMischief { reorder: 2, ..WebhookMischief::default() }, 0).0, ["2", "1"], "the third waits");
-    let picky = WebhookMischief { only_types: vec!["2".into()], drop_percent: 100, ..WebhookMischief::default() };
+    assert_eq!(send(WebhookFaults { drop_next: 2, ..WebhookFaults::default() }, 0), (vec!["3".to_owned()], 3));
+    assert_eq!(send(WebhookFaults { drop_percent: 100, ..WebhookFaults::default() }, 0).0, [""; 0]);
+    assert_eq!(send(WebhookFaults { reorder: 3, ..WebhookFaults::default() }, 0).0, ["3", "2", "1"]);
+    assert_eq!(send(WebhookFaults { reorder: 2, ..WebhookFaults::default() }, 0).0, ["2", "1"], "the third waits");
+    let picky = WebhookFaults { only_types: vec!["2".into()], drop_percent: 100, ..WebhookFaults::default() };
     assert_eq!(send(picky, 0).0, ["1", "3"]);
 }
 
 #[test]
 fn what_was_under_way_at_a_reset_does_not_come_back() {
     let mut queue = Queue::default();
-    queue.add(event("x", "a"), &mut WebhookMischief::default(), at(0));
+    queue.add(event("x", "a"), &mut WebhookFaults::default(), at(0));
     let receipt = queue.take(at(0)).unwrap();
     queue.clear();
     queue.settle(receipt, Some(500), at(0));
