@@ -1,7 +1,7 @@
 //! A client of the admin port of a running gridgate.
 //!
-//! It speaks HTTP/1.1, and TLS where that port does. It says `localhost` in `Host` whatever the certificate's name is: the port lets no
-//! other name in.
+//! It speaks HTTP/1.1, with TLS if that port does. `Host` is always `localhost`, whatever the certificate's name: the port
+//! rejects other names.
 
 use super::calling::is_refused;
 use super::output::chain;
@@ -17,13 +17,13 @@ use std::time::Duration;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(3);
-/// How long an answer may take. Where Grid is asked for it, that takes up to ten seconds.
+/// The longest wait for an answer. If gridgate calls Grid for it, that takes up to ten seconds.
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// The largest answer that is read.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
-/// Why the admin port did not do what it was asked.
+/// Why a call to the admin port failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AdminError {
     /// Nobody answers there.
@@ -34,7 +34,7 @@ pub(super) enum AdminError {
     Unreachable {
         /// Where, and with TLS or not.
         base: String,
-        /// What to look at of TLS.
+        /// What to check about TLS.
         tls: &'static str,
         /// What went wrong.
         why: String,
@@ -50,7 +50,7 @@ pub(super) enum AdminError {
         error: String,
     },
     /// What answers is something else.
-    #[error("what answers at {base} is no admin port of this gridgate's version (HTTP {status} at {path})")]
+    #[error("the server at {base} is not the admin port of a gridgate of this version (HTTP {status} at {path})")]
     Foreign {
         /// Where.
         base: String,
@@ -84,7 +84,7 @@ struct Refusal {
 pub(super) struct AdminClient {
     /// The address for people, with the scheme.
     base: String,
-    /// What requests go to. Its host is the name that the certificate has to have; the connection is made to the address in any case.
+    /// The URL of requests. Its host is the name that the certificate must have; connections always go to the address.
     url: Url,
     http: Client,
 }
@@ -113,7 +113,7 @@ impl AdminClient {
         Ok(Self { base, url, http })
     }
 
-    /// What a path says.
+    /// Reads a path.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         path: &'static str,
@@ -129,7 +129,7 @@ impl AdminClient {
         Ok((status, String::from_utf8_lossy(&body).trim().chars().take(200).collect()))
     }
 
-    /// Has something done, and says what came of it.
+    /// Posts a request, and reads its result.
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
         path: &'static str,
@@ -182,7 +182,7 @@ impl AdminClient {
     }
 }
 
-/// The CA, and the certificate to show.
+/// Adds the CA, and the client certificate.
 fn with_tls(mut http: ClientBuilder, tls: CallerTls, address: &str) -> Result<ClientBuilder, AdminError> {
     let CallerTls { ca, identity, server_name: _ } = tls;
     match ca {
@@ -200,7 +200,7 @@ fn with_tls(mut http: ClientBuilder, tls: CallerTls, address: &str) -> Result<Cl
     Ok(http)
 }
 
-/// The body of an answer, as far as a command is ready to read it. One that is cut is not what it has to be.
+/// The body of an answer, up to the limit. A truncated body does not parse.
 pub(super) async fn read(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {

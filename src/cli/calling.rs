@@ -30,7 +30,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// No connection could be made.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
-    /// Calling again is no use.
+    /// Calling again cannot help.
     #[error(transparent)]
     Lasting(#[from] Lasting),
     /// Nobody listens there.
@@ -44,17 +44,17 @@ pub(super) enum ConnectError {
     Silent(String),
 }
 
-/// What is configured can't be called.
+/// The configured gridgate cannot be called.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TargetError {
-    /// The URL or the certificates can't be used.
-    #[error("{0} can't be called")]
+    /// The URL or the certificates cannot be used.
+    #[error("{0} cannot be called")]
     Endpoint(String, #[source] tonic::transport::Error),
-    /// There is nothing to verify its certificate by.
+    /// No CA certificate is available.
     #[error("{0}, or set client.tls_ca (GRIDGATE_CLIENT_TLS_CA)")]
     Roots(#[from] NoRoots),
-    /// The token has letters that a header can't have.
-    #[error("the file of client.token_file holds no token")]
+    /// The token has characters that a header cannot have.
+    #[error("the file of client.token_file does not contain a token")]
     Token,
 }
 
@@ -93,7 +93,7 @@ impl Target {
     }
 }
 
-/// Whether the system said that nothing listens there.
+/// Whether the connection was refused.
 pub(super) fn is_refused(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -121,7 +121,7 @@ fn client_tls(tls: CallerTls) -> ClientTlsConfig {
     }
 }
 
-/// Puts the token on each call, if there is one.
+/// Adds the token to each call, if there is one.
 #[derive(Clone)]
 pub(super) struct Bearer(Option<MetadataValue<Ascii>>);
 

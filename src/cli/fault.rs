@@ -24,9 +24,9 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tonic::{Code, Status};
 
-/// How long an answer to a question by hand may take.
+/// The longest wait for an answer to a probe.
 const PROBE: Duration = Duration::from_secs(1);
-/// The most bytes that are read of an answer to recognise the protocol.
+/// The most bytes that a probe reads to recognise the protocol.
 const PROBE_BYTES: u64 = 1024;
 
 /// What begins an HTTP/2 connection: the preface, and empty SETTINGS.
@@ -48,7 +48,7 @@ pub(super) struct Lasting(String);
 enum Speaks {
     Tls,
     Http1,
-    /// HTTP/2 as it has to be, or nothing that can be told.
+    /// HTTP/2 as expected, or nothing recognisable.
     Unknown,
 }
 
@@ -67,18 +67,18 @@ impl Server {
         Lasting(format!("{} {what}; {advice}", self.name))
     }
 
-    /// The lasting fault of a connection that could not be made, if it is one.
+    /// The permanent fault of a failed connection, if it is one.
     pub(super) fn fault_of_connecting(&self, error: &(dyn Error + 'static)) -> Option<Lasting> {
         if let Some(error) = tls_error(error) {
             return self.fault_of_tls(error);
         }
         // tonic's error for it is not public.
         let negotiated_otherwise = chain(error).contains("HTTP/2 was not negotiated");
-        negotiated_otherwise.then(|| self.no_grpc("speaks TLS, and no HTTP/2 in it"))
+        negotiated_otherwise.then(|| self.no_grpc("speaks TLS, but not HTTP/2"))
     }
 
-    /// The lasting fault of a call that failed, if it is one. Where the connection broke and nothing was ever `heard`, the other
-    /// end is asked what it speaks.
+    /// The permanent fault of a failed call, if it is one. If the connection broke before anything was `heard`, a probe finds out
+    /// what the server speaks.
     pub(super) async fn fault_of_call(&self, status: &Status, heard: bool) -> Option<Lasting> {
         let Some(source) = status.source() else { return self.fault_of_status(status) };
         if let Some(fault) = self.fault_of_connecting(source) {
@@ -87,7 +87,7 @@ impl Server {
         if heard { None } else { self.fault_of_silence().await }
     }
 
-    /// The lasting fault of a server that says nothing, if it is one.
+    /// The permanent fault of a silent server, if it is one.
     pub(super) async fn fault_of_silence(&self) -> Option<Lasting> {
         if let Some(tls) = &self.tls {
             let error = timeout(PROBE, self.error_of_tls(tls)).await.ok()??;
@@ -95,10 +95,10 @@ impl Server {
         }
         match self.speaks().await {
             Speaks::Tls => Some(self.lasting(
-                "speaks TLS, and was called without it",
-                "call it by https:// (GRIDGATE_CLIENT_URL, or GRIDGATE_CLIENT_TLS_CA for the gridgate of this machine)",
+                "speaks TLS, but was called without it",
+                "use https:// (GRIDGATE_CLIENT_URL, or GRIDGATE_CLIENT_TLS_CA for the gridgate of this machine)",
             )),
-            Speaks::Http1 => Some(self.no_grpc("speaks HTTP/1.1, and no gRPC")),
+            Speaks::Http1 => Some(self.no_grpc("speaks HTTP/1.1, not gRPC")),
             Speaks::Unknown => None,
         }
     }
@@ -107,7 +107,7 @@ impl Server {
         self.lasting(what, "is it the gRPC port of a gridgate (GRIDGATE_CLIENT_URL, GRIDGATE_GRPC_ADDR)?")
     }
 
-    /// What the server's own word means.
+    /// The permanent fault that the server's own status means, if any.
     fn fault_of_status(&self, status: &Status) -> Option<Lasting> {
         if let Some(http) = status.message().strip_prefix(NO_GRPC_STATUS) {
             let number = http.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0_u16);
@@ -115,17 +115,17 @@ impl Server {
             return (!may_pass).then(|| self.no_grpc(&format!("answers HTTP {http} without a gRPC status")));
         }
         if status.message().starts_with(NO_GRPC_MESSAGE) {
-            return Some(self.no_grpc("answers with something that is no gRPC message"));
+            return Some(self.no_grpc("answers with something that is not a gRPC message"));
         }
         let said = format!("answered {}: {}", code_name(status.code()), status.message());
         let advice = match status.code() {
             Code::Unauthenticated => {
-                "say who calls: GRIDGATE_CLIENT_TOKEN_FILE, or GRIDGATE_CLIENT_TLS_CERTIFICATE and GRIDGATE_CLIENT_TLS_KEY \
+                "set GRIDGATE_CLIENT_TOKEN_FILE, or GRIDGATE_CLIENT_TLS_CERTIFICATE and GRIDGATE_CLIENT_TLS_KEY \
                  (docs/IDENTITY.md)"
             }
-            Code::PermissionDenied => "the policy of that gridgate has to allow it (docs/IDENTITY.md)",
+            Code::PermissionDenied => "the policy of that gridgate must allow it (docs/IDENTITY.md)",
             Code::Unimplemented => "is it a gridgate, and of a version that has this method?",
-            Code::DataLoss => "an operator of that gridgate has to look at its event log",
+            Code::DataLoss => "an operator of that gridgate must check its event log",
             Code::InvalidArgument
             | Code::NotFound
             | Code::AlreadyExists
@@ -147,25 +147,25 @@ impl Server {
     fn fault_of_tls(&self, error: &TlsError) -> Option<Lasting> {
         let (what, advice) = match error {
             TlsError::InvalidMessage(_) => (
-                "does not speak TLS, and was called with it".to_owned(),
-                "call it by http:// (GRIDGATE_CLIENT_URL; without GRIDGATE_CLIENT_TLS_CA for the gridgate of this machine)",
+                "does not speak TLS, but was called with it".to_owned(),
+                "use http:// (GRIDGATE_CLIENT_URL; without GRIDGATE_CLIENT_TLS_CA for the gridgate of this machine)",
             ),
             TlsError::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             ) => (
                 format!("has a certificate for another name ({error})"),
-                "call it by a name of its certificate, or set GRIDGATE_CLIENT_TLS_SERVER_NAME to one",
+                "use a name of its certificate in the URL, or set GRIDGATE_CLIENT_TLS_SERVER_NAME to one",
             ),
             TlsError::InvalidCertificate(CertificateError::UnknownIssuer) => (
-                format!("shows a certificate of a CA that is not trusted here ({error})"),
+                format!("has a certificate of a CA that this machine does not trust ({error})"),
                 "set GRIDGATE_CLIENT_TLS_CA to the file of that CA",
             ),
             TlsError::InvalidCertificate(_) => (
                 format!("has a certificate that is not valid ({error})"),
-                "it needs another certificate, or this machine the right time",
+                "replace the certificate, or correct the clock of this machine",
             ),
             TlsError::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::NoCertificate) => (
-                "asks for a client certificate".to_owned(),
+                "requires a client certificate".to_owned(),
                 "set GRIDGATE_CLIENT_TLS_CERTIFICATE and GRIDGATE_CLIENT_TLS_KEY",
             ),
             TlsError::AlertReceived(
@@ -179,10 +179,10 @@ impl Server {
                 | AlertDescription::DecryptError,
             ) => (
                 format!("rejects the client certificate ({error})"),
-                "GRIDGATE_CLIENT_TLS_CERTIFICATE has to be one of a CA that it trusts, and not expired",
+                "GRIDGATE_CLIENT_TLS_CERTIFICATE must be from a CA that it trusts, and not expired",
             ),
             TlsError::AlertReceived(AlertDescription::NoApplicationProtocol) | TlsError::NoApplicationProtocol => {
-                return Some(self.no_grpc("speaks TLS, and no HTTP/2 in it"));
+                return Some(self.no_grpc("speaks TLS, but not HTTP/2"));
             }
             TlsError::AlertReceived(
                 AlertDescription::HandshakeFailure
@@ -196,15 +196,15 @@ impl Server {
             | TlsError::PeerMisbehaved(_)
             | TlsError::InappropriateMessage { .. }
             | TlsError::InappropriateHandshakeMessage { .. } => (
-                format!("and this program have no TLS in common ({error})"),
-                "is it the gRPC port of a gridgate, called by its right name?",
+                format!("and this program have no TLS version or cipher in common ({error})"),
+                "is it the gRPC port of a gridgate, and the name right?",
             ),
             _ => return None,
         };
         Some(self.lasting(&what, advice))
     }
 
-    /// What goes wrong with TLS, if anything: a server may refuse a client's certificate, or the lack of one, after the handshake.
+    /// The TLS error, if any: a server may reject a client's certificate, or its absence, after the handshake.
     async fn error_of_tls(&self, tls: &CallerTls) -> Option<TlsError> {
         let Self { host, port, .. } = self;
         let name = ServerName::try_from(tls.server_name.as_deref().unwrap_or(host)).ok()?.to_owned();
@@ -217,7 +217,7 @@ impl Server {
         tls_error(&error).cloned()
     }
 
-    /// What is spoken at an address that was called without TLS.
+    /// What a server speaks that was called without TLS.
     async fn speaks(&self) -> Speaks {
         let answer = self.answer_to(HELLO_HTTP2).await;
         match answer.as_slice() {
@@ -228,7 +228,7 @@ impl Server {
         }
     }
 
-    /// The beginning of what is answered to these bytes.
+    /// The beginning of the answer to these bytes.
     async fn answer_to(&self, hello: &[u8]) -> Vec<u8> {
         let mut answer = Vec::new();
         let asking = async {

@@ -12,12 +12,12 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-/// How long an answer may take. Docker gives a health check 30 s by default.
+/// The longest wait for an answer. Docker allows a health check 30 s by default.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Args)]
 pub(super) struct HealthcheckArgs {
-    /// The service to ask about, for example gridgate.v1.CustomerService; the whole server if empty
+    /// The service to check, for example gridgate.v1.CustomerService; the whole server if empty
     #[arg(long, value_name = "NAME", default_value = "")]
     service: String,
 
@@ -40,7 +40,7 @@ pub(super) enum Unhealthy {
     NotServing(String, ServingStatus),
 }
 
-/// Succeeds if the server says that it is serving.
+/// Succeeds if the server answers SERVING.
 pub(super) fn run(args: HealthcheckArgs, env: Environment) -> Result<(), Failure> {
     let HealthcheckArgs { service, common } = args;
     let of = if service.is_empty() { String::new() } else { format!("{service} of ") };
@@ -53,7 +53,7 @@ pub(super) fn run(args: HealthcheckArgs, env: Environment) -> Result<(), Failure
     })
 }
 
-/// Asks a gridgate about a service; the whole server if empty.
+/// Checks a service of a gridgate; the whole server if empty.
 pub(super) async fn check(target: &Target, service: String) -> Result<(), Unhealthy> {
     let asked = timeout(PATIENCE, ask(target, service)).await;
     match asked {

@@ -14,14 +14,14 @@ const SHOWN_EVERY: Duration = Duration::from_secs(1);
 pub(super) enum LogCommand {
     /// Move the event log from a file to NATS, or back
     ///
-    /// Both are named as in the setting event.log: sqlite:PATH, nats://ADDRESS. The log at FROM is sealed first, and stays
-    /// sealed: gridgate records nothing in it any more. Everything there is goes to TO, at the same positions and with the
-    /// same ids, so that the resume tokens of those who watch stay good. Where it was interrupted, the same command goes
-    /// on. Then event.log is set to TO, and gridgate started.
+    /// FROM and TO are written as in the setting event.log: sqlite:PATH, nats://ADDRESS. The command first seals FROM:
+    /// gridgate can no longer record anything in it. Then it copies every event to TO, with the same position and id, so
+    /// that watchers' resume tokens stay valid. After an interruption, run the same command again. Then set event.log to TO
+    /// and start gridgate.
     Copy(CopyArgs),
-    /// Let a log be written to again that was sealed
+    /// Make a sealed log writable again
     ///
-    /// For when a copy is not going to be used after all. Whatever was recorded in the copy meanwhile is not in this log.
+    /// Use it to give up a copy. This log does not have what gridgate recorded in the copy meanwhile.
     Unseal(UnsealArgs),
 }
 
@@ -31,7 +31,7 @@ pub(super) struct CopyArgs {
     #[arg(value_name = "FROM")]
     from: String,
 
-    /// Where to: sqlite:PATH, or nats:// and addresses
+    /// The log to copy to: sqlite:PATH, or nats:// and addresses
     #[arg(value_name = "TO")]
     to: String,
 
@@ -80,7 +80,7 @@ pub(super) fn run(command: LogCommand, env: Environment) -> Result<(), Failure> 
 #[error("{0}")]
 struct Named(String, #[source] CopyError);
 
-/// A log's place as it was given, without the name and password that it may hold.
+/// A log's place as it was given, without user and password.
 fn shown(place: &str) -> String {
     let without = |part: &str| match (part.split_once("://"), part.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, address))) => format!("{scheme}://{address}"),

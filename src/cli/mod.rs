@@ -1,7 +1,7 @@
 //! The commands of the program.
 //!
-//! They exit with 0 when all went well, with 2 for mistakes in the command line or the configuration, and with 1
-//! otherwise. What a command answers goes to standard output, everything else to standard error.
+//! They exit with 0 on success, with 2 for mistakes in the command line or the configuration, and with 1 otherwise. A
+//! command writes its result to standard output and everything else to standard error.
 
 mod admin;
 mod calling;
@@ -50,49 +50,49 @@ struct Cli {
 enum Command {
     /// Serve the gRPC API
     ///
-    /// Calls go to Grid with the credentials in GRID_CLIENT_ID and GRID_CLIENT_SECRET; with --sandbox they go to a
-    /// local Grid inside this process, and no account is needed. When calls are answered, the bound addresses are
-    /// printed on standard output as one line of JSON.
+    /// gridgate calls Grid with the credentials in GRID_CLIENT_ID and GRID_CLIENT_SECRET. With --sandbox it calls a local
+    /// Grid inside this process, which needs no account. Once it serves, it prints the bound addresses on standard output
+    /// as one line of JSON.
     Serve(ServeArgs),
     /// Run a local Grid, without gridgate
     ///
-    /// Prints its base URL, credentials and the public key of its webhooks on standard output as one line of JSON: what
-    /// LIGHTSPARK_GRID_BASE_URL, GRID_CLIENT_ID, GRID_CLIENT_SECRET and GRID_WEBHOOK_PUBKEY have to be for a gridgate
-    /// beside it.
+    /// Prints its base URL, its credentials and the public key of its webhooks on standard output as one line of JSON. A
+    /// gridgate that uses it needs them as LIGHTSPARK_GRID_BASE_URL, GRID_CLIENT_ID, GRID_CLIENT_SECRET and
+    /// GRID_WEBHOOK_PUBKEY.
     #[cfg(feature = "sandbox")]
     Sandbox(CommonArgs<OfSandbox>),
-    /// Ask a running gridgate whether it is ready
+    /// Check whether a running gridgate is ready
     ///
-    /// Exits with 0 if it is, and with 1 and the reason if not. For container health checks.
+    /// Exits with 0 if it is, otherwise with 1 and the reason. For container health checks.
     Healthcheck(healthcheck::HealthcheckArgs),
     /// Watch decisions as they happen
     ///
-    /// Prints a line for each change of a customer's status that a running gridgate learns of. Where the stream breaks, it
-    /// connects again by itself and goes on where it was. Exits with 0 after Ctrl-C, or with --until-decided once everyone
-    /// is decided; with 1 where connecting again is no use.
+    /// Prints a line for each change of a customer's status that a running gridgate learns. If the stream breaks, it
+    /// reconnects and resumes where it stopped. Exits with 0 after Ctrl-C, or with --until-decided once every customer is
+    /// decided; with 1 if reconnecting cannot help.
     Watch(Box<watch::WatchArgs>),
-    /// Check that Grid, this gridgate and what lies between them are set up right
+    /// Check the setup of Grid, of this gridgate, and of the way between them
     ///
-    /// Checks the credentials, the clock, the key for webhooks, the webhook endpoint registered with Grid, and the gridgate
-    /// that runs here if one does; and that a test webhook arrives. Where none runs, the doctor takes
-    /// the test webhook in its place. Says of each what to do; exits with 1 if any of it does not work. Changes nothing, but
-    /// with --register, which registers the webhook endpoint with Grid.
+    /// Checks the credentials, the clock, the key for webhooks, the webhook endpoint registered with Grid, the gridgate that
+    /// runs on this machine, and that a test webhook arrives. If no gridgate runs, the doctor receives the test webhook
+    /// itself. Each failed check says what to do; any makes the command exit with 1. The doctor changes nothing, unless
+    /// --register asks it to register the webhook endpoint with Grid.
     Doctor(Box<doctor::DoctorArgs>),
-    /// Look at the webhooks that could not be understood, and try again
+    /// List, retry or dismiss webhooks that gridgate could not parse
     ///
-    /// A webhook about KYC whose data cannot be understood is acknowledged, so that Grid does not send it for a week, and
-    /// kept for inquiry: its id, type, time, the names of its fields and the customer's id, not what it said. These
-    /// commands ask the running gridgate on this machine, by its admin port.
+    /// gridgate acknowledges a KYC webhook whose data it cannot parse, so that Grid does not resend it for a week, and puts
+    /// it in quarantine: its id, type, time, the names of its fields and the customer's id, but no values. These commands
+    /// call the admin port of the gridgate that runs on this machine.
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
     /// Make a bearer token for a caller
     ///
-    /// Prints the token and its hash on standard output as one line of JSON. The policy holds the hash, the caller the token,
-    /// and nothing keeps it: it is not shown a second time.
+    /// Prints the token and its hash on standard output as one line of JSON. The hash belongs in the policy, the token to
+    /// the caller. gridgate keeps neither, so the token is shown only once.
     Token,
     /// Check a policy file
     ///
-    /// Reads it as `gridgate serve` would, and says every mistake by its line. Exits with 0 if there is none, with 2
+    /// Reads it as `gridgate serve` would, and reports every mistake with its line. Exits with 0 if there is none, with 2
     /// otherwise.
     Policy(policy::PolicyArgs),
     /// Move the event log between a file and NATS
@@ -100,9 +100,9 @@ enum Command {
     Log(log::LogCommand),
     /// Play every onboarding flow against a sandbox, and show what happens
     ///
-    /// Starts gridgate with a sandbox of its own on free ports, plays the flows over gRPC, and prints for each step what
-    /// went in, what came back, and whether that was as expected. Exits with 0 only if everything was. What gridgate logs
-    /// meanwhile is not shown, unless GRIDGATE_LOG_LEVEL says so.
+    /// Starts gridgate with a sandbox of its own on free ports, plays the flows over gRPC, and prints for each step the
+    /// request, the response, and whether the response is as expected. Exits with 0 only if every step is. GRIDGATE_LOG_LEVEL
+    /// shows what gridgate logs meanwhile.
     #[cfg(feature = "sandbox")]
     Demo(demo::DemoArgs),
     /// Not in this build
@@ -124,7 +124,7 @@ struct ServeArgs {
     common: CommonArgs<OfServe>,
 }
 
-/// What every command takes.
+/// The arguments of every command with settings.
 #[derive(Debug, Args)]
 struct CommonArgs<S: SettingsOf> {
     /// The TOML file with settings [env: GRIDGATE_CONFIG]
@@ -165,7 +165,7 @@ scopes! {
 type Environment = BTreeMap<String, OsString>;
 
 impl<S: SettingsOf> CommonArgs<S> {
-    /// Everything that can set something for this command.
+    /// The sources of this command's settings.
     fn sources(self, env: Environment) -> Sources {
         let CommonArgs { config, flags } = self;
         let from_env = env.get(settings::CONFIG_FILE_ENV).filter(|path| !path.is_empty()).map(PathBuf::from);
@@ -177,7 +177,7 @@ impl<S: SettingsOf> CommonArgs<S> {
     }
 }
 
-/// Runs the program with this command line and this environment, and says what to exit with.
+/// Runs the program with this command line and this environment, and returns the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Item = (OsString, OsString)>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match Cli::try_parse_from(&args) {
@@ -216,8 +216,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
     }
 }
 
-/// Runs a command to its end, and leaves nothing behind that could hold up the end of the process: a name that is
-/// being looked up, for example.
+/// Runs a command to its end. Blocking work that is still under way, such as a DNS lookup, does not delay the exit.
 fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = built.map_err(|error| Failure::Other("cannot start", error.into()))?;

@@ -1,4 +1,4 @@
-//! What commands say: answers on standard output, failures on standard error.
+//! Results on standard output, failures on standard error, and texts of others that are safe to print.
 
 use super::MISTAKE;
 use crate::config::ConfigError;
@@ -8,21 +8,21 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-/// Why a command did not do what it was asked.
+/// Why a command failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The configuration has mistakes.
     Config(ConfigError),
     /// A file that the configuration names has mistakes.
     Mistaken(Box<dyn Error + Send + Sync>),
-    /// Something else, with what was being done.
+    /// Something else, with what the command was doing.
     Other(&'static str, Box<dyn Error + Send + Sync>),
-    /// It was told twice to stop, and did not finish what it was doing.
+    /// A second signal came before it had stopped.
     Interrupted,
 }
 
 impl Failure {
-    /// Says it on standard error, and what to exit with.
+    /// Writes it to standard error, and returns the exit code.
     pub(super) fn report(self) -> ExitCode {
         let (text, code) = match &self {
             Failure::Config(error) => (error.to_string(), ExitCode::from(MISTAKE)),
@@ -72,7 +72,7 @@ pub(super) fn to_stdout(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Not an error where whoever read has gone, as `head` does: there is nobody to tell, and what was done is done.
+/// Ignores a broken pipe: the reader has gone, as `head` does.
 pub(super) fn while_read(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -80,7 +80,7 @@ pub(super) fn while_read(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Writes to standard error. Where that is closed, there is nobody to tell.
+/// Writes to standard error, if that is open.
 pub(super) fn to_stderr(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }

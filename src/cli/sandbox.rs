@@ -72,7 +72,7 @@ async fn serve(command: SandboxCommand) -> Result<(), Failure> {
     tokio::select! {
         ended = timeout(FINISH, running) => match ended {
             Ok(ended) => ended.map_err(|error| Failure::Other("the sandbox stopped", error.into())),
-            // It holds nothing that would be lost.
+            // A sandbox has nothing to lose.
             Err(_) => Ok(()),
         },
         _ = signals.next() => Err(Failure::Interrupted),

@@ -28,7 +28,7 @@ pub(super) fn run(args: ServeArgs, env: Environment) -> Result<(), Failure> {
 }
 
 async fn serve(config: Config, levels: LogLevels) -> Result<(), Failure> {
-    // Before the ports are taken, so that no signal that comes after the ready line goes unheard.
+    // Before binding, so that no signal after the ready line is lost.
     let no_signals = |error: std::io::Error| Failure::Other("cannot listen for signals", error.into());
     let mut signals = Signals::new().map_err(no_signals)?;
     let mut hang_ups = HangUps::new().map_err(no_signals)?;
@@ -89,24 +89,24 @@ async fn serve(config: Config, levels: LogLevels) -> Result<(), Failure> {
     }
 }
 
-/// Says who can call.
+/// Logs who can call.
 fn say_who_may_call(gate: Option<&Gate>, grpc_is_remote: bool, grpc_is_plain: bool) {
     match (gate, grpc_is_remote) {
         (Some(gate), _) => {
-            tracing::info!(callers = gate.state().callers, "the policy says who may call, and what");
+            tracing::info!(callers = gate.state().callers, "the policy decides who may call which methods");
             if gate.takes_tokens() && grpc_is_remote && grpc_is_plain {
                 tracing::warn!(
-                    "the policy has tokens, and the gRPC port speaks plain text: whoever can listen in between can use \
-                     them. Let a mesh or TLS encrypt the way to this port"
+                    "the policy has tokens, and the gRPC port has no TLS: anyone on the network path can read and use the \
+                     tokens. Encrypt the connections with TLS or a mesh"
                 );
             }
         }
         (None, true) => tracing::warn!(
-            "there is no policy: the gRPC API can be reached from other machines, and whoever connects acts with the \
-             Grid account"
+            "no policy is set and the gRPC API is reachable from other machines: anyone who connects can use the Grid \
+             account"
         ),
         (None, false) => {
-            tracing::info!("there is no policy: the gRPC API listens on loopback only, and callers are not checked");
+            tracing::info!("no policy is set: the gRPC API listens on loopback only, and callers are not checked");
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::io;
 
-/// SIGTERM and SIGINT; from when this exists, neither kills the process.
+/// SIGTERM and SIGINT. While this exists, neither kills the process.
 #[cfg(unix)]
 pub(super) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
-/// SIGHUP, the signal to look at files again; from when this exists, it does not kill the process.
+/// SIGHUP, the signal to reload files. While this exists, it does not kill the process.
 #[cfg(unix)]
 pub(super) struct HangUps(tokio::signal::unix::Signal);
 
@@ -49,7 +49,7 @@ impl Signals {
         Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Waits for the next one, and says which it was.
+    /// Waits for the next one, and returns its name.
     pub(super) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
@@ -68,7 +68,7 @@ impl Signals {
         Ok(Signals(()))
     }
 
-    /// Waits for the next one, and says which it was.
+    /// Waits for the next one, and returns its name.
     pub(super) async fn next(&mut self) -> &'static str {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

@@ -182,10 +182,10 @@ async fn what_is_no_grid_is_told_from_one() {
     let upstream = FakeGrid::start().await;
     upstream.on("GET", "/config", Reply::bytes(200, "text/html", "<h1>It works!</h1>"));
     let found = patient.examine_with(&[], &[("LIGHTSPARK_GRID_BASE_URL", &upstream.base_url())]).await;
-    found.failed("credentials", "something else", "LIGHTSPARK_GRID_BASE_URL");
+    found.failed("credentials", "without Grid's JSON", "LIGHTSPARK_GRID_BASE_URL");
     upstream.on("GET", "/config", Reply::json(200, json!({})));
     let found = patient.examine_with(&[], &[("LIGHTSPARK_GRID_BASE_URL", &upstream.base_url())]).await;
-    found.failed("credentials", "something else", "LIGHTSPARK_GRID_BASE_URL");
+    found.failed("credentials", "without Grid's JSON", "LIGHTSPARK_GRID_BASE_URL");
 }
 
 #[tokio::test]
@@ -203,15 +203,19 @@ async fn an_endpoint_that_is_registered_elsewhere_is_named() {
     patient.register(&url).await;
     let found = patient.examine().await;
     found.failed("webhook endpoint", &url, "--webhook-url");
-    found.failed("test webhook", "answered 200, and nothing came here", "something else answers there");
+    found.failed(
+        "test webhook",
+        "answered 200, but nothing arrived here",
+        "another replica of gridgate or another service answers there",
+    );
     let expected = format!("--webhook-url={url}");
     let found = patient.examine_with(&[&expected], &[]).await;
     assert_eq!(found.one("webhook endpoint")["outcome"], "ok");
 
     patient.register(&format!("http://{}/webhooks/grid", nobody().await)).await;
     let found = patient.examine().await;
-    found.failed("webhook endpoint", "here", "GRIDGATE_WEBHOOK_ADDR");
-    found.failed("test webhook", "could not deliver", "reached");
+    found.failed("webhook endpoint", "receives webhooks at", "GRIDGATE_WEBHOOK_ADDR");
+    found.failed("test webhook", "could not deliver", "can reach");
     let found = patient.examine_with(&["--no-test-webhook"], &[]).await;
     assert_eq!(found.one("test webhook")["outcome"], "skipped");
 }
@@ -291,7 +295,7 @@ async fn the_test_webhook_of_an_older_grid_is_asked_for_too() {
         Reply::json(200, json!({ "url": "the old way", "response_status": 404 })),
     );
     let found = patient.examine_with(&[], &[("LIGHTSPARK_GRID_BASE_URL", &older.base_url())]).await;
-    found.failed("test webhook", "the old way answered 404, and nothing came here", "GRIDGATE_WEBHOOK_PATH");
+    found.failed("test webhook", "the old way answered 404, but nothing arrived here", "GRIDGATE_WEBHOOK_PATH");
 }
 
 #[tokio::test]
@@ -314,7 +318,7 @@ async fn half_a_gridgate_is_told_from_none() {
     found.failed("admin port", "cannot be reached", "GRIDGATE_ADMIN_ADDR");
     // Nobody says what arrives, and another one listens there.
     let found = patient.examine().await;
-    found.failed("test webhook", "cannot be listened on", "GRIDGATE_ADMIN_ADDR");
+    found.failed("test webhook", "the doctor cannot listen on", "GRIDGATE_ADMIN_ADDR");
     patient.admin = admin;
     patient.grpc = nobody().await;
     let found = patient.examine_with(&["--no-test-webhook"], &[]).await;
@@ -391,7 +395,7 @@ async fn an_endpoint_is_registered_where_there_is_none() {
     let found = patient.examine_with(&["--register", &url], &[]).await;
     let endpoint = found.one("webhook endpoint");
     assert_eq!((&endpoint["outcome"], endpoint["hint"].as_str()), (&json!("ok"), None), "{endpoint}");
-    assert!(endpoint["message"].as_str().unwrap().contains("there was none before"), "{endpoint}");
+    assert!(endpoint["message"].as_str().unwrap().contains("none was before"), "{endpoint}");
     assert_eq!(found.one("test webhook")["outcome"], "ok", "it is tried at once");
     assert_eq!(found.ended.status.code(), Some(0));
     expected["webhookEndpoint"] = json!(url);
@@ -417,7 +421,7 @@ async fn another_endpoint_gives_way_only_when_that_is_said() {
 
     let found = patient.examine_with(&["--register", &url, "--replace"], &[]).await;
     let message = found.one("webhook endpoint")["message"].as_str().unwrap();
-    assert!(message.contains("is registered now, in the place of https://other.example/hooks?…"), "{message}");
+    assert!(message.contains("is now registered, in place of https://other.example/hooks?…"), "{message}");
     assert_eq!(found.one("test webhook")["outcome"], "ok");
     assert_eq!(patient.config().await["webhookEndpoint"], url);
     let Ended { stdout, stderr, .. } = &found.ended;
@@ -436,7 +440,7 @@ async fn an_endpoint_that_cannot_be_read_gives_way_only_when_that_is_said() {
     for registered in [json!({ "url": "https://other.example/" }), json!(["https://other.example/"]), json!(7)] {
         upstream.on("GET", "/config", Reply::json(200, json!({ "id": "P", "webhookEndpoint": registered })));
         let found = patient.examine_with(&["--register", url, "--no-test-webhook"], &env).await;
-        found.failed("webhook endpoint", "something that is no URL is registered", "--replace");
+        found.failed("webhook endpoint", "something that is not a URL is registered", "--replace");
         assert!(upstream.take_requests().iter().all(|request| request.method == "GET"), "{registered}");
     }
     let found = patient.examine_with(&["--register", url, "--replace", "--no-test-webhook"], &env).await;
@@ -449,7 +453,7 @@ async fn an_endpoint_that_cannot_be_read_gives_way_only_when_that_is_said() {
     let flawed = format!("\u{feff}{{\"id\":\"P\",\"webhookEndpoint\":\"{url}\",\"brand\":\"\\ud83d\"}}");
     upstream.on("GET", "/config", Reply::bytes(200, "application/json", flawed));
     let found = patient.examine_with(&["--register", url, "--no-test-webhook"], &env).await;
-    assert!(found.one("webhook endpoint")["message"].as_str().unwrap().contains("registered already"));
+    assert!(found.one("webhook endpoint")["message"].as_str().unwrap().contains("already registered"));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Whether a webhook that Grid sends arrives here: by having it send a test one.
+//! Whether a webhook from Grid arrives here: asks Grid to send a test webhook.
 
 use super::finding::Finding;
 use super::grid::{Answered, Grid, NoAnswer, Refusal};
@@ -12,30 +12,30 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 pub(super) const CHECK: &str = "test webhook";
 
-/// How long after Grid's own answer the webhook may take to be seen. Grid has the endpoint's answer by then.
+/// How long after Grid's answer the webhook may take to arrive. Grid has the endpoint's answer by then.
 const SEEN_WITHIN: Duration = Duration::from_secs(5);
-/// The same where the endpoint did not accept it.
+/// The same if the endpoint did not accept it.
 const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Who sees what arrives.
+/// Who receives webhooks.
 enum Eyes<'a> {
-    /// The gridgate that runs here, with what it had seen before.
+    /// The gridgate that runs here, and its counts before.
     Running(&'a Running, Webhooks),
-    /// Ourselves, in its place.
+    /// The doctor, in its place.
     Own(Listener),
 }
 
-/// What was seen.
+/// What arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen {
     Test,
-    /// Something that none of the keys signed.
+    /// A request that none of the keys signed.
     Unsigned,
     Nothing,
 }
 
-/// Has Grid send a test webhook, and looks out for it.
+/// Asks Grid to send a test webhook, and waits for it.
 pub(super) async fn check(
     grid: &Grid,
     running: &Running,
@@ -62,34 +62,39 @@ async fn open<'a>(
     if running.is_there() {
         return match running.webhooks().await {
             Ok(Some(before)) => Ok(Eyes::Running(running, before)),
-            Ok(None) => Err(Finding::skipped(CHECK, "the gridgate that runs here takes no webhooks")),
+            Ok(None) => Err(Finding::skipped(CHECK, "the gridgate that runs here does not receive webhooks")),
             Err(error) => {
-                let hint = "run the doctor on the machine that gridgate runs on, with the same version";
-                Err(Finding::fail(CHECK, format!("what arrives cannot be seen: {error}"), hint))
+                let hint = "run the doctor on gridgate's machine, with the same version";
+                Err(Finding::fail(CHECK, format!("arriving webhooks cannot be observed: {error}"), hint))
             }
         };
     }
     let Some(keys) = keys else {
-        return Err(Finding::skipped(CHECK, "without a key nothing that arrives could be believed"));
+        return Err(Finding::skipped(CHECK, "no webhook can be verified without a key"));
     };
     let WebhookConfig { addr, path, public_keys: _, relay_url: _, tls } = webhook;
     if tls.is_some() {
-        let why = "no gridgate runs here, and in its place the doctor cannot speak TLS: start gridgate, and look again";
+        let why =
+            "no gridgate runs here, and the doctor cannot receive webhooks with TLS: start gridgate, and try again";
         return Err(Finding::skipped(CHECK, why));
     }
     match Listener::open(*addr, path, keys).await {
         Ok(listener) => Ok(Eyes::Own(listener)),
         Err(error) => {
-            let hint = "if it is a gridgate that listens there, set GRIDGATE_ADMIN_ADDR to its admin port";
-            Err(Finding::fail(CHECK, format!("no gridgate runs here, and {addr} cannot be listened on: {error}"), hint))
+            let hint = "if a gridgate listens there, set GRIDGATE_ADMIN_ADDR to its admin port";
+            Err(Finding::fail(
+                CHECK,
+                format!("no gridgate runs here, and the doctor cannot listen on {addr}: {error}"),
+                hint,
+            ))
         }
     }
 }
 
-/// What Grid says of a test webhook that it sent.
+/// Grid's account of a test webhook that it sent.
 struct Delivery {
     url: String,
-    /// What the endpoint answered; absent where Grid calls the delivery failed.
+    /// The endpoint's answer; absent if Grid reports a failed delivery.
     status: Option<u16>,
 }
 
@@ -99,11 +104,11 @@ impl Delivery {
     }
 }
 
-/// What became of it as Grid says; a finding where Grid sent nothing.
+/// Grid's account of the delivery; a finding if Grid sent nothing.
 fn delivery(answered: Result<Answered<TestWebhookResult>, NoAnswer>) -> Result<Delivery, Finding> {
     let somewhere = || "the registered URL".to_owned();
     let outcome = answered.map(|answered| answered.outcome).map_err(|error| {
-        Finding::fail(CHECK, format!("Grid did not answer when asked to send one: {error}"), "try again")
+        Finding::fail(CHECK, format!("Grid did not answer the request to send one: {error}"), "try again")
     })?;
     let Refusal { status, code } = match outcome {
         Ok(TestWebhookResult { url, response_status, response_body: _ }) => {
@@ -118,25 +123,25 @@ fn delivery(answered: Result<Answered<TestWebhookResult>, NoAnswer>) -> Result<D
         (400, _) => Ok(Delivery { url: somewhere(), status: None }),
         (404, _) => Err(Finding::skipped(
             CHECK,
-            "this Grid has no test webhook: it answers 404 at /webhooks/test and at /sandbox/webhooks/test, its older path",
+            "this Grid has no test webhooks: it answers 404 at /webhooks/test and at /sandbox/webhooks/test, its older path",
         )),
         (401 | 403, _) => {
             let refusal = Refusal { status, code };
             let message = format!(
-                "Grid refuses to send one ({refusal}): the API token may not ask for it, or is of a platform that gets none"
+                "Grid refuses to send one ({refusal}): the API token lacks the permission, or the platform gets no webhooks"
             );
             Err(Finding::skipped(CHECK, message))
         }
         _ => {
             let refusal = Refusal { status, code };
-            let message = format!("Grid answers {refusal} when asked to send one");
+            let message = format!("Grid answers {refusal} to the request to send one");
             Err(Finding::fail(CHECK, message, "try again later"))
         }
     }
 }
 
 impl Eyes<'_> {
-    /// What is seen within this time. A test webhook counts, whatever else comes: the port is open to the internet.
+    /// What arrives within this time. A test webhook counts more than anything else: the port is open to the internet.
     async fn look(&mut self, within: Duration) -> Seen {
         let until = Instant::now() + within;
         let mut seen = Seen::Nothing;
@@ -150,7 +155,7 @@ impl Eyes<'_> {
         }
     }
 
-    /// What is seen next; none when it is time.
+    /// What arrives next; `None` at the deadline.
     async fn next(&mut self, until: Instant) -> Option<Seen> {
         match self {
             Self::Running(running, before) => match running.webhooks().await.ok().flatten() {
@@ -171,7 +176,7 @@ impl Eyes<'_> {
     }
 }
 
-/// How many requests had a signature that does not count.
+/// How many requests had an invalid signature.
 fn unsigned(webhooks: &Webhooks) -> u64 {
     ["signature_mismatch", "signature_malformed", "signature_version_unknown"]
         .iter()
@@ -182,33 +187,33 @@ fn unsigned(webhooks: &Webhooks) -> u64 {
 fn judge(seen: Seen, delivery: &Delivery) -> Finding {
     let Delivery { url, status } = delivery;
     match (seen, status) {
-        (Seen::Test, Some(_)) => Finding::ok(CHECK, format!("it came by {url}, and its signature is right")),
+        (Seen::Test, Some(_)) => Finding::ok(CHECK, format!("it arrived by {url} with a valid signature")),
         (Seen::Test, None) => Finding::warn(
             CHECK,
-            format!("it came by {url}, and Grid says that it did not"),
-            "check whether what stands in front of gridgate gives up on it, or changes its answer",
+            format!("it arrived by {url}, but Grid reports a failed delivery"),
+            "check whether a proxy in front of gridgate times out or changes the answer",
         ),
         (Seen::Unsigned, _) => Finding::fail(
             CHECK,
-            format!("it came by {url}, and its signature is by none of the keys"),
-            "set GRID_WEBHOOK_PUBKEY to the key that Grid's dashboard shows for this platform, and restart gridgate",
+            format!("it arrived by {url}, but none of the keys made its signature"),
+            "set GRID_WEBHOOK_PUBKEY to the key in Grid's dashboard, and restart gridgate",
         ),
         (Seen::Nothing, None) => Finding::fail(
             CHECK,
             format!("Grid could not deliver it to {url}"),
-            "check that the registered URL can be reached from the internet, with a certificate that Grid trusts",
+            "check that the internet can reach the registered URL, and that Grid trusts its certificate",
         ),
         (Seen::Nothing, Some(status)) => {
             let hint = match status {
                 200..=299 => {
-                    "something else answers there: another replica of gridgate, or another service; compare the \
-                     registered URL with what leads to this one"
+                    "another replica of gridgate or another service answers there; compare the registered URL with the \
+                     address of this one"
                 }
                 404 | 405 => "compare the registered path with GRIDGATE_WEBHOOK_PATH",
-                502..=504 => "what stands in front of gridgate does not reach it",
-                _ => "check what the registered URL leads to",
+                502..=504 => "the proxy in front of gridgate does not reach it",
+                _ => "check where the registered URL leads",
             };
-            Finding::fail(CHECK, format!("{url} answered {status}, and nothing came here"), hint)
+            Finding::fail(CHECK, format!("{url} answered {status}, but nothing arrived here"), hint)
         }
     }
 }

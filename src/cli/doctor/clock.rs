@@ -7,18 +7,18 @@ use std::time::Duration;
 
 const CHECK: &str = "clock";
 
-/// What is not worth a word: `Date` has no fractions, and answers take their time.
+/// A smaller difference is not reported: `Date` has no fractions of a second, and answers take time.
 const NOTHING: Duration = Duration::from_secs(5);
 
-/// From here on, the rule of what happened takes webhooks and answers to be at other times than they were.
+/// From here on, gridgate can no longer order webhooks and responses correctly.
 const TOO_MUCH: Duration = Duration::from_secs(5 * 60);
 
-/// Judges how far the clocks are apart.
+/// Judges the difference of the clocks.
 pub(super) fn judge(reading: Option<ClockReading>) -> Finding {
     let Some(ClockReading { theirs, ours, took }) = reading else {
-        return Finding::skipped(CHECK, "no answer said what time it is at Grid");
+        return Finding::skipped(CHECK, "no response of Grid had a date");
     };
-    // It may have been any moment of the second that is shown.
+    // The date may be any moment of its second.
     let apart = ours.duration_since(theirs) - SignedDuration::from_millis(500);
     let uncertain = took / 2 + Duration::from_millis(500);
     let by = apart.unsigned_abs().saturating_sub(uncertain);
@@ -30,7 +30,7 @@ pub(super) fn judge(reading: Option<ClockReading>) -> Finding {
     } else if by < TOO_MUCH {
         Finding::warn(CHECK, message, hint)
     } else {
-        let why = "what Grid says by webhook and what it answers cannot be put in order any more";
+        let why = "gridgate cannot order Grid's webhooks and responses";
         Finding::fail(CHECK, message, format!("{hint}: {why}"))
     }
 }

@@ -7,26 +7,27 @@ use reqwest::Url;
 
 pub(super) const CHECK: &str = "webhook endpoint";
 
-/// Judges what is registered beside what listens here; `expected` is what the operator says has to be registered.
+/// Compares the registered URL with the port that listens here. `expected` is the URL that the operator expects.
 pub(super) fn judge(registered: Option<&str>, ours: &WebhookConfig, expected: Option<&Url>) -> Finding {
     let WebhookConfig { addr, path, public_keys: _, relay_url: _, tls: _ } = ours;
     let wanted = expected.map_or_else(|| format!("https://YOUR-HOST{path}"), ToString::to_string);
     let register = format!("register {wanted} with Grid as the platform's webhook endpoint");
     let Some(registered) = registered.filter(|url| !url.is_empty()) else {
-        return Finding::fail(CHECK, "none is registered with Grid, which sends no webhooks then", register);
+        return Finding::fail(CHECK, "none is registered with Grid, so Grid sends no webhooks", register);
     };
     let Ok(url) = Url::parse(registered) else {
-        return Finding::fail(CHECK, format!("what is registered is no URL: {registered}"), register);
+        return Finding::fail(CHECK, format!("the registered text is not a URL: {registered}"), register);
     };
     if let Some(expected) = expected {
         return match url == *expected {
             true => Finding::ok(CHECK, format!("{url} is registered")),
-            false => Finding::fail(CHECK, format!("{url} is registered, and not {expected}"), register),
+            false => Finding::fail(CHECK, format!("{url} is registered, not {expected}"), register),
         };
     }
     if url.path() != path {
-        let message = format!("{url} is registered, and webhooks are taken at {path} here");
-        let hint = format!("{register}; or set GRIDGATE_WEBHOOK_PATH; or say --webhook-url if that one is rewritten");
+        let message = format!("{url} is registered, but this gridgate receives webhooks at {path}");
+        let hint =
+            format!("{register}; or set GRIDGATE_WEBHOOK_PATH; or use --webhook-url if a proxy rewrites the path");
         return Finding::fail(CHECK, message, hint);
     }
     if is_loopback(&url) {
@@ -35,14 +36,14 @@ pub(super) fn judge(registered: Option<&str>, ours: &WebhookConfig, expected: Op
         return match listens_there && (port == addr.port() || addr.port() == 0) {
             true => Finding::ok(CHECK, format!("{url} is registered")),
             false => {
-                let message = format!("{url} is registered, and webhooks are taken at {addr} here");
+                let message = format!("{url} is registered, but this gridgate receives webhooks at {addr}");
                 Finding::fail(CHECK, message, format!("{register}; or set GRIDGATE_WEBHOOK_ADDR"))
             }
         };
     }
     if url.scheme() != "https" {
-        let hint = "webhooks hold personal data: register an https URL, and end TLS in front of gridgate";
-        return Finding::warn(CHECK, format!("{url} is registered, which is not encrypted"), hint);
+        let hint = "webhooks contain personal data: register an https URL, and terminate TLS in front of gridgate";
+        return Finding::warn(CHECK, format!("{url} is registered, which has no TLS"), hint);
     }
     Finding::ok(CHECK, format!("{url} is registered, with the path of this gridgate"))
 }

@@ -1,4 +1,4 @@
-//! What was found, and how it is told.
+//! The findings, and how they are printed.
 
 use crate::cli::Environment;
 use crate::cli::printable::printable;
@@ -6,21 +6,21 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::io::{self, IsTerminal as _, Write};
 
-/// How a check came out.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Outcome {
-    /// It is as it has to be.
+    /// The check passed.
     Ok,
-    /// It works, and should be otherwise.
+    /// It works, but should be different.
     Warn,
     /// It does not work.
     Fail,
-    /// It could not be looked at, or need not be.
+    /// It could not be checked, or need not be.
     Skipped,
 }
 
-/// One check, and what to do; the form of a line of JSON.
+/// The result of one check, and what to do; one line of JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     pub(super) check: &'static str,
@@ -73,7 +73,7 @@ impl Palette {
     }
 }
 
-/// Tells of findings as they are made, and counts them.
+/// Prints findings as they come, and counts them.
 pub(super) struct Report {
     out: Box<dyn Write>,
     json: bool,
@@ -98,7 +98,7 @@ impl Report {
         }
     }
 
-    /// How many came out so.
+    /// How many have this outcome.
     pub(super) fn count(&self, outcome: Outcome) -> usize {
         self.outcomes.iter().filter(|found| **found == outcome).count()
     }

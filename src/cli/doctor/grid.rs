@@ -1,4 +1,4 @@
-//! What Grid says, with what an answer's head says beside its body.
+//! Grid's responses, with their headers.
 
 use crate::cli::admin;
 use crate::cli::output::chain;
@@ -14,15 +14,15 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// How long an answer may take. For a test webhook, Grid waits for the endpoint's own answer first.
+/// The longest wait for a response. For a test webhook, Grid first waits for the endpoint's answer.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// What an answer says of Grid's clock.
+/// A reading of Grid's clock, from a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ClockReading {
-    /// What it showed, to the second.
+    /// Grid's time, to the second.
     pub(super) theirs: Timestamp,
-    /// What ours showed in the middle of the request.
+    /// Our time in the middle of the request.
     pub(super) ours: Timestamp,
     /// How long the request took.
     pub(super) took: Duration,
@@ -35,7 +35,7 @@ pub(super) struct Answered<T = PlatformConfig> {
     pub(super) clock: Option<ClockReading>,
 }
 
-/// Stands for a registered endpoint that could not be read. It is no URL, and so no other one's equal.
+/// Stands for an unreadable registered endpoint. It is not a URL, so it equals none.
 const UNREADABLE: &str = "a value that gridgate cannot read";
 
 /// The webhook endpoint of a configuration.
@@ -44,11 +44,11 @@ pub(super) fn registered(platform: PlatformConfig) -> Option<String> {
     platform.webhook_endpoint.or_else(|| is_unreadable.then(|| UNREADABLE.to_owned()))
 }
 
-/// Another answer than what was asked for.
+/// An unexpected response.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
-    /// Grid's word, where it is Grid that answers.
+    /// Grid's error code, if Grid answered.
     pub(super) code: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Display for Refusal {
         let status = self.status.as_u16();
         match &self.code {
             Some(code) => write!(f, "{status} {code}"),
-            None if self.status.is_success() => write!(f, "{status} with something else than Grid's JSON"),
+            None if self.status.is_success() => write!(f, "{status} without Grid's JSON"),
             None => write!(f, "{status}"),
         }
     }

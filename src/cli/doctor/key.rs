@@ -21,11 +21,11 @@ pub(super) fn judge(keys: &Result<Option<PublicKeys>, InvalidKeys>) -> Finding {
         }
         Ok(None) => Finding::warn(
             CHECK,
-            "none is set, so no webhooks are taken, and statuses are only learned by asking Grid",
-            "set GRID_WEBHOOK_PUBKEY to the public key that Grid's dashboard shows",
+            "none is set, so gridgate rejects webhooks and learns statuses only by asking Grid",
+            "set GRID_WEBHOOK_PUBKEY to the public key in Grid's dashboard",
         ),
         Err(error) => {
-            let hint = "set GRID_WEBHOOK_PUBKEY to what Grid's dashboard shows; several keys one after the other";
+            let hint = "set GRID_WEBHOOK_PUBKEY to the key in Grid's dashboard, or to several keys one after the other";
             Finding::fail(CHECK, error.to_string(), hint)
         }
     }

@@ -1,6 +1,6 @@
-//! Takes webhooks in the place of a gridgate that does not run, to see whether a test one arrives.
+//! Receives webhooks in place of a gridgate that does not run, to see whether a test webhook arrives.
 //!
-//! What is not a test is told to come back (503), so that nothing is lost here.
+//! It answers other webhooks with 503, so that Grid resends them.
 
 use crate::transport::{Counters, Http1, Limits, Overflow, Port, Protocol};
 use crate::webhook::PublicKeys;
@@ -20,20 +20,20 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-/// Arrivals that are remembered until they are asked for; further ones are not.
+/// The most arrivals that wait to be read; further ones are dropped.
 const REMEMBERED: usize = 64;
 
-/// How long a connection may last.
+/// The longest connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Something that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrived {
-    /// A test webhook, rightly signed.
+    /// A test webhook with a valid signature.
     Test,
-    /// Another webhook, rightly signed.
+    /// Another webhook with a valid signature.
     Other,
-    /// Something whose signature does not count.
+    /// A request with an invalid signature.
     Unsigned,
 }
 
@@ -65,7 +65,7 @@ impl Listener {
     }
 }
 
-/// A port with limits on its connections: anybody on the network may send anything to it.
+/// A port with limits on its connections, since anyone can connect.
 fn port(listener: TcpListener) -> Port {
     let http1 = Http1 { head_timeout: PATIENCE, max_head_bytes: 16 * 1024, linger: None };
     Port {
@@ -103,7 +103,7 @@ async fn take(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes
         Arrived::Other => StatusCode::SERVICE_UNAVAILABLE,
         Arrived::Unsigned => StatusCode::UNAUTHORIZED,
     };
-    // Where nobody asks any more, or too much came, one more says nothing new.
+    // If the queue is full or closed, another arrival adds nothing.
     let _ = shared.tell.try_send(arrived);
     status
 }

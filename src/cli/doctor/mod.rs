@@ -1,8 +1,8 @@
-//! `gridgate doctor`: whether everything between Grid and this gridgate is as it has to be.
+//! `gridgate doctor`: checks the setup of Grid, of this gridgate, and of the way between them.
 //!
-//! It reads the same settings as `gridgate serve`, asks Grid, asks the gridgate that runs here if one does, and says of
-//! each thing whether it is right and what to do where it is not. It changes nothing, neither here nor at Grid, unless it is
-//! told to register the webhook endpoint (`--register`).
+//! It reads the same settings as `gridgate serve`, asks Grid and the gridgate that runs on this machine, and reports for each
+//! check the result and what to do. It changes nothing, here or at Grid, unless `--register` asks it to register the webhook
+//! endpoint.
 
 mod arrival;
 mod clock;
@@ -33,27 +33,27 @@ use tracing::Level;
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
-    /// The URL that has to be registered with Grid, where something in front of gridgate rewrites paths
+    /// The URL that should be registered with Grid, if something in front of gridgate rewrites paths
     ///
-    /// Without it, the path of the registered URL has to be this gridgate's, and so do address and port where it names
-    /// this machine.
+    /// Without it, the path of the registered URL must be this gridgate's; and if the URL names this machine, so must
+    /// address and port.
     #[arg(long, value_name = "URL")]
     webhook_url: Option<Url>,
 
     /// Register this URL with Grid as the platform's webhook endpoint, such as https://hooks.example.com/webhooks/grid
     ///
-    /// Shows what is registered. Where that is another URL or cannot be read, it is replaced only with --replace, since every
-    /// webhook goes there, payment approvals included. Nothing else of the platform's configuration is touched.
+    /// Shows what is registered. Replaces another or unreadable URL only with --replace, since every webhook goes there,
+    /// payment approvals included. Changes nothing else of the platform's configuration.
     #[arg(long, value_name = "URL", value_parser = WebhookEndpoint::parse, conflicts_with = "webhook_url")]
     register: Option<WebhookEndpoint>,
 
-    /// Let the URL of --register take the place of another one that is registered
+    /// Let --register replace another URL that is registered
     #[arg(long, requires = "register")]
     replace: bool,
 
     /// Do not have Grid send a test webhook
     ///
-    /// Grid sends one to whatever URL is registered.
+    /// Grid sends it to the registered URL.
     #[arg(long)]
     no_test_webhook: bool,
 
@@ -65,7 +65,7 @@ pub(super) struct DoctorArgs {
     common: CommonArgs<OfDoctor>,
 }
 
-/// Something is not as it has to be. What, has been said.
+/// A check failed. The findings say which.
 #[derive(Debug, thiserror::Error)]
 #[error("{failed} of {count} checks failed")]
 struct Unwell {
@@ -73,7 +73,7 @@ struct Unwell {
     count: usize,
 }
 
-/// Checks everything, and fails if anything did.
+/// Runs every check, and fails if one did.
 pub(super) fn run(args: DoctorArgs, env: Environment) -> Result<(), Failure> {
     let DoctorArgs { webhook_url, register, replace, no_test_webhook, json, common } = args;
     let report = Report::to_stdout(json, &env);
@@ -96,16 +96,16 @@ pub(super) fn run(args: DoctorArgs, env: Environment) -> Result<(), Failure> {
     super::block_on(examine(config, (gridgate, admin), endpoint, no_test_webhook, report))
 }
 
-/// What to do about the registered endpoint.
+/// What to do with the registered endpoint.
 enum Endpoint {
-    /// It is looked at; it has to be this one, if one is said.
+    /// Check it; it must be this one, if given.
     Expect(Option<Url>),
-    /// This one is put there.
+    /// Register this one.
     Register(Registration),
 }
 
 impl Endpoint {
-    /// Looks at what is registered, or changes it. What is registered then; `None`: that is not known.
+    /// Checks or changes what is registered. Returns what is registered then, or `None` if that is unknown.
     async fn settle(
         &self,
         grid: &Grid,
@@ -118,13 +118,15 @@ impl Endpoint {
                 return (finding, Some(now));
             }
             (Endpoint::Register(Registration { wanted, replace: _ }), None) => {
-                let message = format!("{wanted} was not registered: Grid did not say what is");
-                Finding::fail(endpoint::CHECK, message, "see to the credentials first, and try again")
+                let message = format!("{wanted} was not registered: Grid did not return the registered endpoint");
+                Finding::fail(endpoint::CHECK, message, "fix the credentials first, and try again")
             }
             (Endpoint::Expect(expected), Some(registered)) => {
                 endpoint::judge(registered.as_deref(), webhook, expected.as_ref())
             }
-            (Endpoint::Expect(_), None) => Finding::skipped(endpoint::CHECK, "Grid did not say what is registered"),
+            (Endpoint::Expect(_), None) => {
+                Finding::skipped(endpoint::CHECK, "Grid did not return the registered endpoint")
+            }
         };
         (finding, registered)
     }
@@ -161,7 +163,7 @@ async fn examine(
     }
     report.add(match (no_test_webhook, registered) {
         (true, _) => Finding::skipped(arrival::CHECK, "not asked for (--no-test-webhook)"),
-        (false, None) => Finding::skipped(arrival::CHECK, "Grid does not answer as it has to"),
+        (false, None) => Finding::skipped(arrival::CHECK, "Grid did not return its configuration"),
         (false, Some(None)) => Finding::skipped(arrival::CHECK, "no endpoint is registered"),
         (false, Some(Some(_))) => arrival::check(&grid, &running, webhook, keys.ok().flatten()).await,
     });
@@ -175,7 +177,7 @@ fn cannot(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
     Failure::Other("cannot look", error.into())
 }
 
-/// Whether Grid takes our credentials.
+/// Whether Grid accepts our credentials.
 fn credentials(account: &ClientConfig, answered: &Result<Answered, grid::NoAnswer>) -> Finding {
     const CHECK: &str = "credentials";
     let ClientConfig { base_url, client_id, .. } = account;
@@ -190,11 +192,13 @@ fn credentials(account: &ClientConfig, answered: &Result<Answered, grid::NoAnswe
         Ok(platform) => Finding::ok(CHECK, format!("Grid knows {client_id} as {}", platform.id)),
         Err(refusal) => {
             let hint = match refusal.status.as_u16() {
-                401 => "check GRID_CLIENT_ID and GRID_CLIENT_SECRET: both are of one API token, of Grid's dashboard",
+                401 => {
+                    "check GRID_CLIENT_ID and GRID_CLIENT_SECRET: both belong to one API token from Grid's dashboard"
+                }
                 403 => "the API token lacks the permission to read the platform's configuration",
                 300..=399 | 404 => "check LIGHTSPARK_GRID_BASE_URL: it ends with the version, as in /grid/2025-10-13",
-                429 | 500..=599 => "Grid is busy or out of order; try again later",
-                _ => "check LIGHTSPARK_GRID_BASE_URL: what answers does not speak as Grid does",
+                429 | 500..=599 => "Grid is overloaded or failing; try again later",
+                _ => "check LIGHTSPARK_GRID_BASE_URL: the server there does not answer like Grid",
             };
             Finding::fail(CHECK, format!("{base_url}/config answers {refusal}"), hint)
         }

@@ -30,17 +30,17 @@ impl Registration {
         let Self { wanted, replace } = self;
         let before = before.filter(|url| !url.is_empty());
         if before.is_some_and(|before| wanted.is(before)) {
-            let finding = Finding::ok(CHECK, format!("{wanted} is registered already; nothing was changed"));
+            let finding = Finding::ok(CHECK, format!("{wanted} is already registered; nothing was changed"));
             return Registered { finding, now: before.map(str::to_owned) };
         }
         if let (Some(before), false) = (before, replace) {
             self.log(Some(before), "kept");
             let shown = shown(before);
-            let differ = if shown == wanted.to_string() { " (they differ in what is not shown)" } else { "" };
-            let message = format!("{shown} is registered, and {wanted} was not put in its place{differ}");
+            let differ = if shown == wanted.to_string() { " (they differ in a part that is not shown)" } else { "" };
+            let message = format!("{shown} is registered; {wanted} did not replace it{differ}");
             let hint = format!(
-                "every webhook goes to the one that is registered, payment approvals included: to send them to {wanted} \
-                 instead, say --replace too"
+                "every webhook goes to the registered URL, payment approvals included; --replace sends them to {wanted} \
+                 instead"
             );
             return Registered { finding: Finding::fail(CHECK, message, hint), now: Some(before.to_owned()) };
         }
@@ -64,10 +64,8 @@ impl Registration {
         let Self { wanted, replace: _ } = self;
         self.log(before, "registered");
         match before {
-            Some(before) => {
-                Finding::ok(CHECK, format!("{wanted} is registered now, in the place of {}", shown(before)))
-            }
-            None => Finding::ok(CHECK, format!("{wanted} is registered now; there was none before")),
+            Some(before) => Finding::ok(CHECK, format!("{wanted} is now registered, in place of {}", shown(before))),
+            None => Finding::ok(CHECK, format!("{wanted} is now registered; none was before")),
         }
     }
 
@@ -78,8 +76,8 @@ impl Registration {
             return self.done(before);
         }
         self.log(before, "not known");
-        let message = format!("it is not certain that {} was registered: {why}", self.wanted);
-        Finding::fail(CHECK, message, "run the doctor again: it says what is registered")
+        let message = format!("it is uncertain whether {} was registered: {why}", self.wanted);
+        Finding::fail(CHECK, message, "run the doctor again to see what is registered")
     }
 
     /// The audit line: of the URLs only where they lead, since the rest can hold secrets.
@@ -95,21 +93,22 @@ impl Registration {
 
 fn refused(refusal: &Refusal, wanted: &WebhookEndpoint) -> Finding {
     let hint = match refusal.status.as_u16() {
-        400 | 422 => "Grid rejects this URL: it has to lead to a host that Grid can reach",
+        400 | 422 => "Grid rejects this URL: Grid must be able to reach its host",
         403 => {
-            "the API token may read the platform's configuration and not change it: use one that may, or register the URL in \
-             Grid's dashboard"
+            "the API token may not change the platform's configuration: use one that may, or register the URL in Grid's \
+             dashboard"
         }
         404 | 405 => "this Grid cannot change its configuration by API: register the URL in Grid's dashboard",
-        409 => "the platform's present state does not allow it: look in Grid's dashboard, and try again",
+        409 => "the platform's current state does not allow it: check Grid's dashboard, and try again",
         501 => "Grid does not offer this for this platform or environment: register the URL in Grid's dashboard",
-        429 | 500..=599 => "Grid is busy or out of order; try again later",
+        429 | 500..=599 => "Grid is overloaded or failing; try again later",
         _ => "register the URL in Grid's dashboard",
     };
     Finding::fail(CHECK, format!("{wanted} was not registered: Grid answers {refusal}"), hint)
 }
 
-/// A registered text, without what can be secret in it.
+/// A registered text, without parts that can be secret.
 fn shown(registered: &str) -> String {
-    Url::parse(registered).map_or_else(|_| "something that is no URL".to_owned(), |url| webhook_endpoint::shown(&url))
+    Url::parse(registered)
+        .map_or_else(|_| "something that is not a URL".to_owned(), |url| webhook_endpoint::shown(&url))
 }

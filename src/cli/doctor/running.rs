@@ -1,4 +1,4 @@
-//! The gridgate that runs here, if one does.
+//! The gridgate that runs on this machine, if any.
 
 use super::finding::Finding;
 use crate::cli::admin::{AdminClient, AdminError};
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 const GRPC: &str = "gRPC port";
 const ADMIN: &str = "admin port";
 
-/// What its ports said.
+/// The answers of its ports.
 pub(super) struct Running {
     gridgate: Target,
     grpc: Result<(), Unhealthy>,
@@ -19,7 +19,7 @@ pub(super) struct Running {
     ready: Result<(StatusCode, String), AdminError>,
 }
 
-/// What became of the webhooks that came to it.
+/// How many webhooks it received, by outcome.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Webhooks {
     outcomes: BTreeMap<String, u64>,
@@ -38,12 +38,12 @@ impl Running {
         Self { gridgate, grpc, admin, ready }
     }
 
-    /// Whether there is one.
+    /// Whether one runs here.
     pub(super) fn is_there(&self) -> bool {
         self.ready.is_ok()
     }
 
-    /// What became of webhooks there; none where it takes none.
+    /// Its counts of webhooks; `None` if it does not receive any.
     pub(super) async fn webhooks(&self) -> Result<Option<Webhooks>, AdminError> {
         match self.admin.get("/webhooks", &()).await {
             Ok(webhooks) => Ok(Some(webhooks)),
@@ -67,20 +67,18 @@ impl Running {
         let of_grpc = match &self.grpc {
             Ok(()) => Finding::ok(GRPC, format!("{grpc} is serving")),
             Err(error) => {
-                let hint = "check that GRIDGATE_GRPC_ADDR is that of the running gridgate, GRIDGATE_CLIENT_TLS_CA where it speaks TLS, \
-                            and what its log says";
+                let hint = "check GRIDGATE_GRPC_ADDR, GRIDGATE_CLIENT_TLS_CA if it uses TLS, and the log of the running gridgate";
                 Finding::fail(GRPC, super::super::output::chain(error), hint)
             }
         };
         let of_admin = match &self.ready {
             Ok((StatusCode::OK, _)) => Finding::ok(ADMIN, "the gridgate that runs here is ready"),
             Ok((status, text)) => {
-                let hint = "it is starting or stopping; try again, and see what its log says";
+                let hint = "it is starting or stopping; try again, and check its log";
                 Finding::fail(ADMIN, format!("/readyz answers {}: {text}", status.as_u16()), hint)
             }
             Err(error) => {
-                let hint = "check that GRIDGATE_ADMIN_ADDR and GRIDGATE_ADMIN_TLS_CERTIFICATE are those of the running gridgate, \
-                            and GRIDGATE_CLIENT_TLS_CA where it speaks TLS";
+                let hint = "check GRIDGATE_ADMIN_ADDR, GRIDGATE_ADMIN_TLS_CERTIFICATE, and GRIDGATE_CLIENT_TLS_CA if it uses TLS";
                 Finding::fail(ADMIN, error.to_string(), hint)
             }
         };

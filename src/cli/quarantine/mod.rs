@@ -1,6 +1,6 @@
-//! `gridgate quarantine`: the webhooks that could not be understood.
+//! `gridgate quarantine`: the webhooks that gridgate could not parse.
 //!
-//! The running process does it all, asked by its admin port: the event log is its own.
+//! The running gridgate owns the event log, so these commands call its admin port.
 
 mod table;
 
@@ -16,15 +16,16 @@ use std::io;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum QuarantineCommand {
-    /// List what is in quarantine
+    /// List the webhooks in quarantine
     List(ListArgs),
-    /// Ask Grid about the customers instead, record what it answers, and take the webhooks out
+    /// Ask Grid for the customers' statuses instead, record them, and remove the webhooks
     ///
-    /// It is the customer's own status that is asked for, also where the webhook was about a verification. Exits with 0 if all of them are out, and with 1 if one stays.
+    /// Asks for the customer's own status, even if the webhook was about a verification. Exits with 0 if all are removed, and
+    /// with 1 if one stays.
     Retry(RetryArgs),
-    /// Take webhooks out without asking anybody
+    /// Remove webhooks without asking Grid
     ///
-    /// What they said is lost for good. For those that name no customer, or one that Grid does not know.
+    /// Their content is lost. Use it for webhooks that name no customer, or one that Grid does not know.
     Dismiss(DismissArgs),
 }
 
@@ -40,11 +41,11 @@ pub(super) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct RetryArgs {
-    /// The ids of webhooks, as the list has them
+    /// The ids of webhooks, as `list` prints them
     #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
     ids: Vec<String>,
 
-    /// Everything that is in quarantine
+    /// All webhooks in quarantine
     #[arg(long)]
     all: bool,
 
@@ -58,7 +59,7 @@ pub(super) struct RetryArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct DismissArgs {
-    /// The ids of webhooks, as the list has them
+    /// The ids of webhooks, as `list` prints them
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
 
@@ -99,7 +100,7 @@ struct Named<'a> {
     id: &'a str,
 }
 
-/// What Grid said in the place of a webhook.
+/// Grid's answer that replaces a webhook.
 #[derive(Deserialize)]
 struct Retried {
     customer_id: String,
@@ -107,7 +108,7 @@ struct Retried {
     outcome: String,
 }
 
-/// What became of one webhook; the form of a line of JSON.
+/// The result for one webhook; one line of JSON.
 #[derive(Debug, Default, Serialize)]
 struct Line<'a> {
     id: &'a str,
@@ -125,9 +126,9 @@ struct Line<'a> {
     error: Option<String>,
 }
 
-/// Some of what was asked for did not happen. Which, has been said.
+/// Some webhooks were not removed. The lines before say which.
 #[derive(Debug, thiserror::Error)]
-#[error("{failed} of {count} stay in quarantine, or were not there")]
+#[error("{failed} of {count} webhooks were not removed, or were not in quarantine")]
 struct Left {
     failed: usize,
     count: usize,
@@ -188,7 +189,7 @@ async fn list(admin: AdminClient, json: bool) -> Result<(), Failure> {
     if json { Ok(()) } else { written(to_stdout(&table::of(&shown))) }
 }
 
-/// The ids of everything that is in quarantine now.
+/// The ids of all webhooks in quarantine.
 async fn everything(admin: &AdminClient) -> Result<Vec<String>, Failure> {
     let mut ids = Vec::new();
     let mut after = None;
@@ -225,7 +226,7 @@ impl Doing {
     }
 }
 
-/// Does it to one after the other, and says of each what became of it.
+/// Handles one webhook after the other, and prints the result of each.
 async fn each(admin: &AdminClient, doing: Doing, ids: &[String], json: bool) -> Result<(), Failure> {
     let mut failed = 0;
     for id in ids {
@@ -246,22 +247,22 @@ async fn each(admin: &AdminClient, doing: Doing, ids: &[String], json: bool) -> 
     }
 }
 
-/// What became of one webhook, for a person.
+/// The result for one webhook, as text.
 fn sentence(line: &Line<'_>) -> String {
     let Line { id, result, customer_id, status, outcome, code, error } = line;
     let id = printable(id);
     let said = |text: &Option<String>| printable(text.as_deref().unwrap_or_default());
     if let Some(error) = error {
         let hint = match code.as_deref() {
-            Some("no_customer" | "customer_unknown") => format!("; gridgate quarantine dismiss {id} takes it out"),
+            Some("no_customer" | "customer_unknown") => format!("; gridgate quarantine dismiss {id} removes it"),
             _ => String::new(),
         };
         return format!("{id}: {}{hint}\n", printable(error));
     }
     let what = match outcome.as_deref() {
         Some("change") => format!(" {} is {} now", said(customer_id), said(status)),
-        Some("confirmation") => format!(" {} is {}, as was known", said(customer_id), said(status)),
-        Some(_) => format!(" Grid is asked again about {}", said(customer_id)),
+        Some("confirmation") => format!(" {} is {}, as already known", said(customer_id), said(status)),
+        Some(_) => format!(" asking Grid again about {}", said(customer_id)),
         None => String::new(),
     };
     format!("{id}: {result}{}{what}\n", if what.is_empty() { "" } else { ":" })

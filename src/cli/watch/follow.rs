@@ -1,4 +1,4 @@
-//! Keeps a stream going: connects, reads, and connects again with the last token where it breaks.
+//! Keeps a stream open: connects, reads, and reconnects with the last token when it breaks.
 
 use super::words;
 use crate::backoff::Backoff;
@@ -22,20 +22,20 @@ use tonic_types::StatusExt as _;
 /// The wait before connecting again at first, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// After so many missed heartbeats the server counts as gone, even if the connection is open.
+/// After so many missed heartbeats the client reconnects, even if the connection is open.
 const MISSED_HEARTBEATS: u32 = 3;
-/// After this long without an answer to the first call, the server may not speak gRPC.
+/// After this long without an answer to a call, a probe finds out whether the server speaks gRPC.
 const DOUBT: Duration = Duration::from_secs(2);
 /// The longest lookup of whether a customer exists.
 const ASKING: Duration = Duration::from_secs(15);
 
-/// Is shown what comes.
+/// Shows responses.
 pub(super) trait View: Send {
     /// One response.
     fn show(&mut self, response: &WatchKycStatusResponse) -> io::Result<()>;
 }
 
-/// How watching ends by itself.
+/// How watching ends on success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Said {
     /// Everyone is decided.
@@ -45,7 +45,7 @@ pub(super) enum Said {
 /// Why watching cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FollowError {
-    /// Calling again is no use.
+    /// Calling again cannot help.
     #[error(transparent)]
     Lasting(#[from] Lasting),
     /// The stream cannot start at the token that --from named.
@@ -56,15 +56,15 @@ pub(super) enum FollowError {
         /// What the person can do about it.
         hint: String,
     },
-    /// What came could not be written.
+    /// A response could not be written.
     #[error("standard output cannot be written to")]
     Output(#[from] io::Error),
 }
 
-/// Why a stream is over, and is called again.
+/// Why a stream ended and the command reconnects.
 struct Broken(String);
 
-/// One stream, however often it is called.
+/// One stream, across all reconnections.
 pub(super) struct Follow {
     target: Target,
     request: WatchKycStatusRequest,
@@ -75,14 +75,14 @@ pub(super) struct Follow {
     token: Option<String>,
     backoff: Backoff,
     broken: bool,
-    /// Whether anything ever came.
+    /// Whether anything ever arrived.
     heard: bool,
-    /// Finds out whether the customers exist that are waited for.
+    /// Checks whether the customers that --until-decided waits for exist.
     asking: Option<AbortOnDropHandle<()>>,
 }
 
 impl Follow {
-    /// Calls `target` with `request`, and shows `view` what comes. Heartbeats come as often as `heartbeat`.
+    /// Calls `target` with `request`, and shows `view` the responses. `heartbeat` is the interval of heartbeats.
     pub(super) fn new(
         target: Target,
         mut request: WatchKycStatusRequest,
@@ -110,7 +110,7 @@ impl Follow {
             };
             self.broken = true;
             let wait = self.backoff.next_wait();
-            (self.say)(&format!("{why}; connecting again in {:.1} s", wait.as_secs_f64()));
+            (self.say)(&format!("{why}; reconnecting in {:.1} s", wait.as_secs_f64()));
             sleep(wait).await;
         }
     }
@@ -149,7 +149,7 @@ impl Follow {
                 Ok(Ok(Some(response))) => response,
                 Ok(Ok(None)) => return Ok(Err(self.because("ended the stream"))),
                 Ok(Err(status)) => return self.judge(status).await.map(Err),
-                Err(_) => return Ok(Err(self.because("gives no sign of life"))),
+                Err(_) => return Ok(Err(self.because("sends no heartbeats"))),
             };
             if let Some(ended) = self.take(response)? {
                 return Ok(ended);
@@ -160,7 +160,7 @@ impl Follow {
     /// Takes one response, and says how the stream ends if it says so.
     fn take(&mut self, response: WatchKycStatusResponse) -> Result<Option<Result<Said, Broken>>, FollowError> {
         if std::mem::take(&mut self.broken) {
-            (self.say)("connected again");
+            (self.say)("reconnected");
         }
         self.view.show(&response)?;
         self.heard = true;
@@ -170,21 +170,21 @@ impl Follow {
         let Some(Event::GoingAway(bye)) = event else { return Ok(None) };
         Ok(Some(match bye.reason() {
             GoingAwayReason::Decided => Ok(Said::Everything),
-            GoingAwayReason::MaxAge => Err(self.because("ended the stream, which has reached its age")),
+            GoingAwayReason::MaxAge => Err(self.because("ended the stream, which reached its maximum age")),
             GoingAwayReason::Shutdown => Err(self.because("ended the stream: gridgate is shutting down")),
             GoingAwayReason::Unspecified => Err(self.because("ended the stream")),
         }))
     }
 
-    /// Whether a call that ended with this status is of use again.
+    /// Decides whether to repeat a call that ended with this status.
     async fn judge(&mut self, status: Status) -> Result<Broken, FollowError> {
         let info = status.get_details_error_info();
         let lost = match info.as_ref().map(|info| info.reason.as_str()) {
-            Some("RESUME_TOKEN_EXPIRED") => Some("no longer keeps what came after the last message"),
+            Some("RESUME_TOKEN_EXPIRED") => Some("no longer keeps the events after the last one"),
             Some("RESUME_TOKEN_FOREIGN") => Some("has another event log than before"),
             _ => None,
         };
-        // A place of this run's is nobody's mistake.
+        // The user did not choose a token of this run.
         if let Some(why) = lost
             && self.token.take().is_some()
         {
@@ -203,7 +203,7 @@ impl Follow {
             (Some(oldest), _) => FollowError::Place {
                 fault,
                 hint: format!(
-                    "what was missed is no longer kept; --from {oldest} begins with the oldest event that is, --snapshot with the current statuses"
+                    "the missed events are no longer kept; --from {oldest} begins with the oldest event that is kept, --snapshot with the current statuses"
                 ),
             },
             (None, Some(_)) => {
@@ -213,7 +213,7 @@ impl Follow {
         })
     }
 
-    /// The lasting fault of a server that has never said anything, if it is one.
+    /// The permanent fault of a server that never sent anything, if it is one.
     async fn fault_of_silence(&self) -> Option<Lasting> {
         if self.heard { None } else { self.target.server.fault_of_silence().await }
     }
@@ -232,7 +232,7 @@ async fn tell_of_unknown(channel: Connection, customers: Vec<String>, say: fn(&s
         let request = GetKycStatusRequest { customer_id, ..GetKycStatusRequest::default() };
         match timeout(ASKING, client.get_kyc_status(request)).await {
             Ok(Err(status)) if status.code() == Code::NotFound => {
-                say(&format!("Grid has no customer {name}; waiting until it has, and has decided"));
+                say(&format!("Grid has no customer {name}; waiting until it has one and decides"));
             }
             Ok(Err(status)) if status.code() == Code::InvalidArgument => {
                 say(&format!("{name} is not a customer id: {}", status.message()));

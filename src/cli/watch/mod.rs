@@ -1,7 +1,7 @@
 //! `gridgate watch`: a person's view of the stream of decisions.
 //!
-//! [`request`] makes a request of the flags, [`follow`] keeps a stream going across breaks, [`view`] and [`json`] say what
-//! comes. It calls a running gridgate as any client does, and knows nothing of how that is made.
+//! [`request`] turns the flags into a request, [`follow`] keeps a stream open across breaks, [`view`] and [`json`] print what
+//! arrives. It calls a running gridgate as any client does.
 
 mod follow;
 mod json;
@@ -27,28 +27,28 @@ pub(super) struct WatchArgs {
     #[arg(long = "customer", value_name = "ID")]
     customers: Vec<String>,
 
-    /// Only customers with this id of the platform's; can be given several times
+    /// Only this customer, by the platform's own id; can be given several times
     #[arg(long = "platform-customer", value_name = "ID")]
     platform_customers: Vec<String>,
 
-    /// Only what is about this; both without it
+    /// Only events about this; both by default
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<Kind>,
 
-    /// Of customers, only changes to this status, such as APPROVED; can be given several times
+    /// Only changes of customers to this status, such as APPROVED; can be given several times
     #[arg(long = "status", value_name = "STATUS", value_parser = request::kyc_status)]
     statuses: Vec<i32>,
 
-    /// Of verifications, only changes to this status, such as RESOLVE_ERRORS; can be given several times
+    /// Only changes of verifications to this status, such as RESOLVE_ERRORS; can be given several times
     #[arg(long = "verification-status", value_name = "STATUS", value_parser = request::verification_status)]
     verification_statuses: Vec<i32>,
 
-    /// Where to start: with what happens now, with the earliest event there is, at a time such as 2026-01-31T12:00:00Z,
-    /// or after a resume token
+    /// Where to start: now, at the earliest event that is kept, at a time such as 2026-01-31T12:00:00Z, or after a resume
+    /// token
     #[arg(long, value_name = "now|earliest|TIME|TOKEN", default_value = "now", value_parser = request::from)]
     from: From,
 
-    /// Begin with the current status of everyone
+    /// Begin with the current status of every customer
     #[arg(long)]
     snapshot: bool,
 
@@ -56,15 +56,15 @@ pub(super) struct WatchArgs {
     #[arg(long, requires = "customers", conflicts_with = "platform_customers")]
     until_decided: bool,
 
-    /// Show also what changed nothing: what was known, what came too late, what is in doubt
+    /// Also show events that changed nothing: repeated, late or doubtful ones
     #[arg(long)]
     all: bool,
 
-    /// Print each message as a JSON object on a line of its own, in protobuf's JSON format
+    /// Print each message as one line of JSON, in protobuf's JSON format
     #[arg(long)]
     json: bool,
 
-    /// How often gridgate gives a sign of life, in seconds; without three of them, it is called again
+    /// Seconds between gridgate's heartbeats; after three missed ones, the command reconnects
     #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=300))]
     heartbeat: u16,
 
@@ -72,7 +72,7 @@ pub(super) struct WatchArgs {
     common: CommonArgs<OfCallers>,
 }
 
-/// Watches until a signal comes, everyone is decided, or connecting again is no use.
+/// Watches until a signal comes, every customer is decided, or reconnecting cannot help.
 pub(super) fn run(args: WatchArgs, env: Environment) -> Result<(), Failure> {
     let request = request::of(&args);
     let WatchArgs { json, heartbeat, common, .. } = args;
@@ -99,7 +99,7 @@ async fn watch(mut follow: Follow) -> Result<(), Failure> {
     };
     match ended {
         Some(Ok(Said::Everything)) => Ok(()),
-        // Whoever read has gone, as `head` does.
+        // The reader has gone, as `head` does.
         Some(Err(FollowError::Output(error))) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Some(Err(error)) => {
             if let FollowError::Place { hint, .. } = &error {
@@ -109,7 +109,7 @@ async fn watch(mut follow: Follow) -> Result<(), Failure> {
         }
         None => {
             if let Some(token) = follow.token() {
-                say(&format!("stopped; --from {token} goes on from here"));
+                say(&format!("stopped; --from {token} resumes here"));
             }
             Ok(())
         }

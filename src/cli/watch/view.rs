@@ -103,7 +103,7 @@ impl<W: Write> Terminal<W> {
         })
     }
 
-    /// When it was recorded, and whom it is about.
+    /// When it was recorded, and the customer.
     fn about(&self, record: Option<&KycEventRecord>, customer: &str, platform_customer: &str) -> String {
         let Palette { dim, strong, .. } = self.palette;
         let recorded_at = record.and_then(|record| record.recorded_at).map_or_else(|| UNKNOWN.to_owned(), time);
@@ -115,13 +115,13 @@ impl<W: Write> Terminal<W> {
         format!("{}  {customer}{known_as}  ", styled(dim, &recorded_at))
     }
 
-    /// From which status to which; what changed nothing says so.
+    /// From which status to which, or that nothing changed.
     fn transition(&self, record: Option<&KycEventRecord>, previous: &str, status: &str) -> String {
         let palette = &self.palette;
         let what = match record.map(KycEventRecord::outcome) {
-            Some(KycEventOutcome::Confirmation) => "was known",
-            Some(KycEventOutcome::Superseded) => "came too late",
-            Some(KycEventOutcome::Unresolved) => "in doubt: Grid is asked",
+            Some(KycEventOutcome::Confirmation) => "already known",
+            Some(KycEventOutcome::Superseded) => "arrived late",
+            Some(KycEventOutcome::Unresolved) => "in doubt: asking Grid",
             Some(KycEventOutcome::Change | KycEventOutcome::Unspecified) | None => {
                 let status = palette.status(status);
                 return if previous.is_empty() { status } else { format!("{} → {status}", palette.status(previous)) };
@@ -142,12 +142,12 @@ impl<W: Write> Terminal<W> {
         if issues.is_empty() { String::new() } else { format!("  {}", issues.join(", ")) }
     }
 
-    /// How gridgate learned it, where it was not told.
+    /// How gridgate learned it, unless by a webhook.
     fn origin(&self, record: Option<&KycEventRecord>) -> String {
         let origin = match record.map(KycEventRecord::source) {
-            Some(KycEventSource::Reconciler) => "  found by comparing",
-            Some(KycEventSource::Resolver) => "  asked in doubt",
-            Some(KycEventSource::Answer) => "  in an answer",
+            Some(KycEventSource::Reconciler) => "  found by reconciliation",
+            Some(KycEventSource::Resolver) => "  resolved with Grid",
+            Some(KycEventSource::Answer) => "  from a response of Grid",
             Some(KycEventSource::Webhook | KycEventSource::Unspecified) | None => return String::new(),
         };
         styled(self.palette.dim, origin)
@@ -165,8 +165,8 @@ impl<W: Write + Send> View for Terminal<W> {
             Some(Event::StatusChange(change)) => Some(self.change(change)),
             Some(Event::VerificationUpdate(update)) => Some(self.update(update)),
             Some(Event::SnapshotEntry(row)) => self.row(row),
-            Some(Event::Synced(_)) => Some(styled(self.palette.dim, "– up to date; what follows happens now –")),
-            // A goodbye that matters to a person is told where it is acted on.
+            Some(Event::Synced(_)) => Some(styled(self.palette.dim, "– up to date; live changes follow –")),
+            // `follow` reports the end of a stream.
             Some(Event::Heartbeat(_) | Event::GoingAway(_)) | None => None,
         };
         match line {

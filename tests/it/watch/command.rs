@@ -41,7 +41,7 @@ fn said(line: &str) -> String {
     format!("{kind} {} {}", word("customerId"), word("statusRaw")).trim().to_owned()
 }
 
-const UP_TO_DATE: &str = "– up to date; what follows happens now –";
+const UP_TO_DATE: &str = "– up to date; live changes follow –";
 
 #[tokio::test]
 async fn watches_until_all_are_decided() {
@@ -58,7 +58,7 @@ async fn watches_until_all_are_decided() {
     log.record(answer(log.as_ref(), Asker::Call, "c", status("APPROVED"))).await.unwrap();
     assert_eq!(after_time(&program.line().await), "Customer:a (user-1)  PENDING → REJECTED");
     let ended = program.ended().await;
-    assert_eq!(after_time(ended.stdout.trim_end()), "Customer:c  APPROVED  in an answer");
+    assert_eq!(after_time(ended.stdout.trim_end()), "Customer:c  APPROVED  from a response of Grid");
     assert_eq!(ended.status.code(), Some(0));
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
 }
@@ -81,7 +81,7 @@ async fn prints_json_for_programs() {
     assert_eq!(ended.status.code(), Some(0));
     let change: serde_json::Value = serde_json::from_str(&change).unwrap();
     let token = change["resumeToken"].as_str().unwrap();
-    assert_eq!(ended.stderr, format!("gridgate: stopped; --from {token} goes on from here\n"));
+    assert_eq!(ended.stderr, format!("gridgate: stopped; --from {token} resumes here\n"));
 }
 
 #[tokio::test]
@@ -110,9 +110,9 @@ async fn goes_on_where_it_was_when_the_connection_breaks() {
     let ended = program.ended().await;
     assert_eq!(ended.stdout.lines().map(said).collect::<Vec<_>>(), ["synced", "goingAway"]);
     assert_eq!(ended.status.code(), Some(0));
-    assert!(ended.stderr.contains("; connecting again in "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("; reconnecting in "), "{}", ended.stderr);
     assert!(ended.stderr.contains("gridgate is shutting down"), "{}", ended.stderr);
-    assert!(ended.stderr.ends_with("gridgate: connected again\n"), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("gridgate: reconnected\n"), "{}", ended.stderr);
 }
 
 #[tokio::test]

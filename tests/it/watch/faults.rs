@@ -115,7 +115,7 @@ async fn a_port_with_tls_that_is_called_wrongly() {
     let plain = format!("http://{}", secured.app.addresses.grpc);
     both_fail(&plain, &[], &["speaks TLS", "https://"]).await;
     let stranger = format!("--client-tls-ca={}", secured.files.write("other.pem", &Authority::new("others").pem()));
-    both_fail(&secured.url(), &[&stranger], &["not trusted here", "GRIDGATE_CLIENT_TLS_CA"]).await;
+    both_fail(&secured.url(), &[&stranger], &["does not trust", "GRIDGATE_CLIENT_TLS_CA"]).await;
     let other = [secured.ca.as_str(), "--client-tls-server-name=other.internal"];
     both_fail(&secured.url(), &other, &["has a certificate for another name", "GRIDGATE_CLIENT_TLS_SERVER_NAME"]).await;
     secured.app.stop().await.unwrap();
@@ -126,7 +126,7 @@ async fn a_port_that_asks_for_client_certificates() {
     let clients = Authority::new("clients");
     let secured = Secured::start(Some(&clients)).await;
     let ca = secured.ca.as_str();
-    both_fail(&secured.url(), &[ca], &["asks for a client certificate", "GRIDGATE_CLIENT_TLS_CERTIFICATE"]).await;
+    both_fail(&secured.url(), &[ca], &["requires a client certificate", "GRIDGATE_CLIENT_TLS_CERTIFICATE"]).await;
     let strangers = Authority::new("strangers").client("spiffe://mesh/a");
     for wrong in [strangers, clients.expired_client("spiffe://mesh/a")] {
         let [certificate, key] = secured.identity(&wrong);
@@ -149,10 +149,10 @@ async fn nobody_there_yet_is_said_and_waited_out() {
     let addr = socket.local_addr().unwrap();
     let mut program = watch(addr, &[]);
     program.complains(&format!("http://{addr} cannot be reached: nothing listens there")).await;
-    program.complains("; connecting again in 0.").await;
+    program.complains("; reconnecting in 0.").await;
     let (rig, listener) = (watched().await.rig, socket.listen(16).unwrap());
     let _proxy = Proxy::over(listener, rig.addr());
-    program.complains("connected again").await;
+    program.complains("reconnected").await;
     program.signal("INT").await;
     assert_eq!(program.ended().await.status.code(), Some(0));
 }
@@ -161,7 +161,7 @@ async fn nobody_there_yet_is_said_and_waited_out() {
 async fn a_proxy_that_has_nobody_behind_it_is_waited_out() {
     let (addr, _serving) = answering(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n").await;
     let mut program = watch(addr, &[]);
-    program.complains("; connecting again in ").await;
+    program.complains("; reconnecting in ").await;
     program.complains(&format!("http://{addr} broke the connection")).await;
     program.signal("INT").await;
     assert_eq!(program.ended().await.status.code(), Some(0));
@@ -199,7 +199,7 @@ async fn what_is_no_longer_kept_is_said_and_begun_anew() {
     writer.says("a", "APPROVED").await;
     store.trim();
     proxy.cut(Some(rig.addr()));
-    program.complains("no longer keeps what came after the last message: changes may have been missed").await;
+    program.complains("no longer keeps the events after the last one: changes may have been missed").await;
     assert!(program.line().await.ends_with("Customer:a  APPROVED"));
     program.signal("INT").await;
     assert_eq!(program.ended().await.status.code(), Some(0));
@@ -212,11 +212,11 @@ async fn a_frozen_server_is_called_again() {
     let mut program = watch(addr, &["--heartbeat=1"]);
     assert!(program.line().await.contains("up to date"));
     server.signal("STOP").await;
-    program.complains(&format!("http://{addr} gives no sign of life; connecting again in ")).await;
+    program.complains(&format!("http://{addr} sends no heartbeats; reconnecting in ")).await;
     // As frozen as before, it takes connections and says nothing on them.
-    program.complains(&format!("http://{addr} does not answer; connecting again in ")).await;
+    program.complains(&format!("http://{addr} does not answer; reconnecting in ")).await;
     server.signal("CONT").await;
-    program.complains("connected again").await;
+    program.complains("reconnected").await;
     program.signal("INT").await;
     assert_eq!(program.ended().await.status.code(), Some(0));
 }
