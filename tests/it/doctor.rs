@@ -465,7 +465,7 @@ async fn why_an_endpoint_is_not_registered_is_explained() {
         (400, "Grid can reach"),
         (403, "API token"),
         (404, "dashboard"),
-        (409, "present state"),
+        (409, "current state"),
         (501, "does not offer this"),
         (503, "try again later"),
     ] {

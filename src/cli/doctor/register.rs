@@ -93,7 +93,7 @@ impl Registration {
 
 fn refused(refusal: &Refusal, wanted: &WebhookEndpoint) -> Finding {
     let hint = match refusal.status.as_u16() {
-        400 | 422 => "Grid rejects this URL: Grid must be able to reach its host",
+        400 | 422 => "Grid rejects this URL: its host must be one that Grid can reach",
         403 => {
             "the API token may not change the platform's configuration: use one that may, or register the URL in Grid's \
              dashboard"

@@ -49,7 +49,7 @@ fn a_change_is_a_line() {
         ..change()
     };
     let line = plain(Event::StatusChange(first));
-    assert_eq!(line, "2026-01-31T12:00:00Z  Customer:1  APPROVED  in an answer\n");
+    assert_eq!(line, "2026-01-31T12:00:00Z  Customer:1  APPROVED  from a response of Grid\n");
     let deleted = KycStatusChange { is_deleted: true, ..change() };
     assert!(plain(Event::StatusChange(deleted)).ends_with("PENDING → APPROVED  deleted\n"));
 }
@@ -57,9 +57,9 @@ fn a_change_is_a_line() {
 #[test]
 fn what_changed_nothing_says_why() {
     for (outcome, words) in [
-        (KycEventOutcome::Confirmation, "APPROVED (was known)\n"),
-        (KycEventOutcome::Superseded, "APPROVED (came too late)\n"),
-        (KycEventOutcome::Unresolved, "APPROVED (in doubt: Grid is asked)\n"),
+        (KycEventOutcome::Confirmation, "APPROVED (already known)\n"),
+        (KycEventOutcome::Superseded, "APPROVED (arrived late)\n"),
+        (KycEventOutcome::Unresolved, "APPROVED (in doubt: asking Grid)\n"),
     ] {
         let change = KycStatusChange { record: record(outcome, KycEventSource::Webhook), ..change() };
         let line = plain(Event::StatusChange(change));
@@ -89,7 +89,7 @@ fn a_verification_says_what_is_in_its_way() {
     assert_eq!(
         plain(Event::VerificationUpdate(update)),
         "2026-01-31T12:00:00Z  Customer:1  Verification:2  IN_PROGRESS → RESOLVE_ERRORS  \
-         MISSING_FIELD individual.birth_date, MISSING_IDENTITY_DOCUMENT  asked in doubt\n"
+         MISSING_FIELD individual.birth_date, MISSING_IDENTITY_DOCUMENT  resolved with Grid\n"
     );
     let state = VerificationState {
         record: webhook(),
@@ -109,7 +109,7 @@ fn a_verification_says_what_is_in_its_way() {
 
 #[test]
 fn a_stream_says_when_it_is_up_to_date_and_is_silent_of_itself_otherwise() {
-    assert_eq!(plain(Event::Synced(pb::Synced { as_of: None })), "– up to date; what follows happens now –\n");
+    assert_eq!(plain(Event::Synced(pb::Synced { as_of: None })), "– up to date; live changes follow –\n");
     assert_eq!(plain(Event::Heartbeat(pb::Heartbeat::default())), "");
     assert_eq!(plain(Event::GoingAway(pb::GoingAway::default())), "");
 }
