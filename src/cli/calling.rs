@@ -72,8 +72,9 @@ impl Target {
             }
             endpoint = endpoint.tls_config(client_tls(tls)).map_err(unusable)?;
         }
-        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = url.port().unwrap_or(if tls.is_some() { 443 } else { 80 });
+        let uri = endpoint.uri();
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = uri.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
         Ok(Target { server: Server { name, host, port, tls }, endpoint, bearer: Bearer::of(token)? })
     }
 

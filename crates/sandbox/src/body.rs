@@ -20,12 +20,8 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
     type Rejection = GridError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, GridError> {
-        let json = is_json(&request);
-        let bytes = read(request).await?;
-        if !json {
-            return Err(GridError::invalid_format("The body must be application/json"));
-        }
-        parse(&bytes).map(Self)
+        let (is_json, bytes) = (is_json(&request), read(request).await?);
+        parse(&bytes, is_json).map(Self)
     }
 }
 
@@ -33,15 +29,8 @@ impl<S: Send + Sync> FromRequest<S> for OptionalJsonObject {
     type Rejection = GridError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, GridError> {
-        let json = is_json(&request);
-        let bytes = read(request).await?;
-        if bytes.is_empty() {
-            return Ok(Self(Map::new()));
-        }
-        if !json {
-            return Err(GridError::invalid_format("The body must be application/json"));
-        }
-        parse(&bytes).map(Self)
+        let (is_json, bytes) = (is_json(&request), read(request).await?);
+        if bytes.is_empty() { Ok(Self(Map::new())) } else { parse(&bytes, is_json).map(Self) }
     }
 }
 
@@ -57,7 +46,10 @@ async fn read(request: Request) -> Result<bytes::Bytes, GridError> {
         .map_err(|_| GridError::invalid_format(format!("The body can't be read, or has over {MAX_JSON_BYTES} bytes")))
 }
 
-fn parse(bytes: &[u8]) -> Result<Map<String, Value>, GridError> {
+fn parse(bytes: &[u8], is_json: bool) -> Result<Map<String, Value>, GridError> {
+    if !is_json {
+        return Err(GridError::invalid_format("The body must be application/json"));
+    }
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(GridError::invalid_format("The body must be a JSON object")),

@@ -32,9 +32,9 @@ pub struct SandboxConfig {
     pub uma_domain: String,
     /// Where webhooks are sent. The control API can change it later.
     pub webhook_endpoint: Option<String>,
-    /// What goes wrong with webhooks on purpose. The control API can change it later.
+    /// The faults to inject into webhooks. The control API can change them later.
     pub webhook_faults: WebhookFaults,
-    /// What goes wrong with answers on purpose. The control API can change it later.
+    /// The faults to inject into responses. The control API can change them later.
     pub faults: Vec<Fault>,
     /// How long a link to the hosted verification can be used.
     pub kyc_link_lifetime: Duration,
@@ -82,11 +82,11 @@ pub struct Limits {
     pub document_bytes: usize,
     /// Verifications of all customers together.
     pub verifications: usize,
-    /// Links to the hosted verification; the oldest give way.
+    /// Links to the hosted verification. Beyond it, the oldest go.
     pub kyc_links: usize,
-    /// Import jobs; the oldest finished ones give way.
+    /// Import jobs. Beyond it, the oldest finished ones go.
     pub import_jobs: usize,
-    /// Received requests that are kept for the control API; the oldest give way.
+    /// Requests that the control API shows. Beyond it, the oldest go.
     pub requests: usize,
 }
 

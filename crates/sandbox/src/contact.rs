@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::body::JsonObject;
+use super::customer_record::blank_row;
 use super::error::GridError;
 use super::fields::{Faults, Fields};
 use super::formats::Form;
@@ -94,36 +95,19 @@ fn pending(
 
 /// The base customer (OpenAPI `Customer`), which is all that the confirm calls answer.
 fn base(customer: Customer) -> Customer {
-    let Customer {
-        id,
-        platform_customer_id,
-        customer_type,
-        end_user_terms_consent,
-        agreement_consents,
-        region,
-        currencies,
-        email,
-        phone_number,
-        uma_address,
-        created_at,
-        updated_at,
-        is_deleted,
-        contact_verification,
-        ..
-    } = customer;
-    let blank = super::customer_record::blank_row(id, platform_customer_id, customer_type);
+    let blank = blank_row(customer.id, customer.platform_customer_id, customer.customer_type).customer;
     Customer {
-        end_user_terms_consent,
-        agreement_consents,
-        region,
-        currencies,
-        email,
-        phone_number,
-        uma_address,
-        created_at,
-        updated_at,
-        is_deleted,
-        contact_verification,
-        ..blank.customer
+        end_user_terms_consent: customer.end_user_terms_consent,
+        agreement_consents: customer.agreement_consents,
+        region: customer.region,
+        currencies: customer.currencies,
+        email: customer.email,
+        phone_number: customer.phone_number,
+        uma_address: customer.uma_address,
+        created_at: customer.created_at,
+        updated_at: customer.updated_at,
+        is_deleted: customer.is_deleted,
+        contact_verification: customer.contact_verification,
+        ..blank
     }
 }

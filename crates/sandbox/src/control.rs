@@ -1,26 +1,10 @@
-//! The control API: what only a sandbox can do. It is JSON, below [`CONTROL_PATH`], and apart from Grid's paths.
+//! The control API: what only a sandbox can do. It is JSON, below [`CONTROL_PATH`], apart from Grid's paths.
 //!
-//! It has no credentials of its own, and is served on the sandbox's listener: whoever can connect can use it, so the
+//! It has no credentials of its own, and is served on the sandbox's listener: any client that can connect can use it, so the
 //! sandbox belongs on a loopback address or a private network. Bodies have to be `application/json`, which no other
 //! site's form can send.
 //!
-//! | | |
-//! |---|---|
-//! | `POST /control/decisions` | `{id, status, errors?}`: a reviewer's decision about a customer, a beneficial owner or a verification. Any status, also one that Grid does not have yet. |
-//! | `POST /control/reset` | Forgets everything, and puts clock and settings back. |
-//! | `GET /control/requests?after=N` | The latest requests on Grid's paths, credentials left out. `DELETE` forgets them. |
-//! | `GET /control/clock` | `{now, aheadSeconds}`. `POST {advanceSeconds}` moves it forward. |
-//! | `GET /control/platform` | `{regulated, approveAtCreation, oldErrorBodies, laggingUpdatedAt}`. `POST` changes what it names. With `approveAtCreation` individuals are decided and with `oldErrorBodies` errors are written as Grid did until September 2026. With `laggingUpdatedAt` a new status leaves `updatedAt` as it was, as in Grid's own examples. |
-//! | `GET /control/webhooks` | `{endpoint, mischief, waiting, ended}`: where webhooks go, what goes wrong with them, how many wait, what became of the latest. |
-//! | `POST /control/webhooks/endpoint` | `{url}`: sends webhooks there, or nowhere (`null`). |
-//! | `POST /control/webhooks/mischief` | A whole [`WebhookFaults`](super::WebhookFaults): duplicates, reorders, delays, drops. |
-//! | `POST /control/webhooks/send` | `{type, data?, id?, timestamp?}`: signs and sends any webhook; answers `{id}`. |
-//! | `GET /control/webhooks/key` | `{publicKeyPem}`: the key that webhooks are verified with (SPKI PEM). |
-//! | `POST /control/faults` | `{faults: [`[`Fault`](super::Fault)`]}`: what goes wrong with answers from now on. `GET` shows what is left of it, `DELETE` ends it. |
-//! | `POST /control/wallets` | `{customerId, emailOtp?, smsOtp?, syncFails?}`: ties an embedded wallet to a customer. |
-//! | `POST /control/wallets/sign` | `{customerId, payloadToSign}`: signs as the wallet's device would; answers `{stamp}`. |
-//! | `GET /control/documents/{id}/file` | The bytes of a document, as they were uploaded. |
-//! | `GET /control/state` | How many of each thing there are. |
+//! `docs/SANDBOX.md` lists its paths.
 
 mod extract;
 mod webhooks;

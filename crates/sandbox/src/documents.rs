@@ -104,9 +104,7 @@ pub(super) async fn delete(State(app): State<App>, Path(id): Path<String>) -> Re
         return Err(GridError::conflict("The document has already been submitted for verification"));
     }
     let holder = row.document.document_holder.clone();
-    if let Some(removed) = store.documents.remove(&id, &holder) {
-        store.document_bytes = store.document_bytes.saturating_sub(removed.file.len());
-    }
+    store.remove_document(&id, &holder);
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,9 +1,9 @@
-//! Fault injection: what goes wrong on purpose with answers and webhooks, so that callers and receivers can be tested.
+//! Fault injection: errors on purpose in responses and webhooks, to test callers and receivers.
 
 use axum::http::Method;
 use serde::{Deserialize, Serialize};
 
-/// Something that goes wrong with Grid's answers. Of several that match a request, the first one happens.
+/// A fault to inject into responses. If several match a request, the first is injected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Fault {

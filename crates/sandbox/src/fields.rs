@@ -1,4 +1,4 @@
-//! Reading the fields of a JSON body, and remembering everything that is wrong with them.
+//! Reads the fields of a JSON body, and collects every error in them.
 //!
 //! Grid answers a bad body with every bad field at once, so reading never stops at the first: each problem is put
 //! into [`Faults`], and the reader goes on.
@@ -23,12 +23,12 @@ impl Faults {
         self.add_coded("INVALID_INPUT", field, message, None);
     }
 
-    /// Remembers that a field is missing which Grid needs from this customer.
+    /// Adds the error of a missing field that Grid needs from this customer.
     pub(super) fn missing_mandatory(&mut self, field: impl Into<String>, message: impl Into<String>) {
         self.add_coded("MISSING_MANDATORY_USER_INFO", field, message, None);
     }
 
-    /// Remembers a problem that has a code of its own, with what a good value looks like.
+    /// Adds an error with its own code and constraint.
     pub(super) fn add_coded(
         &mut self,
         code: &'static str,
@@ -158,18 +158,10 @@ impl<'a> Fields<'a> {
             faults.add(self.path(name), format!("must be a list of at most {LONGEST_LIST} objects"));
             return None;
         };
-        let mut objects = Vec::with_capacity(list.len());
-        for (position, entry) in list.iter().enumerate() {
-            let path = format!("{}[{position}]", self.path(name));
-            match entry.as_object() {
-                Some(object) => objects.push(Fields { object, path }),
-                None => faults.add(path, "must be an object"),
-            }
-        }
-        Some(objects)
+        Some(self.objects_of(name, list, faults))
     }
 
-    /// Remembers that fields are there which are only answered.
+    /// Adds an error for each field that is read-only.
     pub(super) fn read_only(&self, names: &[&str], faults: &mut Faults) {
         for name in names.iter().filter(|name| self.has(name)) {
             faults.add(self.path(name), "is read-only");
@@ -196,15 +188,19 @@ impl<'a> Fields<'a> {
             faults.add(self.path(name), "must be a list of objects");
             return None;
         };
+        Some(self.objects_of(name, list.get(..LONGEST_LIST).unwrap_or(list), faults))
+    }
+
+    fn objects_of(&self, name: &str, list: &'a [Value], faults: &mut Faults) -> Vec<Fields<'a>> {
         let mut objects = Vec::with_capacity(list.len());
-        for (position, entry) in list.iter().enumerate().take(LONGEST_LIST) {
+        for (position, entry) in list.iter().enumerate() {
             let path = format!("{}[{position}]", self.path(name));
             match entry.as_object() {
                 Some(object) => objects.push(Fields { object, path }),
                 None => faults.add(path, "must be an object"),
             }
         }
-        Some(objects)
+        objects
     }
 
     fn checked(&self, text: &str, form: Form, path: impl FnOnce() -> String, faults: &mut Faults) -> Option<String> {

@@ -1,4 +1,4 @@
-//! What a good value of one field looks like, and what is said of a bad one.
+//! The format of each kind of field, and the error for a value that does not have it.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -84,22 +84,7 @@ impl Form {
 
     /// The code of an error about this field, where Grid has one of its own.
     pub(super) fn code(self) -> &'static str {
-        match self {
-            Self::UmaAddress => "INVALID_UMA_ADDRESS",
-            Self::Text(_)
-            | Self::Email
-            | Self::Phone
-            | Self::DateUntil(_)
-            | Self::Country
-            | Self::OneOf(_)
-            | Self::UsPersonTaxNumber
-            | Self::Ein
-            | Self::Naics
-            | Self::DateTime
-            | Self::PastDateTime(_)
-            | Self::IpAddress
-            | Self::WebAddress => "INVALID_INPUT",
-        }
+        if matches!(self, Self::UmaAddress) { "INVALID_UMA_ADDRESS" } else { "INVALID_INPUT" }
     }
 
     fn refusal(self) -> Box<Refusal> {

@@ -1,6 +1,6 @@
 //! The rows of a CSV file of customers (OpenAPI, `POST /customers/bulk/csv`).
 //!
-//! Rows may be shorter than the header, as those of Grid's own example are: what is not there is empty.
+//! Rows may be shorter than the header, as those of Grid's own example are: a missing cell is empty.
 
 use csv::ByteRecord;
 use serde_json::{Map, Value, json};

@@ -1,6 +1,6 @@
 //! `/customers/bulk/csv` and `/customers/bulk/jobs/{id}`: importing customers from CSV.
 //!
-//! An upload is always accepted, and a job works through it; what is wrong with the file or a row is said by the job.
+//! An upload is always accepted, and a job works through it; the job reports errors of the file and its rows.
 
 use std::sync::Arc;
 
@@ -24,13 +24,13 @@ use gridgate_grid::model::{ImportError, ImportJob, ImportJobAccepted, ImportJobS
 /// Largest CSV file: Grid's guides say 100 MB.
 pub(super) const MAX_CSV_BYTES: usize = 100 * 1024 * 1024;
 
-/// Rows that are imported before others get their turn.
+/// Rows that are imported before other tasks run.
 const CHUNK: usize = 200;
 
 /// How much of the room for files a CSV file takes.
 const UPLOAD_SHARE: u32 = 4;
 
-/// Rows whose errors are kept; those after it are only counted.
+/// The most rows whose errors are kept; further ones are only counted.
 const MAX_ERRORS: usize = 10_000;
 
 /// `POST /customers/bulk/csv`.

@@ -1,4 +1,4 @@
-//! What was received on Grid's paths, for tests to look at: a bounded ring of the latest requests.
+//! The latest requests on Grid's paths, for tests to inspect.
 //!
 //! Credentials are left out. Bodies are kept as they came, personal data included: they are the sandbox's own state,
 //! shown by the control API alone and never logged.
@@ -70,7 +70,7 @@ impl Journal {
         self.entries.clear();
     }
 
-    /// Keeps a request; the oldest gives way.
+    /// Keeps a request. Beyond the limit, the oldest goes.
     pub(super) fn push(&mut self, entry: Entry) -> EntryNumber {
         self.count += 1;
         while self.entries.len() >= self.capacity.max(1) {

@@ -69,7 +69,7 @@ fn url(base: &str, token: &str, redirect_uri: Option<&str>) -> String {
     format!("{base}{HOSTED_PATH}/{token}{}", redirect.unwrap_or_default())
 }
 
-/// Keeps a link; the oldest links and idempotency keys give way.
+/// Keeps a link. Beyond the limit, the oldest links and idempotency keys go.
 fn remember(store: &mut Store, link: LinkRow) {
     let limit = store.limits().kyc_links;
     while store.links.len() >= limit.max(1) {

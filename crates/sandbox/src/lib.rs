@@ -1,7 +1,7 @@
 //! A local Grid: the onboarding part of Grid's REST API (`2025-10-13`), which behaves like Grid's own sandbox.
 //!
-//! What is created is there afterwards, and statuses follow from what is done: the decisions by suffix, the rules of
-//! what a complete customer is, conflicts, deletion and expiry are Grid's. Nothing is kept on disk.
+//! It keeps what requests create, in memory only, and follows Grid's rules: decisions by suffix, when a customer is
+//! complete, conflicts, deletion and expiry.
 //!
 //! Three doors share one listener:
 //!

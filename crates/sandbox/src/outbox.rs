@@ -1,4 +1,4 @@
-//! Status transitions, in the order they happened, on their way to whoever tells the platform about them.
+//! Status transitions, in order, that have not become webhooks yet.
 
 use std::collections::VecDeque;
 
@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use gridgate_grid::model::{Customer, ImportJob, Verification};
 
-/// Transitions that wait for somebody to take them; beyond this the oldest are dropped.
+/// The most transitions that wait; beyond it the oldest are dropped.
 const OUTBOX_CAPACITY: usize = 100_000;
 
-/// Something that Grid tells the platform by webhook.
+/// A change that Grid reports by webhook.
 #[derive(Debug, Clone)]
 pub(super) enum Transition {
     /// A customer entered a status, at creation too. The customer is as it was then.
@@ -20,7 +20,7 @@ pub(super) enum Transition {
     ImportJob { job: ImportJob, at: Timestamp },
 }
 
-/// Transitions that nobody has taken yet, oldest first.
+/// Waiting transitions, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Outbox(VecDeque<Transition>);
 

@@ -37,7 +37,7 @@ pub(super) async fn create(
     if business.customer_type != CustomerType::Business {
         return Err(GridError::bad_field("customerId", "is not a business customer"));
     }
-    // Owners are resolved when the business is verified; whoever joins later is resolved at once.
+    // Owners are resolved when the business is verified; one that is added later is resolved at once.
     let verified = !matches!(business.status(), None | Some(KycStatus::Unverified));
     owner.kyc_status = Some(match (store.regulated, verified) {
         (true, _) => KycStatus::Approved,
@@ -81,8 +81,8 @@ pub(super) async fn update(
     Ok(Json(changed))
 }
 
-/// `DELETE /beneficial-owners/{id}`, with the owner's documents. Whoever was submitted with the business stays; a regulated
-/// platform verifies by itself, and takes away whom it wants.
+/// `DELETE /beneficial-owners/{id}`, with the owner's documents. An owner that was submitted with the business stays. A
+/// regulated platform verifies owners itself, so it can delete any.
 pub(super) async fn delete(State(app): State<App>, Path(id): Path<String>) -> Result<StatusCode, GridError> {
     let mut store = app.store();
     let customer_id = store.owners.get(&id).ok_or_else(not_found)?.customer_id.clone();
@@ -92,11 +92,7 @@ pub(super) async fn delete(State(app): State<App>, Path(id): Path<String>) -> Re
     }
     store.owners.remove(&id, &customer_id);
     let documents: Vec<_> = store.documents.group(&id).map(|(_, row)| row.document.id.clone()).collect();
-    for document in documents {
-        if let Some(removed) = store.documents.remove(&document, &id) {
-            store.document_bytes = store.document_bytes.saturating_sub(removed.file.len());
-        }
-    }
+    documents.iter().for_each(|document| store.remove_document(document, &id));
     Ok(StatusCode::NO_CONTENT)
 }
 

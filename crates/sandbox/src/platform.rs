@@ -114,7 +114,7 @@ impl Currency {
     }
 }
 
-/// `PATCH /config`: changes what is there, and answers the whole.
+/// `PATCH /config`: changes the fields that are present, and answers the whole configuration.
 pub(super) async fn update(
     State(app): State<App>,
     JsonObject(body): JsonObject,

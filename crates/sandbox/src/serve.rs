@@ -55,7 +55,7 @@ pub(super) async fn serve(app: App, router: Router, listener: TcpListener, shutd
     let service = service_fn(move |request| answer(router.clone(), request));
     let mut serving = pin!(port.serve(service, app.stopping.child_token()));
     tokio::select! {
-        // It ends when it is told to, which happens below.
+        // It ends only on `stopping`, which is cancelled below.
         () = serving.as_mut() => return,
         () = shutdown => {}
     }
@@ -71,12 +71,12 @@ pub(super) async fn serve(app: App, router: Router, listener: TcpListener, shutd
     }
 }
 
-/// A connection that is broken off on purpose.
+/// The connection breaks on purpose.
 #[derive(Debug, thiserror::Error)]
 #[error("broken off on purpose")]
 struct Broken;
 
-/// Answers a request. An error instead of a response makes hyper close the connection without a word.
+/// Answers a request. On an error hyper closes the connection without a response.
 async fn answer(router: Router, request: Request<RequestBody>) -> Result<Response, Broken> {
     match router.oneshot(request).await {
         Ok(response) if response.extensions().get::<HangUp>().is_some() => Err(Broken),

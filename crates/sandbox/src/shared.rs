@@ -1,4 +1,4 @@
-//! What every handler of the sandbox has at hand: the state behind its lock, and what surrounds it.
+//! What the handlers share: the state behind its lock, the clock, the tasks.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -29,7 +29,7 @@ pub(super) struct Shared {
     /// Tells the dispatcher of webhooks that there may be something to send.
     pub(super) wake: Notify,
     pub(super) sender: Sender,
-    /// What the sandbox does beside answering; it waits for all of it when it stops.
+    /// Background tasks; the sandbox waits for them when it stops.
     pub(super) tasks: TaskTracker,
     /// Cancelled when the sandbox stops.
     pub(super) stopping: CancellationToken,
@@ -58,13 +58,13 @@ impl Shared {
         }
     }
 
-    /// Everything that is held, locked. Never keep it across an await.
+    /// The locked state. Never hold it across an await.
     pub(super) fn store(&self) -> Locked<'_> {
         // A handler that panicked can't have left half a change that matters more than the next request.
         Locked { store: self.store.lock().unwrap_or_else(PoisonError::into_inner), wake: &self.wake }
     }
 
-    /// Forgets everything that is held, and puts the clock back.
+    /// Clears the state, and resets the clock.
     pub(super) fn reset(&self) {
         let mut store = self.store();
         store.reset(&self.config);

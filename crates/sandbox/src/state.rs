@@ -1,4 +1,4 @@
-//! Everything the sandbox holds: plain data. Its changes are told the time, and neither wait nor lock.
+//! The sandbox's state: plain data. Changes get the time as an argument; they neither wait nor lock.
 //!
 //! [`Shared`](super::shared::Shared) keeps all of it behind one lock, because the rules reach across resources: submitting a
 //! verification reads a customer, its owners and all their documents, and changes each of them.
@@ -48,11 +48,11 @@ pub(super) struct Store {
     pub(super) jobs: Table<ImportJob>,
     /// Changes of contact details that wait for a wallet's signature.
     pub(super) challenges: Challenges,
-    /// Status transitions on their way to whoever listens.
+    /// Status transitions that have not become webhooks yet.
     pub(super) outbox: Outbox,
     /// What was changed of the platform's configuration.
     pub(super) platform: PlatformSettings,
-    /// The faults that are injected into answers, with what is left of their counts.
+    /// The faults to inject into responses, with their remaining counts.
     pub(super) faults: Vec<Fault>,
     /// The requests that were received.
     pub(super) journal: Journal,
@@ -109,7 +109,7 @@ pub(super) struct Replay {
 pub(super) struct PlatformSettings {
     pub(super) uma_domain: Option<String>,
     pub(super) currencies: Option<Vec<PlatformCurrency>>,
-    /// Whatever else was put into it.
+    /// Fields that the sandbox does not know.
     pub(super) other_fields: OtherFields,
     pub(super) updated_at: Option<Timestamp>,
 }
@@ -141,7 +141,7 @@ impl Store {
         }
     }
 
-    /// Forgets everything; what receivers and readers know by now stays: the key of webhooks, and the count of requests.
+    /// Clears everything but the key of webhooks, which receivers have, and the count of requests.
     pub(super) fn reset(&mut self, config: &SandboxConfig) {
         let fresh = Self::new(config);
         let Self { mut journal, mut webhooks, .. } = std::mem::replace(self, fresh);
@@ -226,7 +226,7 @@ impl Store {
         self.customer(id).map(|row| self.rendered(row))
     }
 
-    /// Adds a job; the oldest finished one gives way.
+    /// Adds a job. Beyond the limit, the oldest finished one goes.
     pub(super) fn add_job(&mut self, job: ImportJob) -> Result<(), GridError> {
         let limit = self.limits().import_jobs;
         if self.jobs.len() >= limit {
@@ -242,6 +242,12 @@ impl Store {
     pub(super) fn change_job(&mut self, id: &str, change: impl FnOnce(&mut ImportJob)) {
         if let Some(job) = self.jobs.get_mut(id) {
             change(job);
+        }
+    }
+
+    pub(super) fn remove_document(&mut self, id: &str, holder: &str) {
+        if let Some(removed) = self.documents.remove(id, holder) {
+            self.document_bytes = self.document_bytes.saturating_sub(removed.file.len());
         }
     }
 }

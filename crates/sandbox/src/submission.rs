@@ -42,7 +42,7 @@ impl Store {
             let message = "The customer's email and phone have to be verified before identity verification";
             return Err(GridError::invalid_input(message));
         }
-        // Whoever is on hold submits again what was asked for.
+        // A customer on hold submits again.
         if status != Some(KycStatus::Hold)
             && let Some(open) = self.open_verification(id)
         {
@@ -239,7 +239,7 @@ impl Store {
             return Err(GridError::conflict("The customer's email and phone have to be VERIFIED first"));
         }
         let decided = is_decided(status.as_ref());
-        // Whoever was rejected may try again; who is approved stays so until somebody decides otherwise.
+        // A rejected customer may try again; an approved one stays approved until a reviewer decides otherwise.
         let begins = !decided || (decision == Decision::Submit && status == Some(KycStatus::Rejected));
         if decision == Decision::Submit && begins {
             match self.rules {

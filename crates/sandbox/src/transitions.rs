@@ -1,7 +1,7 @@
 //! Moving customers and verifications from one status to another, and a reviewer's decisions, which move both. Grid's
 //! reviewers are people; here the control API or the hosted page speaks for them.
 //!
-//! Every status change goes through here, so that each is told to the platform once.
+//! Every status change goes through here, so that each sends one webhook.
 
 use jiff::Timestamp;
 
@@ -41,7 +41,7 @@ pub(super) fn rejection(id: &str) -> VerificationError {
 }
 
 impl Store {
-    /// Tells of the status a customer was created with.
+    /// Announces the status of a customer.
     pub(super) fn announce_customer(&mut self, id: &str, at: Timestamp) -> Result<(), GridError> {
         let customer = Box::new(self.rendered(self.customer(id)?));
         self.outbox.push(Transition::Customer { customer, at });
@@ -62,7 +62,7 @@ impl Store {
         self.announce_customer(id, now)
     }
 
-    /// Moves an owner into a status. No webhook tells of it.
+    /// Moves an owner into a status. This sends no webhook.
     pub(super) fn move_owner(&mut self, id: &str, status: KycStatus, now: Timestamp) -> Result<(), GridError> {
         let owner = self.owners.get_mut(id).ok_or_else(|| GridError::not_found("Beneficial owner"))?;
         if owner.kyc_status.as_ref() != Some(&status) {
@@ -72,7 +72,7 @@ impl Store {
         Ok(())
     }
 
-    /// Adds a verification, which tells of its status.
+    /// Adds a verification, and announces its status.
     pub(super) fn add_verification(&mut self, verification: Verification, at: Timestamp) -> Result<(), GridError> {
         let limit = self.limits().verifications;
         if self.verifications.len() >= limit {

@@ -20,7 +20,7 @@ use super::error::GridError;
 
 const SCHEME: &str = "SIGNATURE_SCHEME_TK_API_P256";
 
-/// Challenges that wait for a signature; beyond this the one that expires first gives way.
+/// The most challenges that wait for a signature; beyond it the one that expires first goes.
 const MAX_CHALLENGES: usize = 10_000;
 
 /// A customer's embedded wallet. The sandbox holds its key and can sign with it, since there is no device.

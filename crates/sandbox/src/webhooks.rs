@@ -1,5 +1,5 @@
-//! Webhooks: telling the platform of every status that a customer or a verification enters, and of every import job
-//! that ends, as Grid does it.
+//! Webhooks: like Grid, the sandbox sends one for every status that a customer or a verification enters, and for every
+//! import job that ends.
 //!
 //! Each webhook is signed with the sandbox's own key and sent until it is acknowledged: 2xx and 409 end it, anything
 //! else is tried again with exponential backoff, at most 30 minutes apart, for 7 days on the sandbox's clock. A clock

@@ -79,7 +79,7 @@ fn next_wake(app: &Shared) -> Instant {
 }
 
 fn until(due: Timestamp, now: Timestamp) -> Duration {
-    // A little more, so that the time has certainly come.
+    // A little longer, so that it is due when the sleep ends.
     let wait = Duration::try_from(due.duration_since(now)).unwrap_or_default() + Duration::from_millis(1);
     wait.min(LONGEST_SLEEP)
 }
@@ -92,11 +92,11 @@ async fn attempt(app: App, receipt: Receipt, endpoint: String) {
     let answer = match send(&app, &endpoint, event.body()).await {
         Ok(response) => Some(response.status().as_u16()),
         Err(error @ SendError::Tls(_)) => {
-            tracing::warn!(id = event.id, webhook_type = event.webhook_type, %error, "a webhook cannot be sent");
+            tracing::warn!(id = event.id, webhook_type = event.webhook_type, %error, "webhook cannot be sent; retrying");
             None
         }
         Err(error) => {
-            tracing::debug!(id = event.id, webhook_type = event.webhook_type, %error, "a webhook was not answered");
+            tracing::debug!(id = event.id, webhook_type = event.webhook_type, %error, "webhook was not answered; retrying");
             None
         }
     };
@@ -110,8 +110,8 @@ async fn send(app: &Shared, endpoint: &str, body: Vec<u8>) -> Result<Response, S
     app.sender.send(endpoint, signature, body).await
 }
 
-/// `POST /webhooks/test`: one `TEST` webhook, sent while the caller waits and never again. Whatever the endpoint answers is a
-/// result; no answer is an error.
+/// `POST /webhooks/test`: one `TEST` webhook, sent while the caller waits and never again. Any answer of the
+/// endpoint is a result; no answer is an error.
 pub(crate) async fn test(State(app): State<App>) -> Result<Json<TestWebhookResult>, GridError> {
     let (endpoint, old_test) = {
         let store = app.store();

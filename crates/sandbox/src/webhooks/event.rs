@@ -1,4 +1,4 @@
-//! From a transition to the webhook that tells of it (OpenAPI, `webhooks`).
+//! The webhook of a transition (OpenAPI, `webhooks`).
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ pub(crate) struct Event {
     pub(crate) webhook_type: String,
     pub(crate) timestamp: Timestamp,
     pub(crate) data: Value,
-    /// What it is about: events about the same thing are first sent in the order they happened.
+    /// Events with the same subject are first sent in order.
     pub(crate) subject: String,
 }
 
@@ -23,7 +23,7 @@ impl Event {
         Self { id: IdKind::Webhook.new_id(), webhook_type, timestamp, data, subject }
     }
 
-    /// The event that tells of a transition. There is none for `UNVERIFIED` and `HOLD`, and
+    /// The event of a transition. There is none for `UNVERIFIED` and `HOLD`, and
     /// `READY_FOR_VERIFICATION` is in only one of Grid's two lists and never sent.
     pub(crate) fn of(transition: Transition) -> Option<Self> {
         let (webhook_type, timestamp, data, subject) = match transition {

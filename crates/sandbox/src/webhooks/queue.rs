@@ -17,7 +17,7 @@ const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(15);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(30);
 /// How long a webhook is tried.
 const TRIED_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// Webhooks that may wait; a new one beyond this is lost.
+/// The most webhooks that wait; a new one beyond it is dropped.
 const CAPACITY: usize = 100_000;
 const REMEMBERED: usize = 1_000;
 /// How long webhooks are collected to be reordered, in real time.
@@ -33,7 +33,7 @@ pub(super) struct Delivery {
     attempts: u32,
 }
 
-/// What became of a webhook; several deliveries of one id are several entries.
+/// How a webhook ended; several deliveries of one id are several entries.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Outcome {
@@ -42,7 +42,7 @@ pub(crate) struct Outcome {
     pub(super) webhook_type: String,
     pub(super) outcome: Ending,
     pub(super) attempts: u32,
-    /// What the endpoint answered last; absent when it did not.
+    /// The endpoint's last answer, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) last_status: Option<u16>,
     pub(super) at: Timestamp,
@@ -57,16 +57,17 @@ pub(crate) enum Ending {
     AlreadyProcessed,
     /// Seven days have passed.
     Expired,
-    /// Lost on purpose.
+    /// Dropped on purpose.
     Dropped,
-    /// Lost because too many wait.
+    /// Dropped because too many wait.
     Overflowed,
 }
 
 #[derive(Default)]
 pub(crate) struct Queue {
-    /// Counts what is put in, to tell apart what is due at the same time; and resets, to recognize what is from before.
+    /// Counts deliveries, to order those that are due at the same time.
     sequence: u64,
+    /// Counts resets, to recognize deliveries from before one.
     epoch: u64,
     scheduled: BTreeMap<(Timestamp, u64), Delivery>,
     lanes: HashMap<String, Lane>,
@@ -84,7 +85,7 @@ struct Lane {
     busy: bool,
 }
 
-/// What has to come back for a delivery that was taken.
+/// A delivery under way, which [`Queue::settle`] takes back.
 pub(super) struct Receipt {
     delivery: Delivery,
     epoch: u64,
@@ -121,7 +122,7 @@ impl Queue {
         let due = now.saturating_add(Duration::from_secs(delay)).unwrap_or(Timestamp::MAX);
         for copy in 0..=copies {
             if self.waiting >= CAPACITY {
-                tracing::warn!(webhook_type = event.webhook_type, "too many webhooks wait; one is lost");
+                tracing::warn!(webhook_type = event.webhook_type, "too many webhooks wait; one was dropped");
                 self.end(&event, Ending::Overflowed, 0, None, now);
                 continue;
             }
@@ -192,7 +193,7 @@ impl Queue {
         Some(Receipt { delivery, epoch: self.epoch })
     }
 
-    /// Gives a delivery back with what the endpoint answered, if it did.
+    /// Takes a delivery back with the endpoint's answer, if any.
     pub(super) fn settle(&mut self, receipt: Receipt, answer: Option<u16>, now: Timestamp) {
         let Receipt { mut delivery, epoch } = receipt;
         if epoch != self.epoch {
