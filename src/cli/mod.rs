@@ -11,17 +11,14 @@ mod doctor;
 mod fault;
 mod flags;
 mod healthcheck;
-mod hints;
 mod log;
 mod output;
 mod policy;
-mod printable;
 mod quarantine;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod serve;
 mod signals;
-mod token;
 mod unknown;
 mod watch;
 
@@ -204,8 +201,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
         Command::Watch(args) => watch::run(*args, env),
         Command::Doctor(args) => doctor::run(*args, env),
         Command::Quarantine(command) => quarantine::run(command, env),
-        Command::Token => token::run(),
-        Command::Policy(args) => policy::run(args),
+        Command::Token => policy::make_token(),
+        Command::Policy(args) => policy::check(args),
         Command::Log(command) => log::run(command, env),
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => demo::run(args, env),

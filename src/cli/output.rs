@@ -1,11 +1,11 @@
 //! Results on standard output, failures on standard error, and texts of others that are safe to print.
 
-use super::MISTAKE;
+use super::{Environment, MISTAKE};
 use crate::config::ConfigError;
 use serde::Serialize;
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 /// Why a command failed.
@@ -56,6 +56,11 @@ pub(super) fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// Whether to colour text on standard output: it is a terminal, and `NO_COLOR` is unset or empty (<https://no-color.org>).
+pub(super) fn is_coloured(env: &Environment) -> bool {
+    io::stdout().is_terminal() && env.get("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Writes one line of JSON to standard output.
 pub(super) fn json_line(value: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(value)?;
@@ -83,4 +88,18 @@ pub(super) fn while_read(written: io::Result<()>) -> io::Result<()> {
 /// Writes to standard error, if that is open.
 pub(super) fn to_stderr(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Stands for an unknown value.
+pub(super) const UNKNOWN: &str = "–";
+
+/// A text without characters that control a terminal.
+pub(super) fn printable(text: &str) -> String {
+    let shown = |c: char| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c };
+    if text.is_empty() { UNKNOWN.to_owned() } else { text.chars().map(shown).collect() }
+}
+
+/// Invisible characters that change how others are shown: direction marks, and characters without width.
+pub(super) fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

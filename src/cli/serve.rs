@@ -2,11 +2,12 @@
 
 use super::output::{Failure, json_line, to_stderr};
 use super::signals::{HangUps, Signals};
-use super::{Environment, ServeArgs, hints};
+use super::{Environment, ServeArgs};
 use crate::config::{Config, Upstream};
 use crate::identity::Gate;
-use crate::server::{App, BindError, RunError};
+use crate::server::{Addresses, App, BindError, RunError, SandboxAccess};
 use crate::telemetry::{self, LogFormat, LogLevels, Traces};
+use secrecy::ExposeSecret as _;
 use std::pin::pin;
 use tokio_util::sync::CancellationToken;
 
@@ -64,7 +65,7 @@ async fn serve(config: Config, levels: LogLevels) -> Result<(), Failure> {
             tracing::warn!(%error, "cannot write the ready line to standard output");
         }
         if let Some(access) = sandbox.filter(|_| human) {
-            to_stderr(&hints::serving(&addresses, &access));
+            to_stderr(&hint(&addresses, &access));
         }
     });
     let mut is_told = false;
@@ -109,4 +110,27 @@ fn say_who_may_call(gate: Option<&Gate>, grpc_is_remote: bool, grpc_is_plain: bo
             tracing::info!("no policy is set: the gRPC API listens on loopback only, and callers are not checked");
         }
     }
+}
+
+/// For `serve --sandbox`, once it is ready.
+fn hint(addresses: &Addresses, sandbox: &SandboxAccess) -> String {
+    let Addresses { grpc, webhook: _, admin, sandbox: _ } = addresses;
+    let SandboxAccess { base_url, client_id, client_secret } = sandbox;
+    let client_secret = client_secret.expose_secret();
+    format!(
+        "\n\
+         gridgate is ready, with a local Grid of its own: nothing leaves this machine.\n\
+         \n\
+         \x20 gRPC API   {grpc}  (no TLS; reflection is on)\n\
+         \x20 readiness  http://{admin}/readyz\n\
+         \x20 sandbox    {base_url}  (user {client_id}, password {client_secret})\n\
+         \n\
+         A first call:\n\
+         \n\
+         \x20 npx -y @bufbuild/buf curl --protocol grpc --http2-prior-knowledge --data '{{}}' \\\n\
+         \x20   http://{grpc}/gridgate.v1.PlatformService/GetPlatformConfig\n\
+         \n\
+         Ctrl-C stops it.\n\
+         \n"
+    )
 }

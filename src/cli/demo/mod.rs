@@ -21,7 +21,7 @@ mod upload;
 mod watcher;
 
 use super::Environment;
-use super::output::{Failure, while_read};
+use super::output::{Failure, is_coloured};
 use crate::config::{Config, Sources, settings};
 use crate::telemetry;
 use clap::Args;
@@ -30,14 +30,10 @@ use flow::{CHAPTERS, Flow, Release};
 use layout::Palette;
 use output::{Report, Text};
 use reflect::Reflection;
-use report::{Event, Summary};
 use reqwest::Url;
 use runner::Runner;
 use servers::Servers;
-use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
-use std::time::Instant;
-use watcher::Watcher;
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
@@ -99,11 +95,6 @@ fn web_address(text: &str) -> Result<Url, String> {
     url.ok_or_else(|| "must begin with http:// or https:// and a host".to_owned())
 }
 
-/// Steps came out otherwise than expected. Which, has been reported.
-#[derive(Debug, thiserror::Error)]
-#[error("not everything came out as expected")]
-struct NotAsExpected;
-
 /// Plays, and fails if anything came out otherwise than expected.
 pub(super) fn run(args: DemoArgs, env: Environment) -> Result<(), Failure> {
     let DemoArgs {
@@ -127,13 +118,9 @@ pub(super) fn run(args: DemoArgs, env: Environment) -> Result<(), Failure> {
             is_chapter || names.iter().any(|name| name == flow.name)
         });
     }
-    let stdout = io::stdout();
-    let is_terminal = stdout.is_terminal();
-    // https://no-color.org: any value that is not empty.
-    let no_color = env.get("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let palette = if is_terminal && !no_color { Palette::coloured() } else { Palette::plain() };
-    let text = Text { palette, verbose: verbose || (is_terminal && !quiet) };
-    let report = Report::new(stdout, (!json).then_some(text));
+    let palette = if is_coloured(&env) { Palette::coloured() } else { Palette::plain() };
+    let text = Text { palette, verbose: verbose || (io::stdout().is_terminal() && !quiet) };
+    let report = Report::new((!json).then_some(text));
     let mut sources = sources(env);
     if release == Release::August {
         sources = sources.with(&settings::SANDBOX_APPROVE_AT_CREATION, "true");
@@ -161,36 +148,14 @@ pub(super) fn run(args: DemoArgs, env: Environment) -> Result<(), Failure> {
     super::block_on(async {
         let servers = Servers::start(config, sandbox_url).await;
         let servers = servers.map_err(|error| Failure::Other("cannot start", error.into()))?;
-        let held = play(&servers, &flows, is_complete, report, reflection, valid_only, release).await;
+        let runner = Runner::new(&servers, reflection, report, valid_only, release).await;
+        let outcome = match runner {
+            Ok(runner) => runner.play(&flows, is_complete).await,
+            Err(status) => Err(Failure::Other("cannot watch", status.into())),
+        };
         servers.stop().await;
-        held
+        outcome
     })
-}
-
-async fn play(
-    servers: &Servers,
-    flows: &[Flow],
-    complete: bool,
-    mut report: Report,
-    reflection: Reflection,
-    valid_only: bool,
-    release: Release,
-) -> Result<(), Failure> {
-    let started = Instant::now();
-    servers.tell(&mut report);
-    let (connection, control) = (servers.connection(), servers.control());
-    let watcher = Watcher::begin(connection.clone()).await;
-    let watcher = watcher.map_err(|status| Failure::Other("cannot watch", status.into()))?;
-    let summary = Summary { complete, ..Summary::default() };
-    let (called, not_called) = (BTreeSet::new(), BTreeSet::new());
-    let mut runner =
-        Runner { connection, control, reflection, report, watcher, valid_only, release, summary, called, not_called };
-    runner.play(flows).await;
-    let Runner { mut report, summary, .. } = runner;
-    let held = summary.held;
-    report.tell(&Event::Summary(&Summary { elapsed: started.elapsed(), ..summary }));
-    while_read(report.written).map_err(|error| Failure::Other("cannot write to standard output", error.into()))?;
-    if held { Ok(()) } else { Err(Failure::Other("demo", NotAsExpected.into())) }
 }
 
 /// What configures the demo's gridgate beside its flags. Of the environment only what names a sandbox's credentials

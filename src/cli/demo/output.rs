@@ -28,8 +28,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(out: Stdout, text: Option<Text>) -> Self {
-        Report { out, text, written: Ok(()) }
+    pub(super) fn new(text: Option<Text>) -> Self {
+        Report { out: io::stdout(), text, written: Ok(()) }
     }
 
     pub(super) fn tell(&mut self, event: &Event<'_>) {

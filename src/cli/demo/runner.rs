@@ -8,11 +8,12 @@ use super::names::Names;
 use super::output::Report;
 use super::reflect::{Reflection, code_name, full_name, of_message};
 use super::report::{Called, Event, FlowSummary, Heard, Reply, StepReport, Summary};
+use super::servers::Servers;
 use super::tree::Tree;
 use super::upload::Upload;
 use super::watcher::Watcher;
 use crate::cli::calling::Connection;
-use crate::cli::output::chain;
+use crate::cli::output::{Failure, chain, while_read};
 use prost_reflect::{DynamicMessage, MethodDescriptor, Value as Field};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -26,22 +27,27 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The pause before asking again.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What plays flows.
+/// Plays flows.
 pub(super) struct Runner {
-    pub(super) connection: Connection,
-    pub(super) control: Control,
-    pub(super) reflection: Reflection,
-    pub(super) report: Report,
-    pub(super) watcher: Watcher,
-    /// Whether requests that Grid's API description forbids are left out.
-    pub(super) valid_only: bool,
-    pub(super) release: Release,
+    connection: Connection,
+    control: Control,
+    reflection: Reflection,
+    report: Report,
+    watcher: Watcher,
+    /// Whether to leave out requests that Grid's API description forbids.
+    valid_only: bool,
+    release: Release,
     /// What has happened so far. The flow being played is the last.
-    pub(super) summary: Summary,
-    pub(super) called: BTreeSet<String>,
+    summary: Summary,
+    called: BTreeSet<String>,
     /// Methods of steps that were left out.
-    pub(super) not_called: BTreeSet<String>,
+    not_called: BTreeSet<String>,
 }
+
+/// Some steps were not as expected. The report says which.
+#[derive(Debug, thiserror::Error)]
+#[error("not everything came out as expected")]
+struct NotAsExpected;
 
 /// A call, and what came of it.
 struct Exchange {
@@ -54,8 +60,30 @@ struct Exchange {
 }
 
 impl Runner {
-    /// Plays flows, each to its end, or until it cannot go on.
-    pub(super) async fn play(&mut self, flows: &[Flow]) {
+    /// Opens the stream of status changes.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub(super) async fn new(
+        servers: &Servers,
+        reflection: Reflection,
+        mut report: Report,
+        valid_only: bool,
+        release: Release,
+    ) -> Result<Self, Status> {
+        servers.tell(&mut report);
+        let (connection, control) = (servers.connection(), servers.control());
+        let watcher = Watcher::begin(connection.clone()).await?;
+        let (summary, called, not_called) = (Summary::default(), BTreeSet::new(), BTreeSet::new());
+        Ok(Self { connection, control, reflection, report, watcher, valid_only, release, summary, called, not_called })
+    }
+
+    /// Plays flows, each to its end, or until it cannot go on. `complete`: these are all flows.
+    ///
+    /// # Errors
+    /// A step was not as expected, or the report cannot be written.
+    pub(super) async fn play(mut self, flows: &[Flow], complete: bool) -> Result<(), Failure> {
+        let started = Instant::now();
         // Makes the ids of this run unlike those of any other.
         let run = uuid::Uuid::new_v4().simple().to_string();
         for flow in flows {
@@ -63,16 +91,21 @@ impl Runner {
         }
         let heard = self.watcher.until_caught_up().await;
         self.tell(heard);
-        self.summary.hearing_broken = self.watcher.broken().map(str::to_owned);
-        let summary = &mut self.summary;
-        if summary.complete {
-            let methods = self.reflection.methods().map(|method| full_name(&method));
-            let missing = methods.filter(|method| !self.called.contains(method) && !self.not_called.contains(method));
+        let Self { mut summary, reflection, watcher, called, not_called, mut report, .. } = self;
+        if complete {
+            let methods = reflection.methods().map(|method| full_name(&method));
+            let missing = methods.filter(|method| !called.contains(method) && !not_called.contains(method));
             summary.methods_missing = missing.collect();
         }
-        summary.methods_called = self.called.iter().cloned().collect();
+        summary.complete = complete;
+        summary.hearing_broken = watcher.broken().map(str::to_owned);
+        summary.methods_called = called.into_iter().collect();
         let is_all = summary.methods_missing.is_empty() && summary.hearing_broken.is_none();
         summary.held = is_all && summary.flows.iter().all(FlowSummary::held);
+        summary.elapsed = started.elapsed();
+        report.tell(&Event::Summary(&summary));
+        while_read(report.written).map_err(|error| Failure::Other("cannot write to standard output", error.into()))?;
+        if summary.held { Ok(()) } else { Err(Failure::Other("demo", NotAsExpected.into())) }
     }
 
     async fn play_one(&mut self, flow: &Flow, run: &str) {

@@ -153,7 +153,7 @@ impl Servers {
         self.control.clone()
     }
 
-    /// Tells where they are.
+    /// Reports the addresses.
     pub(super) fn tell(&self, report: &mut Report) {
         let (grpc, sandbox) = (self.grpc.to_string(), self.sandbox.origin().ascii_serialization());
         report.tell(&Event::Started { grpc: &grpc, grid: &self.grid, sandbox: &sandbox });

@@ -1,10 +1,10 @@
 //! The findings, and how they are printed.
 
 use crate::cli::Environment;
-use crate::cli::printable::printable;
+use crate::cli::output::{is_coloured, printable};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 
 /// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -84,11 +84,8 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn to_stdout(json: bool, env: &Environment) -> Self {
-        let stdout = io::stdout();
-        // https://no-color.org: any value that is not empty.
-        let no_color = env.get("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let palette = if stdout.is_terminal() && !no_color { Palette::coloured() } else { Palette::default() };
-        Self { out: Box::new(stdout), json, palette, outcomes: Vec::new(), written: Ok(()) }
+        let palette = if is_coloured(env) { Palette::coloured() } else { Palette::default() };
+        Self { out: Box::new(io::stdout()), json, palette, outcomes: Vec::new(), written: Ok(()) }
     }
 
     pub(super) fn add(&mut self, finding: Finding) {

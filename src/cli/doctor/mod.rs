@@ -5,11 +5,9 @@
 //! endpoint.
 
 mod arrival;
-mod clock;
-mod endpoint;
+mod checks;
 mod finding;
 mod grid;
-mod key;
 mod listener;
 mod register;
 mod running;
@@ -19,13 +17,12 @@ use super::calling::Target;
 use super::output::{Failure, while_read};
 use super::{CommonArgs, Environment, OfDoctor};
 use crate::config::{AdminCallerConfig, CallerConfig, Config, Upstream, WebhookConfig};
-use crate::grid::ClientConfig;
 use crate::grid::webhook_endpoint::WebhookEndpoint;
 use crate::identity::audit;
 use crate::telemetry;
 use clap::Args;
 use finding::{Finding, Outcome, Report};
-use grid::{Answered, Grid};
+use grid::Grid;
 use register::{Registered, Registration};
 use reqwest::Url;
 use running::Running;
@@ -119,13 +116,13 @@ impl Endpoint {
             }
             (Endpoint::Register(Registration { wanted, replace: _ }), None) => {
                 let message = format!("{wanted} was not registered: Grid did not return the registered endpoint");
-                Finding::fail(endpoint::CHECK, message, "fix the credentials first, and try again")
+                Finding::fail(checks::ENDPOINT, message, "fix the credentials first, and try again")
             }
             (Endpoint::Expect(expected), Some(registered)) => {
-                endpoint::judge(registered.as_deref(), webhook, expected.as_ref())
+                checks::endpoint(registered.as_deref(), webhook, expected.as_ref())
             }
             (Endpoint::Expect(_), None) => {
-                Finding::skipped(endpoint::CHECK, "Grid did not return the registered endpoint")
+                Finding::skipped(checks::ENDPOINT, "Grid did not return the registered endpoint")
             }
         };
         (finding, registered)
@@ -148,11 +145,11 @@ async fn examine(
     let grid = Grid::of(account, &base_url).map_err(cannot)?;
 
     let answered = grid.config().await;
-    report.add(credentials(account, &answered));
-    report.add(clock::judge(answered.as_ref().ok().and_then(|answered| answered.clock)));
+    report.add(checks::credentials(account, &answered));
+    report.add(checks::clock(answered.as_ref().ok().and_then(|answered| answered.clock)));
     let platform = answered.ok().and_then(|answered| answered.outcome.ok());
-    let keys = key::read(webhook.public_keys.as_deref());
-    report.add(key::judge(&keys));
+    let keys = checks::read_keys(webhook.public_keys.as_deref());
+    report.add(checks::keys(&keys));
     let registered = platform.map(grid::registered);
     let (finding, registered) = endpoint.settle(&grid, registered, webhook).await;
     report.add(finding);
@@ -175,32 +172,4 @@ async fn examine(
 
 fn cannot(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
     Failure::Other("cannot look", error.into())
-}
-
-/// Whether Grid accepts our credentials.
-fn credentials(account: &ClientConfig, answered: &Result<Answered, grid::NoAnswer>) -> Finding {
-    const CHECK: &str = "credentials";
-    let ClientConfig { base_url, client_id, .. } = account;
-    let answered = match answered {
-        Ok(answered) => answered,
-        Err(error) => {
-            let message = format!("{base_url} does not answer: {error}");
-            return Finding::fail(CHECK, message, "check LIGHTSPARK_GRID_BASE_URL, the network, DNS and any proxy");
-        }
-    };
-    match &answered.outcome {
-        Ok(platform) => Finding::ok(CHECK, format!("Grid knows {client_id} as {}", platform.id)),
-        Err(refusal) => {
-            let hint = match refusal.status.as_u16() {
-                401 => {
-                    "check GRID_CLIENT_ID and GRID_CLIENT_SECRET: both belong to one API token from Grid's dashboard"
-                }
-                403 => "the API token lacks the permission to read the platform's configuration",
-                300..=399 | 404 => "check LIGHTSPARK_GRID_BASE_URL: it ends with the version, as in /grid/2025-10-13",
-                429 | 500..=599 => "Grid is overloaded or failing; try again later",
-                _ => "check LIGHTSPARK_GRID_BASE_URL: the server there does not answer like Grid",
-            };
-            Finding::fail(CHECK, format!("{base_url}/config answers {refusal}"), hint)
-        }
-    }
 }

@@ -3,7 +3,7 @@
 //! The server at that URL approves payments. So the doctor shows a URL that is registered, and replaces it only with `--replace`;
 //! and it logs the result too.
 
-use super::endpoint::CHECK;
+use super::checks::ENDPOINT;
 use super::finding::Finding;
 use super::grid::{self, Grid, NoAnswer, Refusal};
 use crate::grid::webhook_endpoint::{self, WebhookEndpoint};
@@ -30,7 +30,7 @@ impl Registration {
         let Self { wanted, replace } = self;
         let before = before.filter(|url| !url.is_empty());
         if before.is_some_and(|before| wanted.is(before)) {
-            let finding = Finding::ok(CHECK, format!("{wanted} is already registered; nothing was changed"));
+            let finding = Finding::ok(ENDPOINT, format!("{wanted} is already registered; nothing was changed"));
             return Registered { finding, now: before.map(str::to_owned) };
         }
         if let (Some(before), false) = (before, replace) {
@@ -42,7 +42,7 @@ impl Registration {
                 "every webhook goes to the registered URL, payment approvals included; --replace sends them to {wanted} \
                  instead"
             );
-            return Registered { finding: Finding::fail(CHECK, message, hint), now: Some(before.to_owned()) };
+            return Registered { finding: Finding::fail(ENDPOINT, message, hint), now: Some(before.to_owned()) };
         }
         let finding = match grid.register(wanted.as_str()).await.map(|answered| answered.outcome) {
             Ok(Ok(platform)) if platform.webhook_endpoint.as_deref().is_some_and(|now| wanted.is(now)) => {
@@ -64,8 +64,8 @@ impl Registration {
         let Self { wanted, replace: _ } = self;
         self.log(before, "registered");
         match before {
-            Some(before) => Finding::ok(CHECK, format!("{wanted} is now registered, in place of {}", shown(before))),
-            None => Finding::ok(CHECK, format!("{wanted} is now registered; none was before")),
+            Some(before) => Finding::ok(ENDPOINT, format!("{wanted} is now registered, in place of {}", shown(before))),
+            None => Finding::ok(ENDPOINT, format!("{wanted} is now registered; none was before")),
         }
     }
 
@@ -77,7 +77,7 @@ impl Registration {
         }
         self.log(before, "not known");
         let message = format!("it is uncertain whether {} was registered: {why}", self.wanted);
-        Finding::fail(CHECK, message, "run the doctor again to see what is registered")
+        Finding::fail(ENDPOINT, message, "run the doctor again to see what is registered")
     }
 
     /// The audit line: of the URLs only where they lead, since the rest can hold secrets.
@@ -104,7 +104,7 @@ fn refused(refusal: &Refusal, wanted: &WebhookEndpoint) -> Finding {
         429 | 500..=599 => "Grid is overloaded or failing; try again later",
         _ => "register the URL in Grid's dashboard",
     };
-    Finding::fail(CHECK, format!("{wanted} was not registered: Grid answers {refusal}"), hint)
+    Finding::fail(ENDPOINT, format!("{wanted} was not registered: Grid answers {refusal}"), hint)
 }
 
 /// A registered text, without parts that can be secret.

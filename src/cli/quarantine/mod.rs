@@ -5,8 +5,7 @@
 mod table;
 
 use super::admin::{AdminClient, AdminError};
-use super::output::{Failure, json_line, to_stdout, while_read};
-use super::printable::printable;
+use super::output::{Failure, json_line, printable, to_stdout, while_read};
 use super::{CommonArgs, Environment, OfAdminCallers};
 use crate::config::AdminCallerConfig;
 use clap::{Args, Subcommand};

@@ -1,7 +1,7 @@
 //! The quarantine as a table.
 
 use super::Webhook;
-use crate::cli::printable::{UNKNOWN, printable};
+use crate::cli::output::{UNKNOWN, printable};
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use std::fmt::Write as _;
 

@@ -1,10 +1,9 @@
 //! Keeps a stream open: connects, reads, and reconnects with the last token when it breaks.
 
-use super::words;
 use crate::backoff::Backoff;
 use crate::cli::calling::{ConnectError, Connection, Target};
 use crate::cli::fault::Lasting;
-use crate::cli::printable::printable;
+use crate::cli::output::{chain, printable};
 use crate::pb::kyc_event_service_client::KycEventServiceClient;
 use crate::pb::watch_kyc_status_request::Start;
 use crate::pb::watch_kyc_status_response::Event;
@@ -120,7 +119,7 @@ impl Follow {
         let channel = match self.target.connect().await {
             Ok(channel) => channel,
             Err(ConnectError::Lasting(fault)) => return Err(fault.into()),
-            Err(error) => return Ok(Err(Broken(words(&error)))),
+            Err(error) => return Ok(Err(Broken(chain(&error)))),
         };
         let mut request = self.request.clone();
         if let Some(token) = &self.token {
@@ -194,7 +193,7 @@ impl Follow {
         }
         let Some(fault) = self.target.server.fault_of_call(&status, self.heard).await else {
             return Ok(match status.source() {
-                Some(why) => self.because(&format!("broke the connection ({})", words(why))),
+                Some(why) => self.because(&format!("broke the connection ({})", chain(why))),
                 None => self.because(&format!("answered {}: {}", code_name(status.code()), status.message())),
             });
         };

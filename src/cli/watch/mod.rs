@@ -9,7 +9,7 @@ mod request;
 mod view;
 
 use super::calling::Target;
-use super::output::{Failure, chain, to_stderr};
+use super::output::{Failure, is_coloured, to_stderr};
 use super::signals::Signals;
 use super::{CommonArgs, Environment, OfCallers};
 use crate::config::CallerConfig;
@@ -17,7 +17,7 @@ use clap::Args;
 use follow::{Follow, FollowError, Said, View};
 use json::JsonLines;
 use request::{From, Kind};
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::time::Duration;
 use view::{Palette, Terminal};
 
@@ -76,14 +76,11 @@ pub(super) struct WatchArgs {
 pub(super) fn run(args: WatchArgs, env: Environment) -> Result<(), Failure> {
     let request = request::of(&args);
     let WatchArgs { json, heartbeat, common, .. } = args;
-    let stdout = io::stdout();
-    // https://no-color.org: any value that is not empty.
-    let no_color = env.get("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let palette = if stdout.is_terminal() && !no_color { Palette::coloured() } else { Palette::plain() };
+    let palette = if is_coloured(&env) { Palette::coloured() } else { Palette::plain() };
     let view: Box<dyn View> = if json {
-        Box::new(JsonLines::new(stdout).map_err(|error| Failure::Other("cannot print JSON", error.into()))?)
+        Box::new(JsonLines::new(io::stdout()).map_err(|error| Failure::Other("cannot print JSON", error.into()))?)
     } else {
-        Box::new(Terminal::new(stdout, palette))
+        Box::new(Terminal::new(io::stdout(), palette))
     };
     let target = Target::of(CallerConfig::load(common.sources(env))?)
         .map_err(|error| Failure::Other("cannot connect", error.into()))?;
@@ -119,9 +116,4 @@ async fn watch(mut follow: Follow) -> Result<(), Failure> {
 /// Tells the person something that is not about customers.
 fn say(text: &str) {
     to_stderr(&format!("gridgate: {text}\n"));
-}
-
-/// An error and what caused it, for [`say`].
-fn words(error: &(dyn std::error::Error + 'static)) -> String {
-    chain(error)
 }

@@ -1,7 +1,7 @@
 //! Responses as lines for a person.
 
 use super::follow::View;
-use crate::cli::printable::{UNKNOWN, printable};
+use crate::cli::output::{UNKNOWN, printable};
 use crate::pb::snapshot_entry::Entry;
 use crate::pb::watch_kyc_status_response::Event;
 use crate::pb::{

@@ -1,5 +1,5 @@
 use super::*;
-use crate::cli::printable::is_invisible;
+use crate::cli::output::is_invisible;
 use crate::pb;
 
 fn record(outcome: KycEventOutcome, source: KycEventSource) -> Option<KycEventRecord> {
