@@ -89,7 +89,7 @@ async fn without_a_gridgate_it_says_what_to_look_at() {
     let app = TestApp::with_sandbox().await;
     let ended = quarantine(app.addresses.sandbox.unwrap(), &["list"]).await;
     assert_eq!(ended.status.code(), Some(1));
-    assert!(ended.stderr.contains("is no admin port"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("is not the admin port"), "{}", ended.stderr);
 }
 
 #[tokio::test]
