@@ -34,6 +34,7 @@ mod retention;
 mod sandbox;
 mod server;
 mod starting;
+mod structure;
 mod support;
 mod telemetry;
 mod tls;
