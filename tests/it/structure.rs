@@ -22,10 +22,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("grid::client::request", "grid::operations::documents"),
     ("grid::model::any", "grid::model::serde_as"),
     ("grid::model::customer", "grid::model::beneficial_owner"),
-    ("gridgate::cli::calling", "gridgate::cli::fault"),
-    ("gridgate::cli::demo::stage", "gridgate::cli::demo::access"),
     ("gridgate::cli::output", "gridgate::cli"),
-    ("gridgate::cli::watch::follow", "gridgate::cli::watch"),
     ("gridgate::cli::watch::request", "gridgate::cli::watch"),
     ("gridgate::identity::gate", "gridgate::identity::counters"),
     ("gridgate::rpc::customer::existing", "gridgate::rpc::customer"),
@@ -53,12 +50,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("kyc::log::sqlite::damage", "kyc::log::sqlite::failure"),
     ("kyc::log::sqlite::view", "kyc::log::sqlite::view::reading"),
     ("kyc::log::sqlite::writer", "kyc::log::sqlite::checkpoint"),
-    ("sandbox::clock", "sandbox::shared"),
-    ("sandbox::error", "sandbox::shared"),
-    ("sandbox::faults", "sandbox::shared"),
-    ("sandbox::shared", "sandbox::journal"),
-    ("sandbox::state", "sandbox::kyc_links"),
-    ("sandbox::state", "sandbox::platform"),
 ];
 
 /// Which files know which others, by name: the crate, and the module in it.
