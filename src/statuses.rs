@@ -38,8 +38,8 @@ pub(crate) fn verification_answer(verification: &Verification) -> Option<Verific
 }
 
 fn problem(error: &VerificationError) -> Problem {
-    let VerificationError { resource_id: _, error_type, field, accepted_document_types: _, reason: _ } = error;
-    Problem::new(error_type, field.as_deref())
+    let VerificationError { resource_id: _, r#type, field, accepted_document_types: _, reason: _ } = error;
+    Problem::new(r#type, field.as_deref())
 }
 
 /// Observes a customer in an answer to a caller.

@@ -4,15 +4,17 @@ use tonic::{Request, Response, Status};
 
 use super::customer::CUSTOMER;
 use super::error::required_id;
-use super::field_mask::{self, Emptied, Masked};
+use super::field_mask::{self, Masked};
+use super::mapping::{At, FromApi as _, IntoApi as _, Reading, mapping};
 use super::page::Listed;
-use super::{Error, Violations, call, open_enum, page, timestamp};
+use super::{Error, Violations, call, page};
 use crate::grid::Client;
 use crate::grid::model;
 use crate::pb;
 use crate::pb::beneficial_owner_service_server::BeneficialOwnerService;
 
 const BENEFICIAL_OWNER: &str = "gridgate.v1.BeneficialOwner";
+const UPDATE: &str = "gridgate.v1.BeneficialOwnerUpdate";
 
 /// The implementation of `gridgate.v1.BeneficialOwnerService`.
 #[derive(Debug, Clone)]
@@ -35,18 +37,15 @@ impl BeneficialOwnerService for BeneficialOwners {
         request: Request<pb::CreateBeneficialOwnerRequest>,
     ) -> Result<Response<pb::CreateBeneficialOwnerResponse>, Status> {
         let call = call::of(&request);
-        let pb::CreateBeneficialOwnerRequest { customer_id, roles, ownership_percentage, personal_info } =
-            request.into_inner();
-        let customer_id = required_id("customer_id", &customer_id)?;
-        let owner = model::BeneficialOwnerInput {
-            customer_id: Some(customer_id.as_str().to_owned()),
-            roles: Emptied::default().list("roles", roles),
-            ownership_percentage,
-            personal_info: personal_info.map(Into::into),
-        };
+        let request = request.into_inner();
+        let mut violations = Violations::default();
+        let customer_id = violations.id("customer_id", &request.customer_id);
+        let mut owner = model::BeneficialOwnerInput::from_api(request, At::TOP, &mut Reading::new(&mut violations));
+        let customer_id = violations.finish(customer_id)?;
+        owner.customer_id = Some(customer_id.as_str().to_owned());
         let owner =
             self.grid.create_beneficial_owner(&call, &owner).await.map_err(Error::about(CUSTOMER, &customer_id))?;
-        Ok(Response::new(pb::CreateBeneficialOwnerResponse { beneficial_owner: Some(owner.into()) }))
+        Ok(Response::new(pb::CreateBeneficialOwnerResponse { beneficial_owner: Some(owner.into_api()) }))
     }
 
     async fn get_beneficial_owner(
@@ -56,7 +55,7 @@ impl BeneficialOwnerService for BeneficialOwners {
         let call = call::of(&request);
         let id = required_id("beneficial_owner_id", &request.into_inner().beneficial_owner_id)?;
         let owner = self.grid.get_beneficial_owner(&call, &id).await.map_err(Error::about(BENEFICIAL_OWNER, &id))?;
-        Ok(Response::new(pb::GetBeneficialOwnerResponse { beneficial_owner: Some(owner.into()) }))
+        Ok(Response::new(pb::GetBeneficialOwnerResponse { beneficial_owner: Some(owner.into_api()) }))
     }
 
     async fn list_beneficial_owners(
@@ -94,14 +93,17 @@ impl BeneficialOwnerService for BeneficialOwners {
             request.into_inner();
         let mut violations = Violations::default();
         let id = violations.id("beneficial_owner_id", &beneficial_owner_id);
-        let changes = update(beneficial_owner.unwrap_or_default(), update_mask, &mut violations);
+        let owner = beneficial_owner.unwrap_or_default();
+        let Masked { message, emptied } = field_mask::apply(UPDATE, owner, update_mask, &mut violations);
+        let mut reading = Reading { within: "beneficial_owner.", emptied, violations: &mut violations };
+        let changes = model::BeneficialOwnerInput::from_api(message, At::TOP, &mut reading);
         let id = violations.finish(id)?;
         let owner = self
             .grid
             .update_beneficial_owner(&call, &id, &changes)
             .await
             .map_err(Error::about(BENEFICIAL_OWNER, &id))?;
-        Ok(Response::new(pb::UpdateBeneficialOwnerResponse { beneficial_owner: Some(owner.into()) }))
+        Ok(Response::new(pb::UpdateBeneficialOwnerResponse { beneficial_owner: Some(owner.into_api()) }))
     }
 
     async fn delete_beneficial_owner(
@@ -115,107 +117,28 @@ impl BeneficialOwnerService for BeneficialOwners {
     }
 }
 
-fn update(
-    owner: pb::BeneficialOwnerUpdate,
-    mask: Option<prost_types::FieldMask>,
-    violations: &mut Violations,
-) -> model::BeneficialOwnerInput {
-    let Masked { message, emptied } = field_mask::apply("gridgate.v1.BeneficialOwnerUpdate", owner, mask, violations);
-    let pb::BeneficialOwnerUpdate { roles, ownership_percentage, personal_info } = message;
-    model::BeneficialOwnerInput {
-        customer_id: None,
-        roles: emptied.list("roles", roles),
-        ownership_percentage,
-        personal_info: personal_info.map(Into::into),
+mapping! {
+    answer pb::BeneficialOwner = model::BeneficialOwner {
+        same: id, customer_id, roles, ownership_percentage, personal_info, created_at, updated_at;
+        words: kyc_status + kyc_status_raw;
     }
 }
-
-impl From<pb::PersonalInfo> for model::PersonalInfo {
-    fn from(person: pb::PersonalInfo) -> Self {
-        let pb::PersonalInfo {
-            first_name,
-            middle_name,
-            last_name,
-            birth_date,
-            nationality,
-            email,
-            phone_number,
-            address,
-            id_type,
-            identifier,
-            country_of_issuance,
-        } = person;
-        Self {
-            first_name,
-            middle_name,
-            last_name,
-            birth_date,
-            nationality,
-            email,
-            phone_number,
-            address: address.map(Into::into),
-            id_type,
-            identifier,
-            country_of_issuance,
-        }
+mapping! {
+    request pb::CreateBeneficialOwnerRequest = model::BeneficialOwnerInput {
+        same: roles, ownership_percentage, personal_info;
+        unused: customer_id;
+        absent: customer_id;
     }
 }
-
-impl From<model::PersonalInfo> for pb::PersonalInfo {
-    fn from(person: model::PersonalInfo) -> Self {
-        let model::PersonalInfo {
-            first_name,
-            middle_name,
-            last_name,
-            birth_date,
-            nationality,
-            email,
-            phone_number,
-            address,
-            id_type,
-            identifier,
-            country_of_issuance,
-        } = person;
-        Self {
-            first_name,
-            middle_name,
-            last_name,
-            birth_date,
-            nationality,
-            email,
-            phone_number,
-            address: address.map(Into::into),
-            id_type,
-            identifier,
-            country_of_issuance,
-        }
+mapping! {
+    request pb::BeneficialOwnerUpdate = model::BeneficialOwnerInput {
+        same: roles, ownership_percentage, personal_info;
+        absent: customer_id;
     }
 }
-
-impl From<model::BeneficialOwner> for pb::BeneficialOwner {
-    fn from(owner: model::BeneficialOwner) -> Self {
-        let model::BeneficialOwner {
-            id,
-            customer_id,
-            roles,
-            ownership_percentage,
-            personal_info,
-            kyc_status,
-            created_at,
-            updated_at,
-        } = owner;
-        let (kyc_status, kyc_status_raw) =
-            open_enum::both::<_, pb::KycStatus>(kyc_status.as_ref(), model::KycStatus::as_str);
-        Self {
-            id,
-            customer_id,
-            roles,
-            ownership_percentage,
-            personal_info: personal_info.map(Into::into),
-            kyc_status,
-            kyc_status_raw,
-            created_at: created_at.map(timestamp::to_pb),
-            updated_at: updated_at.map(timestamp::to_pb),
-        }
+mapping! {
+    both pb::PersonalInfo = model::PersonalInfo {
+        same: first_name, middle_name, last_name, birth_date, nationality, email, phone_number, address, id_type, identifier,
+            country_of_issuance;
     }
 }

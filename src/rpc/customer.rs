@@ -1,10 +1,9 @@
 //! CustomerService: customers, links to the hosted verification, contact verification, bulk imports.
 
-mod agreement;
 mod existing;
 mod import;
 mod input;
-mod output;
+mod mapping;
 
 use std::sync::Arc;
 
@@ -12,10 +11,11 @@ use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::error::{Resource, required_id};
+use super::mapping::{At, FromApi as _, IntoApi as _, Reading};
 use super::page::Listed;
 use super::{Error, Violations, call, page};
 use crate::grid::model::{ContactVerificationConfirm, KycLinkRequest};
-use crate::grid::{Client, CreateKey, UpdateOutcome};
+use crate::grid::{Client, CreateKey, CustomerFilter, UpdateOutcome};
 use crate::kyc::response_observer::ResponseObserver;
 use crate::pb;
 use crate::pb::customer_service_server::CustomerService;
@@ -61,7 +61,7 @@ impl CustomerService for Customers {
             Err(error) => return Err(claims.explain(&self.grid, &call, error, None).await.into()),
         };
         statuses::observe_customer(pending, &customer);
-        Ok(Response::new(pb::CreateCustomerResponse { customer: Some(customer.into()) }))
+        Ok(Response::new(pb::CreateCustomerResponse { customer: Some(customer.into_api()) }))
     }
 
     async fn get_customer(
@@ -75,7 +75,7 @@ impl CustomerService for Customers {
         let answer = answer.inspect_err(|error| statuses::observe_gone(pending, &id, error));
         let customer = answer.map_err(Error::about(CUSTOMER, &id))?;
         statuses::observe_customer(pending, &customer);
-        Ok(Response::new(pb::GetCustomerResponse { customer: Some(customer.into()) }))
+        Ok(Response::new(pb::GetCustomerResponse { customer: Some(customer.into_api()) }))
     }
 
     async fn list_customers(
@@ -86,7 +86,7 @@ impl CustomerService for Customers {
         let mut request = request.into_inner();
         let mut violations = Violations::default();
         let page = page::request(request.page_size, std::mem::take(&mut request.page_token), &mut violations);
-        let filter = input::filter(request, &mut violations);
+        let filter = CustomerFilter::from_api(request, At::TOP, &mut Reading::new(&mut violations));
         violations.check()?;
         let pending = self.responses.begin();
         let listed = self.grid.list_customers(&call, &filter, &page).await.map_err(Error::from)?;
@@ -125,9 +125,11 @@ impl CustomerService for Customers {
         let result = match outcome {
             UpdateOutcome::Updated(customer) => {
                 statuses::observe_customer(pending, &customer);
-                pb::update_customer_response::Result::Customer((*customer).into())
+                pb::update_customer_response::Result::Customer((*customer).into_api())
             }
-            UpdateOutcome::Challenge(challenge) => pb::update_customer_response::Result::Challenge(challenge.into()),
+            UpdateOutcome::Challenge(challenge) => {
+                pb::update_customer_response::Result::Challenge(challenge.into_api())
+            }
         };
         Ok(Response::new(pb::UpdateCustomerResponse { result: Some(result) }))
     }
@@ -143,7 +145,7 @@ impl CustomerService for Customers {
         let answer = answer.inspect_err(|error| statuses::observe_gone(pending, &id, error));
         let customer = answer.map_err(Error::about(CUSTOMER, &id))?;
         statuses::observe_deleted(pending, &id, customer.as_deref());
-        Ok(Response::new(pb::DeleteCustomerResponse { customer: customer.map(|customer| (*customer).into()) }))
+        Ok(Response::new(pb::DeleteCustomerResponse { customer: customer.map(|customer| (*customer).into_api()) }))
     }
 
     async fn create_kyc_link(
@@ -161,7 +163,7 @@ impl CustomerService for Customers {
             .create_kyc_link(&call, &id, &KycLinkRequest { redirect_uri }, key)
             .await
             .map_err(Error::about(CUSTOMER, &id))?;
-        Ok(Response::new(pb::CreateKycLinkResponse { kyc_link: Some(link.into()) }))
+        Ok(Response::new(pb::CreateKycLinkResponse { kyc_link: Some(link.into_api()) }))
     }
 
     async fn send_email_verification(
@@ -186,7 +188,7 @@ impl CustomerService for Customers {
         let customer =
             self.grid.confirm_email_verification(&call, &id, &confirm).await.map_err(Error::about(CUSTOMER, &id))?;
         statuses::observe_customer(pending, &customer);
-        let customer = Some(output::base(customer));
+        let customer = Some(mapping::base(customer));
         Ok(Response::new(pb::ConfirmEmailVerificationResponse { customer }))
     }
 
@@ -212,7 +214,7 @@ impl CustomerService for Customers {
         let customer =
             self.grid.confirm_phone_verification(&call, &id, &confirm).await.map_err(Error::about(CUSTOMER, &id))?;
         statuses::observe_customer(pending, &customer);
-        let customer = Some(output::base(customer));
+        let customer = Some(mapping::base(customer));
         Ok(Response::new(pb::ConfirmPhoneVerificationResponse { customer }))
     }
 
@@ -232,7 +234,7 @@ impl CustomerService for Customers {
         let call = call::of(&request);
         let id = required_id("job_id", &request.into_inner().job_id)?;
         let job = self.grid.get_import_job(&call, &id).await.map_err(Error::about(IMPORT_JOB, &id))?;
-        Ok(Response::new(pb::GetImportJobResponse { import_job: Some(job.into()) }))
+        Ok(Response::new(pb::GetImportJobResponse { import_job: Some(job.into_api()) }))
     }
 
     async fn list_agreements(
@@ -241,7 +243,7 @@ impl CustomerService for Customers {
     ) -> Result<Response<pb::ListAgreementsResponse>, Status> {
         let call = call::of(&request);
         let listed = self.grid.list_agreements(&call).await.map_err(Error::from)?;
-        let agreements = listed.data.into_iter().flatten().map(Into::into).collect();
+        let agreements = listed.data.into_api();
         let unreadable_rows = listed.unreadable_rows.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListAgreementsResponse { agreements, unreadable_rows }))
     }
@@ -252,6 +254,6 @@ impl CustomerService for Customers {
     ) -> Result<Response<pb::GetEndUserTermsResponse>, Status> {
         let call = call::of(&request);
         let terms = self.grid.get_end_user_terms(&call).await.map_err(Error::from)?;
-        Ok(Response::new(pb::GetEndUserTermsResponse { end_user_terms: Some(terms.into()) }))
+        Ok(Response::new(pb::GetEndUserTermsResponse { end_user_terms: Some(terms.into_api()) }))
     }
 }

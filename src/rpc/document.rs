@@ -4,9 +4,10 @@ use bytes::Bytes;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::error::required_id;
+use super::mapping::{At, FromApi as _, IntoApi as _, Reading, mapping};
 use super::page::Listed;
 use super::upload::{self, Kind, Part, Upload, UploadMemory};
-use super::{Error, Violations, call, open_enum, page, timestamp};
+use super::{Error, Violations, call, page};
 use crate::grid::model;
 use crate::grid::{Client, DocumentFile};
 use crate::pb;
@@ -37,28 +38,19 @@ impl DocumentService for Documents {
         request: Request<Streaming<pb::UploadDocumentRequest>>,
     ) -> Result<Response<pb::UploadDocumentResponse>, Status> {
         let call = call::of(&request);
-        let Upload { metadata, content, memory: _held } = upload::collect(request.into_inner(), &self.memory).await?;
-        let pb::UploadDocumentMetadata {
-            document_holder,
-            document_type,
-            side,
-            country,
-            document_number,
-            issuing_authority,
-            file_name,
-        } = metadata;
+        let Upload { mut metadata, content, memory: _held } =
+            upload::collect(request.into_inner(), &self.memory).await?;
         let mut violations = Violations::default();
-        let holder = violations.id("metadata.document_holder", &document_holder);
-        let side = open_enum::read::<pb::DocumentSide>("metadata.side", side, &mut violations).word();
+        let holder = violations.id("metadata.document_holder", &metadata.document_holder);
+        let file_name = metadata.file_name.take();
+        let mut fields = model::DocumentFields::from_api(metadata, At::TOP, &mut of_metadata(&mut violations));
         let kind = Kind::read(&content, &mut violations);
         let (holder, kind) = violations.finish(holder.zip(kind))?;
-        let document_holder = Some(holder.as_str().to_owned());
-        let fields =
-            model::DocumentFields { document_holder, document_type, side, country, document_number, issuing_authority };
+        fields.document_holder = Some(holder.as_str().to_owned());
         let file = file(content, kind, file_name);
         let document =
             self.grid.upload_document(&call, fields, file).await.map_err(Error::about(DOCUMENT_HOLDER, &holder))?;
-        Ok(Response::new(pb::UploadDocumentResponse { document: Some(document.into()) }))
+        Ok(Response::new(pb::UploadDocumentResponse { document: Some(document.into_api()) }))
     }
 
     async fn replace_document(
@@ -66,28 +58,18 @@ impl DocumentService for Documents {
         request: Request<Streaming<pb::ReplaceDocumentRequest>>,
     ) -> Result<Response<pb::ReplaceDocumentResponse>, Status> {
         let call = call::of(&request);
-        let Upload { metadata, content, memory: _held } = upload::collect(request.into_inner(), &self.memory).await?;
-        let pb::ReplaceDocumentMetadata {
-            document_id,
-            document_type,
-            side,
-            country,
-            document_number,
-            issuing_authority,
-            file_name,
-        } = metadata;
+        let Upload { mut metadata, content, memory: _held } =
+            upload::collect(request.into_inner(), &self.memory).await?;
         let mut violations = Violations::default();
-        let id = violations.id("metadata.document_id", &document_id);
-        let side = open_enum::read::<pb::DocumentSide>("metadata.side", side, &mut violations).word();
+        let id = violations.id("metadata.document_id", &metadata.document_id);
+        let file_name = metadata.file_name.take();
+        let fields = model::DocumentFields::from_api(metadata, At::TOP, &mut of_metadata(&mut violations));
         let kind = Kind::read(&content, &mut violations);
         let (id, kind) = violations.finish(id.zip(kind))?;
-        let document_holder = None;
-        let fields =
-            model::DocumentFields { document_holder, document_type, side, country, document_number, issuing_authority };
         let file = file(content, kind, file_name);
         let document =
             self.grid.replace_document(&call, &id, fields, file).await.map_err(Error::about(DOCUMENT, &id))?;
-        Ok(Response::new(pb::ReplaceDocumentResponse { document: Some(document.into()) }))
+        Ok(Response::new(pb::ReplaceDocumentResponse { document: Some(document.into_api()) }))
     }
 
     async fn get_document(
@@ -97,7 +79,7 @@ impl DocumentService for Documents {
         let call = call::of(&request);
         let id = required_id("document_id", &request.into_inner().document_id)?;
         let document = self.grid.get_document(&call, &id).await.map_err(Error::about(DOCUMENT, &id))?;
-        Ok(Response::new(pb::GetDocumentResponse { document: Some(document.into()) }))
+        Ok(Response::new(pb::GetDocumentResponse { document: Some(document.into_api()) }))
     }
 
     async fn list_documents(
@@ -149,33 +131,28 @@ impl Part for pb::ReplaceDocumentRequest {
     }
 }
 
-impl From<model::Document> for pb::Document {
-    fn from(document: model::Document) -> Self {
-        let model::Document {
-            id,
-            document_holder,
-            document_type,
-            side,
-            country,
-            document_number,
-            issuing_authority,
-            file_name,
-            created_at,
-            updated_at,
-        } = document;
-        let (side, side_raw) = open_enum::both::<_, pb::DocumentSide>(side.as_ref(), model::DocumentSide::as_str);
-        Self {
-            id,
-            document_holder,
-            document_type,
-            side,
-            side_raw,
-            country,
-            document_number,
-            issuing_authority,
-            file_name,
-            created_at: created_at.map(timestamp::to_pb),
-            updated_at: updated_at.map(timestamp::to_pb),
-        }
+fn of_metadata(violations: &mut Violations) -> Reading<'_> {
+    Reading { within: "metadata.", ..Reading::new(violations) }
+}
+
+mapping! {
+    answer pb::Document = model::Document {
+        same: id, document_holder, document_type, country, document_number, issuing_authority, file_name, created_at,
+            updated_at;
+        words: side + side_raw;
+    }
+}
+mapping! {
+    request pb::UploadDocumentMetadata = model::DocumentFields {
+        same: document_type, side, country, document_number, issuing_authority;
+        unused: document_holder, file_name;
+        absent: document_holder;
+    }
+}
+mapping! {
+    request pb::ReplaceDocumentMetadata = model::DocumentFields {
+        same: document_type, side, country, document_number, issuing_authority;
+        unused: document_id, file_name;
+        absent: document_holder;
     }
 }

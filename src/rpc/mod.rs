@@ -6,7 +6,6 @@
 //! [`status`] and nowhere else.
 
 mod beneficial_owner;
-mod business_info;
 mod call;
 mod customer;
 mod document;
@@ -15,6 +14,7 @@ mod field_mask;
 mod field_path;
 mod kyc_event;
 mod layer;
+mod mapping;
 mod open_enum;
 mod other_fields;
 mod page;

@@ -2,9 +2,23 @@
 //!
 //! A word of Grid's that has no value here is `UNSPECIFIED`; the field `…_raw` beside it still says it.
 
-use super::Violations;
+use super::mapping::{At, FromApi, IntoApi, Reading};
 use crate::grid::model;
 use crate::pb;
+
+/// A word of Grid's that is an enum here.
+pub(super) trait Word: Into<String> {
+    type Api: TryFrom<i32> + Into<i32> + Default;
+
+    /// The value that stands for it.
+    fn value(&self) -> Self::Api;
+}
+
+/// One that requests can have too.
+pub(super) trait RequestWord: Word {
+    /// The word that a value stands for; none for `UNSPECIFIED`.
+    fn of(value: Self::Api) -> Option<Self>;
+}
 
 /// Declares, for one enum, the value that stands for each of Grid's words; with `both ways`, also the way back, for an
 /// enum that requests use.
@@ -12,22 +26,23 @@ macro_rules! pairs {
     (both ways: $pb:ident = $model:ident { $($variant:ident),+ $(,)? }) => {
         pairs!($pb = $model { $($variant),+ });
 
-        impl pb::$pb {
-            /// Grid's word; none for `UNSPECIFIED`.
-            pub(super) fn word(self) -> Option<model::$model> {
-                match self {
-                    $(Self::$variant => Some(model::$model::$variant),)+
-                    Self::Unspecified => None,
+        impl RequestWord for model::$model {
+            fn of(value: pb::$pb) -> Option<Self> {
+                match value {
+                    $(pb::$pb::$variant => Some(Self::$variant),)+
+                    pb::$pb::Unspecified => None,
                 }
             }
         }
     };
     ($pb:ident = $model:ident { $($variant:ident),+ $(,)? }) => {
-        impl From<&model::$model> for pb::$pb {
-            fn from(word: &model::$model) -> Self {
-                match word {
-                    $(model::$model::$variant => Self::$variant,)+
-                    model::$model::Other(_) => Self::Unspecified,
+        impl Word for model::$model {
+            type Api = pb::$pb;
+
+            fn value(&self) -> pb::$pb {
+                match self {
+                    $(Self::$variant => pb::$pb::$variant,)+
+                    Self::Other(_) => pb::$pb::Unspecified,
                 }
             }
         }
@@ -48,21 +63,28 @@ pairs!(both ways: VerificationStatus = VerificationStatus {
     ReadyForVerification,
 });
 
-/// The two fields that say one of Grid's words: the enum's number, and the word itself ("" where Grid said none).
-pub(super) fn both<'a, M, P>(word: Option<&'a M>, as_str: impl FnOnce(&'a M) -> &'a str) -> (i32, String)
-where
-    P: From<&'a M> + Into<i32> + Default,
-{
-    match word {
-        Some(word) => (P::from(word).into(), as_str(word).to_owned()),
-        None => (P::default().into(), String::new()),
+/// The two fields that say one of Grid's words: the enum's number, and the word itself.
+impl<M: Word> IntoApi<(i32, String)> for M {
+    fn into_api(self) -> (i32, String) {
+        (self.value().into(), self.into())
     }
 }
 
-/// Reads an enum of a request: `UNSPECIFIED` is not said, a number that no version knows is a mistake.
-pub(super) fn read<P: TryFrom<i32> + Default>(field: &str, number: i32, violations: &mut Violations) -> P {
-    P::try_from(number).unwrap_or_else(|_| {
-        violations.add(field, "is not a value of this enum");
-        P::default()
-    })
+/// The word is empty where Grid said none.
+impl<M: Word> IntoApi<(i32, String)> for Option<M> {
+    fn into_api(self) -> (i32, String) {
+        self.map_or_else(|| (M::Api::default().into(), String::new()), M::into_api)
+    }
+}
+
+impl<M: RequestWord> FromApi<i32> for Option<M> {
+    fn from_api(number: i32, at: At<'_>, reading: &mut Reading<'_>) -> Self {
+        match M::Api::try_from(number) {
+            Ok(value) => M::of(value),
+            Err(_) => {
+                reading.add(at, "is not a value of this enum");
+                None
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Pages of lists.
 
 use super::Violations;
+use super::mapping::IntoApi;
 use crate::grid::PageRequest;
 use crate::grid::model::{Page, UnreadableRow};
 use crate::pb;
@@ -28,11 +29,11 @@ pub(super) struct Listed<T> {
     pub(super) truncated: bool,
 }
 
-impl<M, T: From<M>> From<Page<M>> for Listed<T> {
+impl<T, M: IntoApi<T>> From<Page<M>> for Listed<T> {
     fn from(page: Page<M>) -> Self {
         let Page { data, unreadable_rows, has_more, next_cursor, total_count } = page;
         Self {
-            rows: data.into_iter().map(T::from).collect(),
+            rows: data.into_api(),
             truncated: has_more && next_cursor.is_none(),
             next_page_token: next_cursor.unwrap_or_default(),
             total_size: total_count.and_then(|count| i64::try_from(count).ok()),

@@ -11,29 +11,7 @@ use crate::identity::audit;
 use crate::pb;
 use crate::pb::platform_service_server::PlatformService;
 
-/// The fields of the configuration that this API names, and Grid's names for them: none is another field.
-const NAMED: [&str; 8] = [
-    "id",
-    "umaDomain",
-    "proxyUmaSubdomain",
-    "webhookEndpoint",
-    "supportedCurrencies",
-    "isRegulatedFinancialInstitution",
-    "createdAt",
-    "updatedAt",
-];
-/// Those of a currency.
-const NAMED_OF_CURRENCY: [&str; 7] = [
-    "currencyCode",
-    "minAmount",
-    "maxAmount",
-    "requiredCounterpartyFields",
-    "providerRequiredCustomerFields",
-    "providerRequiredCounterpartyCustomerFields",
-    "enabledTransactionTypes",
-];
-/// Those of a field that is asked of counterparties.
-const NAMED_OF_FIELD: [&str; 2] = ["name", "mandatory"];
+const CURRENCIES: &str = "supported_currencies";
 
 /// The implementation of `gridgate.v1.PlatformService`.
 #[derive(Debug, Clone)]
@@ -88,8 +66,8 @@ fn changed(config: &pb::PlatformConfigUpdate, emptied: &field_mask::Emptied) -> 
     let mut fields: Vec<String> = Vec::new();
     fields.extend(uma_domain.is_some().then(|| "uma_domain".to_owned()));
     fields.extend(webhook_endpoint.is_some().then(|| "webhook_endpoint".to_owned()));
-    let has_currencies = emptied.list("supported_currencies", supported_currencies.iter().collect()).is_some();
-    fields.extend(has_currencies.then(|| "supported_currencies".to_owned()));
+    let has_currencies = !supported_currencies.is_empty() || emptied.has(CURRENCIES);
+    fields.extend(has_currencies.then(|| CURRENCIES.to_owned()));
     let others = other_fields.iter().flat_map(|others| others.fields.keys());
     fields.extend(others.map(|name| format!("other_fields.{}", audit::word(name))));
     let host = webhook_endpoint.as_deref().and_then(webhook_endpoint::host);
@@ -106,18 +84,17 @@ fn update(
         violations.add("platform_config.webhook_endpoint", invalid.to_string());
     }
     let mut room = Room::of_message();
-    let currencies = emptied.list("supported_currencies", supported_currencies);
-    let currencies = currencies.map(|currencies| {
-        let at = |place| format!("platform_config.supported_currencies[{place}]");
-        let each = currencies.into_iter().enumerate();
-        each.map(|(place, currency)| currency_input(currency, &at(place), &mut room, violations)).collect()
-    });
+    let has_currencies = !supported_currencies.is_empty() || emptied.has(CURRENCIES);
+    let at = |place| format!("platform_config.{CURRENCIES}[{place}]");
+    let currencies = supported_currencies.into_iter().enumerate();
+    let currencies = currencies.map(|(place, currency)| currency_input(currency, &at(place), &mut room, violations));
+    let supported_currencies = Some(currencies.collect()).filter(|_| has_currencies);
     let path = "platform_config.other_fields";
     model::PlatformConfigInput {
         uma_domain,
         webhook_endpoint,
-        supported_currencies: currencies,
-        other_fields: other_fields::from_pb(other_fields, &NAMED, path, &mut room, violations),
+        supported_currencies,
+        other_fields: other_fields::from_pb(other_fields, &model::PlatformConfig::names(), path, &mut room, violations),
     }
 }
 
@@ -126,7 +103,7 @@ fn currency_input(
     path: &str,
     room: &mut Room,
     violations: &mut Violations,
-) -> model::PlatformCurrencyInput {
+) -> model::PlatformCurrency {
     let pb::PlatformCurrency {
         currency_code,
         min_amount,
@@ -140,7 +117,8 @@ fn currency_input(
     } = currency;
     nothing_omitted(&omitted_fields, path, violations);
     let others = format!("{path}.other_fields");
-    let other_fields = other_fields::from_pb(other_fields, &NAMED_OF_CURRENCY, &others, room, violations);
+    let other_fields =
+        other_fields::from_pb(other_fields, &model::PlatformCurrency::names(), &others, room, violations);
     let each = required_counterparty_fields.into_iter().enumerate();
     let required_counterparty_fields = each
         .map(|(place, field)| {
@@ -148,17 +126,19 @@ fn currency_input(
             let path = format!("{path}.required_counterparty_fields[{place}]");
             nothing_omitted(&omitted_fields, &path, violations);
             let others = format!("{path}.other_fields");
-            let other_fields = other_fields::from_pb(other_fields, &NAMED_OF_FIELD, &others, room, violations);
+            let other_fields =
+                other_fields::from_pb(other_fields, &model::CounterpartyField::names(), &others, room, violations);
             model::CounterpartyField { name, mandatory, other_fields }
         })
         .collect();
-    model::PlatformCurrencyInput {
+    model::PlatformCurrency {
         currency_code,
         min_amount,
         max_amount,
         required_counterparty_fields,
         enabled_transaction_types,
         other_fields,
+        ..model::PlatformCurrency::default()
     }
 }
 
@@ -182,7 +162,7 @@ impl From<model::PlatformConfig> for pb::PlatformConfig {
             created_at,
             updated_at,
             other_fields,
-            lost_fields,
+            lost_fields: model::LostFields(lost_fields),
         } = config;
         let mut room = Room::of_message();
         let each = supported_currencies.into_iter();
@@ -221,7 +201,7 @@ fn currency_to_pb(currency: model::PlatformCurrency, room: &mut Room) -> pb::Pla
         provider_required_counterparty_customer_fields,
         enabled_transaction_types,
         other_fields,
-        lost_fields,
+        lost_fields: model::LostFields(lost_fields),
     } = currency;
     let fields = required_counterparty_fields.into_iter().map(|field| {
         let model::CounterpartyField { name, mandatory, other_fields } = field;
@@ -240,8 +220,9 @@ fn currency_to_pb(currency: model::PlatformCurrency, room: &mut Room) -> pb::Pla
         min_amount,
         max_amount,
         required_counterparty_fields,
-        provider_required_customer_fields,
-        provider_required_counterparty_customer_fields,
+        provider_required_customer_fields: provider_required_customer_fields.unwrap_or_default(),
+        provider_required_counterparty_customer_fields: provider_required_counterparty_customer_fields
+            .unwrap_or_default(),
         enabled_transaction_types,
         other_fields,
         omitted_fields,

@@ -11,13 +11,20 @@ pub(super) fn to_pb(time: impl Into<Time>) -> prost_types::Timestamp {
 
 /// Reads an instant of a request, noting one that is none.
 pub(super) fn from_pb(field: &str, time: Option<prost_types::Timestamp>, violations: &mut Violations) -> Option<Time> {
-    let prost_types::Timestamp { seconds, nanos } = time?;
-    let is_nanos = (0..1_000_000_000).contains(&nanos);
-    let read = if is_nanos { Time::since_1970(seconds, nanos) } else { None };
+    let read = read(time?);
     if read.is_none() {
-        violations.add(field, "is not a valid timestamp: years 0001 to 9999, nanos 0 to 999999999");
+        violations.add(field, INVALID);
     }
     read
+}
+
+/// What is wrong with a timestamp that is no instant.
+pub(super) const INVALID: &str = "is not a valid timestamp: years 0001 to 9999, nanos 0 to 999999999";
+
+/// The instant that a timestamp is, if it is one.
+pub(super) fn read(time: prost_types::Timestamp) -> Option<Time> {
+    let prost_types::Timestamp { seconds, nanos } = time;
+    if (0..1_000_000_000).contains(&nanos) { Time::since_1970(seconds, nanos) } else { None }
 }
 
 #[cfg(test)]

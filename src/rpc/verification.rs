@@ -6,8 +6,9 @@ use tonic::{Request, Response, Status};
 
 use super::customer::CUSTOMER;
 use super::error::required_id;
+use super::mapping::{At, FromApi as _, IntoApi as _, Reading, mapping};
 use super::page::Listed;
-use super::{Error, Violations, call, field_path, open_enum, page, timestamp};
+use super::{Error, Violations, call, field_path, page};
 use crate::grid::model;
 use crate::grid::{Client, VerificationFilter};
 use crate::kyc::response_observer::ResponseObserver;
@@ -45,7 +46,7 @@ impl VerificationService for Verifications {
         let verification =
             self.grid.submit_verification(&call, &submission).await.map_err(Error::about(CUSTOMER, &id))?;
         statuses::observe_verification(pending, &verification);
-        Ok(Response::new(pb::SubmitVerificationResponse { verification: Some(verification.into()) }))
+        Ok(Response::new(pb::SubmitVerificationResponse { verification: Some(verification.into_api()) }))
     }
 
     async fn get_verification(
@@ -57,7 +58,7 @@ impl VerificationService for Verifications {
         let pending = self.responses.begin();
         let verification = self.grid.get_verification(&call, &id).await.map_err(Error::about(VERIFICATION, &id))?;
         statuses::observe_verification(pending, &verification);
-        Ok(Response::new(pb::GetVerificationResponse { verification: Some(verification.into()) }))
+        Ok(Response::new(pb::GetVerificationResponse { verification: Some(verification.into_api()) }))
     }
 
     async fn list_verifications(
@@ -65,14 +66,11 @@ impl VerificationService for Verifications {
         request: Request<pb::ListVerificationsRequest>,
     ) -> Result<Response<pb::ListVerificationsResponse>, Status> {
         let call = call::of(&request);
-        let pb::ListVerificationsRequest { page_size, page_token, customer_id, verification_status } =
-            request.into_inner();
+        let mut request = request.into_inner();
         let mut violations = Violations::default();
-        let page = page::request(page_size, page_token, &mut violations);
-        let status =
-            open_enum::read::<pb::VerificationStatus>("verification_status", verification_status, &mut violations);
+        let page = page::request(request.page_size, std::mem::take(&mut request.page_token), &mut violations);
+        let filter = VerificationFilter::from_api(request, At::TOP, &mut Reading::new(&mut violations));
         violations.check()?;
-        let filter = VerificationFilter { customer_id, verification_status: status.word() };
         let pending = self.responses.begin();
         let listed = self.grid.list_verifications(&call, &filter, &page).await.map_err(Error::from)?;
         listed.data.iter().for_each(|verification| statuses::observe_verification(pending, verification));
@@ -83,34 +81,21 @@ impl VerificationService for Verifications {
     }
 }
 
-impl From<model::Verification> for pb::Verification {
-    fn from(verification: model::Verification) -> Self {
-        let model::Verification { id, customer_id, verification_status, errors, created_at, updated_at } = verification;
-        let (verification_status, verification_status_raw) =
-            open_enum::both::<_, pb::VerificationStatus>(Some(&verification_status), model::VerificationStatus::as_str);
-        Self {
-            id,
-            customer_id,
-            verification_status,
-            verification_status_raw,
-            errors: errors.into_iter().map(Into::into).collect(),
-            created_at: created_at.map(timestamp::to_pb),
-            updated_at: updated_at.map(timestamp::to_pb),
-        }
+mapping! {
+    answer pb::Verification = model::Verification {
+        same: id, customer_id, errors, created_at, updated_at;
+        words: verification_status + verification_status_raw;
     }
 }
-
-impl From<model::VerificationError> for pb::VerificationError {
-    fn from(error: model::VerificationError) -> Self {
-        let model::VerificationError { resource_id, error_type, field, accepted_document_types, reason } = error;
-        let field_path = field.as_deref().map(|field| field_path::of_problem(Some(&resource_id), field));
-        Self {
-            resource_id,
-            r#type: error_type,
-            field,
-            field_path,
-            accepted_document_types: accepted_document_types.unwrap_or_default(),
-            reason,
-        }
+mapping! {
+    answer pb::VerificationError = model::VerificationError {
+        same: resource_id, r#type, field, accepted_document_types, reason;
+        made: field_path = field.as_deref().map(|field| field_path::of_problem(Some(&resource_id), field));
+    }
+}
+mapping! {
+    request pb::ListVerificationsRequest = VerificationFilter {
+        same: customer_id, verification_status;
+        unused: page_size, page_token;
     }
 }

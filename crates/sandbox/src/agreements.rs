@@ -27,7 +27,7 @@ const VERSION: Form = Form::Text(Some(64));
 pub(super) async fn list() -> Json<Agreements> {
     let entries = words::AGREEMENT_TYPES.iter().zip(CURRENT);
     let data = entries.map(|(agreement_type, (version, url))| Agreement {
-        agreement_type: (*agreement_type).to_owned(),
+        r#type: (*agreement_type).to_owned(),
         version: version.to_owned(),
         url: url.to_owned(),
     });
@@ -77,8 +77,8 @@ fn read_agreements(fields: &Fields<'_>, now: Timestamp, faults: &mut Faults) -> 
     let mut consents: Vec<AgreementConsent> = Vec::with_capacity(entries.len());
     for entry in &entries {
         let consent = read_agreement(entry, now, faults);
-        let is_same = |other: &AgreementConsent| other.agreement_type == consent.agreement_type;
-        if consent.agreement_type.is_some() && consents.iter().any(is_same) {
+        let is_same = |other: &AgreementConsent| other.r#type == consent.r#type;
+        if consent.r#type.is_some() && consents.iter().any(is_same) {
             faults.add(entry.path("type"), "is there twice: there is one entry for each type");
         }
         consents.push(consent);
@@ -99,7 +99,7 @@ fn read_agreement(consent: &Fields<'_>, now: Timestamp, faults: &mut Faults) -> 
         accepted_at: consent.text("acceptedAt", Form::PastDateTime(now), faults).and_then(|time| time.parse().ok()),
         ip_address: consent.text("ipAddress", Form::IpAddress, faults),
         acceptance_method: consent.text("acceptanceMethod", Form::OneOf(words::ACCEPTANCE_METHODS), faults),
-        agreement_type,
+        r#type: agreement_type,
         terms_version,
     }
 }

@@ -7,12 +7,11 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::body::JsonObject;
-use super::customer_record::blank_row;
 use super::error::GridError;
 use super::fields::{Faults, Fields};
 use super::formats::Form;
 use super::shared::{App, Shared};
-use gridgate_grid::model::{ContactVerification, ContactVerificationStatus, Customer};
+use gridgate_grid::model::{ContactVerification, ContactVerificationStatus, Customer, Individual, Profile};
 
 const CODE: &str = "123456";
 
@@ -95,19 +94,13 @@ fn pending(
 
 /// The base customer (OpenAPI `Customer`), which is all that the confirm calls answer.
 fn base(customer: Customer) -> Customer {
-    let blank = blank_row(customer.id, customer.platform_customer_id, customer.customer_type).customer;
     Customer {
-        end_user_terms_consent: customer.end_user_terms_consent,
-        agreement_consents: customer.agreement_consents,
-        region: customer.region,
-        currencies: customer.currencies,
-        email: customer.email,
-        phone_number: customer.phone_number,
-        uma_address: customer.uma_address,
-        created_at: customer.created_at,
-        updated_at: customer.updated_at,
-        is_deleted: customer.is_deleted,
-        contact_verification: customer.contact_verification,
-        ..blank
+        kyc_status: None,
+        kyb_status: None,
+        individual: Individual::default(),
+        business_info: None,
+        beneficial_owners: None,
+        profile: Profile { address: None, ..customer.profile },
+        ..customer
     }
 }

@@ -188,7 +188,7 @@ fn read_errors(errors: Vec<Value>, customer_id: &str) -> Result<Vec<Verification
     let read = |value| {
         let mut error: VerificationError =
             serde_json::from_value(value).map_err(|error| ControlError::bad(format!("errors: {error}")))?;
-        if error.error_type.is_empty() {
+        if error.r#type.is_empty() {
             return Err(ControlError::bad("errors: each needs a type"));
         }
         if error.resource_id.is_empty() {

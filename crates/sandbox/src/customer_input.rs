@@ -7,17 +7,21 @@ use serde_json::{Map, Value};
 
 use super::agreements::read_consents;
 use super::clock::date_of;
-use super::customer_record::blank_input;
-use super::fields::{Faults, Fields};
+use super::fields::{Faults, Fields, Shape};
 use super::formats::Form;
 use super::platform::CURRENCY_CODES;
 use super::vocabulary as words;
-use gridgate_grid::model::{Address, BusinessInfo, Customer, CustomerInput, CustomerType};
+use gridgate_grid::model::{BusinessInfo, Customer, CustomerInput, CustomerType, Edd, Individual};
 
 /// Longest `platformCustomerId` and names.
-const NAME: Form = Form::Text(Some(250));
-const TEXT: Form = Form::Text(None);
-const DESCRIPTION: Form = Form::Text(Some(500));
+pub(super) const NAME: Shape = Shape::Text(Form::Text(Some(250)));
+pub(super) const COUNTRY: Shape = Shape::Text(Form::Country);
+const TEXT: Shape = Shape::Text(Form::Text(None));
+const DESCRIPTION: Shape = Shape::Text(Form::Text(Some(500)));
+
+const fn one_of(words: &'static [&'static str]) -> Shape {
+    Shape::Text(Form::OneOf(words))
+}
 
 /// Which of the two requests a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,79 +32,85 @@ pub(super) enum Intent {
     Update,
 }
 
-/// Reads a customer's fields. Absent only where the body says no usable `customerType`.
+/// Checks and reads a customer's fields. Absent only where the body says no usable `customerType`.
 pub(super) fn read_customer(
     body: &Map<String, Value>,
     intent: Intent,
     now: Timestamp,
     faults: &mut Faults,
 ) -> Option<CustomerInput> {
-    let today = date_of(now);
     let fields = Fields::of_body(body);
     fields.require(&["customerType"], faults);
-    let customer_type = fields.text("customerType", Form::OneOf(words::CUSTOMER_TYPES), faults);
-
-    let mut input = blank_input(CustomerType::from(customer_type.as_deref().unwrap_or_default()));
-    read_common(&fields, intent, now, &mut input, faults);
+    fields.check(&[("customerType", one_of(words::CUSTOMER_TYPES))], faults);
+    let mut input: CustomerInput = serde_json::from_value(Value::Object(body.clone())).unwrap_or_default();
+    if intent == Intent::Update {
+        input.platform_customer_id = None;
+        input.profile.region = None;
+    } else {
+        fields.check(&[("platformCustomerId", NAME), ("region", COUNTRY)], faults);
+    }
+    check_profile(&fields, faults);
+    let profile = &mut input.profile;
+    (profile.end_user_terms_consent, profile.agreement_consents) = read_consents(&fields, now, faults);
+    check_address(&fields, faults);
+    // What belongs to the other type is ignored.
     match &input.customer_type {
-        CustomerType::Individual => read_individual(&fields, today, &mut input, faults),
-        CustomerType::Business => read_business(&fields, intent, today, &mut input, faults),
+        CustomerType::Individual => {
+            input.business_info = None;
+            check_individual(&fields, date_of(now), faults);
+        }
+        CustomerType::Business => {
+            input.individual = Individual::default();
+            check_business(&fields, intent, date_of(now), faults);
+        }
         CustomerType::Other(_) => return None,
     }
     Some(input)
 }
 
-fn read_common(fields: &Fields<'_>, intent: Intent, now: Timestamp, input: &mut CustomerInput, faults: &mut Faults) {
-    if intent != Intent::Update {
-        input.platform_customer_id = fields.text("platformCustomerId", NAME, faults);
-        input.region = fields.text("region", Form::Country, faults);
-    }
-    input.currencies = fields.texts("currencies", Form::OneOf(CURRENCY_CODES), faults);
-    input.email = fields.text("email", Form::Email, faults);
-    input.phone_number = fields.text("phoneNumber", Form::Phone, faults);
-    input.uma_address = fields.text("umaAddress", Form::UmaAddress, faults);
-    (input.end_user_terms_consent, input.agreement_consents) = read_consents(fields, now, faults);
-    input.address = read_address(fields, faults);
+fn check_profile(fields: &Fields<'_>, faults: &mut Faults) {
+    let shapes = [
+        ("currencies", Shape::Texts(Form::OneOf(CURRENCY_CODES))),
+        ("email", Shape::Text(Form::Email)),
+        ("phoneNumber", Shape::Text(Form::Phone)),
+        ("umaAddress", Shape::Text(Form::UmaAddress)),
+    ];
+    fields.check(&shapes, faults);
 }
 
-/// Reads an `Address`, which comes whole or not at all.
-pub(super) fn read_address(fields: &Fields<'_>, faults: &mut Faults) -> Option<Address> {
-    let address = fields.object("address", faults)?;
+/// Checks an `Address`, which comes whole or not at all.
+pub(super) fn check_address(fields: &Fields<'_>, faults: &mut Faults) {
+    let Some(address) = fields.object("address", faults) else { return };
     address.require(&["line1", "postalCode", "country"], faults);
-    Some(Address {
-        line1: address.text("line1", TEXT, faults),
-        line2: address.text("line2", TEXT, faults),
-        city: address.text("city", TEXT, faults),
-        state: address.text("state", TEXT, faults),
-        postal_code: address.text("postalCode", TEXT, faults),
-        country: address.text("country", Form::Country, faults),
-    })
+    let texts = ["line1", "line2", "city", "state", "postalCode"].map(|name| (name, TEXT));
+    address.check(&texts, faults);
+    address.check(&[("country", COUNTRY)], faults);
 }
 
-fn read_individual(fields: &Fields<'_>, today: Date, input: &mut CustomerInput, faults: &mut Faults) {
-    let one_of = Form::OneOf;
-    input.full_name = fields.text("fullName", NAME, faults);
-    input.birth_date = fields.text("birthDate", Form::DateUntil(today), faults);
-    input.nationality = fields.text("nationality", Form::Country, faults);
-    input.id_type = fields.text("idType", one_of(words::INDIVIDUAL_ID_TYPES), faults);
-    input.identifier = fields.text("identifier", Form::UsPersonTaxNumber, faults);
-    input.country_of_issuance = fields.text("countryOfIssuance", one_of(&["US"]), faults);
-    input.source_of_funds_categories = fields.categories("sourceOfFundsCategories", words::INDIVIDUAL_FUNDS, faults);
-    input.source_of_funds_other_description = fields.text("sourceOfFundsOtherDescription", DESCRIPTION, faults);
-    input.source_of_wealth_categories = fields.categories("sourceOfWealthCategories", words::WEALTH_SOURCES, faults);
-    input.source_of_wealth_other_description = fields.text("sourceOfWealthOtherDescription", DESCRIPTION, faults);
-    input.purpose_of_account = fields.text("purposeOfAccount", one_of(words::PURPOSES_OF_ACCOUNT), faults);
-    input.purpose_of_account_other_description = fields.text("purposeOfAccountOtherDescription", DESCRIPTION, faults);
-    input.expected_monthly_transaction_count =
-        fields.text("expectedMonthlyTransactionCount", one_of(words::TRANSACTION_COUNTS), faults);
-    input.expected_monthly_transaction_volume =
-        fields.text("expectedMonthlyTransactionVolume", one_of(words::TRANSACTION_VOLUMES), faults);
-    input.annual_income_range = fields.text("annualIncomeRange", one_of(words::INCOME_RANGES), faults);
-    input.net_worth_range = fields.text("netWorthRange", one_of(words::NET_WORTH_RANGES), faults);
-    input.pep_status = fields.text("pepStatus", one_of(words::PEP_STATUSES), faults);
+fn check_individual(fields: &Fields<'_>, today: Date, faults: &mut Faults) {
+    let shapes = [
+        ("fullName", NAME),
+        ("birthDate", Shape::Text(Form::DateUntil(today))),
+        ("nationality", COUNTRY),
+        ("idType", one_of(words::INDIVIDUAL_ID_TYPES)),
+        ("identifier", Shape::Text(Form::UsPersonTaxNumber)),
+        ("countryOfIssuance", one_of(&["US"])),
+        ("sourceOfFundsCategories", Shape::Categories(words::INDIVIDUAL_FUNDS)),
+        ("sourceOfFundsOtherDescription", DESCRIPTION),
+        ("sourceOfWealthCategories", Shape::Categories(words::WEALTH_SOURCES)),
+        ("sourceOfWealthOtherDescription", DESCRIPTION),
+        ("purposeOfAccount", one_of(words::PURPOSES_OF_ACCOUNT)),
+        ("purposeOfAccountOtherDescription", DESCRIPTION),
+        ("expectedMonthlyTransactionCount", one_of(words::TRANSACTION_COUNTS)),
+        ("expectedMonthlyTransactionVolume", one_of(words::TRANSACTION_VOLUMES)),
+        ("annualIncomeRange", one_of(words::INCOME_RANGES)),
+        ("netWorthRange", one_of(words::NET_WORTH_RANGES)),
+        ("pepStatus", one_of(words::PEP_STATUSES)),
+    ];
+    fields.check(&shapes, faults);
 }
 
-fn read_business(fields: &Fields<'_>, intent: Intent, today: Date, input: &mut CustomerInput, faults: &mut Faults) {
+fn check_business(fields: &Fields<'_>, intent: Intent, today: Date, faults: &mut Faults) {
     if intent != Intent::Update {
         fields.require(&["businessInfo"], faults);
     }
@@ -110,62 +120,60 @@ fn read_business(fields: &Fields<'_>, intent: Intent, today: Date, input: &mut C
         Intent::Import => info.require(&["legalName"], faults),
         Intent::Update => {}
     }
-    let one_of = Form::OneOf;
-    input.business_info = Some(BusinessInfo {
-        legal_name: info.text("legalName", TEXT, faults),
-        doing_business_as: info.text("doingBusinessAs", TEXT, faults),
-        country: info.text("country", Form::Country, faults),
-        registration_number: info.text("registrationNumber", NAME, faults),
-        incorporated_on: info.text("incorporatedOn", Form::DateUntil(today), faults),
-        entity_type: info.text("entityType", one_of(words::ENTITY_TYPES), faults),
-        tax_id: info.text("taxId", NAME, faults),
-        countries_of_operation: info.texts("countriesOfOperation", Form::Country, faults),
-        business_type: info.text("businessType", one_of(words::BUSINESS_TYPES), faults),
-        purpose_of_account: info.text("purposeOfAccount", one_of(words::PURPOSES_OF_ACCOUNT), faults),
-        source_of_funds: info.text("sourceOfFunds", TEXT, faults),
-        expected_monthly_transaction_count: info.text(
-            "expectedMonthlyTransactionCount",
-            one_of(words::TRANSACTION_COUNTS),
-            faults,
-        ),
-        expected_monthly_transaction_volume: info.text(
-            "expectedMonthlyTransactionVolume",
-            one_of(words::TRANSACTION_VOLUMES),
-            faults,
-        ),
-        expected_recipient_jurisdictions: info.texts("expectedRecipientJurisdictions", Form::Country, faults),
-        naics_code: info.text("naicsCode", Form::Naics, faults),
-        source_of_funds_categories: info.categories("sourceOfFundsCategories", words::BUSINESS_FUNDS, faults),
-        source_of_funds_other_description: info.text("sourceOfFundsOtherDescription", DESCRIPTION, faults),
-        purpose_of_account_other_description: info.text("purposeOfAccountOtherDescription", DESCRIPTION, faults),
-        expected_counterparty_countries: info.texts("expectedCounterpartyCountries", Form::Country, faults),
-        primary_contact_first_name: info.text("primaryContactFirstName", NAME, faults),
-        primary_contact_last_name: info.text("primaryContactLastName", NAME, faults),
-    });
+    let countries = Shape::Texts(Form::Country);
+    let shapes = [
+        ("legalName", TEXT),
+        ("doingBusinessAs", TEXT),
+        ("country", COUNTRY),
+        ("registrationNumber", NAME),
+        ("incorporatedOn", Shape::Text(Form::DateUntil(today))),
+        ("entityType", one_of(words::ENTITY_TYPES)),
+        ("taxId", NAME),
+        ("countriesOfOperation", countries),
+        ("businessType", one_of(words::BUSINESS_TYPES)),
+        ("purposeOfAccount", one_of(words::PURPOSES_OF_ACCOUNT)),
+        ("sourceOfFunds", TEXT),
+        ("expectedMonthlyTransactionCount", one_of(words::TRANSACTION_COUNTS)),
+        ("expectedMonthlyTransactionVolume", one_of(words::TRANSACTION_VOLUMES)),
+        ("expectedRecipientJurisdictions", countries),
+        ("naicsCode", Shape::Text(Form::Naics)),
+        ("sourceOfFundsCategories", Shape::Categories(words::BUSINESS_FUNDS)),
+        ("sourceOfFundsOtherDescription", DESCRIPTION),
+        ("purposeOfAccountOtherDescription", DESCRIPTION),
+        ("expectedCounterpartyCountries", countries),
+        ("primaryContactFirstName", NAME),
+        ("primaryContactLastName", NAME),
+    ];
+    info.check(&shapes, faults);
 }
 
 /// What holds for a customer as a whole, as it would be after the request.
 pub(super) fn check_whole(customer: &Customer, faults: &mut Faults) {
     let empty = BusinessInfo::default();
     let info = customer.business_info.as_ref().unwrap_or(&empty);
+    let Edd {
+        source_of_funds_categories,
+        source_of_funds_other_description,
+        source_of_wealth_categories,
+        source_of_wealth_other_description,
+        purpose_of_account,
+        purpose_of_account_other_description,
+        ..
+    } = &customer.individual.edd;
     let includes_other = |list: &Option<Vec<String>>| list.iter().flatten().any(|word| word == "OTHER");
     let is_other = |word: &Option<String>| word.as_deref() == Some("OTHER");
     let descriptions = [
         (
-            includes_other(&customer.source_of_funds_categories),
-            &customer.source_of_funds_other_description,
+            includes_other(source_of_funds_categories),
+            source_of_funds_other_description,
             "sourceOfFundsOtherDescription",
         ),
         (
-            includes_other(&customer.source_of_wealth_categories),
-            &customer.source_of_wealth_other_description,
+            includes_other(source_of_wealth_categories),
+            source_of_wealth_other_description,
             "sourceOfWealthOtherDescription",
         ),
-        (
-            is_other(&customer.purpose_of_account),
-            &customer.purpose_of_account_other_description,
-            "purposeOfAccountOtherDescription",
-        ),
+        (is_other(purpose_of_account), purpose_of_account_other_description, "purposeOfAccountOtherDescription"),
         (
             includes_other(&info.source_of_funds_categories),
             &info.source_of_funds_other_description,
@@ -182,7 +190,7 @@ pub(super) fn check_whole(customer: &Customer, faults: &mut Faults) {
             faults.add(field, "is required when OTHER is selected");
         }
     }
-    if customer.region.as_deref().is_some_and(words::requires_contact_verification) {
+    if customer.profile.region.as_deref().is_some_and(words::requires_contact_verification) {
         check_contact(customer, info, faults);
     }
 }
@@ -190,8 +198,8 @@ pub(super) fn check_whole(customer: &Customer, faults: &mut Faults) {
 fn check_contact(customer: &Customer, info: &BusinessInfo, faults: &mut Faults) {
     let business = customer.customer_type == CustomerType::Business;
     let contact = [
-        (true, &customer.email, "email"),
-        (true, &customer.phone_number, "phoneNumber"),
+        (true, &customer.profile.email, "email"),
+        (true, &customer.profile.phone_number, "phoneNumber"),
         (business, &info.primary_contact_first_name, "businessInfo.primaryContactFirstName"),
         (business, &info.primary_contact_last_name, "businessInfo.primaryContactLastName"),
     ];

@@ -81,9 +81,9 @@ enum Channel {
 fn signature_needed(row: &CustomerRow, input: &CustomerInput) -> Option<Channel> {
     let wallet = row.wallet.as_ref()?;
     let changes = |said: &Option<String>, kept: &Option<String>| said.is_some() && said != kept;
-    if wallet.email_otp && changes(&input.email, &row.customer.email) {
+    if wallet.email_otp && changes(&input.profile.email, &row.customer.profile.email) {
         Some(Channel::Email)
-    } else if wallet.sms_otp && changes(&input.phone_number, &row.customer.phone_number) {
+    } else if wallet.sms_otp && changes(&input.profile.phone_number, &row.customer.profile.phone_number) {
         Some(Channel::Phone)
     } else {
         None
@@ -131,8 +131,8 @@ fn challenge(
 fn check_unused(store: &Store, id: &str, channel: Channel, value: &str) -> Result<(), GridError> {
     let used = |row: &CustomerRow| match (&row.wallet, channel) {
         (None, _) => false,
-        (Some(wallet), Channel::Email) => wallet.email_otp && row.customer.email.as_deref() == Some(value),
-        (Some(wallet), Channel::Phone) => wallet.sms_otp && row.customer.phone_number.as_deref() == Some(value),
+        (Some(wallet), Channel::Email) => wallet.email_otp && row.customer.profile.email.as_deref() == Some(value),
+        (Some(wallet), Channel::Phone) => wallet.sms_otp && row.customer.profile.phone_number.as_deref() == Some(value),
     };
     if !store.customers.iter().any(|(_, row)| !row.is_deleted() && row.customer.id != id && used(row)) {
         return Ok(());
@@ -147,22 +147,22 @@ fn check_unused(store: &Store, id: &str, channel: Channel, value: &str) -> Resul
 }
 
 fn change(store: &mut Store, id: &str, input: CustomerInput, now: Timestamp) -> Result<Customer, GridError> {
-    let before = store.active_customer(id)?.customer.uma_address.clone();
-    if let Some(address) = input.uma_address.clone().filter(|address| before.as_ref() != Some(address)) {
+    let before = store.active_customer(id)?.customer.profile.uma_address.clone();
+    if let Some(address) = input.profile.uma_address.clone().filter(|address| before.as_ref() != Some(address)) {
         store.take_uma_address(address, id.to_owned())?;
         before.iter().for_each(|old| store.release_uma_address(old));
     }
     let row = store.active_customer_mut(id)?;
-    let contact = (row.customer.email.clone(), row.customer.phone_number.clone());
+    let contact = (row.customer.profile.email.clone(), row.customer.profile.phone_number.clone());
     apply(input, row);
     let customer = &mut row.customer;
     customer.updated_at = Some(now.into());
     if let Some(verification) = &mut customer.contact_verification {
         let pending = Some(ContactVerificationStatus::Pending);
-        if contact.0 != customer.email {
+        if contact.0 != customer.profile.email {
             verification.email = pending.clone();
         }
-        if contact.1 != customer.phone_number {
+        if contact.1 != customer.profile.phone_number {
             verification.phone = pending;
         }
     }

@@ -45,7 +45,7 @@ pub(super) fn create_customer(
     input: CustomerInput,
     mut faults: Faults,
 ) -> Result<Customer, GridError> {
-    let uma_address_given = input.uma_address.is_some();
+    let uma_address_given = input.profile.uma_address.is_some();
     let platform_id = input.platform_customer_id.clone();
     let id = IdKind::Customer.new_id();
     let generated = || format!("sandbox-{}", uuid::Uuid::now_v7().simple());
@@ -71,23 +71,23 @@ fn complete(app: &Shared, store: &Store, row: &mut CustomerRow) {
     let customer = &mut row.customer;
     customer.created_at = Some(now.into());
     customer.updated_at = Some(now.into());
-    if customer.uma_address.is_none() {
+    if customer.profile.uma_address.is_none() {
         let (_, unique) = customer.id.split_once(':').unwrap_or_default();
-        customer.uma_address = Some(format!("${}@{}", unique, uma_domain(app, store)));
+        customer.profile.uma_address = Some(format!("${}@{}", unique, uma_domain(app, store)));
     }
-    if let (None, Some(region)) = (&customer.currencies, &customer.region) {
+    if let (None, Some(region)) = (&customer.profile.currencies, &customer.profile.region) {
         let inferred = words::currencies_of_region(region);
-        customer.currencies = inferred.map(|codes| codes.iter().map(|code| (*code).to_owned()).collect());
+        customer.profile.currencies = inferred.map(|codes| codes.iter().map(|code| (*code).to_owned()).collect());
     }
-    if customer.region.as_deref().is_some_and(words::requires_contact_verification) {
+    if customer.profile.region.as_deref().is_some_and(words::requires_contact_verification) {
         let pending = Some(ContactVerificationStatus::Pending);
         customer.contact_verification = Some(ContactVerification { email: pending.clone(), phone: pending });
     }
     if customer.customer_type == CustomerType::Individual
         && row.identifier.is_some()
-        && customer.country_of_issuance.is_none()
+        && customer.individual.country_of_issuance.is_none()
     {
-        customer.country_of_issuance = Some("US".to_owned());
+        customer.individual.country_of_issuance = Some("US".to_owned());
     }
     let status = status_at_creation(customer, store.regulated, store.rules);
     set_status(customer, status);
@@ -143,9 +143,9 @@ pub(super) async fn list(State(app): State<App>, params: Params) -> Result<Json<
             && customer_type.is_none_or(|wanted| customer.customer_type.as_str() == wanted)
             && within(customer.created_at.map(Time::clamped), created)
             && within(customer.updated_at.map(Time::clamped), updated)
-            && equals("region", customer.region.as_deref())
-            && equals("umaAddress", customer.uma_address.as_deref())
-            && params.get("currency").is_none_or(|code| customer.currencies.iter().flatten().any(|c| c == code))
+            && equals("region", customer.profile.region.as_deref())
+            && equals("umaAddress", customer.profile.uma_address.as_deref())
+            && params.get("currency").is_none_or(|code| customer.profile.currencies.iter().flatten().any(|c| c == code))
     };
     let store = app.store();
     let rows = store.customers.iter().filter(|(_, row)| matches(row));

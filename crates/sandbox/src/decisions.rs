@@ -53,7 +53,7 @@ impl Suffix {
                 let number = customer.business_info.as_ref().and_then(|info| info.registration_number.as_deref());
                 Some(number.map_or(Self::Approved, Self::of))
             }
-            CustomerType::Individual | CustomerType::Other(_) => customer.full_name.as_deref().map(Self::of),
+            CustomerType::Individual | CustomerType::Other(_) => customer.individual.full_name.as_deref().map(Self::of),
         }
     }
 }
@@ -115,7 +115,7 @@ mod tests {
     fn a_customer_starts_as_the_rules_say() {
         let individual = |name: Option<&str>| {
             let mut row = blank_row("c".into(), "p".into(), CustomerType::Individual);
-            row.customer.full_name = name.map(str::to_owned);
+            row.customer.individual.full_name = name.map(str::to_owned);
             row.customer
         };
         for (name, status) in [

@@ -53,6 +53,17 @@ impl Faults {
     }
 }
 
+/// What a field has to be, where it is there.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    Text(Form),
+    Texts(Form),
+    /// At least one of these words.
+    Categories(&'static [&'static str]),
+    /// A whole number from the first to the second.
+    Integer(i32, i32),
+}
+
 /// A JSON object at a path of the body.
 pub(super) struct Fields<'a> {
     object: &'a Map<String, Value>,
@@ -78,6 +89,19 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Checks these fields.
+    pub(super) fn check(&self, shapes: &[(&str, Shape)], faults: &mut Faults) {
+        for &(name, shape) in shapes {
+            match shape {
+                Shape::Text(form) => drop(self.text(name, form, faults)),
+                Shape::Texts(form) => drop(self.texts(name, form, faults)),
+                Shape::Categories(words) => drop(self.categories(name, words, faults)),
+                Shape::Integer(least, greatest) => self.check_integer(name, least, greatest, faults),
+            }
+        }
+    }
+
+    /// A text field, if it is there and good.
     pub(super) fn text(&self, name: &str, form: Form, faults: &mut Faults) -> Option<String> {
         let value = self.object.get(name)?;
         let Some(text) = value.as_str() else {
@@ -108,13 +132,7 @@ impl<'a> Fields<'a> {
         Some(texts)
     }
 
-    /// A list of at least one of these words, if it is there.
-    pub(super) fn categories(
-        &self,
-        name: &str,
-        words: &'static [&'static str],
-        faults: &mut Faults,
-    ) -> Option<Vec<String>> {
+    fn categories(&self, name: &str, words: &'static [&'static str], faults: &mut Faults) -> Option<Vec<String>> {
         if self.object.get(name)?.as_array().is_some_and(Vec::is_empty) {
             let constraint = FieldConstraint { min_length: Some(1), ..FieldConstraint::default() };
             faults.add_coded("INVALID_INPUT", self.path(name), "must have at least one entry", Some(constraint));
@@ -123,15 +141,13 @@ impl<'a> Fields<'a> {
         self.texts(name, Form::OneOf(words), faults)
     }
 
-    pub(super) fn integer(&self, name: &str, least: i32, greatest: i32, faults: &mut Faults) -> Option<i32> {
-        let value = self.object.get(name)?;
+    fn check_integer(&self, name: &str, least: i32, greatest: i32, faults: &mut Faults) {
+        let Some(value) = self.object.get(name) else { return };
         // JSON Schema counts 40.0 as an integer.
         let whole = value.as_i64().or_else(|| value.as_f64().filter(|n| n.fract() == 0.0).map(|n| n as i64));
-        let number = whole.and_then(|n| i32::try_from(n).ok()).filter(|n| (least..=greatest).contains(n));
-        if number.is_none() {
+        if !whole.is_some_and(|n| (i64::from(least)..=i64::from(greatest)).contains(&n)) {
             faults.add(self.path(name), format!("must be a whole number from {least} to {greatest}"));
         }
-        number
     }
 
     /// A whole number of at least 0, if it is there.

@@ -84,7 +84,7 @@ fn find(store: &Store, token: &str, now: Timestamp) -> Result<Applicant, Closed>
     let name = if business {
         customer.business_info.as_ref().and_then(|info| info.legal_name.clone())
     } else {
-        customer.full_name.clone()
+        customer.individual.full_name.clone()
     };
     Ok(Applicant {
         customer_id: customer.id.clone(),

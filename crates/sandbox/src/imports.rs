@@ -46,9 +46,8 @@ pub(super) async fn upload(
     let job = ImportJob {
         id: id.clone(),
         status: ImportJobStatus::Pending,
-        progress: ImportProgress::default(),
-        errors: Vec::new(),
-        completed_at: None,
+        progress: Some(ImportProgress::default()),
+        ..ImportJob::default()
     };
     app.store().add_job(job)?;
     app.tasks.spawn(run(App::clone(&app), id.clone(), file, permit));
@@ -88,11 +87,11 @@ async fn run(app: App, id: String, file: Result<Bytes, &'static str>, _permit: O
     let now = app.clock.tick();
     app.store().change_job(&id, |job| {
         if let Err(fault) = outcome {
-            job.progress =
-                ImportProgress { total: fault.rows, processed: fault.rows, successful: 0, failed: fault.rows };
-            job.errors.push(fault.into_error());
+            let (total, processed, failed) = (fault.rows, fault.rows, fault.rows);
+            job.progress = Some(ImportProgress { total, processed, successful: 0, failed });
+            job.errors.get_or_insert_default().push(fault.into_error());
             job.status = ImportJobStatus::Failed;
-        } else if job.progress.successful == 0 && job.progress.failed > 0 {
+        } else if job.progress.as_ref().is_some_and(|rows| rows.successful == 0 && rows.failed > 0) {
             job.status = ImportJobStatus::Failed;
         } else {
             job.status = ImportJobStatus::Completed;
@@ -109,7 +108,7 @@ async fn import(app: &App, id: &str, file: &Bytes, header: &Header) -> Result<()
     let total = import_rows::count(file).await;
     app.store().change_job(id, |job| {
         job.status = ImportJobStatus::Processing;
-        job.progress.total = total;
+        job.progress.get_or_insert_default().total = total;
     });
     let mut rows = import_rows::rows(file, header);
     loop {
@@ -119,16 +118,17 @@ async fn import(app: &App, id: &str, file: &Bytes, header: &Header) -> Result<()
             return Ok(());
         }
         app.store().change_job(id, |job| {
+            let progress = job.progress.get_or_insert_default();
             for failure in failures {
-                job.progress.processed += 1;
-                match failure {
-                    None => job.progress.successful += 1,
-                    Some(error) => {
-                        job.progress.failed += 1;
-                        if job.errors.len() < MAX_ERRORS {
-                            job.errors.push(error);
-                        }
-                    }
+                progress.processed += 1;
+                let Some(error) = failure else {
+                    progress.successful += 1;
+                    continue;
+                };
+                progress.failed += 1;
+                let errors = job.errors.get_or_insert_default();
+                if errors.len() < MAX_ERRORS {
+                    errors.push(error);
                 }
             }
         });

@@ -3,14 +3,12 @@
 use jiff::civil::Date;
 use serde_json::{Map, Value};
 
-use super::customer_input::{Intent, read_address};
-use super::customer_record::overwrite;
-use super::fields::{Faults, Fields};
+use super::customer_input::{COUNTRY, Intent, NAME, check_address};
+use super::fields::{Faults, Fields, Shape};
 use super::formats::Form;
 use super::vocabulary as words;
 use gridgate_grid::model::{BeneficialOwner, BeneficialOwnerInput, PersonalInfo};
 
-const NAME: Form = Form::Text(Some(250));
 const IDENTIFIER: Form = Form::Text(Some(100));
 
 /// Reads an owner's fields (OpenAPI `BeneficialOwnerCreateRequest`, `BeneficialOwnerUpdateRequest`).
@@ -21,37 +19,43 @@ pub(super) fn read_owner(
     faults: &mut Faults,
 ) -> BeneficialOwnerInput {
     let fields = Fields::of_body(body);
-    let create = intent == Intent::Create;
-    if create {
+    let mut input: BeneficialOwnerInput = serde_json::from_value(Value::Object(body.clone())).unwrap_or_default();
+    if intent == Intent::Create {
         fields.require(&["customerId", "roles", "ownershipPercentage", "personalInfo"], faults);
+        fields.check(&[("customerId", NAME)], faults);
+    } else {
+        input.customer_id = None;
     }
-    BeneficialOwnerInput {
-        customer_id: if create { fields.text("customerId", NAME, faults) } else { None },
-        roles: fields.texts("roles", Form::OneOf(words::OWNER_ROLES), faults),
-        ownership_percentage: fields.integer("ownershipPercentage", 0, 100, faults),
-        personal_info: read_person(&fields, create, today, faults),
+    let roles = Shape::Texts(Form::OneOf(words::OWNER_ROLES));
+    fields.check(&[("roles", roles), ("ownershipPercentage", Shape::Integer(0, 100))], faults);
+    if let Some(person) = fields.object("personalInfo", faults) {
+        check_person(&person, intent, today, faults);
     }
+    input
 }
 
-fn read_person(fields: &Fields<'_>, create: bool, today: Date, faults: &mut Faults) -> Option<PersonalInfo> {
-    let person = fields.object("personalInfo", faults)?;
-    if create {
+fn check_person(person: &Fields<'_>, intent: Intent, today: Date, faults: &mut Faults) {
+    if intent == Intent::Create {
         let required = ["firstName", "lastName", "birthDate", "nationality", "address", "idType", "identifier"];
         person.require(&required, faults);
     }
-    Some(PersonalInfo {
-        first_name: person.text("firstName", NAME, faults),
-        middle_name: person.text("middleName", NAME, faults),
-        last_name: person.text("lastName", NAME, faults),
-        birth_date: person.text("birthDate", Form::DateUntil(today), faults),
-        nationality: person.text("nationality", Form::Country, faults),
-        email: person.text("email", Form::Email, faults),
-        phone_number: person.text("phoneNumber", Form::Phone, faults),
-        address: read_address(&person, faults),
-        id_type: person.text("idType", Form::OneOf(words::ID_TYPES), faults),
-        identifier: person.text("identifier", IDENTIFIER, faults),
-        country_of_issuance: person.text("countryOfIssuance", Form::Country, faults),
-    })
+    let before_address = [
+        ("firstName", NAME),
+        ("middleName", NAME),
+        ("lastName", NAME),
+        ("birthDate", Shape::Text(Form::DateUntil(today))),
+        ("nationality", COUNTRY),
+        ("email", Shape::Text(Form::Email)),
+        ("phoneNumber", Shape::Text(Form::Phone)),
+    ];
+    person.check(&before_address, faults);
+    check_address(person, faults);
+    let after_address = [
+        ("idType", Shape::Text(Form::OneOf(words::ID_TYPES))),
+        ("identifier", Shape::Text(IDENTIFIER)),
+        ("countryOfIssuance", COUNTRY),
+    ];
+    person.check(&after_address, faults);
 }
 
 /// What holds for an owner as a whole: the number has the form of its type.
@@ -74,31 +78,8 @@ pub(super) fn apply_owner(input: BeneficialOwnerInput, owner: &mut BeneficialOwn
     if let Some(roles) = roles {
         owner.roles = roles;
     }
-    overwrite(&mut owner.ownership_percentage, ownership_percentage);
-    let Some(said) = personal_info else { return };
-    let PersonalInfo {
-        first_name,
-        middle_name,
-        last_name,
-        birth_date,
-        nationality,
-        email,
-        phone_number,
-        address,
-        id_type,
-        identifier,
-        country_of_issuance,
-    } = said;
-    let kept = owner.personal_info.get_or_insert_default();
-    overwrite(&mut kept.first_name, first_name);
-    overwrite(&mut kept.middle_name, middle_name);
-    overwrite(&mut kept.last_name, last_name);
-    overwrite(&mut kept.birth_date, birth_date);
-    overwrite(&mut kept.nationality, nationality);
-    overwrite(&mut kept.email, email);
-    overwrite(&mut kept.phone_number, phone_number);
-    overwrite(&mut kept.address, address);
-    overwrite(&mut kept.id_type, id_type);
-    overwrite(&mut kept.identifier, identifier);
-    overwrite(&mut kept.country_of_issuance, country_of_issuance);
+    owner.ownership_percentage = ownership_percentage.or(owner.ownership_percentage);
+    if let Some(person) = personal_info {
+        owner.personal_info.get_or_insert_default().merge(person);
+    }
 }

@@ -12,7 +12,9 @@ use super::formats::Form;
 use super::shared::{App, Shared};
 use super::state::{PlatformSettings, Store};
 use super::vocabulary::TERMS_VERSION;
-use gridgate_grid::model::{CounterpartyField, EndUserTerms, OtherFields, PlatformConfig, PlatformCurrency};
+use gridgate_grid::model::{
+    CounterpartyField, EndUserTerms, LostFields, OtherFields, PlatformConfig, PlatformCurrency,
+};
 
 /// Where Grid hosts the End User Terms (the example of the OpenAPI).
 pub(super) const TERMS_URL: &str = "https://www.lightspark.com/legal/grid/enduserterms";
@@ -68,7 +70,7 @@ pub(super) fn rendered(app: &Shared, store: &Store) -> PlatformConfig {
         created_at: Some(app.started_at.into()),
         updated_at: Some(updated_at.unwrap_or(app.started_at).into()),
         other_fields: other_fields.clone(),
-        lost_fields: Vec::new(),
+        lost_fields: LostFields::default(),
     }
 }
 
@@ -78,7 +80,7 @@ pub(super) fn uma_domain<'a>(app: &'a Shared, store: &'a Store) -> &'a str {
 
 /// The customer fields and the counterparty fields that the provider of a currency requires; none of one that it does not
 /// know.
-pub(super) fn provider_requires(code: &str) -> (Vec<String>, Vec<String>) {
+pub(super) fn provider_requires(code: &str) -> (Option<Vec<String>>, Option<Vec<String>>) {
     let known = CURRENCIES.iter().find(|currency| currency.0 == code).map(Currency::describe).unwrap_or_default();
     (known.provider_required_customer_fields, known.provider_required_counterparty_customer_fields)
 }
@@ -92,6 +94,7 @@ impl Currency {
     fn describe(&self) -> PlatformCurrency {
         let Self(code, least, greatest, required) = self;
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let is_asked = !required.is_empty();
         let field = |name: &str, mandatory| CounterpartyField {
             name: name.to_owned(),
             mandatory,
@@ -102,12 +105,9 @@ impl Currency {
             min_amount: Some(*least),
             max_amount: Some(*greatest),
             required_counterparty_fields: vec![field("FULL_NAME", true), field("NATIONALITY", false)],
-            provider_required_customer_fields: words(required),
-            provider_required_counterparty_customer_fields: words(if required.is_empty() {
-                &[]
-            } else {
-                &["FULL_NAME", "COUNTRY_OF_RESIDENCE"]
-            }),
+            provider_required_customer_fields: is_asked.then(|| words(required)),
+            provider_required_counterparty_customer_fields: is_asked
+                .then(|| words(&["FULL_NAME", "COUNTRY_OF_RESIDENCE"])),
             enabled_transaction_types: words(&["OUTGOING", "INCOMING"]),
             ..PlatformCurrency::default()
         }

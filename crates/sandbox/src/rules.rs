@@ -68,15 +68,15 @@ pub(super) fn individual_errors(
     documents: &[&Document],
 ) -> Vec<VerificationError> {
     let mut report = Report::new(&customer.id);
-    report.text("customer.fullName", customer.full_name.as_deref(), "Full name is required");
-    if customer.full_name.as_deref().is_some_and(|name| name.split_whitespace().count() == 1) {
+    report.text("customer.fullName", customer.individual.full_name.as_deref(), "Full name is required");
+    if customer.individual.full_name.as_deref().is_some_and(|name| name.split_whitespace().count() == 1) {
         report.invalid("customer.fullName", "Full name must have a first and a last name");
     }
-    report.text("customer.birthDate", customer.birth_date.as_deref(), "Date of birth is required");
-    report.text("customer.nationality", customer.nationality.as_deref(), "Nationality is required");
-    report.text("customer.idType", customer.id_type.as_deref(), "Identification type is required");
+    report.text("customer.birthDate", customer.individual.birth_date.as_deref(), "Date of birth is required");
+    report.text("customer.nationality", customer.individual.nationality.as_deref(), "Nationality is required");
+    report.text("customer.idType", customer.individual.id_type.as_deref(), "Identification type is required");
     report.text("customer.identifier", identifier, "Identification number is required");
-    report.address("customer.address", customer.address.as_ref(), "Address");
+    report.address("customer.address", customer.profile.address.as_ref(), "Address");
     report.identity(documents, IDENTITY_DOCUMENTS);
     report.errors
 }
@@ -127,7 +127,7 @@ fn business_data(customer: &Customer, report: &mut Report) {
     if info.countries_of_operation.as_ref().is_none_or(Vec::is_empty) {
         report.missing("customer.businessInfo.countriesOfOperation", "Countries of operation are required");
     }
-    report.address("customer.address", customer.address.as_ref(), "Business address");
+    report.address("customer.address", customer.profile.address.as_ref(), "Business address");
 }
 
 fn owner_errors(owner: &BeneficialOwner, documents: &[&Document]) -> Vec<VerificationError> {
@@ -253,7 +253,7 @@ pub(super) fn identity_document<'a>(documents: &[&'a Document]) -> Option<&'a Do
 pub(super) fn error(resource_id: &str, error_type: &str, reason: &str) -> VerificationError {
     VerificationError {
         resource_id: resource_id.to_owned(),
-        error_type: error_type.to_owned(),
+        r#type: error_type.to_owned(),
         reason: reason.to_owned(),
         ..VerificationError::default()
     }

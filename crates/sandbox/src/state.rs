@@ -18,7 +18,8 @@ use super::table::Table;
 use super::wallet::{Challenges, Wallet};
 use super::webhooks::Webhooks;
 use gridgate_grid::model::{
-    BeneficialOwner, Customer, CustomerType, Document, ImportJob, KycLink, OtherFields, PlatformCurrency, Verification,
+    BeneficialOwner, Customer, CustomerType, Document, ImportJob, KycLink, OtherFields, PlatformCurrency, Profile,
+    Verification,
 };
 
 pub(super) struct Store {
@@ -187,7 +188,7 @@ impl Store {
         if self.customers.len() >= self.limits.customers {
             return Err(GridError::full("customers", self.limits.customers));
         }
-        let Customer { id, platform_customer_id, uma_address, .. } = &row.customer;
+        let Customer { id, platform_customer_id, profile: Profile { uma_address, .. }, .. } = &row.customer;
         if let Some(address) = uma_address {
             self.take_uma_address(address.clone(), id.clone())?;
         }
@@ -220,7 +221,7 @@ impl Store {
         }
         row.customer.is_deleted = Some(Some(true));
         row.customer.updated_at = Some(now.into());
-        if let Some(address) = row.customer.uma_address.clone() {
+        if let Some(address) = row.customer.profile.uma_address.clone() {
             self.release_uma_address(&address);
         }
         self.customer(id).map(|row| self.rendered(row))

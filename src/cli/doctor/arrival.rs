@@ -112,7 +112,10 @@ fn delivery(answered: Result<Answered<TestWebhookResult>, NoAnswer>) -> Result<D
     })?;
     let Refusal { status, code } = match outcome {
         Ok(TestWebhookResult { url, response_status, response_body: _ }) => {
-            return Ok(Delivery { url: url.unwrap_or_else(somewhere), status: Some(response_status) });
+            return Ok(Delivery {
+                url: url.unwrap_or_else(somewhere),
+                status: Some(response_status.unwrap_or_default()),
+            });
         }
         Err(refusal) => refusal,
     };

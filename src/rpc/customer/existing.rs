@@ -32,7 +32,7 @@ impl Claims {
     pub(super) fn of(input: &CustomerInput, request_id: Option<Uuid>) -> Self {
         Self {
             platform_customer_id: input.platform_customer_id.clone().or(request_id.map(|id| id.to_string())),
-            uma_address: input.uma_address.clone(),
+            uma_address: input.profile.uma_address.clone(),
         }
     }
 
@@ -75,7 +75,8 @@ async fn look_for(grid: &Client, call: &Call, filter: &CustomerFilter) -> Option
     let is_one = |customer: &Customer| {
         let same_id = platform_customer_id.as_ref().is_some_and(|id| customer.platform_customer_id == *id);
         let same = |wanted: &String, has: &String| wanted.eq_ignore_ascii_case(has);
-        let same_address = uma_address.as_ref().zip(customer.uma_address.as_ref()).is_some_and(|(a, b)| same(a, b));
+        let same_address =
+            uma_address.as_ref().zip(customer.profile.uma_address.as_ref()).is_some_and(|(a, b)| same(a, b));
         // A deleted one is in nobody's way.
         (same_id || same_address) && customer.is_deleted != Some(Some(true))
     };

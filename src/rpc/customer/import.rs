@@ -10,7 +10,8 @@ use tonic::{Status, Streaming};
 use crate::grid;
 use crate::grid::{Call, Client, model};
 use crate::pb;
-use crate::rpc::{Error, Violations, open_enum, timestamp};
+use crate::rpc::mapping::{IntoApi as _, mapping};
+use crate::rpc::{Error, Violations};
 
 /// Streams the file to Grid while it arrives; nothing of it is kept.
 pub(super) async fn stream_through(
@@ -34,7 +35,7 @@ pub(super) async fn stream_through(
     });
     let chunks = stream::iter([Ok(first)]).chain(chunks);
     match grid.import_customers(call, chunks).await {
-        Ok(accepted) => Ok(accepted.into()),
+        Ok(accepted) => Ok(accepted.into_api()),
         Err(error @ grid::Error::UploadBrokenOff { .. }) => {
             let status = broken.lock().ok().and_then(|mut slot| slot.take());
             Err(status.map_or_else(|| error.into(), Error::BrokenStream))
@@ -53,44 +54,30 @@ async fn first_chunk(requests: &mut Streaming<pb::ImportCustomersRequest>) -> Re
     Err(Violations::of("chunk", "must hold the CSV file; the stream had no bytes"))
 }
 
-impl From<model::ImportJobAccepted> for pb::ImportCustomersResponse {
-    fn from(accepted: model::ImportJobAccepted) -> Self {
-        let model::ImportJobAccepted { job_id, status } = accepted;
-        let (status, status_raw) =
-            open_enum::both::<_, pb::ImportJobStatus>(Some(&status), model::ImportJobStatus::as_str);
-        Self { job_id, status, status_raw }
+mapping! {
+    answer pb::ImportCustomersResponse = model::ImportJobAccepted {
+        same: job_id;
+        words: status + status_raw;
     }
 }
-
-impl From<model::ImportJob> for pb::ImportJob {
-    fn from(job: model::ImportJob) -> Self {
-        let model::ImportJob { id, status, progress, errors, completed_at } = job;
-        let (status, status_raw) =
-            open_enum::both::<_, pb::ImportJobStatus>(Some(&status), model::ImportJobStatus::as_str);
-        Self {
-            id,
-            status,
-            status_raw,
-            progress: Some(progress.into()),
-            errors: errors.into_iter().map(Into::into).collect(),
-            completed_at: completed_at.map(timestamp::to_pb),
-        }
+mapping! {
+    answer pb::ImportJob = model::ImportJob {
+        same: id, errors, completed_at;
+        words: status + status_raw;
+        used: progress;
+        made: progress = Some(progress.unwrap_or_default().into_api());
     }
 }
-
-impl From<model::ImportProgress> for pb::ImportJobProgress {
-    fn from(progress: model::ImportProgress) -> Self {
-        let model::ImportProgress { total, processed, successful, failed } = progress;
-        let count = |count: u64| i64::try_from(count).unwrap_or_default();
-        Self { total: count(total), processed: count(processed), successful: count(successful), failed: count(failed) }
+mapping! {
+    answer pb::ImportJobProgress = model::ImportProgress {
+        same: total, processed, successful, failed;
     }
 }
-
-impl From<model::ImportError> for pb::ImportJobError {
-    fn from(error: model::ImportError) -> Self {
-        let model::ImportError { correlation_id, code, message, details } = error;
-        let details = (!details.is_empty()).then(|| to_struct(details, 1));
-        Self { correlation_id, code, message, details }
+mapping! {
+    answer pb::ImportJobError = model::ImportError {
+        same: correlation_id, code, message;
+        used: details;
+        made: details = (!details.is_empty()).then(|| to_struct(details, 1));
     }
 }
 
@@ -142,8 +129,8 @@ mod tests {
                 details: serde_json::Map::from_iter([("x".to_owned(), value)]),
                 ..Default::default()
             };
-            let job = model::ImportJob { errors: vec![error], ..Default::default() };
-            let response = pb::GetImportJobResponse { import_job: Some(job.into()) };
+            let job = model::ImportJob { errors: Some(vec![error]), ..Default::default() };
+            let response = pb::GetImportJobResponse { import_job: Some(job.into_api()) };
             // prost decodes as many levels as other clients do.
             let decoded = pb::GetImportJobResponse::decode(response.encode_to_vec().as_slice()).unwrap();
             let shown = format!("{:?}", decoded.import_job.unwrap().errors[0].details);

@@ -9,6 +9,7 @@ use crate::kyc::event::{Asker, Event, Observation, Outcome, Problem, Source, Sub
 use crate::kyc::head::Head;
 use crate::kyc::id::{Epoch, ObservationId};
 use crate::pb;
+use crate::rpc::open_enum::Word as _;
 use crate::rpc::{field_path, timestamp};
 
 /// Tag and wire type of `WatchKycStatusResponse.resume_token`: field 1, length-delimited.
@@ -175,9 +176,9 @@ fn webhook_id(source: Source, observation: &ObservationId) -> String {
 }
 
 fn kyc_status(word: &str) -> i32 {
-    pb::KycStatus::from(&model::KycStatus::from(word)).into()
+    model::KycStatus::from(word).value().into()
 }
 
 fn verification_status(word: &str) -> i32 {
-    pb::VerificationStatus::from(&model::VerificationStatus::from(word)).into()
+    model::VerificationStatus::from(word).value().into()
 }

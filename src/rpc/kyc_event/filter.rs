@@ -4,6 +4,7 @@ use crate::grid::model;
 use crate::kyc::event::{Event, Outcome, Subject};
 use crate::pb;
 use crate::rpc::Violations;
+use crate::rpc::open_enum::RequestWord as _;
 
 /// Which kinds of events, and with which statuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +42,13 @@ impl Filter {
             }
         }
         for (index, status) in statuses.into_iter().enumerate() {
-            match pb::KycStatus::try_from(status).ok().and_then(pb::KycStatus::word) {
+            match pb::KycStatus::try_from(status).ok().and_then(model::KycStatus::of) {
                 Some(word) => filter.statuses.push(word),
                 None => no_value(violations, "statuses", index),
             }
         }
         for (index, status) in verification_statuses.into_iter().enumerate() {
-            match pb::VerificationStatus::try_from(status).ok().and_then(pb::VerificationStatus::word) {
+            match pb::VerificationStatus::try_from(status).ok().and_then(model::VerificationStatus::of) {
                 Some(word) => filter.verification_statuses.push(word),
                 None => no_value(violations, "verification_statuses", index),
             }

@@ -116,7 +116,7 @@ async fn only_what_is_present_is_sent() {
     let upstream = FakeGrid::start().await;
     upstream.on("PATCH", "/customers/Customer:1", Reply::json(200, customer_json()));
     let mut changes = customer_input();
-    changes.currencies = Some(Vec::new());
+    changes.profile.currencies = Some(Vec::new());
     let outcome =
         client(upstream.base_url()).update_customer(&call(), &id("Customer:1"), &changes, None).await.unwrap();
     assert!(matches!(outcome, UpdateOutcome::Updated(customer) if customer.id == "Customer:1"));

@@ -3,48 +3,38 @@
 use serde::{Deserialize, Serialize};
 
 use super::any::{Rows, UnreadableRow};
-use super::redact::redacted_debug;
-use super::serde_as::{Complete, complete, lenient, or_default, rows};
+use super::field::{Complete, rows};
+use super::object::object;
 use super::time::Time;
 
-/// Evidence that a customer accepted one agreement (OpenAPI `AgreementConsent`).
-#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct AgreementConsent {
-    /// Which agreement, such as `LIGHTSPARK_END_USER_TERMS`.
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub agreement_type: Option<String>,
-    /// When it was accepted.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub accepted_at: Option<Time>,
-    /// The address of the device used to accept it.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub ip_address: Option<String>,
-    /// The version that was accepted, such as `2025-10-13`.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub terms_version: Option<String>,
-    /// `CHECKBOX` or `CLICK_TO_ACCEPT`.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub acceptance_method: Option<String>,
+object! {
+    /// Evidence that a customer accepted one agreement (OpenAPI `AgreementConsent`).
+    pub struct AgreementConsent {
+        /// Which agreement, such as `LIGHTSPARK_END_USER_TERMS`.
+        pub r#type: Option<String> [shown],
+        /// When it was accepted.
+        pub accepted_at: Option<Time>,
+        /// The address of the device used to accept it.
+        pub ip_address: Option<String>,
+        /// The version that was accepted, such as `2025-10-13`.
+        pub terms_version: Option<String> [shown],
+        /// `CHECKBOX` or `CLICK_TO_ACCEPT`.
+        pub acceptance_method: Option<String>,
+    }
 }
-redacted_debug!(AgreementConsent { agreement_type, terms_version });
-complete!(AgreementConsent);
 
-/// An agreement that Grid supports, in its current version (OpenAPI `AgreementDocument`).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Agreement {
-    /// What it is, such as `LIGHTSPARK_END_USER_TERMS`.
-    #[serde(rename = "type", deserialize_with = "or_default")]
-    pub agreement_type: String,
-    /// Its current version.
-    #[serde(deserialize_with = "or_default")]
-    pub version: String,
-    /// Where its text is hosted.
-    #[serde(deserialize_with = "or_default")]
-    pub url: String,
+object! {
+    /// An agreement that Grid supports, in its current version (OpenAPI `AgreementDocument`).
+    #[derive(Debug)]
+    pub struct Agreement {
+        /// What it is, such as `LIGHTSPARK_END_USER_TERMS`.
+        pub r#type: String [essential],
+        /// Its current version.
+        pub version: String,
+        /// Where its text is hosted.
+        pub url: String,
+    }
 }
-complete!(Agreement, agreement_type = "type");
 
 /// The catalog: every agreement that Grid supports (OpenAPI `AgreementDocumentListResponse`).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -7,8 +7,8 @@ use serde::de::value::{self, BorrowedStrDeserializer, MapAccessDeserializer, Str
 use serde::de::{DeserializeSeed, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::field::Complete;
 use super::notes;
-use super::serde_as::Complete;
 
 /// A list, and which of its items could not be read.
 pub(super) struct Rows<T> {

@@ -1,10 +1,7 @@
 //! Verification of a customer's email address and phone number.
 
-use serde::{Deserialize, Serialize};
-
+use super::object::object;
 use super::open_enum::open_enum;
-use super::redact::redacted_debug;
-use super::serde_as::lenient;
 
 open_enum! {
     /// State of one channel.
@@ -16,23 +13,21 @@ open_enum! {
     }
 }
 
-/// Which channels have to be verified, and how far each is. A channel that is absent is not required.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ContactVerification {
-    /// The email address.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub email: Option<ContactVerificationStatus>,
-    /// The phone number.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub phone: Option<ContactVerificationStatus>,
+object! {
+    /// Which channels have to be verified, and how far each is. A channel that is absent is not required.
+    #[derive(Debug)]
+    pub struct ContactVerification {
+        /// The email address.
+        pub email: Option<ContactVerificationStatus>,
+        /// The phone number.
+        pub phone: Option<ContactVerificationStatus>,
+    }
 }
 
-/// The body of the two confirm calls.
-#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ContactVerificationConfirm {
-    /// The one-time code the customer received.
-    pub code: String,
+object! {
+    /// The body of the two confirm calls.
+    pub struct ContactVerificationConfirm {
+        /// The one-time code the customer received.
+        pub code: String,
+    }
 }
-redacted_debug!(ContactVerificationConfirm {});

@@ -12,8 +12,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::field;
 use super::redact::redacted_debug;
-use super::serde_as;
 use super::text::{decode, mend};
 
 /// A larger number of a lock's end is milliseconds, a smaller one seconds: the year 5138, and March 1973.
@@ -251,7 +251,7 @@ fn time(value: &RawValue) -> Option<Timestamp> {
 
 /// A whole number, however it is written.
 fn whole_number(value: &RawValue) -> Option<i64> {
-    serde_as::whole_number(&text(value)?).and_then(|number| number.try_into().ok())
+    field::whole_number(&text(value)?).and_then(|number| number.try_into().ok())
 }
 
 /// A sentence, or several as one.

@@ -4,8 +4,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::field::{self, Complete, lenient, text};
+use super::object::object;
 use super::open_enum::open_enum;
-use super::serde_as::{complete, count, lenient, list, or_default, text};
 use super::time::Time;
 
 open_enum! {
@@ -22,62 +23,52 @@ open_enum! {
     }
 }
 
-/// What `POST /customers/bulk/csv` answers (202).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ImportJobAccepted {
-    /// The job's id.
-    #[serde(deserialize_with = "or_default")]
-    pub job_id: String,
-    /// `PENDING` or `PROCESSING`.
-    #[serde(deserialize_with = "or_default")]
-    pub status: ImportJobStatus,
+object! {
+    /// What `POST /customers/bulk/csv` answers (202).
+    #[derive(Debug)]
+    pub struct ImportJobAccepted {
+        /// The job's id.
+        pub job_id: String [essential],
+        /// `PENDING` or `PROCESSING`.
+        pub status: ImportJobStatus,
+    }
 }
-complete!(ImportJobAccepted, job_id = "jobId");
 
-/// An import job as Grid answers it, and as the `BULK_UPLOAD.*` webhooks carry it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ImportJob {
-    /// The job's id.
-    #[serde(deserialize_with = "or_default")]
-    pub id: String,
-    /// How far it is.
-    #[serde(deserialize_with = "or_default")]
-    pub status: ImportJobStatus,
-    /// Counts of rows.
-    #[serde(deserialize_with = "or_default")]
-    pub progress: ImportProgress,
-    /// The rows that failed.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "list")]
-    pub errors: Vec<ImportError>,
-    /// When the job ended.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub completed_at: Option<Time>,
+object! {
+    /// An import job as Grid answers it, and as the `BULK_UPLOAD.*` webhooks carry it.
+    #[derive(Debug)]
+    pub struct ImportJob {
+        /// The job's id.
+        pub id: String [essential],
+        /// How far it is.
+        pub status: ImportJobStatus,
+        /// Counts of rows.
+        pub progress: Option<ImportProgress>,
+        /// The rows that failed.
+        pub errors: Option<Vec<ImportError>>,
+        /// When the job ended.
+        pub completed_at: Option<Time>,
+    }
 }
-complete!(ImportJob, id = "id");
 
-/// Counts of an import job's rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ImportProgress {
-    /// Rows in the file.
-    #[serde(deserialize_with = "count")]
-    pub total: u64,
-    /// Rows looked at so far.
-    #[serde(deserialize_with = "count")]
-    pub processed: u64,
-    /// Rows that became customers.
-    #[serde(deserialize_with = "count")]
-    pub successful: u64,
-    /// Rows that did not.
-    #[serde(deserialize_with = "count")]
-    pub failed: u64,
+object! {
+    /// Counts of an import job's rows.
+    #[derive(Debug)]
+    pub struct ImportProgress {
+        /// Rows in the file.
+        pub total: u64,
+        /// Rows looked at so far.
+        pub processed: u64,
+        /// Rows that became customers.
+        pub successful: u64,
+        /// Rows that did not.
+        pub failed: u64,
+    }
 }
 
 /// Why one row failed. Grid's schema has code and message flat, its webhook example has them under `error`;
 /// both are read, the flat form is written.
-#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, from = "ImportErrorJson")]
 pub struct ImportError {
     /// The row's platform customer id, or its number.
@@ -94,7 +85,8 @@ pub struct ImportError {
 }
 
 super::redact::redacted_debug!(ImportError { correlation_id, code });
-complete!(ImportError);
+
+impl Complete for ImportError {}
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -103,10 +95,10 @@ struct ImportErrorJson {
     correlation_id: Option<String>,
     #[serde(deserialize_with = "text")]
     code: Option<String>,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "field::Value::read")]
     message: Option<String>,
-    #[serde(deserialize_with = "or_default")]
-    details: Map<String, Value>,
+    #[serde(deserialize_with = "field::Value::read")]
+    details: Option<Map<String, Value>>,
     #[serde(deserialize_with = "nested")]
     error: Option<NestedError>,
 }
@@ -116,10 +108,10 @@ struct ImportErrorJson {
 struct NestedError {
     #[serde(deserialize_with = "text")]
     code: Option<String>,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "field::Value::read")]
     message: Option<String>,
-    #[serde(deserialize_with = "or_default")]
-    details: Map<String, Value>,
+    #[serde(deserialize_with = "field::Value::read")]
+    details: Option<Map<String, Value>>,
 }
 
 /// Reads what is under `error`; a text is the message.
@@ -140,7 +132,7 @@ impl From<ImportErrorJson> for ImportError {
             correlation_id: correlation_id.unwrap_or_default(),
             code: code.or(nested_code),
             message: message.or(nested_message),
-            details: if details.is_empty() { nested_details } else { details },
+            details: details.filter(|details| !details.is_empty()).or(nested_details).unwrap_or_default(),
         }
     }
 }

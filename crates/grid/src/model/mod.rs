@@ -4,7 +4,7 @@
 //! unknown fields are ignored, a word outside a known vocabulary is kept as [`Other`](CustomerType::Other)
 //! and never fails a message, and a field Grid left out (or sent as `null`, or as another type than documented) is simply
 //! absent. An answer requires only its essential field: the id of a resource, the rows of a list, the address
-//! of a link. So every field of an answer has one of the readings of `serde_as`, and answers are read with [`read`()].
+//! of a link. So every field is read as [`field`] says, and answers are read with [`read`()].
 //! Types that carry personal data have a [`Debug`](std::fmt::Debug) that names ids and statuses only.
 
 mod agreement;
@@ -15,15 +15,16 @@ mod contact;
 mod customer;
 mod document;
 mod error;
+mod field;
 mod import_job;
 mod kyc_link;
 mod notes;
+mod object;
 mod open_enum;
 mod page;
 mod platform;
 mod read;
 mod redact;
-mod serde_as;
 mod text;
 mod time;
 mod verification;
@@ -35,20 +36,18 @@ pub use beneficial_owner::{BeneficialOwner, BeneficialOwnerInput, PersonalInfo};
 pub use business::BusinessInfo;
 pub use contact::{ContactVerification, ContactVerificationConfirm, ContactVerificationStatus};
 pub use customer::{
-    Address, Customer, CustomerInput, CustomerType, EndUserTerms, EndUserTermsConsent, KycStatus,
-    SignedRequestChallenge,
+    Address, Customer, CustomerInput, CustomerType, Edd, EndUserTerms, EndUserTermsConsent, Individual, KycStatus,
+    Profile, SignedRequestChallenge,
 };
 pub use document::{Document, DocumentFields, DocumentSide};
 pub use error::{ErrorBody, ErrorDetails, FieldConstraint, FieldError};
+pub use field::{Complete, is_exact};
 pub use import_job::{ImportError, ImportJob, ImportJobAccepted, ImportJobStatus, ImportProgress};
 pub use kyc_link::{KycLink, KycLinkRequest};
 pub use notes::{Notes, Unreadable, noting};
 pub use page::Page;
-pub use platform::{
-    CounterpartyField, OtherFields, PlatformConfig, PlatformConfigInput, PlatformCurrency, PlatformCurrencyInput,
-};
+pub use platform::{CounterpartyField, LostFields, OtherFields, PlatformConfig, PlatformConfigInput, PlatformCurrency};
 pub use read::{Ending, Misread, read};
-pub use serde_as::{Complete, is_exact};
 pub use text::{Mended, decode, mend};
 pub use time::{InvalidTime, Time};
 pub use verification::{Verification, VerificationError, VerificationRequest, VerificationStatus};

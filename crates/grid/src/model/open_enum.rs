@@ -25,6 +25,16 @@ macro_rules! open_enum {
             }
         }
 
+        /// Grid's own word.
+        impl From<$name> for String {
+            fn from(word: $name) -> Self {
+                match word {
+                    $name::Other(word) => word,
+                    known => known.as_str().to_owned(),
+                }
+            }
+        }
+
         impl From<&str> for $name {
             fn from(word: &str) -> Self {
                 match word {
@@ -46,6 +56,9 @@ macro_rules! open_enum {
                 f.write_str(self.as_str())
             }
         }
+
+        impl $crate::model::field::Value for $name {}
+        $crate::model::field::with_default!([] $name,);
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::any::{Rows, UnreadableRow};
-use super::serde_as::{Complete, integer, opaque, rows, truth};
+use super::field::{Complete, Value, opaque, rows, truth};
 
 /// One page of a list answer (`data`, `hasMore`, `nextCursor`, `totalCount`).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ struct PageJson<T> {
     /// `Some(None)`: it is something else than a cursor.
     #[serde(default, deserialize_with = "opaque")]
     next_cursor: Option<Option<String>>,
-    #[serde(default, deserialize_with = "integer")]
+    #[serde(default, deserialize_with = "Value::read")]
     total_count: Option<u64>,
 }
 

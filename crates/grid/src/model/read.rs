@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::any::object;
+use super::field::Complete;
 use super::notes;
-use super::serde_as::Complete;
 use super::text::{Mended, has_rounded, mend};
 
 /// Why nothing can be read.

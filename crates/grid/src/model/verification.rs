@@ -1,10 +1,7 @@
 //! Verifications: a customer submitted for review, and what stands in the way.
 
-use serde::{Deserialize, Serialize};
-
+use super::object::object;
 use super::open_enum::open_enum;
-use super::redact::redacted_debug;
-use super::serde_as::{complete, lenient, list, maybe_list, or_default};
 use super::time::Time;
 
 open_enum! {
@@ -25,58 +22,46 @@ open_enum! {
     }
 }
 
-/// The body of `POST /verifications`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct VerificationRequest {
-    /// The customer to verify.
-    pub customer_id: String,
+object! {
+    /// The body of `POST /verifications`.
+    #[derive(Debug)]
+    pub struct VerificationRequest {
+        /// The customer to verify.
+        pub customer_id: String,
+    }
 }
 
-/// A verification as Grid answers it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Verification {
-    /// Grid's id.
-    #[serde(deserialize_with = "or_default")]
-    pub id: String,
-    /// The customer being verified.
-    #[serde(deserialize_with = "or_default")]
-    pub customer_id: String,
-    /// How far it is.
-    #[serde(deserialize_with = "or_default")]
-    pub verification_status: VerificationStatus,
-    /// What stands in the way.
-    #[serde(deserialize_with = "list")]
-    pub errors: Vec<VerificationError>,
-    /// When it was created.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub created_at: Option<Time>,
-    /// When it was last updated.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub updated_at: Option<Time>,
+object! {
+    /// A verification as Grid answers it.
+    #[derive(Debug)]
+    pub struct Verification {
+        /// Grid's id.
+        pub id: String [essential],
+        /// The customer being verified.
+        pub customer_id: String,
+        /// How far it is.
+        pub verification_status: VerificationStatus,
+        /// What stands in the way.
+        pub errors: Vec<VerificationError>,
+        /// When it was created.
+        pub created_at: Option<Time>,
+        /// When it was last updated.
+        pub updated_at: Option<Time>,
+    }
 }
-complete!(Verification, id = "id");
 
-/// One thing that stands in the way of a verification.
-#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct VerificationError {
-    /// The customer, beneficial owner or document that has the problem.
-    #[serde(deserialize_with = "or_default")]
-    pub resource_id: String,
-    /// Type, such as `MISSING_FIELD`.
-    #[serde(rename = "type", deserialize_with = "or_default")]
-    pub error_type: String,
-    /// Path of the field, for `MISSING_FIELD` and `INVALID_FIELD`, in Grid's notation.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
-    pub field: Option<String>,
-    /// Any one of these document types would do.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "maybe_list")]
-    pub accepted_document_types: Option<Vec<String>>,
-    /// The problem in words.
-    #[serde(deserialize_with = "or_default")]
-    pub reason: String,
+object! {
+    /// One thing that stands in the way of a verification.
+    pub struct VerificationError {
+        /// The customer, beneficial owner or document that has the problem.
+        pub resource_id: String [shown],
+        /// Type, such as `MISSING_FIELD`.
+        pub r#type: String [shown],
+        /// Path of the field, for `MISSING_FIELD` and `INVALID_FIELD`, in Grid's notation.
+        pub field: Option<String> [shown],
+        /// Any one of these document types would do.
+        pub accepted_document_types: Option<Vec<String>> [shown],
+        /// The problem in words.
+        pub reason: String,
+    }
 }
-redacted_debug!(VerificationError { resource_id, error_type, field, accepted_document_types });
-complete!(VerificationError);

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::field::{Complete, Value};
 use super::redact::redacted_debug;
-use super::serde_as::{complete, count, lenient};
 use super::time::Time;
 
 /// `{id, type, timestamp, data}`; `data` depends on the type.
@@ -16,7 +16,7 @@ pub struct Webhook<T> {
     #[serde(rename = "type")]
     pub webhook_type: String,
     /// When it was sent.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Value::read")]
     pub timestamp: Option<Time>,
     /// What it is about.
     pub data: T,
@@ -37,14 +37,14 @@ impl<T> std::fmt::Debug for Webhook<T> {
 #[serde(default)]
 pub struct TestWebhookResult {
     /// Where the webhook was sent.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "Value::read")]
     pub url: Option<String>,
     /// What the endpoint answered.
-    #[serde(deserialize_with = "count")]
-    pub response_status: u16,
+    #[serde(deserialize_with = "Value::read")]
+    pub response_status: Option<u16>,
     /// The body it answered.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "Value::read")]
     pub response_body: Option<String>,
 }
 redacted_debug!(TestWebhookResult { url, response_status });
-complete!(TestWebhookResult);
+impl Complete for TestWebhookResult {}

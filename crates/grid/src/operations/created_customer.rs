@@ -77,18 +77,21 @@ impl Sought<'_> {
 /// Whether a customer can be what was asked for: of the same type, and no name, birth date or address that both have
 /// differs. What Grid may write in another way (a phone number, a currency list) is not compared.
 fn is_alike(asked: &CustomerInput, customer: &Customer) -> bool {
-    let business = |info: &Option<BusinessInfo>| info.as_ref().map(|info| info.legal_name.clone());
     let pairs = [
-        (asked.full_name.clone(), customer.full_name.clone()),
-        (asked.birth_date.clone(), customer.birth_date.clone()),
-        (asked.email.clone(), customer.email.clone()),
-        (asked.uma_address.clone(), customer.uma_address.clone()),
-        (business(&asked.business_info).flatten(), business(&customer.business_info).flatten()),
+        (&asked.individual.full_name, &customer.individual.full_name),
+        (&asked.individual.birth_date, &customer.individual.birth_date),
+        (&asked.profile.email, &customer.profile.email),
+        (&asked.profile.uma_address, &customer.profile.uma_address),
+        (legal_name(&asked.business_info), legal_name(&customer.business_info)),
     ];
-    let differ = |(asked, got): (Option<String>, Option<String>)| {
-        asked.zip(got).is_some_and(|(asked, got)| folded(&asked) != folded(&got))
+    let differ = |(asked, got): (&Option<String>, &Option<String>)| {
+        asked.as_ref().zip(got.as_ref()).is_some_and(|(asked, got)| folded(asked) != folded(got))
     };
     asked.customer_type == customer.customer_type && !pairs.into_iter().any(differ)
+}
+
+fn legal_name(info: &Option<BusinessInfo>) -> &Option<String> {
+    info.as_ref().map_or(&None, |info| &info.legal_name)
 }
 
 /// A text as it is compared: letters and digits only, in lower case.

@@ -22,17 +22,17 @@ fn document(kind: &str, side: Option<DocumentSide>) -> Document {
 
 fn individual() -> Customer {
     let mut customer = blank_row("C".into(), "p".into(), CustomerType::Individual).customer;
-    customer.full_name = text("Jane Doe 001");
-    customer.birth_date = text("1990-01-15");
-    customer.nationality = text("US");
-    customer.id_type = text("SSN");
-    customer.address = address();
+    customer.individual.full_name = text("Jane Doe 001");
+    customer.individual.birth_date = text("1990-01-15");
+    customer.individual.nationality = text("US");
+    customer.individual.id_type = text("SSN");
+    customer.profile.address = address();
     customer
 }
 
 fn business() -> Customer {
     let mut customer = blank_row("B".into(), "p".into(), CustomerType::Business).customer;
-    customer.address = address();
+    customer.profile.address = address();
     customer.business_info = Some(BusinessInfo {
         legal_name: text("Acme"),
         country: text("US"),
@@ -66,7 +66,7 @@ fn owner() -> BeneficialOwner {
 /// What an error is about, in short: `type field-or-documents @resource`.
 fn short(errors: &[VerificationError]) -> Vec<String> {
     let describe = |error: &VerificationError| {
-        let VerificationError { resource_id, error_type, field, accepted_document_types, reason } = error;
+        let VerificationError { resource_id, r#type: error_type, field, accepted_document_types, reason } = error;
         assert!(!reason.is_empty());
         let accepted = accepted_document_types.iter().flatten().map(String::as_str).collect::<Vec<_>>().join("|");
         let about = field.clone().unwrap_or(accepted);
@@ -82,14 +82,14 @@ fn an_individual_lacks_what_was_not_said() {
     type Change = fn(&mut Customer);
     let cases: &[(&str, Change, &[&str])] = &[
         ("nothing", |_| {}, &[]),
-        ("name", |c| c.full_name = None, &["MISSING_FIELD customer.fullName @C"]),
-        ("one word", |c| c.full_name = text("Jane001"), &["INVALID_FIELD customer.fullName @C"]),
-        ("birth date", |c| c.birth_date = None, &["MISSING_FIELD customer.birthDate @C"]),
-        ("nationality", |c| c.nationality = None, &["MISSING_FIELD customer.nationality @C"]),
-        ("id type", |c| c.id_type = None, &["MISSING_FIELD customer.idType @C"]),
+        ("name", |c| c.individual.full_name = None, &["MISSING_FIELD customer.fullName @C"]),
+        ("one word", |c| c.individual.full_name = text("Jane001"), &["INVALID_FIELD customer.fullName @C"]),
+        ("birth date", |c| c.individual.birth_date = None, &["MISSING_FIELD customer.birthDate @C"]),
+        ("nationality", |c| c.individual.nationality = None, &["MISSING_FIELD customer.nationality @C"]),
+        ("id type", |c| c.individual.id_type = None, &["MISSING_FIELD customer.idType @C"]),
         (
             "address",
-            |c| c.address = None,
+            |c| c.profile.address = None,
             &[
                 "MISSING_FIELD customer.address.line1 @C",
                 "MISSING_FIELD customer.address.postalCode @C",
@@ -142,7 +142,7 @@ fn a_business_proves_each_category_with_any_of_its_documents() {
     let lacks = |kinds: &[&str]| {
         let documents: Vec<Document> = kinds.iter().map(|kind| document(kind, None)).collect();
         let errors = business_errors(&business(), &documents.iter().collect::<Vec<_>>(), &[(&owner, vec![&passport])]);
-        errors.into_iter().map(|error| error.error_type).collect::<Vec<_>>()
+        errors.into_iter().map(|error| error.r#type).collect::<Vec<_>>()
     };
     assert!(lacks(&whole).is_empty());
     assert!(lacks(&[CERTIFICATE, "TRUST_AGREEMENT", "TAX_RETURN"]).is_empty(), "one document can prove two things");
@@ -179,7 +179,7 @@ fn a_business_lacks_what_was_not_said() {
         (|c| info(c).incorporated_on = None, &["MISSING_FIELD customer.businessInfo.incorporatedOn @B"]),
         (|c| info(c).countries_of_operation = None, &["MISSING_FIELD customer.businessInfo.countriesOfOperation @B"]),
         (
-            |c| c.address = None,
+            |c| c.profile.address = None,
             &[
                 "MISSING_FIELD customer.address.line1 @B",
                 "MISSING_FIELD customer.address.postalCode @B",

@@ -127,7 +127,7 @@ pub(crate) async fn test(State(app): State<App>) -> Result<Json<TestWebhookResul
     })?;
     let response_status = response.status().as_u16();
     let response_body = read(response).await;
-    Ok(Json(TestWebhookResult { url: Some(endpoint), response_status, response_body }))
+    Ok(Json(TestWebhookResult { url: Some(endpoint), response_status: Some(response_status), response_body }))
 }
 
 /// The beginning of an answer's body; absent where it can't be read.
