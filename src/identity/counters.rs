@@ -1,6 +1,5 @@
 //! What the gate has decided since it was opened, in numbers.
 
-use super::gate::Denial;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What is counted.
@@ -65,20 +64,6 @@ impl Counted {
             Counted::HeaderIgnored => "header_ignored",
             Counted::PolicyLoaded => "policy_loaded",
             Counted::PolicyRefused => "policy_refused",
-        }
-    }
-}
-
-impl From<&Denial> for Counted {
-    fn from(denial: &Denial) -> Self {
-        match denial {
-            Denial::CredentialsMissing => Counted::CredentialsMissing,
-            Denial::CredentialsInvalid { why: _ } => Counted::CredentialsInvalid,
-            Denial::CallerUnknown { identity: _, source: _ } => Counted::CallerUnknown,
-            Denial::PolicyNeeded | Denial::MethodNotAllowed { caller: _, by_name_only: _ } => Counted::MethodNotAllowed,
-            Denial::MethodUnknown { caller: _ } => Counted::MethodUnknown,
-            Denial::RateLimited { caller: _, retry_after: _ } => Counted::RateLimited,
-            Denial::TooManyFailures { retry_after: _ } => Counted::TooManyFailures,
         }
     }
 }

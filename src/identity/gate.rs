@@ -120,6 +120,20 @@ impl Denial {
     }
 }
 
+impl From<&Denial> for Counted {
+    fn from(denial: &Denial) -> Self {
+        match denial {
+            Denial::CredentialsMissing => Counted::CredentialsMissing,
+            Denial::CredentialsInvalid { why: _ } => Counted::CredentialsInvalid,
+            Denial::CallerUnknown { identity: _, source: _ } => Counted::CallerUnknown,
+            Denial::PolicyNeeded | Denial::MethodNotAllowed { caller: _, by_name_only: _ } => Counted::MethodNotAllowed,
+            Denial::MethodUnknown { caller: _ } => Counted::MethodUnknown,
+            Denial::RateLimited { caller: _, retry_after: _ } => Counted::RateLimited,
+            Denial::TooManyFailures { retry_after: _ } => Counted::TooManyFailures,
+        }
+    }
+}
+
 /// A call that was let in.
 #[derive(Debug, Clone)]
 pub struct Admitted {

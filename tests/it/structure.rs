@@ -20,11 +20,9 @@ const KNOWN: &[(&str, &str)] = &[
     ("grid::client", "grid::client::retry"),
     ("grid::client", "grid::client::transport"),
     ("grid::client::request", "grid::operations::documents"),
-    ("grid::model::any", "grid::model::serde_as"),
     ("grid::model::customer", "grid::model::beneficial_owner"),
     ("gridgate::cli::output", "gridgate::cli"),
     ("gridgate::cli::watch::request", "gridgate::cli::watch"),
-    ("gridgate::identity::gate", "gridgate::identity::counters"),
     ("gridgate::rpc::customer::existing", "gridgate::rpc::customer"),
     ("gridgate::server", "gridgate::server::ports"),
     ("gridgate::server::events", "gridgate::server::error"),
@@ -88,8 +86,9 @@ fn reached(known: &Known, from: &str) -> BTreeSet<String> {
 
 /// Every use that is part of a circle.
 fn in_circles(known: &Known) -> BTreeSet<(String, String)> {
+    let reached: BTreeMap<&String, BTreeSet<String>> = known.keys().map(|from| (from, reached(known, from))).collect();
     let uses = known.iter().flat_map(|(from, all)| all.iter().map(move |to| (from, to)));
-    let closing = uses.filter(|(from, to)| reached(known, to).contains(*from));
+    let closing = uses.filter(|(from, to)| reached[to].contains(*from));
     closing.map(|(from, to)| (from.clone(), to.clone())).collect()
 }
 
