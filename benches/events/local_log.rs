@@ -9,7 +9,7 @@ use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::event::{Observation, Subject};
 use gridgate::kyc::id::{CustomerId, ObservationId, VerificationId};
 use gridgate::kyc::log::EventLog;
-use gridgate::kyc::log::sqlite::{SqliteLog, SqliteOptions};
+use gridgate::kyc::log::sqlite::{self, SqliteOptions};
 use gridgate::kyc::lookup::Lookup;
 use gridgate::kyc::source::{CustomerAnswer, CustomerSource, CustomersPage, SourceError, VerificationAnswer};
 use gridgate::kyc::status::KycStatus;
@@ -43,7 +43,7 @@ impl CustomerSource for Away {
 }
 
 pub struct LocalLog {
-    pub log: Arc<SqliteLog>,
+    pub log: Arc<EventLog>,
     _directory: TempDir,
 }
 
@@ -51,14 +51,14 @@ impl LocalLog {
     pub async fn open() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("events.db");
-        let open = move || SqliteLog::open(SqliteOptions::at(path), Arc::new(SystemClock)).unwrap();
+        let open = move || sqlite::open(SqliteOptions::at(path), Arc::new(SystemClock)).unwrap();
         let log = tokio::task::spawn_blocking(open).await.unwrap();
         Self { log: Arc::new(log), _directory: directory }
     }
 
     /// The service, on the same server as what it is compared with.
     pub async fn serve(&self, servers: &mut JoinSet<()>) -> SocketAddr {
-        let log: Arc<dyn EventLog> = self.log.clone();
+        let log: Arc<EventLog> = self.log.clone();
         let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::new(Away)));
         let (max_age, max_lag) = (Duration::from_secs(3600), Duration::from_secs(600));
         let watch = WatchConfig { max_age, max_lag, leaving: CancellationToken::new() };

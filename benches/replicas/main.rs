@@ -25,8 +25,8 @@ use std::time::{Duration, Instant};
 use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::event::{Observation, Subject};
 use gridgate::kyc::id::{CustomerId, ObservationId};
-use gridgate::kyc::log::jetstream::{JetStreamLog, JetStreamOptions};
-use gridgate::kyc::log::sqlite::{SqliteLog, SqliteOptions};
+use gridgate::kyc::log::jetstream::{self, JetStreamOptions};
+use gridgate::kyc::log::sqlite::{self, SqliteOptions};
 use gridgate::kyc::log::{EventLog, Scope};
 use gridgate::kyc::status::KycStatus;
 use jiff::Timestamp;
@@ -50,7 +50,7 @@ async fn main() {
 
     let directory = tempfile::tempdir().unwrap();
     let options = SqliteOptions::at(directory.path().join("events.db"));
-    let file: Arc<dyn EventLog> = Arc::new(SqliteLog::open(options, Arc::new(SystemClock)).unwrap());
+    let file: Arc<EventLog> = Arc::new(sqlite::open(options, Arc::new(SystemClock)).unwrap());
     let in_file = ingest(&[Arc::clone(&file)], writers, time).await.print("SQLite, one process");
     file.close().await;
     let events = NUMBER.load(Ordering::Relaxed);
@@ -59,10 +59,10 @@ async fn main() {
 
     let straight = straight(&nats, writers, time).await.print("straight to JetStream");
     for count in 1..=3 {
-        let mut replicas: Vec<Arc<dyn EventLog>> = Vec::new();
+        let mut replicas: Vec<Arc<EventLog>> = Vec::new();
         for _ in 0..count {
             let options = JetStreamOptions { prefix: format!("bench{count}"), ..JetStreamOptions::at(nats.servers()) };
-            replicas.push(Arc::new(JetStreamLog::open(options, Arc::new(SystemClock)).await.unwrap()));
+            replicas.push(Arc::new(jetstream::open(options, Arc::new(SystemClock)).await.unwrap()));
         }
         let measured = ingest(&replicas, writers, time).await.print(&format!("gridgate, {count} replicas"));
         println!(
@@ -137,7 +137,7 @@ fn observation() -> Observation {
 }
 
 /// Writers spread over the replicas, and a watcher of everything on each.
-async fn ingest(replicas: &[Arc<dyn EventLog>], writers: usize, time: Duration) -> Measured {
+async fn ingest(replicas: &[Arc<EventLog>], writers: usize, time: Duration) -> Measured {
     let mut watching = JoinSet::new();
     for replica in replicas {
         let mut cursor = replica.hub().watch(&Scope::ALL, replica.hub().end());

@@ -3,7 +3,7 @@
 use super::output::{Failure, to_stderr, to_stdout};
 use super::{CommonArgs, Environment, OfLogs};
 use crate::config::log_places;
-use crate::kyc::log::copy::{self, CopyError, Place, Progress};
+use crate::kyc::log::copy::{self, CopyError, LogLocation, Progress};
 use clap::{Args, Subcommand};
 use std::time::{Duration, Instant};
 
@@ -94,7 +94,7 @@ fn shown(place: &str) -> String {
     }
 }
 
-async fn copy(from: Place, to: Place) -> Result<u64, CopyError> {
+async fn copy(from: LogLocation, to: LogLocation) -> Result<u64, CopyError> {
     let mut shown: Option<Instant> = None;
     let show = |progress: Progress| {
         if shown.is_none_or(|at| at.elapsed() >= SHOWN_EVERY) {

@@ -4,9 +4,9 @@ use super::read::Reader;
 use super::setting::{Kind, Setting};
 use super::value::Value;
 use super::{ConfigError, Sources, settings as s};
-use crate::kyc::log::copy::Place;
+use crate::kyc::log::Retention;
+use crate::kyc::log::copy::LogLocation;
 use crate::kyc::log::jetstream::{Access, JetStreamOptions, Login};
-use crate::kyc::log::sqlite::Retention;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct EventsConfig {
     /// Where the event log is. `None`: in a file that is deleted when the process ends.
-    pub log: Option<Place>,
+    pub log: Option<LogLocation>,
     /// How long it keeps events.
     pub retention: Retention,
     /// How old a stream becomes, more or less.
@@ -42,7 +42,7 @@ impl EventsConfig {
 ///
 /// # Errors
 /// Every mistake in the settings of NATS, and locations that are none.
-pub fn log_places<const N: usize>(sources: Sources, locations: [&str; N]) -> Result<[Place; N], ConfigError> {
+pub fn log_places<const N: usize>(sources: Sources, locations: [&str; N]) -> Result<[LogLocation; N], ConfigError> {
     let mut reader = Reader::of_few(sources, &s::OF_LOGS.settings());
     let r = &mut reader;
     let retention = Retention { max_bytes: r.get(&s::EVENT_MAX_SIZE), ..Retention::default() };
@@ -58,7 +58,7 @@ pub fn log_places<const N: usize>(sources: Sources, locations: [&str; N]) -> Res
                 None
             }
         };
-        place.unwrap_or_else(|| Place::File(PathBuf::new()))
+        place.unwrap_or_else(|| LogLocation::File(PathBuf::new()))
     });
     reader.finish(places)
 }
@@ -115,11 +115,11 @@ fn servers(scheme: &str, list: &str) -> Result<Vec<String>, String> {
 }
 
 /// Where a log is kept. `None`: it is temporary.
-fn place(r: &mut Reader, location: Location, retention: Retention) -> Option<Place> {
+fn place(r: &mut Reader, location: Location, retention: Retention) -> Option<LogLocation> {
     match location {
         Location::Temporary => None,
-        Location::Sqlite(path) => Some(Place::File(path)),
-        Location::Nats(servers) => Some(Place::JetStream(Box::new(JetStreamOptions {
+        Location::Sqlite(path) => Some(LogLocation::File(path)),
+        Location::Nats(servers) => Some(LogLocation::JetStream(Box::new(JetStreamOptions {
             prefix: prefix(r),
             replicas: replicas(r),
             access: access(r),

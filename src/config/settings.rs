@@ -5,7 +5,7 @@
 //! documentation, under the heading of their section in `--help`.
 
 use super::setting::{Bounds, Kind, Setting, spelled};
-use crate::kyc::log::sqlite::IDS_KEPT;
+use crate::kyc::log::IDS_KEPT;
 use std::time::Duration;
 
 /// The environment variable that names the TOML file, where `--config` does not.

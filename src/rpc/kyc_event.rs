@@ -29,7 +29,7 @@ use crate::pb::encoded::kyc_event_service_server::KycEventService;
 /// The implementation of `gridgate.v1.KycEventService`.
 #[derive(Clone)]
 pub struct KycEvents {
-    log: Arc<dyn EventLog>,
+    log: Arc<EventLog>,
     lookup: Arc<Lookup>,
     watch: WatchConfig,
     deliveries: Option<Arc<dyn Deliveries>>,
@@ -38,7 +38,7 @@ pub struct KycEvents {
 impl KycEvents {
     /// Answers from `log`, and asks Grid through `lookup`.
     #[must_use]
-    pub fn new(log: Arc<dyn EventLog>, lookup: Arc<Lookup>, watch: WatchConfig) -> Self {
+    pub fn new(log: Arc<EventLog>, lookup: Arc<Lookup>, watch: WatchConfig) -> Self {
         Self { log, lookup, watch, deliveries: None }
     }
 

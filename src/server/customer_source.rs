@@ -1,4 +1,4 @@
-//! How the event log's module asks Grid: its own trait, carried out by the Grid client.
+//! The event log's questions to Grid, through the Grid client.
 
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::Duration;
@@ -13,15 +13,15 @@ use crate::kyc::id::{CustomerId, VerificationId};
 use crate::kyc::source::{CustomerAnswer, CustomerSource, CustomersPage, SourceError, VerificationAnswer};
 use crate::statuses::{customer_answer, verification_answer};
 
-/// How long Grid may take to answer, repetitions included.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Customers listed at once: Grid's most.
+/// How long one question may take, retries included.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Customers on a page: Grid's maximum.
 const PAGE: u32 = 100;
 
 /// Asks Grid through its client.
 pub(super) struct GridSource {
     client: Client,
-    /// The status with which Grid last refused gridgate's credentials; 0 after any other answer.
+    /// The status of Grid's last refusal of gridgate's credentials; 0 after any other answer.
     denied: AtomicU16,
 }
 
@@ -31,10 +31,10 @@ impl GridSource {
     }
 
     fn call() -> Call {
-        Call::until(Instant::now() + PATIENCE)
+        Call::until(Instant::now() + TIMEOUT)
     }
 
-    /// Converts Grid's answer. A refusal of gridgate's credentials is logged once here; the caller only sees that it failed.
+    /// Converts Grid's answer. Logs a refusal of gridgate's credentials, once; the caller only sees a failure.
     fn answered<T>(&self, answer: Result<T, Error>) -> Result<T, SourceError> {
         let denied = answer.as_ref().err().and_then(Denied::of);
         let status = denied.map_or(0, |denied| denied.status);
@@ -47,12 +47,12 @@ impl GridSource {
     }
 }
 
-/// Grid refuses gridgate's credentials or permissions, for any request.
+/// A refusal of gridgate's credentials or permissions, whatever the request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Denied {
-    /// The status of its answer.
+    /// 401 or 403.
     status: u16,
-    /// What that says, with the settings to look at.
+    /// The meaning, with the settings to check.
     pub(super) why: &'static str,
 }
 
@@ -95,7 +95,7 @@ impl CustomerSource for GridSource {
         let request = PageRequest { limit: PAGE, cursor: cursor.map(str::to_owned) };
         let page = self.answered(self.client.list_customers(&Self::call(), &filter, &request).await)?;
         let is_truncated = page.has_more && page.next_cursor.is_none();
-        // A row that can't be understood says nothing of the others. The client's observer counts it, and says so.
+        // A row that cannot be read is skipped; the client's observer counts and logs it.
         let customers = page.data.iter().filter_map(customer_answer).collect();
         Ok(CustomersPage { customers, next_cursor: page.next_cursor, is_truncated })
     }

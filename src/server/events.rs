@@ -1,4 +1,4 @@
-//! Webhooks, the event log and what reads it, put together.
+//! Puts together the event log, what writes it, and what reads it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use super::{BindError, LogOpenError};
 use crate::config::{EventsConfig, WebhookConfig};
 use crate::grid;
 use crate::kyc::clock::{Clock, SteadyClock, SystemClock};
-use crate::kyc::log::copy::Place;
-use crate::kyc::log::jetstream::{JetStreamLog, JetStreamOptions};
-use crate::kyc::log::sqlite::{Retention, SqliteLog, SqliteOptions};
-use crate::kyc::log::{EventLog, LateLog, Obstacle, Trouble};
+use crate::kyc::log::copy::LogLocation;
+use crate::kyc::log::jetstream::{self, JetStreamOptions};
+use crate::kyc::log::sqlite::{self, SqliteOptions};
+use crate::kyc::log::{EventLog, LateLog, Observer, Obstacle, Retention, Trouble};
 use crate::kyc::lookup::Lookup;
 use crate::kyc::reconcile::{Reconciler, ReconcilerSettings};
 use crate::kyc::resolve::{Resolver, ResolverSettings};
@@ -26,27 +26,26 @@ use crate::kyc::source::CustomerSource;
 use crate::rpc::{KycEvents, WatchConfig};
 use crate::webhook::{DoorConfig, DoorPath, Limits, PublicKeys, Relay, RelayConfig, WebhookDoor};
 
-/// A stream says so, and ends, when this process has not known the end of the log for so long.
+/// A stream ends with an error when this process has not known the end of the log for longer.
 const MAX_LAG: Duration = Duration::from_secs(30);
 
-/// What is made of the event log, before it is open.
+/// The event log and its users, before it is open.
 pub(super) struct EventsToCome {
-    place: Place,
+    place: LogLocation,
     retention: Retention,
     late: LateLog,
-    /// What is in the way of opening it.
     obstacle: Obstacle,
     clock: Arc<SteadyClock<SystemClock>>,
     source: Arc<dyn CustomerSource>,
     reconcile_interval: Option<Duration>,
     asking: Asking,
-    /// Keeps the directory of a temporary log, and removes it in the end.
+    /// The directory of a temporary log; deleted on drop.
     directory: Option<TempDir>,
 }
 
-/// What is made of the event log.
+/// The event log and its users.
 pub(super) struct Events {
-    log: Arc<dyn EventLog>,
+    log: Arc<EventLog>,
     source: Arc<dyn CustomerSource>,
     lookup: Arc<Lookup>,
     responses: Arc<ResponseObserver>,
@@ -57,7 +56,7 @@ pub(super) struct Events {
 }
 
 impl EventsToCome {
-    /// Finds a place for the log, and opens nothing.
+    /// Finds a location for the log, without opening it.
     pub(super) fn new(config: &EventsConfig, grid: &grid::Client) -> Result<Self, BindError> {
         let EventsConfig { log, retention, watch_max_age: _, reconcile_interval } = config;
         let (place, directory) = match log {
@@ -65,7 +64,7 @@ impl EventsToCome {
             None => {
                 let directory =
                     tempfile::Builder::new().prefix("gridgate-").tempdir().map_err(BindError::TemporaryLog)?;
-                (Place::File(directory.path().join("events.db")), Some(directory))
+                (LogLocation::File(directory.path().join("events.db")), Some(directory))
             }
         };
         Ok(Self {
@@ -81,34 +80,35 @@ impl EventsToCome {
         })
     }
 
-    /// Where the log will be.
+    /// The log, once it is open.
     pub(super) fn late(&self) -> LateLog {
         self.late.clone()
     }
 
-    /// What is in the way of opening it, until it is open.
+    /// What keeps the log from opening.
     pub(super) fn obstacle(&self) -> Obstacle {
         self.obstacle.clone()
     }
 
-    /// Everything that is told of the log and of those who ask Grid.
+    /// Adds the metrics of the log and of what asks Grid.
     pub(super) fn observed(&self, observing: Observing) -> Observed {
         let files = match &self.place {
-            Place::File(path) => ["", "-wal"].map(|suffix| with_suffix(path, suffix)).to_vec(),
-            Place::JetStream(_) => Vec::new(),
+            LogLocation::File(path) => ["", "-wal"].map(|suffix| with_suffix(path, suffix)).to_vec(),
+            LogLocation::JetStream(_) => Vec::new(),
         };
         observing.finish(self.late(), files, self.asking.clone(), Arc::clone(&self.clock))
     }
 
-    /// What may be done about webhooks that were not understood.
+    /// The admin port's access to webhooks in quarantine.
     pub(super) fn quarantine(&self) -> Quarantine {
         Quarantine { log: self.late(), source: Arc::clone(&self.source) }
     }
 
-    /// Opens the log, which may take as long as reading it. Whoever waits for it has it then.
+    /// Opens the log, which can take as long as reading it.
     pub(super) async fn open(self, observed: &Observed) -> Result<Events, LogOpenError> {
         let Self { place, retention, late, obstacle, clock, source, reconcile_interval, asking, directory } = self;
-        let log = observed.log(open_log(place, retention, obstacle, &clock, observed).await?);
+        let observer = observed.log_observer();
+        let log = Arc::new(open_log(place, retention, obstacle, &clock, observer).await?);
         late.set(Arc::clone(&log));
         let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::clone(&source)));
         let responses = Arc::new(ResponseObserver::new(Arc::clone(&log)));
@@ -116,7 +116,7 @@ impl EventsToCome {
     }
 }
 
-/// The door for webhooks that are signed with one of `keys`.
+/// The webhook endpoint, for webhooks signed with one of `keys`.
 pub(super) fn door(config: &WebhookConfig, keys: &str, log: LateLog) -> Result<WebhookDoor, BindError> {
     let WebhookConfig { addr: _, path, public_keys: _, relay_url, tls: _ } = config;
     let relay =
@@ -132,7 +132,7 @@ pub(super) fn door(config: &WebhookConfig, keys: &str, log: LateLog) -> Result<W
 }
 
 impl Events {
-    /// The service that answers from the log. Its streams say goodbye when `leaving` is cancelled.
+    /// The service that answers from the log. Its streams end with GoingAway when `leaving` is cancelled.
     pub(super) fn service(&self, max_age: Duration, leaving: CancellationToken) -> KycEvents {
         let watch = WatchConfig { max_age, max_lag: MAX_LAG, leaving };
         KycEvents::new(Arc::clone(&self.log), Arc::clone(&self.lookup), watch)
@@ -143,9 +143,9 @@ impl Events {
         &self.responses
     }
 
-    /// Keeps the log true, until `stop`: records what Grid answered to calls, asks it about what is in doubt, and looks for
-    /// what no webhook said.
-    pub(super) async fn keep_true(&self, stop: CancellationToken) {
+    /// Keeps the log current until `stop`: records Grid's answers to calls, asks Grid about statuses in doubt, and compares
+    /// the log with Grid.
+    pub(super) async fn keep_current(&self, stop: CancellationToken) {
         let (log, source) = (Arc::clone(&self.log), Arc::clone(&self.source));
         let (resolver, state) = Resolver::new(log, source, ResolverSettings::default());
         let _ = self.asking.resolver.set(state);
@@ -161,47 +161,47 @@ impl Events {
         reconciler.run(stop).await;
     }
 
-    /// Why the log records nothing, if it does not record.
+    /// Why the log records nothing; none while it records.
     pub(super) fn trouble(&self) -> Option<Trouble> {
         self.log.condition().trouble
     }
 
-    /// Waits until the log takes nothing any more.
+    /// Waits until the log accepts nothing any more.
     pub(super) async fn closed(&self) {
         self.log.closed().await;
     }
 
-    /// Finishes what was taken, and lets go of the store.
+    /// Finishes what was accepted, and closes the log.
     pub(super) async fn close(&self) {
         self.log.close().await;
     }
 }
 
 async fn open_log(
-    place: Place,
+    place: LogLocation,
     retention: Retention,
     obstacle: Obstacle,
     clock: &Arc<SteadyClock<SystemClock>>,
-    observed: &Observed,
-) -> Result<Arc<dyn EventLog>, LogOpenError> {
+    observer: Arc<dyn Observer>,
+) -> Result<EventLog, LogOpenError> {
     match place {
-        Place::JetStream(options) => {
-            let options = JetStreamOptions { traces: Some(observed.traces()), obstacle, ..*options };
-            Ok(Arc::new(JetStreamLog::open(options, Arc::clone(clock) as _).await?))
+        LogLocation::JetStream(options) => {
+            let options = JetStreamOptions { observer: Some(observer), obstacle, ..*options };
+            Ok(jetstream::open(options, Arc::clone(clock) as _).await?)
         }
-        Place::File(path) => {
-            let options = SqliteOptions { retention, ..SqliteOptions::at(path) };
+        LogLocation::File(path) => {
+            let options = SqliteOptions { retention, observer: Some(observer), ..SqliteOptions::at(path) };
             let clock = Arc::clone(clock);
-            let open = move || SqliteLog::open(options, clock);
+            let open = move || sqlite::open(options, clock);
             match tokio::task::spawn_blocking(open).await {
-                Ok(opened) => Ok(Arc::new(opened?)),
+                Ok(opened) => Ok(opened?),
                 Err(_) => Err(LogOpenError::Panicked),
             }
         }
     }
 }
 
-/// A file that SQLite keeps beside another.
+/// A file that SQLite keeps beside the log.
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);

@@ -111,7 +111,7 @@ async fn serve(running: &mut Running, to_come: ToCome) -> RunError {
     *opened = Some(Arc::clone(&events));
     later.set(api.routes(&events));
     let (kept, until) = (Arc::clone(&events), closing.clone());
-    parts.keeper = Part::start("what keeps the event log true", async move { kept.keep_true(until).await });
+    parts.keeper = Part::start("what keeps the event log true", async move { kept.keep_current(until).await });
 
     let living = async {
         if let Some(grid) = needed {

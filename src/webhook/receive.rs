@@ -213,7 +213,7 @@ impl Receiver {
         let (id, kind, reason) = (webhook.id.clone(), webhook.kind.clone(), webhook.reason.clone());
         let customer = webhook.customer.clone();
         let Some(log) = self.log.get() else { return Outcome::Starting };
-        match timeout(self.limits.record_timeout, log.quarantine(webhook)).await {
+        match timeout(self.limits.record_timeout, log.quarantine().add(webhook)).await {
             Ok(Ok(true)) => {
                 let customer = customer.as_ref().map(tracing::field::display);
                 tracing::warn!(webhook = %id, r#type = %kind, customer, reason, "not understood, and put into quarantine");

@@ -4,7 +4,7 @@ use gridgate::config::{
     CallerConfig, Config, ConfigError, ConfigFile, Kind, SandboxCommand, Setting, Sources, Upstream, settings,
     settings_document,
 };
-use gridgate::kyc::log::sqlite::{IDS_KEPT, Retention};
+use gridgate::kyc::log::{IDS_KEPT, Retention};
 use gridgate::telemetry::LogFormat;
 use secrecy::ExposeSecret as _;
 use std::ffi::OsString;

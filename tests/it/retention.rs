@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use gridgate::config::settings;
 use gridgate::kyc::clock::Clock;
-use gridgate::kyc::log::EventLog as _;
-use gridgate::kyc::log::sqlite::{SqliteLog, SqliteOptions};
+use gridgate::kyc::log::sqlite::{self, SqliteOptions};
 use gridgate::pb;
 use gridgate::pb::kyc_event_service_client::KycEventServiceClient;
 use jiff::{SignedDuration, Timestamp};
@@ -34,7 +33,7 @@ async fn old_log(path: &Path) {
 
 /// Records so many events, so long ago.
 async fn record(path: &Path, ago: SignedDuration, numbers: std::ops::Range<i64>) {
-    let log = SqliteLog::open(SqliteOptions::at(path), Arc::new(Stopped(Timestamp::now() - ago))).unwrap();
+    let log = sqlite::open(SqliteOptions::at(path), Arc::new(Stopped(Timestamp::now() - ago))).unwrap();
     for number in numbers {
         let seen = webhook(&number.to_string(), &format!("c{number}"), status("APPROVED"), number);
         log.record(seen).await.unwrap();

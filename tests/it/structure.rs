@@ -38,18 +38,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("gridgate::webhook::door", "gridgate::webhook::observer"),
     ("gridgate::webhook::door", "gridgate::webhook::receive"),
     ("gridgate::webhook::parse::data", "gridgate::webhook::parse"),
-    ("kyc::log::jetstream", "kyc::log::jetstream::load"),
-    ("kyc::log::jetstream::connect", "kyc::log::jetstream"),
-    ("kyc::log::jetstream::load", "kyc::log::jetstream::gone"),
-    ("kyc::log::jetstream::streams", "kyc::log::jetstream"),
-    ("kyc::log::sqlite", "kyc::log::sqlite::checkpoint"),
-    ("kyc::log::sqlite", "kyc::log::sqlite::lock"),
-    ("kyc::log::sqlite", "kyc::log::sqlite::readers"),
-    ("kyc::log::sqlite", "kyc::log::sqlite::schema"),
-    ("kyc::log::sqlite", "kyc::log::sqlite::writer"),
-    ("kyc::log::sqlite::damage", "kyc::log::sqlite::failure"),
-    ("kyc::log::sqlite::view", "kyc::log::sqlite::view::reading"),
-    ("kyc::log::sqlite::writer", "kyc::log::sqlite::checkpoint"),
 ];
 
 /// Which files know which others, by name: the crate, and the module in it.

@@ -51,11 +51,11 @@ impl Opening {
 
     async fn open(self) -> Door {
         let log = Arc::new(ScriptedLog::default());
-        self.open_to(log.clone(), log).await
+        self.open_to(log.log(), log).await
     }
 
     /// Opens a door to `events`; `log` is what the test scripts, if that is another one.
-    async fn open_to(self, events: Arc<dyn EventLog>, log: Arc<ScriptedLog>) -> Door {
+    async fn open_to(self, events: Arc<EventLog>, log: Arc<ScriptedLog>) -> Door {
         let Self { grid, more_keys, relay, limits } = self;
         let own = grid.public_key();
         let keys = PublicKeys::from_pem(more_keys.iter().chain([&own]).map(String::as_str)).unwrap();

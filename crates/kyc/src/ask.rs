@@ -10,11 +10,10 @@ use super::source::{CustomerAnswer, CustomerSource, SourceError, VerificationAns
 
 /// Why asking failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages document the variants")]
 pub enum AskError {
-    /// Grid gave no answer.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The answer was not recorded.
     #[error(transparent)]
     Log(#[from] LogError),
 }
@@ -24,7 +23,7 @@ pub enum AskError {
 /// # Errors
 /// Grid gave no answer, or it could not be recorded.
 pub async fn ask(
-    log: &dyn EventLog,
+    log: &EventLog,
     source: &dyn CustomerSource,
     by: Asker,
     entity: &EntityKey,
@@ -41,7 +40,7 @@ pub async fn ask(
 }
 
 async fn customer(
-    log: &dyn EventLog,
+    log: &EventLog,
     source: &dyn CustomerSource,
     by: Asker,
     basis: Basis,

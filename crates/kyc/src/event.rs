@@ -100,6 +100,27 @@ impl Subject {
         }
     }
 
+    /// The verification's problems; none for a customer.
+    pub(crate) fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Customer { .. } => &[],
+            Self::Verification { id: _, status: _, problems } => problems,
+        }
+    }
+
+    /// From the parts in which both stores keep it.
+    pub(crate) fn from_parts(
+        verification: Option<VerificationId>,
+        status: &str,
+        deleted: bool,
+        problems: Vec<Problem>,
+    ) -> Self {
+        match verification {
+            None => Self::Customer { status: KycStatus::from_word(status), deleted },
+            Some(id) => Self::verification(id, VerificationStatus::from_word(status), problems),
+        }
+    }
+
     /// The verification's id; none for the customer's own status.
     pub fn verification_id(&self) -> Option<&VerificationId> {
         match self {

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use self::ring::Ring;
 pub use self::ring::RingEntry;
-use self::watchers::{Interest, Watcher, Watchers};
+use self::watchers::{Watcher, Watchers};
 use super::event::{Event, Outcome};
 use super::id::{Position, Scope};
 use super::token::Mark;
@@ -95,7 +95,7 @@ impl Hub {
     #[must_use]
     pub fn watch(self: &Arc<Self>, scope: &Scope, after: Mark) -> Cursor {
         let id = self.next_watcher.fetch_add(1, Ordering::Relaxed);
-        let watcher = Arc::new(Watcher::new(id, Interest::of(scope), after.position));
+        let watcher = Arc::new(Watcher::new(id, scope, after.position));
         self.write_watchers().insert(&watcher);
         Cursor { hub: Arc::clone(self), watcher, considered: after }
     }
@@ -254,7 +254,7 @@ impl Cursor {
             if found == limit {
                 break;
             }
-            if self.watcher.interest().includes(entry.event()) {
+            if self.watcher.wants(entry.event()) {
                 into.push(Arc::clone(entry));
                 found += 1;
             }

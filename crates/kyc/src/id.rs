@@ -9,17 +9,12 @@ use uuid::Uuid;
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages document the variants")]
 pub enum InvalidId {
-    /// No text.
     #[error("the id is empty")]
     Empty,
-    /// Longer than ids of this kind may be.
     #[error("the id is longer than {limit} bytes")]
-    TooLong {
-        /// In bytes.
-        limit: usize,
-    },
-    /// A control character in it.
+    TooLong { limit: usize },
     #[error("the id contains a control character")]
     ControlCharacter,
 }

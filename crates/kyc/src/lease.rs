@@ -13,14 +13,14 @@ use super::log::{Duty, EventLog, Lease, LogError};
 /// Runs `work` whenever this process holds the lease, until `stop` or until the log closes. The work's token is cancelled when
 /// the lease is lost; the work has to end soon after. Work that ends by itself is started again later.
 pub(super) async fn while_leader<W: Future<Output = ()>>(
-    log: &Arc<dyn EventLog>,
+    log: &Arc<EventLog>,
     duty: Duty,
     ttl: Duration,
     stop: &CancellationToken,
     mut work: impl FnMut(CancellationToken) -> W,
 ) {
     while !stop.is_cancelled() {
-        match log.lease(duty, ttl).await {
+        match log.leases().acquire(duty, ttl).await {
             Ok(Some(lease)) => {
                 let token = stop.child_token();
                 let work = async {
@@ -30,12 +30,14 @@ pub(super) async fn while_leader<W: Future<Output = ()>>(
                 let (held, ()) = tokio::join!(hold(log, lease, ttl, &token), work);
                 if let Some(lease) = held {
                     // A lease that cannot be handed back expires.
-                    let _ = tokio::time::timeout(ttl / 3, log.hand_back(lease)).await;
+                    let _ = tokio::time::timeout(ttl / 3, log.leases().release(lease)).await;
                 }
             }
             Ok(None) => {}
             Err(LogError::Closed) => return,
-            Err(error) => tracing::warn!(%error, lease = duty.name(), "the leader lease cannot be acquired; retrying"),
+            Err(error) => {
+                tracing::warn!(%error, lease = duty.as_str(), "the leader lease cannot be acquired; retrying")
+            }
         }
         tokio::select! {
             () = sleep(ttl / 3) => {}
@@ -45,24 +47,24 @@ pub(super) async fn while_leader<W: Future<Output = ()>>(
 }
 
 /// Renews the lease until it is lost (none) or `token` is cancelled (the lease, to be handed back).
-async fn hold(log: &Arc<dyn EventLog>, mut lease: Lease, ttl: Duration, token: &CancellationToken) -> Option<Lease> {
+async fn hold(log: &Arc<EventLog>, mut lease: Lease, ttl: Duration, token: &CancellationToken) -> Option<Lease> {
     let duty = lease.duty;
     loop {
         tokio::select! {
             () = sleep(ttl / 3) => {}
             () = token.cancelled() => return Some(lease),
         }
-        match log.renew(lease.clone(), ttl).await {
+        match log.leases().renew(lease.clone(), ttl).await {
             Ok(Some(renewed)) => lease = renewed,
             Ok(None) => {
-                tracing::info!(lease = duty.name(), "another process took over the leader lease");
+                tracing::info!(lease = duty.as_str(), "another process took over the leader lease");
                 break;
             }
             // It may still be ours, so it is given up only shortly before it expires.
             Err(error) => {
                 let ending = lease.until.is_some_and(|until| until <= Instant::now() + ttl / 3);
                 if ending || error == LogError::Closed {
-                    tracing::warn!(%error, lease = duty.name(), "the leader lease cannot be renewed");
+                    tracing::warn!(%error, lease = duty.as_str(), "the leader lease cannot be renewed");
                     break;
                 }
             }

@@ -25,4 +25,3 @@ pub mod response_observer;
 pub mod source;
 pub mod status;
 pub mod token;
-pub mod trace;

@@ -24,18 +24,15 @@ use super::token::Mark;
 
 /// How many calls to Grid a question joins before it gives up: each turned out unneeded, began too early, or was overtaken.
 const MAX_ROUNDS: usize = 4;
-/// How long a missing customer is remembered.
-const MISSING_FOR: Duration = Duration::from_secs(5);
-/// How many missing customers are remembered.
+const REMEMBER_MISSING_FOR: Duration = Duration::from_secs(5);
 const MOST_MISSING: usize = 10_000;
 
 /// Why a status cannot be given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages document the variants")]
 pub enum LookupError {
-    /// The log could not be read or written.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// Grid had to be asked and gave no answer.
     #[error(transparent)]
     Source(#[from] SourceError),
 }
@@ -68,7 +65,7 @@ enum CallOutcome {
 
 /// The log, the customers known to be missing, and Grid.
 struct Knowledge {
-    log: Arc<dyn EventLog>,
+    log: Arc<EventLog>,
     source: Arc<dyn CustomerSource>,
     missing: MissingCustomers,
 }
@@ -76,7 +73,7 @@ struct Knowledge {
 impl Lookup {
     /// Answers from `log`, and asks `source`.
     #[must_use]
-    pub fn new(log: Arc<dyn EventLog>, source: Arc<dyn CustomerSource>) -> Self {
+    pub fn new(log: Arc<EventLog>, source: Arc<dyn CustomerSource>) -> Self {
         let knowledge = Knowledge { log, source, missing: MissingCustomers::default() };
         Self { knowledge: Arc::new(knowledge), calls: SingleFlight::default() }
     }
@@ -211,7 +208,7 @@ impl MissingCustomers {
             customers.retain(|_, missing| missing.until > now);
         }
         if customers.len() < MOST_MISSING {
-            let missing = Missing { error: error.clone(), asked_at, until: now + MISSING_FOR };
+            let missing = Missing { error: error.clone(), asked_at, until: now + REMEMBER_MISSING_FOR };
             customers.insert(customer.clone(), missing);
         }
     }
@@ -240,7 +237,7 @@ mod tests {
         missing.remember(&customer(2), Timestamp::now(), &SourceError::Unavailable);
         assert_eq!(missing.recall(&customer(1), None), Some(SourceError::NotFound));
         assert_eq!(missing.recall(&customer(2), None), None);
-        tokio::time::advance(MISSING_FOR).await;
+        tokio::time::advance(REMEMBER_MISSING_FOR).await;
         assert_eq!(missing.recall(&customer(1), None), None);
     }
 
@@ -252,7 +249,7 @@ mod tests {
         }
         assert_eq!(missing.customers.lock().unwrap().len(), MOST_MISSING);
         assert_eq!(missing.recall(&customer(MOST_MISSING), None), None);
-        tokio::time::advance(MISSING_FOR).await;
+        tokio::time::advance(REMEMBER_MISSING_FOR).await;
         missing.remember(&customer(MOST_MISSING), Timestamp::now(), &SourceError::Gone);
         assert_eq!(missing.recall(&customer(MOST_MISSING), None), Some(SourceError::Gone));
         assert_eq!(missing.customers.lock().unwrap().len(), 1);

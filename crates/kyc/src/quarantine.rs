@@ -22,17 +22,14 @@ pub struct Retried {
 
 /// Why a webhook stays in quarantine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages document the variants")]
 pub enum RetryError {
-    /// No webhook with this id is in quarantine.
     #[error("it is not in quarantine")]
     NotThere,
-    /// Its customer is unknown.
     #[error("no customer's id could be read from it, so there is nothing to ask Grid about")]
     NoCustomer,
-    /// The answer has no status.
     #[error("Grid answered without a status")]
     NoStatus,
-    /// Asking or recording failed.
     #[error(transparent)]
     Ask(#[from] AskError),
 }
@@ -47,8 +44,8 @@ impl From<LogError> for RetryError {
 ///
 /// # Errors
 /// The webhook stays in quarantine.
-pub async fn retry(log: &dyn EventLog, source: &dyn CustomerSource, id: &ObservationId) -> Result<Retried, RetryError> {
-    let webhook = log.find_quarantined(id).await?.ok_or(RetryError::NotThere)?;
+pub async fn retry(log: &EventLog, source: &dyn CustomerSource, id: &ObservationId) -> Result<Retried, RetryError> {
+    let webhook = log.quarantine().find(id).await?.ok_or(RetryError::NotThere)?;
     let customer = webhook.customer.ok_or(RetryError::NoCustomer)?;
     let entity = EntityKey::customer(customer.clone());
     let recorded = ask(log, source, Asker::Resolver, &entity).await?.ok_or(RetryError::NoStatus)?;
@@ -57,7 +54,7 @@ pub async fn retry(log: &dyn EventLog, source: &dyn CustomerSource, id: &Observa
         Recorded::Redundant | Recorded::Duplicate { position: _ } => Outcome::Confirmation,
     };
     let head = log.head(&entity).await?;
-    log.release(id).await?;
+    log.quarantine().remove(id).await?;
     let status = head.map(|head| KycStatus::from_word(head.subject.status_word()));
     Ok(Retried { customer, status, outcome })
 }

@@ -88,7 +88,7 @@ pub struct Freshness {
 
 /// Compares the log with Grid.
 pub struct Reconciler {
-    log: Arc<dyn EventLog>,
+    log: Arc<EventLog>,
     source: Arc<dyn CustomerSource>,
     clock: Arc<dyn Clock>,
     settings: ReconcilerSettings,
@@ -99,7 +99,7 @@ impl Reconciler {
     /// A reconciler for this log, and its progress.
     #[must_use]
     pub fn new(
-        log: Arc<dyn EventLog>,
+        log: Arc<EventLog>,
         source: Arc<dyn CustomerSource>,
         clock: Arc<dyn Clock>,
         settings: ReconcilerSettings,
@@ -188,7 +188,7 @@ impl<'a> ReconcilerTerm<'a> {
     async fn run(mut self) {
         let Reconciler { log, clock, settings, freshness, .. } = self.reconciler;
         loop {
-            match (log.bookmark(Bookmark::RecentSeenTo).await, log.bookmark(Bookmark::SweptAt).await) {
+            match (log.bookmarks().get(Bookmark::RecentSeenTo).await, log.bookmarks().get(Bookmark::SweptAt).await) {
                 (Ok(recent_to), Ok(swept_at)) => {
                     freshness.send_modify(|freshness| {
                         freshness.recent_to = recent_to;
@@ -251,7 +251,7 @@ impl<'a> ReconcilerTerm<'a> {
                 // The list had failed as well, so Grid may have been away for everyone.
                 self.undecided.ask_refused_again(now, settings.undecided_after);
             }
-            log.set_bookmark(Bookmark::RecentSeenTo, began).await?;
+            log.bookmarks().set(Bookmark::RecentSeenTo, began).await?;
             freshness.send_modify(|freshness| freshness.recent_to = Some(began));
         }
         Ok(true)
@@ -303,7 +303,7 @@ impl<'a> ReconcilerTerm<'a> {
                 self.page_setback.end();
                 self.sweep_setback.end();
                 self.sweep = None;
-                log.set_bookmark(Bookmark::SweptAt, began).await?;
+                log.bookmarks().set(Bookmark::SweptAt, began).await?;
                 freshness.send_modify(|freshness| freshness.swept_at = Some(began));
                 tracing::info!("sweep finished: all customers were compared with Grid");
             }

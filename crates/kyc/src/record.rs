@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 
-use super::event::{Observation, Origin, Outcome, Subject};
+use super::event::{Event, Observation, Origin, Outcome, Subject};
 use super::head::{Confirmed, Doubt, Head, Seen, Span};
 use super::id::{ObservationId, Position};
 
@@ -104,6 +104,29 @@ pub fn is_redundant(observation: &Observation, verdict: &Verdict) -> bool {
         (Origin::Webhook { timestamp: _ }, Outcome::Confirmation)
         | (_, Outcome::Change | Outcome::Superseded | Outcome::Unresolved) => false,
     }
+}
+
+/// Notes an answer on the head that it repeats. False: the observation has to be recorded.
+pub(crate) fn note_if_redundant(head: &Head, observation: &Observation, verdict: &Verdict) -> bool {
+    let basis = observation.origin.basis().filter(|_| is_redundant(observation, verdict));
+    if let Some(basis) = basis {
+        head.confirmed.answered(basis.at.as_microsecond(), micros(observation.updated_at));
+    }
+    basis.is_some()
+}
+
+/// The event at `position` for an observation with this verdict, and the head after it.
+pub(crate) fn apply(
+    head: Option<&Head>,
+    observation: Observation,
+    verdict: Verdict,
+    position: Position,
+    recorded_at: Timestamp,
+) -> (Event, Head) {
+    let next = advance(head, &observation, &verdict, position, recorded_at);
+    let Verdict { outcome, settles } = verdict;
+    let previous = head.map(|head| head.subject.without_problems());
+    (Event { position, observation, outcome, previous, cause: settles, recorded_at }, next)
 }
 
 /// When Grid said it, in microseconds; never later than it was recorded.

@@ -50,8 +50,7 @@ impl Default for ResolverSettings {
 
 /// How many doubts are tracked at once; the log has the rest.
 const MOST_TRACKED: usize = 10_000;
-/// How many doubts are read from the log at once.
-const PAGE: usize = 500;
+const DOUBTS_PER_PAGE: usize = 500;
 
 /// The resolver's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,7 +63,7 @@ pub struct ResolverState {
 
 /// Asks Grid about statuses in doubt.
 pub struct Resolver {
-    log: Arc<dyn EventLog>,
+    log: Arc<EventLog>,
     source: Arc<dyn CustomerSource>,
     settings: ResolverSettings,
     state: watch::Sender<ResolverState>,
@@ -74,7 +73,7 @@ impl Resolver {
     /// A resolver for this log, and its state.
     #[must_use]
     pub fn new(
-        log: Arc<dyn EventLog>,
+        log: Arc<EventLog>,
         source: Arc<dyn CustomerSource>,
         settings: ResolverSettings,
     ) -> (Self, watch::Receiver<ResolverState>) {
@@ -158,8 +157,8 @@ impl<'a> ResolverTerm<'a> {
     async fn look(&mut self) -> Result<(), LogError> {
         let mut found: Vec<EntityKey> = Vec::new();
         loop {
-            let page = self.resolver.log.unresolved(found.last(), PAGE).await?;
-            let last = page.len() < PAGE;
+            let page = self.resolver.log.unresolved(found.last(), DOUBTS_PER_PAGE).await?;
+            let last = page.len() < DOUBTS_PER_PAGE;
             found.extend(page.iter().map(|head| head.entity()));
             if last || found.len() >= MOST_TRACKED {
                 break;

@@ -83,7 +83,7 @@ struct Counters {
 
 /// Records the statuses in answers.
 pub struct ResponseObserver {
-    log: Arc<dyn EventLog>,
+    log: Arc<EventLog>,
     queues: Box<[mpsc::Sender<Queued>]>,
     /// The other ends of the queues, until [`run`](Self::run) takes them.
     lanes: Mutex<Vec<mpsc::Receiver<Queued>>>,
@@ -100,7 +100,7 @@ impl std::fmt::Debug for ResponseObserver {
 impl ResponseObserver {
     /// An observer that records in this log once it [`run`](Self::run)s.
     #[must_use]
-    pub fn new(log: Arc<dyn EventLog>) -> Self {
+    pub fn new(log: Arc<EventLog>) -> Self {
         let (queues, lanes): (Vec<_>, Vec<_>) = (0..LANES).map(|_| mpsc::channel(WAITING)).unzip();
         let (lanes, queues) = (Mutex::new(lanes), queues.into_boxed_slice());
         Self { log, queues, lanes, hasher: RandomState::new(), counters: Counters::default() }
@@ -174,7 +174,7 @@ struct Change {
 
 /// Records the answers about some of the customers, one after the other.
 struct Lane<'a> {
-    log: &'a Arc<dyn EventLog>,
+    log: &'a Arc<EventLog>,
     counters: &'a Counters,
     changes: LruCache<EntityKey, Change>,
     failing: bool,

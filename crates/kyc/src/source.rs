@@ -52,19 +52,15 @@ pub struct CustomersPage {
 
 /// Why Grid gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages document the variants")]
 pub enum SourceError {
-    /// 404.
     #[error("Grid does not know it")]
     NotFound,
-    /// 410.
     #[error("it is gone from Grid")]
     Gone,
-    /// 429.
+    /// `retry_after` is none if Grid did not say.
     #[error("Grid asks for fewer requests")]
-    RateLimited {
-        /// As Grid asked; none if it did not say.
-        retry_after: Option<Duration>,
-    },
+    RateLimited { retry_after: Option<Duration> },
     /// Unreachable, too slow, or failing.
     #[error("Grid is unavailable")]
     Unavailable,

@@ -49,11 +49,10 @@ pub enum ResumeToken {
 
 /// Why a text is no resume token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages document the variants")]
 pub enum InvalidToken {
-    /// Not a token.
     #[error("the resume token is malformed")]
     Malformed,
-    /// Of an unknown version or form, perhaps of a newer gridgate.
     #[error("the resume token has a version that this gridgate does not know")]
     UnknownVersion,
 }
@@ -68,24 +67,18 @@ impl ResumeToken {
 
     /// The text: 46 or 24 letters, digits, `-` and `_`.
     pub fn encode(&self) -> String {
-        match self {
-            Self::After { epoch, mark: Mark { position, fingerprint } } => {
-                let mut bytes = [0; 34];
-                let parts = [VERSION, FORM_MARK]
-                    .into_iter()
-                    .chain(*epoch.as_uuid().as_bytes())
-                    .chain(position.get().to_be_bytes())
-                    .chain(fingerprint.to_bits().to_be_bytes());
-                bytes.iter_mut().zip(parts).for_each(|(byte, part)| *byte = part);
-                URL_SAFE_NO_PAD.encode(bytes)
-            }
-            Self::Snapshot { epoch } => {
-                let mut bytes = [0; 18];
-                let parts = [VERSION, FORM_SNAPSHOT].into_iter().chain(*epoch.as_uuid().as_bytes());
-                bytes.iter_mut().zip(parts).for_each(|(byte, part)| *byte = part);
-                URL_SAFE_NO_PAD.encode(bytes)
-            }
+        let (form, mark) = match self {
+            Self::After { epoch: _, mark } => (FORM_MARK, Some(mark)),
+            Self::Snapshot { epoch: _ } => (FORM_SNAPSHOT, None),
+        };
+        let mut bytes = Vec::with_capacity(34);
+        bytes.extend([VERSION, form]);
+        bytes.extend(self.epoch().as_uuid().as_bytes());
+        if let Some(Mark { position, fingerprint }) = mark {
+            bytes.extend(position.get().to_be_bytes());
+            bytes.extend(fingerprint.to_bits().to_be_bytes());
         }
+        URL_SAFE_NO_PAD.encode(bytes)
     }
 
     /// Reads a token's text.

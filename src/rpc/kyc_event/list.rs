@@ -29,7 +29,7 @@ struct Query {
 }
 
 pub(super) async fn page(
-    log: &dyn EventLog,
+    log: &EventLog,
     limits: Option<&WatchLimits>,
     request: pb::ListKycEventsRequest,
 ) -> Result<pb::ListKycEventsResponse, Error> {
@@ -59,7 +59,7 @@ pub(super) async fn page(
     read(log, start, &Query { scope, filter, recorded_before, limit }).await
 }
 
-async fn start(log: &dyn EventLog, page_token: &str, recorded_after: Option<Timestamp>) -> Result<Mark, Error> {
+async fn start(log: &EventLog, page_token: &str, recorded_after: Option<Timestamp>) -> Result<Mark, Error> {
     if !page_token.is_empty() {
         return match ResumeToken::parse(page_token)? {
             ResumeToken::After { .. } => admit(log, page_token).await,
@@ -74,7 +74,7 @@ async fn start(log: &dyn EventLog, page_token: &str, recorded_after: Option<Time
     }
 }
 
-async fn read(log: &dyn EventLog, start: Mark, query: &Query) -> Result<pb::ListKycEventsResponse, Error> {
+async fn read(log: &EventLog, start: Mark, query: &Query) -> Result<pb::ListKycEventsResponse, Error> {
     let epoch = log.lineage().epoch;
     let (mut events, mut considered) = (Vec::new(), start);
     let mut limit = query.limit;

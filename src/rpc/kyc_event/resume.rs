@@ -12,7 +12,7 @@ pub(super) fn token(epoch: Epoch, mark: Mark) -> String {
 
 /// Reads a token, and waits until this replica has read the log up to there. A token of an unfinished snapshot has no position
 /// yet.
-pub(super) async fn admit(log: &dyn EventLog, text: &str) -> Result<Mark, Error> {
+pub(super) async fn admit(log: &EventLog, text: &str) -> Result<Mark, Error> {
     match ResumeToken::parse(text)? {
         ResumeToken::After { epoch, mark } => {
             log.admit(epoch, mark).await.map_err(|error| log_error(log, error))?;
@@ -25,7 +25,7 @@ pub(super) async fn admit(log: &dyn EventLog, text: &str) -> Result<Mark, Error>
 
 /// Waits until this replica knows everything up to a token. Events that are no longer kept still count: the heads hold their
 /// outcome.
-pub(super) async fn contain(log: &dyn EventLog, text: &str) -> Result<(), Error> {
+pub(super) async fn contain(log: &EventLog, text: &str) -> Result<(), Error> {
     match admit(log, text).await {
         Ok(_) | Err(Error::Expired { .. }) => Ok(()),
         Err(error) => Err(error),
@@ -33,7 +33,7 @@ pub(super) async fn contain(log: &dyn EventLog, text: &str) -> Result<(), Error>
 }
 
 /// An error of the log; for an expired position, with the oldest token that works.
-pub(super) fn log_error(log: &dyn EventLog, error: LogError) -> Error {
+pub(super) fn log_error(log: &EventLog, error: LogError) -> Error {
     match error {
         LogError::Expired { oldest } => Error::Expired { oldest_resume_token: token(log.lineage().epoch, oldest) },
         LogError::Unavailable { .. }

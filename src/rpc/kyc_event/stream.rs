@@ -51,7 +51,7 @@ pub trait Deliveries: Send + Sync + 'static {
 
 /// Finds the start first, so that an invalid start is the call's error.
 pub(super) async fn start(
-    log: Arc<dyn EventLog>,
+    log: Arc<EventLog>,
     watch: Watch,
     config: &WatchConfig,
     connection: Option<ConnectionEnd>,
@@ -101,7 +101,7 @@ enum Phase {
 
 /// The state of a stream. Thousands of them wait at the same time: what few streams need is in a box.
 struct WatchStream {
-    log: Arc<dyn EventLog>,
+    log: Arc<EventLog>,
     epoch: Epoch,
     cursor: Cursor,
     /// None: everyone.
@@ -374,7 +374,7 @@ struct ReadAhead {
 
 impl ReadAhead {
     /// Starts to read what follows `after`; of everyone, without a scope.
-    fn start(log: &Arc<dyn EventLog>, after: Position, scope: Option<&Arc<Scope>>) -> Self {
+    fn start(log: &Arc<EventLog>, after: Position, scope: Option<&Arc<Scope>>) -> Self {
         let (log, scope) = (Arc::clone(log), scope.cloned());
         let read = async move { log.read(after, scope.as_deref().unwrap_or(&Scope::ALL), READ).await };
         Self { after, page: AbortOnDropHandle::new(tokio::spawn(read)) }

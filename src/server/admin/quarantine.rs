@@ -33,7 +33,7 @@ pub(in crate::server) struct Quarantine {
 }
 
 impl Quarantine {
-    fn log(&self) -> Result<&dyn EventLog, Refusal> {
+    fn log(&self) -> Result<&EventLog, Refusal> {
         let starting = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "starting", "the event log is not open yet");
         self.log.get().map(AsRef::as_ref).ok_or_else(starting)
     }
@@ -99,7 +99,7 @@ async fn list(
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Refusal::bad_request(format!("limit must be from 1 to {MAX_PAGE}")));
     }
-    let webhooks = quarantine.log()?.quarantined(after.as_ref(), limit).await.map_err(log_failed)?;
+    let webhooks = quarantine.log()?.quarantine().page(after.as_ref(), limit).await.map_err(log_failed)?;
     let next_after = webhooks.last().filter(|_| webhooks.len() == limit).map(|webhook| webhook.id.to_string());
     Ok(Json(Page { webhooks: webhooks.into_iter().map(Shown::from).collect(), next_after }))
 }
@@ -137,7 +137,7 @@ async fn dismiss(
     Body(Named { id: text }): Body<Named>,
 ) -> Result<StatusCode, Refusal> {
     let id = id(&text)?;
-    if quarantine.log()?.release(&id).await.map_err(log_failed)? {
+    if quarantine.log()?.quarantine().remove(&id).await.map_err(log_failed)? {
         tracing::info!(webhook = %id, "dismissed from quarantine");
         Ok(StatusCode::NO_CONTENT)
     } else {

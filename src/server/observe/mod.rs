@@ -15,7 +15,7 @@ mod webhooks;
 pub(super) use admin::{log_level_router, metrics_router};
 
 use self::grid::GridMetrics;
-use self::log::{LogMetrics, LogTraces, ObservedLog};
+use self::log::LogObserver;
 use self::ports::CountedPorts;
 use self::states::States;
 use self::watching::Watching;
@@ -23,10 +23,9 @@ use self::webhooks::WebhookMetrics;
 use crate::grid::{BreakerState, Client};
 use crate::identity::Gate;
 use crate::kyc::clock::{SteadyClock, SystemClock};
-use crate::kyc::log::{EventLog, LateLog};
+use crate::kyc::log::{LateLog, Observer};
 use crate::kyc::reconcile::Freshness;
 use crate::kyc::resolve::ResolverState;
-use crate::kyc::trace::Traces;
 use crate::rpc::{CallMetrics, ConcurrencyLayer, Deliveries};
 use crate::telemetry::Metrics;
 use crate::telemetry::deliveries::Recordings;
@@ -44,7 +43,7 @@ pub(super) struct Observing {
     metrics: Metrics,
     calls: CallMetrics,
     grid: Arc<GridMetrics>,
-    log: LogMetrics,
+    log: Arc<LogObserver>,
     recordings: Arc<Recordings>,
     ports: CountedPorts,
 }
@@ -53,8 +52,7 @@ pub(super) struct Observing {
 pub(super) struct Observed {
     metrics: Metrics,
     states: Arc<States>,
-    log: LogMetrics,
-    recordings: Arc<Recordings>,
+    log: Arc<LogObserver>,
 }
 
 /// How the parts are doing that ask Grid by themselves; empty until they run.
@@ -71,8 +69,9 @@ impl Observing {
         process::register(&mut metrics);
         let calls = CallMetrics::new(&mut metrics);
         let grid = Arc::new(GridMetrics::new(&mut metrics));
-        let log = LogMetrics::new(&mut metrics, grid.unknown_words());
-        Self { metrics, calls, grid, log, recordings: Arc::default(), ports: Vec::new() }
+        let recordings = Arc::default();
+        let log = Arc::new(LogObserver::new(&mut metrics, grid.unknown_words(), Arc::clone(&recordings)));
+        Self { metrics, calls, grid, log, recordings, ports: Vec::new() }
     }
 
     /// Who is told of requests to Grid.
@@ -153,24 +152,19 @@ impl Observing {
         asking: Asking,
         clock: Arc<SteadyClock<SystemClock>>,
     ) -> Observed {
-        let Self { mut metrics, calls: _, grid: _, log, recordings, ports: _ } = self;
+        let Self { mut metrics, calls: _, grid: _, log, recordings: _, ports: _ } = self;
         let states = Arc::new(States::new(of, files));
         states.register(&mut metrics, asking);
         let jumps = "Jumps of the machine's clock by more than a minute";
         metrics.read_one(Counter, "gridgate_clock_jumps", jumps, move || count(clock.jumps()));
-        Observed { metrics, states, log, recordings }
+        Observed { metrics, states, log }
     }
 }
 
 impl Observed {
-    /// The log, with everything counted and traced that is recorded.
-    pub(super) fn log(&self, log: Arc<dyn EventLog>) -> Arc<dyn EventLog> {
-        Arc::new(ObservedLog::new(log, self.log.clone(), Arc::clone(&self.recordings)))
-    }
-
-    /// Who knows the traces of what is recorded.
-    pub(super) fn traces(&self) -> Arc<dyn Traces> {
-        Arc::new(LogTraces(Arc::clone(&self.recordings)))
+    /// Observes what is recorded in the event log.
+    pub(super) fn log_observer(&self) -> Arc<dyn Observer> {
+        Arc::clone(&self.log) as _
     }
 
     /// Every metric now, as text, and its media type.

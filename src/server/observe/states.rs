@@ -118,7 +118,7 @@ impl States {
 
     /// Adds those that are known without reading the log.
     fn register_live(self: &Arc<Self>, metrics: &mut Metrics, asking: Asking) {
-        let mut live = |name, help, value: fn(&dyn EventLog) -> Option<f64>| {
+        let mut live = |name, help, value: fn(&EventLog) -> Option<f64>| {
             let this = Arc::clone(self);
             metrics.read_one(Gauge, name, help, move || value(this.log.get()?.as_ref()));
         };
@@ -178,15 +178,15 @@ impl States {
 }
 
 /// Everything that has to be read, all at once.
-async fn read(log: &dyn EventLog, before: State) -> State {
+async fn read(log: &EventLog, before: State) -> State {
     let end = log.hub().end().position;
     let (bounds, newest_at, recent_to, swept_at, unresolved, quarantined) = tokio::join!(
         in_time(log.bounds()),
         in_time(newest(log, end, before.newest_at)),
-        in_time(log.bookmark(Bookmark::RecentSeenTo)),
-        in_time(log.bookmark(Bookmark::SweptAt)),
+        in_time(log.bookmarks().get(Bookmark::RecentSeenTo)),
+        in_time(log.bookmarks().get(Bookmark::SweptAt)),
         in_time(unresolved(log)),
-        in_time(log.count_quarantined(MOST)),
+        in_time(log.quarantine().count(MOST)),
     );
     // What it reads it may read from memory, or from a disk that takes no more.
     let is_closed = log.closed().now_or_never().is_some();
@@ -211,7 +211,7 @@ async fn in_time<T>(reading: impl Future<Output = Result<T, LogError>>) -> Optio
 
 /// The newest event's place, and when it was recorded.
 async fn newest(
-    log: &dyn EventLog,
+    log: &EventLog,
     end: Position,
     before: Option<(Position, Timestamp)>,
 ) -> Result<Option<(Position, Timestamp)>, LogError> {
@@ -230,7 +230,7 @@ async fn newest(
     }
 }
 
-async fn unresolved(log: &dyn EventLog) -> Result<usize, LogError> {
+async fn unresolved(log: &EventLog) -> Result<usize, LogError> {
     let (mut counted, mut after): (usize, Option<EntityKey>) = (0, None);
     loop {
         let page = log.unresolved(after.as_ref(), PAGE).await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::event::Observation;
-use gridgate::kyc::log::{EventLog, LogError};
+use gridgate::kyc::log::LogError;
 use gridgate::kyc::response_observer::{ResponseCounts, ResponseObserver, ResponseStatus};
 use gridgate::kyc::source::CustomerAnswer;
 use gridgate::kyc::status::KycStatus;
@@ -35,7 +35,7 @@ struct Court {
 impl Court {
     fn new() -> Self {
         let log = MemoryLog::open(Store::new(), Arc::new(SystemClock), 1024);
-        let responses = Arc::new(ResponseObserver::new(Arc::clone(&log) as Arc<dyn EventLog>));
+        let responses = Arc::new(ResponseObserver::new(log.log()));
         Self { log, responses, stop: CancellationToken::new() }
     }
 
@@ -60,7 +60,7 @@ impl Court {
     }
 
     async fn status(&self, name: &str) -> (String, bool) {
-        let head = self.log.head(&entity(name)).await.unwrap().unwrap();
+        let head = self.log.log().head(&entity(name)).await.unwrap().unwrap();
         (head.subject.status_word().to_owned(), head.doubt.is_some())
     }
 }
@@ -140,7 +140,7 @@ async fn a_webhook_between_two_calls_is_not_undone_by_the_second() {
     court.responses.begin().observe(seen("a", "PENDING"));
     let second = court.responses.begin();
     // The webhook comes after the second question, and is recorded before what the first one was answered.
-    court.log.record(webhook("1", "a", status("APPROVED"), 1)).await.unwrap();
+    court.log.log().record(webhook("1", "a", status("APPROVED"), 1)).await.unwrap();
     second.observe(seen("a", "HOLD"));
     let _running = court.run();
     assert_eq!(court.dealt_with(2).await.recorded, 2);
@@ -150,12 +150,12 @@ async fn a_webhook_between_two_calls_is_not_undone_by_the_second() {
 #[tokio::test]
 async fn a_doubt_that_was_raised_after_a_question_is_not_settled_by_its_answer() {
     let court = Court::new();
-    court.log.record(webhook("1", "a", status("PENDING"), 5)).await.unwrap();
+    court.log.log().record(webhook("1", "a", status("PENDING"), 5)).await.unwrap();
     court.responses.begin().observe(seen("a", "APPROVED"));
     let second = court.responses.begin();
     // Neither older nor newer than what is known: in doubt, and perhaps later than the second question.
     let unclear = Observation { updated_at: None, ..webhook("2", "a", status("HOLD"), 5) };
-    court.log.record(unclear).await.unwrap();
+    court.log.log().record(unclear).await.unwrap();
     second.observe(seen("a", "REJECTED"));
     let _running = court.run();
     assert_eq!(court.dealt_with(2).await.recorded, 2);

@@ -41,11 +41,11 @@ fn patient() -> ReconcilerSettings {
     ReconcilerSettings { first_wait: Duration::from_millis(20), longest_wait: Duration::from_secs(10), ..settings() }
 }
 
-fn start(place: &SqlitePlace, log: &Arc<dyn EventLog>, grid: &Arc<Grid>) -> AtWork {
+fn start(place: &SqlitePlace, log: &Arc<EventLog>, grid: &Arc<Grid>) -> AtWork {
     start_with(place, log, grid, settings())
 }
 
-fn start_with(place: &SqlitePlace, log: &Arc<dyn EventLog>, grid: &Arc<Grid>, settings: ReconcilerSettings) -> AtWork {
+fn start_with(place: &SqlitePlace, log: &Arc<EventLog>, grid: &Arc<Grid>, settings: ReconcilerSettings) -> AtWork {
     let (reconciler, freshness) =
         Reconciler::new(Arc::clone(log), Arc::clone(grid) as _, place.shared_clock(), settings);
     let stop = CancellationToken::new();
@@ -71,7 +71,7 @@ impl AtWork {
     }
 }
 
-async fn status_of(log: &Arc<dyn EventLog>, name: &str) -> Option<String> {
+async fn status_of(log: &Arc<EventLog>, name: &str) -> Option<String> {
     log.head(&entity(name)).await.unwrap().map(|head| head.subject.status_word().to_owned())
 }
 
@@ -202,7 +202,7 @@ async fn after_a_restart_it_goes_on_where_it_was() {
     let mut reconciler = start(&place, &log, &grid);
     reconciler.until_fresh(&place).await;
     reconciler.stop().await;
-    let seen_to = log.bookmark(Bookmark::RecentSeenTo).await.unwrap().unwrap();
+    let seen_to = log.bookmarks().get(Bookmark::RecentSeenTo).await.unwrap().unwrap();
 
     // Three days later.
     place.clock().advance(72 * HOUR);

@@ -34,11 +34,11 @@ fn settings() -> ResolverSettings {
     }
 }
 
-fn start(log: &Arc<dyn EventLog>, grid: &Arc<Grid>) -> AtWork {
+fn start(log: &Arc<EventLog>, grid: &Arc<Grid>) -> AtWork {
     start_with(log, grid, settings())
 }
 
-fn start_with(log: &Arc<dyn EventLog>, grid: &Arc<Grid>, settings: ResolverSettings) -> AtWork {
+fn start_with(log: &Arc<EventLog>, grid: &Arc<Grid>, settings: ResolverSettings) -> AtWork {
     let (resolver, state) = Resolver::new(Arc::clone(log), Arc::clone(grid) as _, settings);
     let stop = CancellationToken::new();
     AtWork { task: tokio::spawn(resolver.run(stop.clone())), stop, state }
@@ -51,7 +51,7 @@ impl AtWork {
     }
 
     /// Waits until nothing is in doubt.
-    async fn until_settled(&mut self, log: &Arc<dyn EventLog>) {
+    async fn until_settled(&mut self, log: &Arc<EventLog>) {
         let mut ends = log.hub().ends();
         tokio::time::timeout(Duration::from_secs(20), async {
             while !log.unresolved(None, 1).await.unwrap().is_empty() {
@@ -63,12 +63,12 @@ impl AtWork {
     }
 }
 
-async fn status_of(log: &Arc<dyn EventLog>, name: &str) -> String {
+async fn status_of(log: &Arc<EventLog>, name: &str) -> String {
     log.head(&entity(name)).await.unwrap().unwrap().subject.status_word().to_owned()
 }
 
 /// A customer approved, and then said to be pending.
-async fn doubt(log: &Arc<dyn EventLog>, name: &str) {
+async fn doubt(log: &Arc<EventLog>, name: &str) {
     record(log, webhook(&format!("{name}1"), name, status("APPROVED"), 5)).await;
     let doubtful = record(log, webhook(&format!("{name}2"), name, status("PENDING"), 6)).await;
     assert_eq!(doubtful.1, Outcome::Unresolved);

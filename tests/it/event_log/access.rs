@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::id::Position;
-use gridgate::kyc::log::jetstream::{Access, JetStreamLog, JetStreamOptions, Login, OpenError};
-use gridgate::kyc::log::sqlite::{Retention, SqliteLog, SqliteOptions};
+use gridgate::kyc::log::Retention;
+use gridgate::kyc::log::jetstream::{self, Access, JetStreamOptions, Login, OpenError};
+use gridgate::kyc::log::sqlite::{self, SqliteOptions};
 use gridgate::kyc::log::{EventLog, Scope};
 use secrecy::SecretString;
 
@@ -67,18 +68,18 @@ fn options(servers: Vec<String>, access: Access) -> JetStreamOptions {
     }
 }
 
-async fn open(servers: Vec<String>, access: Access) -> Result<JetStreamLog, OpenError> {
-    let opening = JetStreamLog::open(options(servers, access), Arc::new(SystemClock));
+async fn open(servers: Vec<String>, access: Access) -> Result<EventLog, OpenError> {
+    let opening = jetstream::open(options(servers, access), Arc::new(SystemClock));
     tokio::time::timeout(IN_TIME, opening).await.expect("opening a log takes too long")
 }
 
 /// A log that is opened like this takes an event, and another that is opened the same way has it.
 async fn works(servers: &[String], access: &Access) {
     let id = format!("{:x}", fastrand::u64(..));
-    let log: Arc<dyn EventLog> = Arc::new(open(servers.to_vec(), access.clone()).await.unwrap());
+    let log: Arc<EventLog> = Arc::new(open(servers.to_vec(), access.clone()).await.unwrap());
     let (position, _) = record(&log, webhook(&id, &id, status("PENDING"), 1)).await;
     log.close().await;
-    let again: Arc<dyn EventLog> = Arc::new(open(servers.to_vec(), access.clone()).await.unwrap());
+    let again: Arc<EventLog> = Arc::new(open(servers.to_vec(), access.clone()).await.unwrap());
     let events = read_all(&again, Position::START, &Scope::ALL, 100).await;
     assert!(events.iter().any(|event| event.position == position));
     again.close().await;
@@ -248,7 +249,7 @@ async fn the_program_takes_all_of_it_from_its_settings_and_tells_no_secret() {
         all.chain([size]).collect::<Vec<_>>()
     };
     let file = files.path("events.db");
-    let log: Arc<dyn EventLog> = Arc::new(SqliteLog::open(SqliteOptions::at(&file), Arc::new(SystemClock)).unwrap());
+    let log: Arc<EventLog> = Arc::new(sqlite::open(SqliteOptions::at(&file), Arc::new(SystemClock)).unwrap());
     record(&log, webhook("1", "a", status("PENDING"), 1)).await;
     log.close().await;
     let (file, servers) = (format!("sqlite:{}", file.display()), nats.url());

@@ -48,7 +48,7 @@ impl Client {
     }
 
     /// Takes at most `limit` changes, connecting first where that is needed; true when there is nothing more.
-    pub async fn take(&mut self, log: &Arc<dyn EventLog>, limit: usize) -> bool {
+    pub async fn take(&mut self, log: &Arc<EventLog>, limit: usize) -> bool {
         let end = log.hub().end().position;
         if self.cursor.is_none() {
             self.connect(log).await;
@@ -88,7 +88,7 @@ impl Client {
         false
     }
 
-    fn deliver(&mut self, log: &Arc<dyn EventLog>, events: Vec<Arc<Event>>, considered: Mark) -> usize {
+    fn deliver(&mut self, log: &Arc<EventLog>, events: Vec<Arc<Event>>, considered: Mark) -> usize {
         let mut sent = 0;
         for event in events {
             let seen = &event.observation;
@@ -105,7 +105,7 @@ impl Client {
         sent
     }
 
-    async fn connect(&mut self, log: &Arc<dyn EventLog>) {
+    async fn connect(&mut self, log: &Arc<EventLog>) {
         let after = match self.token.as_deref().map(|token| ResumeToken::parse(token).unwrap()) {
             Some(ResumeToken::After { epoch, mark }) => match log.admit(epoch, mark).await {
                 Ok(()) => Some(mark),
@@ -141,6 +141,6 @@ impl Client {
     }
 }
 
-fn token(log: &Arc<dyn EventLog>, mark: Mark) -> String {
+fn token(log: &Arc<EventLog>, mark: Mark) -> String {
     ResumeToken::After { epoch: log.lineage().epoch, mark }.encode()
 }

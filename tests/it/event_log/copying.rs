@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use gridgate::kyc::clock::Clock as _;
 use gridgate::kyc::id::Position;
-use gridgate::kyc::log::copy::{self, CopyError, Place as Where, Progress};
+use gridgate::kyc::log::copy::{self, CopyError, LogLocation as Where, Progress};
 use gridgate::kyc::log::jetstream::OpenError as JetStreamError;
-use gridgate::kyc::log::sqlite::{OpenError, SqliteLog};
+use gridgate::kyc::log::sqlite::{self, OpenError};
 use gridgate::kyc::log::{Bookmark, EventLog, LogError, Quarantined, Recorded, Scope};
 
 use super::client::Client;
@@ -18,7 +18,7 @@ use crate::support::place::{Place, SqlitePlace};
 
 /// Writes a log with everything that a log can have: events that are gone and heads that are left of them, doubts,
 /// verifications, quarantine and remembered times.
-async fn fill(place: &dyn Place) -> Arc<dyn EventLog> {
+async fn fill(place: &dyn Place) -> Arc<EventLog> {
     let log = place.open().await;
     for number in 0..40 {
         let of = format!("old{}", number % 20);
@@ -43,13 +43,13 @@ async fn fill(place: &dyn Place) -> Arc<dyn EventLog> {
         field_names: vec!["id".to_owned()],
         customer: Some(customer("old3")),
     };
-    log.quarantine(quarantined).await.unwrap();
-    log.set_bookmark(Bookmark::SweptAt, at(7)).await.unwrap();
+    log.quarantine().add(quarantined).await.unwrap();
+    log.bookmarks().set(Bookmark::SweptAt, at(7)).await.unwrap();
     log
 }
 
 /// Everything that a log says.
-async fn everything(log: &Arc<dyn EventLog>) -> impl PartialEq + std::fmt::Debug + use<> {
+async fn everything(log: &Arc<EventLog>) -> impl PartialEq + std::fmt::Debug + use<> {
     let bounds = log.bounds().await.unwrap();
     let only = Scope { customers: vec![customer("old3"), customer("new7")], platform_customers: vec![] };
     (
@@ -59,8 +59,8 @@ async fn everything(log: &Arc<dyn EventLog>) -> impl PartialEq + std::fmt::Debug
         read_all(log, bounds.oldest.position, &only, 7).await,
         all_heads(log, &Scope::ALL, 100).await,
         log.unresolved(None, 10).await.unwrap(),
-        log.quarantined(None, 10).await.unwrap(),
-        log.bookmark(Bookmark::SweptAt).await.unwrap(),
+        log.quarantine().page(None, 10).await.unwrap(),
+        log.bookmarks().get(Bookmark::SweptAt).await.unwrap(),
     )
 }
 
@@ -113,7 +113,7 @@ async fn there_and_back(nats: JetStreamPlace) {
     copy_in_two_goes(in_file.clone(), on_nats.clone()).await;
     let again = copy::copy(in_file.clone(), on_nats.clone(), |_| {}).await.unwrap_err();
     assert!(matches!(again, CopyError::JetStream(_)), "{again}");
-    let refused = SqliteLog::open(file.options(), file.shared_clock()).unwrap_err();
+    let refused = sqlite::open(file.options(), file.shared_clock()).unwrap_err();
     assert!(matches!(refused, OpenError::Sealed(_)), "{refused}");
 
     nats.clock().advance(std::time::Duration::from_micros(

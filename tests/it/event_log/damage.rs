@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gridgate::kyc::id::Position;
 use gridgate::kyc::log::Scope;
-use gridgate::kyc::log::sqlite::{OpenError, SqliteLog};
+use gridgate::kyc::log::sqlite::{self, OpenError};
 
 use super::closing::Scene;
 use super::seen::{status, webhook};
@@ -37,7 +37,7 @@ fn garbage(length: usize) -> Vec<u8> {
 }
 
 fn error_of(place: &SqlitePlace) -> OpenError {
-    SqliteLog::open(place.options(), place.shared_clock()).unwrap_err()
+    sqlite::open(place.options(), place.shared_clock()).unwrap_err()
 }
 
 /// Says which file and what can be done, in plain letters.

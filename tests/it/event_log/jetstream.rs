@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use gridgate::kyc::clock::Clock as _;
 use gridgate::kyc::event::Outcome;
 use gridgate::kyc::id::Position;
-use gridgate::kyc::log::jetstream::{JetStreamLog, JetStreamOptions, OpenError};
-use gridgate::kyc::log::sqlite::{IDS_KEPT, Retention};
+use gridgate::kyc::log::jetstream::{self, JetStreamOptions, OpenError};
 use gridgate::kyc::log::{EventLog, LogError, Quarantined, Recorded, Scope};
+use gridgate::kyc::log::{IDS_KEPT, Retention};
 use proptest::prelude::*;
 
 use super::model;
@@ -89,7 +89,7 @@ async fn a_log_at_its_size_limit_refuses_new_events_until_some_are_old_enough() 
         options.duplicate_window = Duration::from_millis(100);
     });
     let log = place.replica().await.unwrap();
-    let shared: Arc<dyn EventLog> = Arc::clone(&log) as _;
+    let shared = Arc::clone(&log);
     let seen = |number: usize| webhook(&format!("{number:050}"), &format!("c{}", number % 20), status("PENDING"), 1);
     let mut taken = 0;
     loop {
@@ -118,8 +118,8 @@ async fn a_log_whose_stream_did_not_answer_notices_by_itself_when_it_does() {
     let place = JetStreamPlace::on(Arc::clone(&nats), |options| options.record_wait = Duration::from_secs(3));
     let relay = NatsRelay::to(&nats.servers()[0]).await;
     let options = JetStreamOptions { servers: vec![relay.server.clone()], ..place.options() };
-    let log = Arc::new(JetStreamLog::open(options, place.shared_clock()).await.unwrap());
-    let shared: Arc<dyn EventLog> = Arc::clone(&log) as _;
+    let log = Arc::new(jetstream::open(options, place.shared_clock()).await.unwrap());
+    let shared = Arc::clone(&log);
     record(&shared, webhook("1", "a", status("PENDING"), 1)).await;
     relay.hold(&format!("{}.", place.stream("").trim_end_matches('-')));
     let refused = shared.record(webhook("2", "b", status("PENDING"), 1)).await;
@@ -134,7 +134,7 @@ async fn a_log_whose_stream_did_not_answer_notices_by_itself_when_it_does() {
     soon("nothing is recorded here meanwhile that would tell", works).await;
     record(&shared, webhook("3", "c", status("PENDING"), 1)).await;
     // What was tried is no event, to a replica that reads it all, either.
-    let other: Arc<dyn EventLog> = place.replica().await.unwrap();
+    let other: Arc<EventLog> = place.replica().await.unwrap();
     let events = read_all(&other, Position::START, &Scope::ALL, 100).await;
     assert_eq!(events, read_all(&shared, Position::START, &Scope::ALL, 100).await);
     assert_eq!(events.len(), 3);
@@ -164,13 +164,13 @@ async fn a_log_that_was_full_takes_webhooks_again_when_another_replica_has_made_
         field_names: vec![],
         customer: None,
     };
-    assert_eq!(log.quarantine(odd.clone()).await, Err(LogError::Full));
+    assert_eq!(log.quarantine().add(odd.clone()).await, Err(LogError::Full));
     place.clock().advance(IDS_KEPT + Duration::from_secs(1));
     other.maintain().await.unwrap();
     // Nothing is recorded here meanwhile that would tell.
     let taken = async {
         loop {
-            match log.quarantine(odd.clone()).await {
+            match log.quarantine().add(odd.clone()).await {
                 Err(LogError::Full) => tokio::time::sleep(Duration::from_millis(50)).await,
                 taken => return taken,
             }
@@ -183,7 +183,7 @@ async fn a_log_that_was_full_takes_webhooks_again_when_another_replica_has_made_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_replica_lets_go_of_another_that_comes_later_still_knows() {
     let place = JetStreamPlace::cluster().await;
-    let old: Arc<dyn EventLog> = place.replica().await.unwrap();
+    let old: Arc<EventLog> = place.replica().await.unwrap();
     for number in 0..30 {
         let word = ["PENDING", "UNVERIFIED"][number / 10 % 2];
         record(&old, webhook(&number.to_string(), &(number % 10).to_string(), status(word), number as i64)).await;
@@ -193,7 +193,7 @@ async fn what_one_replica_lets_go_of_another_that_comes_later_still_knows() {
     place.clock().advance(IDS_KEPT + Duration::from_secs(1));
     trimming.maintain().await.unwrap();
     let end = old.hub().end();
-    let new: Arc<dyn EventLog> = place.replica().await.unwrap();
+    let new: Arc<EventLog> = place.replica().await.unwrap();
     assert_eq!(all_heads(&new, &Scope::ALL, 100).await, heads);
     let bounds = new.bounds().await.unwrap();
     assert_eq!((bounds.oldest, bounds.end), (end, end));
@@ -209,7 +209,7 @@ async fn what_one_replica_lets_go_of_another_that_comes_later_still_knows() {
 async fn a_replica_that_starts_while_another_one_lets_go_of_events_knows_everything_all_the_same() {
     let nats = Nats::shared_single().await;
     let place = JetStreamPlace::on(Arc::clone(&nats), |_| {});
-    let old: Arc<dyn EventLog> = place.replica().await.unwrap();
+    let old: Arc<EventLog> = place.replica().await.unwrap();
     // What the new one asks for when it is stopped, each later than the one before.
     let stops = ["CONSUMER.CREATE.{}-heads", "CONSUMER.CREATE.{}-events"];
     for (round, stop) in stops.into_iter().enumerate() {
@@ -225,12 +225,12 @@ async fn a_replica_that_starts_while_another_one_lets_go_of_events_knows_everyth
         let relay = NatsRelay::to(&nats.servers()[0]).await;
         relay.hold(&stop.replace("{}", place.stream("").trim_end_matches('-')));
         let options = JetStreamOptions { servers: vec![relay.server.clone()], ..place.options() };
-        let opening = tokio::spawn(JetStreamLog::open(options, place.shared_clock() as _));
+        let opening = tokio::spawn(jetstream::open(options, place.shared_clock() as _));
         relay.holds().await;
         expire(&place).await;
         relay.release();
         let new = soon("the log is open", opening).await.unwrap();
-        let new: Arc<dyn EventLog> = Arc::new(new.unwrap_or_else(|error| panic!("{stop}: {error}")));
+        let new: Arc<EventLog> = Arc::new(new.unwrap_or_else(|error| panic!("{stop}: {error}")));
         assert_eq!(all_heads(&new, &Scope::ALL, 100).await, all_heads(&old, &Scope::ALL, 100).await, "{stop}");
         record(&new, webhook(&format!("{round}-after"), "after", status("PENDING"), 1)).await;
         new.close().await;
@@ -253,7 +253,7 @@ pub struct JetStreamPlace {
     options: fn(&mut JetStreamOptions),
     /// For how long servers remember ids, where that is so short that a test can wait for it.
     forgets: Option<Duration>,
-    open: tokio::sync::Mutex<Option<Arc<JetStreamLog>>>,
+    open: tokio::sync::Mutex<Option<Arc<EventLog>>>,
 }
 
 impl JetStreamPlace {
@@ -298,14 +298,14 @@ impl JetStreamPlace {
     }
 
     /// One more replica of the same log.
-    pub async fn replica(&self) -> Result<Arc<JetStreamLog>, OpenError> {
-        JetStreamLog::open(self.options(), Arc::clone(&self.clock) as _).await.map(Arc::new)
+    pub async fn replica(&self) -> Result<Arc<EventLog>, OpenError> {
+        jetstream::open(self.options(), Arc::clone(&self.clock) as _).await.map(Arc::new)
     }
 }
 
 #[async_trait]
 impl Place for JetStreamPlace {
-    async fn open(&self) -> Arc<dyn EventLog> {
+    async fn open(&self) -> Arc<EventLog> {
         let mut open = self.open.lock().await;
         if let Some(before) = open.take() {
             before.close().await;

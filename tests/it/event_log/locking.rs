@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gridgate::kyc::clock::SystemClock;
-use gridgate::kyc::log::sqlite::{OpenError, SqliteLog, SqliteOptions};
+use gridgate::kyc::log::sqlite::{self, OpenError, SqliteOptions};
 use gridgate::kyc::log::{EventLog, LogError, Recorded};
 use rusqlite::Connection;
 
@@ -16,8 +16,8 @@ use crate::support::soon;
 
 const IN_USE: &str = "another process has this event log open";
 
-fn open(path: &Path) -> Result<SqliteLog, OpenError> {
-    SqliteLog::open(SqliteOptions::at(path), Arc::new(SystemClock))
+fn open(path: &Path) -> Result<EventLog, OpenError> {
+    sqlite::open(SqliteOptions::at(path), Arc::new(SystemClock))
 }
 
 async fn serve(folder: &Path, log: &str) -> Process {
@@ -91,7 +91,7 @@ fn locks_on(path: &Path) -> usize {
 async fn refusing_a_second_one_in_the_same_process_takes_no_lock_from_the_first() {
     let folder = tempfile::tempdir().unwrap();
     let names: Vec<PathBuf> = names(folder.path()).iter().map(|name| folder.path().join(name)).collect();
-    let log: Arc<dyn EventLog> = Arc::new(open(&names[0]).unwrap());
+    let log: Arc<EventLog> = Arc::new(open(&names[0]).unwrap());
     record(&log, webhook("1", "a", status("PENDING"), 1)).await;
     let real = folder.path().join("real/events.db");
     let before = locks_on(&real);
@@ -118,7 +118,7 @@ async fn refusing_a_second_one_in_the_same_process_takes_no_lock_from_the_first(
 async fn a_log_whose_file_is_taken_away_closes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.db");
-    let log: Arc<dyn EventLog> = Arc::new(open(&path).unwrap());
+    let log: Arc<EventLog> = Arc::new(open(&path).unwrap());
     record(&log, webhook("1", "a", status("PENDING"), 1)).await;
     std::fs::rename(&path, folder.path().join("away.db")).unwrap();
     soon("it closes", log.closed()).await;
@@ -130,7 +130,7 @@ async fn a_log_whose_file_is_taken_away_closes() {
 async fn a_log_whose_write_ahead_log_is_taken_away_acknowledges_nothing_more_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.db");
-    let log: Arc<dyn EventLog> = Arc::new(open(&path).unwrap());
+    let log: Arc<EventLog> = Arc::new(open(&path).unwrap());
     record(&log, webhook("1", "a", status("PENDING"), 1)).await;
     for beside in ["events.db-wal", "events.db-shm"] {
         std::fs::remove_file(folder.path().join(beside)).unwrap();
@@ -140,7 +140,7 @@ async fn a_log_whose_write_ahead_log_is_taken_away_acknowledges_nothing_more_and
     // As after a kill: this process still has the files, and the database alone is what another one finds.
     let copy = folder.path().join("copy.db");
     std::fs::copy(&path, &copy).unwrap();
-    let copy: Arc<dyn EventLog> = Arc::new(open(&copy).unwrap());
+    let copy: Arc<EventLog> = Arc::new(open(&copy).unwrap());
     let again = copy.record(webhook("1", "a", status("PENDING"), 1)).await;
     assert!(matches!(again, Ok(Recorded::Duplicate { .. })), "{again:?}");
     copy.close().await;
@@ -151,7 +151,7 @@ async fn a_log_whose_write_ahead_log_is_taken_away_acknowledges_nothing_more_and
 async fn a_log_that_nobody_writes_to_notices_that_its_write_ahead_log_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.db");
-    let log: Arc<dyn EventLog> = Arc::new(open(&path).unwrap());
+    let log: Arc<EventLog> = Arc::new(open(&path).unwrap());
     record(&log, webhook("1", "a", status("PENDING"), 1)).await;
     std::fs::rename(folder.path().join("events.db-wal"), folder.path().join("away")).unwrap();
     soon("it closes", log.closed()).await;

@@ -260,7 +260,7 @@ pub async fn play(place: &dyn Place, history: &[Op]) {
     assert_eq!(log.unresolved(None, 10).await.unwrap(), []);
 }
 
-async fn resolve(log: &Arc<dyn EventLog>, model: &mut Model, word: &str, now: jiff::Timestamp) {
+async fn resolve(log: &Arc<EventLog>, model: &mut Model, word: &str, now: jiff::Timestamp) {
     for head in log.unresolved(None, 100).await.unwrap() {
         let subject = match head.subject.verification_id() {
             None => status(word),

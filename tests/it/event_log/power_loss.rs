@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::hub::Step;
 use gridgate::kyc::id::Position;
-use gridgate::kyc::log::sqlite::{SqliteLog, SqliteOptions};
+use gridgate::kyc::log::sqlite::{self, SqliteOptions};
 use gridgate::kyc::log::{EventLog, LogError, Recorded, Scope};
 
 use super::seen::{entity, id, status, webhook};
@@ -41,14 +41,14 @@ fn child() {
     }
 }
 
-fn open(directory: &Path) -> SqliteLog {
+fn open(directory: &Path) -> EventLog {
     std::fs::create_dir_all(directory).unwrap();
-    SqliteLog::open(SqliteOptions::at(path_in(directory)), Arc::new(SystemClock)).unwrap()
+    sqlite::open(SqliteOptions::at(path_in(directory)), Arc::new(SystemClock)).unwrap()
 }
 
 /// Records as fast as it can, and says each id that was recorded for certain, until it is killed.
 async fn careful(directory: &Path, seed: u64) {
-    let log: Arc<dyn EventLog> = Arc::new(open(directory));
+    let log: Arc<EventLog> = Arc::new(open(directory));
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..48u64 {
         let log = Arc::clone(&log);
@@ -69,7 +69,7 @@ async fn careful(directory: &Path, seed: u64) {
 
 /// Meets a full disk, gets over it, and closes when the disk breaks.
 async fn in_trouble(directory: &Path) {
-    let log: Arc<dyn EventLog> = Arc::new(open(directory));
+    let log: Arc<EventLog> = Arc::new(open(directory));
     let mut cursor = log.hub().watch(&Scope::ALL, log.hub().end());
     let seen = |number: usize| webhook(&number.to_string(), &format!("c{number}"), status("PENDING"), 1);
     for number in 0..100 {
@@ -242,7 +242,7 @@ async fn what_was_said_to_be_recorded_survives_a_power_failure() {
         };
         recorded.extend(said);
         undone += lose_power(&disk, &mut random);
-        let log: Arc<dyn EventLog> = Arc::new(open(&disk));
+        let log: Arc<EventLog> = Arc::new(open(&disk));
         let oldest = log.bounds().await.unwrap().oldest.position;
         assert_eq!(oldest, Position::START);
         let events = read_all(&log, oldest, &Scope::ALL, 4000).await;

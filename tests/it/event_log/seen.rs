@@ -52,7 +52,7 @@ pub fn webhook_of(webhook_id: &str, of: &str, platform_id: &str, subject: Subjec
 }
 
 /// What Grid answered to a question asked now.
-pub fn answer(log: &dyn EventLog, by: Asker, of: &str, subject: Subject) -> Observation {
+pub fn answer(log: &EventLog, by: Asker, of: &str, subject: Subject) -> Observation {
     answer_based_on(log.basis(), by, of, subject)
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::id::Position;
-use gridgate::kyc::log::sqlite::{IDS_KEPT, OpenError, SqliteLog, SqliteOptions};
+use gridgate::kyc::log::IDS_KEPT;
+use gridgate::kyc::log::sqlite::{self, OpenError, SqliteOptions};
 use gridgate::kyc::log::{EventLog, LogError, Recorded, Scope};
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -33,8 +34,8 @@ proptest! {
     }
 }
 
-fn open(place: &SqlitePlace) -> Result<SqliteLog, OpenError> {
-    SqliteLog::open(place.options(), Arc::new(SystemClock))
+fn open(place: &SqlitePlace) -> Result<EventLog, OpenError> {
+    sqlite::open(place.options(), Arc::new(SystemClock))
 }
 
 #[tokio::test]
@@ -89,7 +90,7 @@ fn what_is_no_log_of_this_version_is_refused_and_left_alone() {
 #[test]
 fn a_folder_that_is_missing_or_is_none_is_named_and_not_made() {
     let directory = tempfile::tempdir().unwrap();
-    let open = |path: &std::path::Path| SqliteLog::open(SqliteOptions::at(path), Arc::new(SystemClock)).unwrap_err();
+    let open = |path: &std::path::Path| sqlite::open(SqliteOptions::at(path), Arc::new(SystemClock)).unwrap_err();
     let missing = directory.path().join("a/b");
     let error = open(&missing.join("events.db"));
     assert!(matches!(&error, OpenError::NoFolder { path } if *path == missing), "{error}");
@@ -127,7 +128,7 @@ async fn a_log_at_its_size_limit_refuses_new_events_until_some_are_old_enough() 
     assert!(size < 500_000, "{size}");
     // What is there is there, and an answer that says nothing new needs no room.
     assert!(matches!(log.record(seen(5)).await, Ok(Recorded::Duplicate { .. })));
-    let shared: Arc<dyn EventLog> = log.clone();
+    let shared = Arc::clone(&log);
     let again = super::seen::answer(shared.as_ref(), gridgate::kyc::event::Asker::Call, "c1", status("PENDING"));
     assert_eq!(log.record(again).await, Ok(Recorded::Redundant));
     assert_eq!(read_all(&shared, Position::START, &Scope::ALL, 1000).await.len(), taken);

@@ -52,7 +52,7 @@ macro_rules! conforms {
 }
 pub(crate) use conforms;
 
-pub async fn record(log: &Arc<dyn EventLog>, observation: Observation) -> (Position, Outcome) {
+pub async fn record(log: &Arc<EventLog>, observation: Observation) -> (Position, Outcome) {
     match log.record(observation).await.unwrap() {
         Recorded::New { position, outcome } => (position, outcome),
         other => panic!("{other:?} instead of something new"),
@@ -60,7 +60,7 @@ pub async fn record(log: &Arc<dyn EventLog>, observation: Observation) -> (Posit
 }
 
 /// Every event after `after`, by pages of `size`.
-pub async fn read_all(log: &Arc<dyn EventLog>, mut after: Position, scope: &Scope, size: usize) -> Vec<Arc<Event>> {
+pub async fn read_all(log: &Arc<EventLog>, mut after: Position, scope: &Scope, size: usize) -> Vec<Arc<Event>> {
     let mut events = Vec::new();
     loop {
         let page = log.read(after, scope, size).await.unwrap();
@@ -75,7 +75,7 @@ pub async fn read_all(log: &Arc<dyn EventLog>, mut after: Position, scope: &Scop
     }
 }
 
-pub async fn all_heads(log: &Arc<dyn EventLog>, scope: &Scope, size: usize) -> Vec<Arc<Head>> {
+pub async fn all_heads(log: &Arc<EventLog>, scope: &Scope, size: usize) -> Vec<Arc<Head>> {
     let mut heads: Vec<Arc<Head>> = Vec::new();
     loop {
         let after = heads.last().map(|head| head.entity());

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use gridgate::kyc::clock::{Clock, SETTLE, SteadyClock};
 use gridgate::kyc::id::Position;
-use gridgate::kyc::log::jetstream::JetStreamLog;
-use gridgate::kyc::log::sqlite::{IDS_KEPT, SqliteLog};
+use gridgate::kyc::log::IDS_KEPT;
+use gridgate::kyc::log::jetstream;
+use gridgate::kyc::log::sqlite;
 use gridgate::kyc::log::{EventLog, Scope};
 use jiff::{SignedDuration, Timestamp};
 
@@ -62,8 +63,8 @@ impl Clock for Steady {
 
 /// A log of one kind, and how it is told to look after retention.
 enum Log {
-    Sqlite(Arc<SqliteLog>),
-    JetStream(Arc<JetStreamLog>),
+    Sqlite(Arc<EventLog>),
+    JetStream(Arc<EventLog>),
 }
 
 enum Kind {
@@ -78,16 +79,14 @@ impl Kind {
 
     async fn open(&self, clock: Arc<dyn Clock>) -> Log {
         match self {
-            Self::Sqlite(place) => Log::Sqlite(Arc::new(SqliteLog::open(place.options(), clock).unwrap())),
-            Self::JetStream(place) => {
-                Log::JetStream(Arc::new(JetStreamLog::open(place.options(), clock).await.unwrap()))
-            }
+            Self::Sqlite(place) => Log::Sqlite(Arc::new(sqlite::open(place.options(), clock).unwrap())),
+            Self::JetStream(place) => Log::JetStream(Arc::new(jetstream::open(place.options(), clock).await.unwrap())),
         }
     }
 }
 
 impl Log {
-    fn shared(&self) -> Arc<dyn EventLog> {
+    fn shared(&self) -> Arc<EventLog> {
         match self {
             Self::Sqlite(log) => Arc::clone(log) as _,
             Self::JetStream(log) => Arc::clone(log) as _,
@@ -269,8 +268,8 @@ async fn a_clock_that_is_set_back_keeps_the_order_of_times() {
 async fn a_replica_whose_clock_is_ahead_does_not_keep_the_time_of_the_others() {
     let place = JetStreamPlace::on(Nats::shared_single().await, |_| {});
     let (right, ahead) = (Hands::new(), Hands::new());
-    let good = Log::JetStream(Arc::new(JetStreamLog::open(place.options(), Arc::clone(&right) as _).await.unwrap()));
-    let bad = Log::JetStream(Arc::new(JetStreamLog::open(place.options(), Arc::clone(&ahead) as _).await.unwrap()));
+    let good = Log::JetStream(Arc::new(jetstream::open(place.options(), Arc::clone(&right) as _).await.unwrap()));
+    let bad = Log::JetStream(Arc::new(jetstream::open(place.options(), Arc::clone(&ahead) as _).await.unwrap()));
     good.fill(0..5).await;
     ahead.set_by(YEAR);
     bad.fill(5..10).await;

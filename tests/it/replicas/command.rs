@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::log::EventLog;
-use gridgate::kyc::log::sqlite::{SqliteLog, SqliteOptions};
+use gridgate::kyc::log::sqlite::{self, SqliteOptions};
 
 use crate::event_log::seen::{status, webhook};
 use crate::event_log::suite::record;
@@ -26,7 +26,7 @@ async fn a_log_is_moved_and_its_source_left_sealed() {
     ];
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("events.db");
-    let log: Arc<dyn EventLog> = Arc::new(SqliteLog::open(SqliteOptions::at(&path), Arc::new(SystemClock)).unwrap());
+    let log: Arc<EventLog> = Arc::new(sqlite::open(SqliteOptions::at(&path), Arc::new(SystemClock)).unwrap());
     for number in 0..5 {
         record(&log, webhook(&number.to_string(), "a", status("PENDING"), number)).await;
     }
@@ -45,7 +45,7 @@ async fn a_log_is_moved_and_its_source_left_sealed() {
     assert_eq!(moved.stdout, "copied 5 events\n", "{}", moved.stderr);
     let unsealed = gridgate(&["log", "unseal", &in_file], &[]).await;
     assert!(unsealed.status.success(), "{}", unsealed.stderr);
-    SqliteLog::open(SqliteOptions::at(&path), Arc::new(SystemClock)).unwrap().close().await;
+    sqlite::open(SqliteOptions::at(&path), Arc::new(SystemClock)).unwrap().close().await;
 }
 
 #[tokio::test]

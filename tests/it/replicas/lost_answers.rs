@@ -20,7 +20,7 @@ type Tries = Vec<Result<Recorded, LogError>>;
 async fn a_publish_whose_answer_was_lost_ends_as_one_event_and_is_no_duplicate_of_nothing() {
     let nats = Arc::new(Nats::cluster().await);
     let place = JetStreamPlace::on(Arc::clone(&nats), |options| options.record_wait = Duration::from_millis(700));
-    let log: Arc<dyn EventLog> = place.replica().await.unwrap();
+    let log: Arc<EventLog> = place.replica().await.unwrap();
     let mut expected = 0;
     for round in 0..3 {
         let leader = nats.leader_of(&place.stream("events")).await;
@@ -68,7 +68,7 @@ async fn a_publish_whose_answer_was_lost_ends_as_one_event_and_is_no_duplicate_o
 }
 
 /// Hands in a webhook until the log says that it has it, as Grid does.
-async fn until_recorded(log: &Arc<dyn EventLog>, name: &str) -> (String, Tries) {
+async fn until_recorded(log: &Arc<EventLog>, name: &str) -> (String, Tries) {
     let deadline = Instant::now() + Duration::from_secs(40);
     let mut tries = Vec::new();
     loop {

@@ -54,7 +54,7 @@ async fn a_replica_whose_tables_take_nothing_says_so_once_and_closes_its_log_in_
     scene.program.signal("TERM").await;
     let ended = scene.program.ended().await;
     let said = |what: &str| ended.stderr.lines().filter(|line| line.contains("ERROR") && line.contains(what)).count();
-    assert_eq!(said("it hears of no events"), 2, "once each time: {}", ended.stderr);
+    assert_eq!(said("it receives no events"), 2, "once each time: {}", ended.stderr);
     assert_eq!(said("the log is closed"), 1, "{}", ended.stderr);
     assert!(ended.stderr.contains("can be written to again"), "{}", ended.stderr);
 }

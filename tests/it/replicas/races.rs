@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gridgate::kyc::id::Position;
-use gridgate::kyc::log::jetstream::JetStreamLog;
-use gridgate::kyc::log::sqlite::IDS_KEPT;
+use gridgate::kyc::log::IDS_KEPT;
+use gridgate::kyc::log::jetstream;
 use gridgate::kyc::log::{Duty, EventLog, Lease, LogError, Recorded, Scope};
 use gridgate::kyc::resolve::{Resolver, ResolverSettings};
 use gridgate::kyc::token::Mark;
@@ -22,7 +22,7 @@ use crate::support::nats::Nats;
 use crate::support::place::Place as _;
 
 /// Waits until a replica has come as far as a position.
-async fn comes_to(log: &Arc<dyn EventLog>, position: Position) {
+async fn comes_to(log: &Arc<EventLog>, position: Position) {
     let mut ends = log.hub().ends();
     let coming = ends.wait_for(|end| end.position >= position);
     timeout(Duration::from_secs(20), coming).await.expect("the replica gets on").unwrap();
@@ -33,7 +33,7 @@ async fn contradictions_at_the_same_time_end_the_same_everywhere_and_as_grid_say
     const CUSTOMERS: usize = 12;
     const ROUNDS: usize = 100;
     let place = JetStreamPlace::cluster().await;
-    let logs: Vec<Arc<dyn EventLog>> = vec![place.replica().await.unwrap(), place.replica().await.unwrap()];
+    let logs: Vec<Arc<EventLog>> = vec![place.replica().await.unwrap(), place.replica().await.unwrap()];
     let grid = Grid::new();
     let words = ["PENDING", "APPROVED", "REJECTED", "UNVERIFIED"];
     let truth = |of: usize| words[of % words.len()];
@@ -102,7 +102,7 @@ async fn a_watcher_that_moves_thousands_of_times_misses_nothing_and_hears_nothin
     const EVENTS: usize = 800;
     const MOVES: usize = 2000;
     let place = JetStreamPlace::cluster().await;
-    let mut logs: Vec<Arc<dyn EventLog>> = Vec::new();
+    let mut logs: Vec<Arc<EventLog>> = Vec::new();
     for _ in 0..3 {
         logs.push(place.replica().await.unwrap());
     }
@@ -136,18 +136,18 @@ async fn a_watcher_that_moves_thousands_of_times_misses_nothing_and_hears_nothin
 }
 
 /// A replica whose server is paused, another one, and what only that one knows of; the server that is paused.
-async fn lagging(nats: &Nats, place: &JetStreamPlace) -> (Arc<dyn EventLog>, Arc<dyn EventLog>, Position, usize) {
+async fn lagging(nats: &Nats, place: &JetStreamPlace) -> (Arc<EventLog>, Arc<EventLog>, Position, usize) {
     for round in 1..10 {
         let follower = (nats.leader_of(&place.stream("events")).await + 1) % 3;
         let mut options = place.options();
         options.servers.remove(follower);
-        let ahead = JetStreamLog::open(options, place.shared_clock()).await.unwrap();
-        let ahead: Arc<dyn EventLog> = Arc::new(ahead);
+        let ahead = jetstream::open(options, place.shared_clock()).await.unwrap();
+        let ahead: Arc<EventLog> = Arc::new(ahead);
         record(&ahead, webhook(&format!("{round}a"), "a", status("PENDING"), 2 * round)).await;
         let mut options = place.options();
         options.servers = vec![nats.servers()[follower].clone()];
-        let behind = JetStreamLog::open(options, place.shared_clock()).await.unwrap();
-        let behind: Arc<dyn EventLog> = Arc::new(behind);
+        let behind = jetstream::open(options, place.shared_clock()).await.unwrap();
+        let behind: Arc<EventLog> = Arc::new(behind);
         nats.pause(follower);
         let began = Instant::now();
         let (position, _) = record(&ahead, webhook(&format!("{round}b"), "a", status("APPROVED"), 2 * round + 1)).await;
@@ -223,21 +223,21 @@ async fn a_duty_is_one_replicas_at_a_time_and_goes_over_when_its_holder_stops() 
 }
 
 /// Takes the duty whenever it can, renews it once, and then stops as if it were paused for longer than the lease.
-async fn hold_and_pause(log: &Arc<JetStreamLog>, by: usize, ttl: Duration, end: Instant) -> Vec<Held> {
+async fn hold_and_pause(log: &Arc<EventLog>, by: usize, ttl: Duration, end: Instant) -> Vec<Held> {
     let mut held = Vec::new();
     while Instant::now() < end {
         let from = Instant::now();
-        let Some(lease) = log.lease(Duty::Resolve, ttl).await.unwrap() else {
+        let Some(lease) = log.leases().acquire(Duty::Resolve, ttl).await.unwrap() else {
             sleep(Duration::from_millis(50)).await;
             continue;
         };
         held.push(Held { by, from, until: lease.until.unwrap() });
         let from = Instant::now();
-        let lease: Lease = log.renew(lease, ttl).await.unwrap().expect("nobody can have taken it");
+        let lease: Lease = log.leases().renew(lease, ttl).await.unwrap().expect("nobody can have taken it");
         held.push(Held { by, from, until: lease.until.unwrap() });
         sleep(ttl * 2).await;
         // Whoever comes back after that long has to be told.
-        if let Some(lease) = log.renew(lease, ttl).await.unwrap() {
+        if let Some(lease) = log.leases().renew(lease, ttl).await.unwrap() {
             panic!("{by} had the duty again after a pause: {lease:?}");
         }
     }
@@ -248,18 +248,18 @@ async fn hold_and_pause(log: &Arc<JetStreamLog>, by: usize, ttl: Duration, end: 
 async fn ids_are_remembered_for_eight_days_and_over_a_restart_of_every_server() {
     let nats = Arc::new(Nats::cluster().await);
     let place = JetStreamPlace::on(Arc::clone(&nats), |_| {});
-    let log: Arc<dyn EventLog> = place.replica().await.unwrap();
+    let log: Arc<EventLog> = place.replica().await.unwrap();
     let context = nats.jetstream().await;
     let window = context.get_stream(place.stream("events")).await.unwrap().cached_info().config.duplicate_window;
     assert!(window >= IDS_KEPT && IDS_KEPT == Duration::from_secs(8 * 24 * 60 * 60));
     drop(log);
 
     let place = JetStreamPlace::on(Arc::clone(&nats), |options| options.duplicate_window = Duration::from_secs(120));
-    let log: Arc<dyn EventLog> = place.replica().await.unwrap();
+    let log: Arc<EventLog> = place.replica().await.unwrap();
     let (position, _) = record(&log, webhook("1", "a", status("PENDING"), 1)).await;
     nats.restart_all().await;
     // What a replica says that knows nothing but what the servers say.
-    let other: Arc<dyn EventLog> = place.replica().await.unwrap();
+    let other: Arc<EventLog> = place.replica().await.unwrap();
     for log in [&log, &other] {
         let copy = recorded_at_last(log, "1").await;
         assert_eq!(copy, Recorded::Duplicate { position });
@@ -275,7 +275,7 @@ async fn ids_are_remembered_for_eight_days_and_over_a_restart_of_every_server() 
 }
 
 /// Records, as often as it takes while servers find each other again.
-async fn recorded_at_last(log: &Arc<dyn EventLog>, name: &str) -> Recorded {
+async fn recorded_at_last(log: &Arc<EventLog>, name: &str) -> Recorded {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         match log.record(webhook(name, "a", status("PENDING"), 1)).await {

@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gridgate::kyc::clock::Clock;
-use gridgate::kyc::event::{Basis, Observation};
+use gridgate::kyc::event::Observation;
 use gridgate::kyc::head::Head;
 use gridgate::kyc::hub::Hub;
 use gridgate::kyc::id::{EntityKey, Epoch, Lineage, ObservationId, Position};
-use gridgate::kyc::log::{Bookmark, Bounds, Duty, EventLog, Lease, LogError, Page, Quarantined, Recorded, Scope};
+use gridgate::kyc::log::{
+    Bookmark, Bookmarks, Bounds, Condition, Duty, EventLog, HeadFilter, Lease, Leases, LogError, LogParts, LogReader,
+    Page, Quarantine, Quarantined, Recorded, Scope,
+};
 use gridgate::kyc::token::Mark;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -65,6 +68,25 @@ impl MemoryLog {
         Arc::new(Self { store, hub, clock, closed_at, closed, faults })
     }
 
+    /// The log as everybody else uses it.
+    pub fn log(self: &Arc<Self>) -> Arc<EventLog> {
+        Arc::new(EventLog::new(self.parts()))
+    }
+
+    pub fn parts(self: &Arc<Self>) -> LogParts {
+        LogParts {
+            reader: Arc::clone(self) as _,
+            store: Arc::clone(self) as _,
+            quarantine: Arc::clone(self) as _,
+            leases: Arc::clone(self) as _,
+            bookmarks: Arc::clone(self) as _,
+            hub: Arc::clone(&self.hub),
+            lineage: self.store.lineage.clone(),
+            clock: Arc::clone(&self.clock),
+            observer: None,
+        }
+    }
+
     /// Publishes what was recorded while [`Faults::hold_back`] was set.
     pub fn announce(&self) {
         self.faults.hold_back.set(false);
@@ -95,14 +117,7 @@ impl MemoryLog {
 }
 
 #[async_trait]
-impl EventLog for MemoryLog {
-    async fn record(&self, observation: Observation) -> Result<Recorded, LogError> {
-        let mut state = self.open_state()?;
-        let recorded = state.record(observation, self.clock.now());
-        self.publish(&mut state);
-        Ok(recorded)
-    }
-
+impl LogReader for MemoryLog {
     async fn find(&self, id: &ObservationId) -> Result<Option<Position>, LogError> {
         Ok(self.open_state()?.find(id))
     }
@@ -111,9 +126,21 @@ impl EventLog for MemoryLog {
         Ok(self.open_state()?.heads.get(entity).cloned())
     }
 
-    async fn heads(&self, scope: &Scope, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError> {
-        self.faults.heads.pass().await;
-        Ok(self.open_state()?.heads_in(scope, after, limit))
+    async fn heads(
+        &self,
+        filter: HeadFilter<'_>,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Result<Vec<Arc<Head>>, LogError> {
+        if let HeadFilter::In(_) = filter {
+            self.faults.heads.pass().await;
+        }
+        let state = self.open_state()?;
+        Ok(match filter {
+            HeadFilter::In(scope) => state.heads_in(scope, after, limit),
+            HeadFilter::InDoubt => state.heads_that(|head| head.doubt.is_some(), after, limit),
+            HeadFilter::Unsettled => state.heads_that(|head| !head.subject.is_settled(), after, limit),
+        })
     }
 
     async fn read(&self, after: Position, scope: &Scope, limit: usize) -> Result<Page, LogError> {
@@ -125,83 +152,31 @@ impl EventLog for MemoryLog {
         Ok(self.open_state()?.bounds())
     }
 
-    async fn admit(&self, epoch: Epoch, mark: Mark) -> Result<(), LogError> {
-        if !self.store.lineage.includes(epoch, mark.position) {
-            return Err(LogError::Foreign);
-        }
-        // Behind: what is not there yet may come.
-        let mut ends = self.hub.ends();
-        while self.faults.is_behind() && self.open_state()?.bounds().end.position < mark.position {
-            ends.changed().await.map_err(|_| LogError::Closed)?;
-        }
+    async fn admit(&self, mark: Mark) -> Result<(), LogError> {
         self.open_state()?.admit(mark)
     }
 
     async fn mark_at(&self, time: Timestamp) -> Result<Mark, LogError> {
         self.open_state()?.mark_at(time)
     }
+}
 
-    async fn unresolved(&self, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError> {
-        Ok(self.open_state()?.heads_that(|head| head.doubt.is_some(), after, limit))
-    }
-
-    async fn unsettled(&self, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError> {
-        Ok(self.open_state()?.heads_that(|head| !head.subject.is_settled(), after, limit))
-    }
-
-    async fn quarantine(&self, webhook: Quarantined) -> Result<bool, LogError> {
+#[async_trait]
+impl gridgate::kyc::log::Store for MemoryLog {
+    async fn record(&self, observation: Observation) -> Result<Recorded, LogError> {
         let mut state = self.open_state()?;
-        let is_new = !state.quarantine.contains_key(&webhook.id);
-        state.quarantine.entry(webhook.id.clone()).or_insert(webhook);
-        Ok(is_new)
+        let recorded = state.record(observation, self.clock.now());
+        self.publish(&mut state);
+        Ok(recorded)
     }
 
-    async fn quarantined(&self, after: Option<&ObservationId>, limit: usize) -> Result<Vec<Quarantined>, LogError> {
-        let state = self.open_state()?;
-        let follows = |id: &ObservationId| after.is_none_or(|after| id > after);
-        let found = state.quarantine.iter().filter(|(id, _)| follows(id)).take(limit);
-        Ok(found.map(|(_, webhook)| webhook.clone()).collect())
-    }
-
-    async fn find_quarantined(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError> {
-        Ok(self.open_state()?.quarantine.get(id).cloned())
-    }
-
-    async fn count_quarantined(&self, most: usize) -> Result<usize, LogError> {
-        Ok(self.open_state()?.quarantine.len().min(most))
-    }
-
-    async fn release(&self, id: &ObservationId) -> Result<bool, LogError> {
-        Ok(self.open_state()?.quarantine.remove(id).is_some())
-    }
-
-    async fn lease(&self, duty: Duty, _ttl: Duration) -> Result<Option<Lease>, LogError> {
-        self.open_state().map(|_| Some(Lease { duty, until: None, revision: 0 }))
-    }
-
-    async fn renew(&self, lease: Lease, _ttl: Duration) -> Result<Option<Lease>, LogError> {
-        self.open_state().map(|_| Some(lease))
-    }
-
-    async fn hand_back(&self, _lease: Lease) -> Result<(), LogError> {
-        self.open_state().map(|_| ())
-    }
-
-    async fn bookmark(&self, bookmark: Bookmark) -> Result<Option<Timestamp>, LogError> {
-        Ok(self.open_state()?.bookmarks.get(&bookmark).copied())
-    }
-
-    async fn set_bookmark(&self, bookmark: Bookmark, at: Timestamp) -> Result<(), LogError> {
-        self.open_state()?.bookmarks.insert(bookmark, at);
+    async fn wait_until_read(&self, position: Position) -> Result<(), LogError> {
+        // Behind: what is not there yet may come.
+        let mut ends = self.hub.ends();
+        while self.faults.is_behind() && self.open_state()?.bounds().end.position < position {
+            ends.changed().await.map_err(|_| LogError::Closed)?;
+        }
         Ok(())
-    }
-
-    fn hub(&self) -> &Arc<Hub> {
-        &self.hub
-    }
-
-    fn lineage(&self) -> &Lineage {
-        &self.store.lineage
     }
 
     fn as_of(&self) -> Timestamp {
@@ -209,8 +184,12 @@ impl EventLog for MemoryLog {
         stopped_at.unwrap_or_else(|| self.clock.now())
     }
 
-    fn basis(&self) -> Basis {
-        Basis { knowing: self.hub.end().position, at: self.clock.now() }
+    fn condition(&self) -> Condition {
+        Condition::default()
+    }
+
+    async fn maintain(&self) -> Result<(), LogError> {
+        Ok(())
     }
 
     async fn closed(&self) {
@@ -222,6 +201,62 @@ impl EventLog for MemoryLog {
         let now = self.clock.now();
         self.closed_at.lock().unwrap().get_or_insert(now);
         self.hub.close();
+    }
+}
+
+#[async_trait]
+impl Quarantine for MemoryLog {
+    async fn add(&self, webhook: Quarantined) -> Result<bool, LogError> {
+        let mut state = self.open_state()?;
+        let is_new = !state.quarantine.contains_key(&webhook.id);
+        state.quarantine.entry(webhook.id.clone()).or_insert(webhook);
+        Ok(is_new)
+    }
+
+    async fn page(&self, after: Option<&ObservationId>, limit: usize) -> Result<Vec<Quarantined>, LogError> {
+        let state = self.open_state()?;
+        let follows = |id: &ObservationId| after.is_none_or(|after| id > after);
+        let found = state.quarantine.iter().filter(|(id, _)| follows(id)).take(limit);
+        Ok(found.map(|(_, webhook)| webhook.clone()).collect())
+    }
+
+    async fn find(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError> {
+        Ok(self.open_state()?.quarantine.get(id).cloned())
+    }
+
+    async fn count(&self, most: usize) -> Result<usize, LogError> {
+        Ok(self.open_state()?.quarantine.len().min(most))
+    }
+
+    async fn remove(&self, id: &ObservationId) -> Result<bool, LogError> {
+        Ok(self.open_state()?.quarantine.remove(id).is_some())
+    }
+}
+
+#[async_trait]
+impl Leases for MemoryLog {
+    async fn acquire(&self, duty: Duty, _ttl: Duration) -> Result<Option<Lease>, LogError> {
+        self.open_state().map(|_| Some(Lease { duty, until: None, revision: 0 }))
+    }
+
+    async fn renew(&self, lease: Lease, _ttl: Duration) -> Result<Option<Lease>, LogError> {
+        self.open_state().map(|_| Some(lease))
+    }
+
+    async fn release(&self, _lease: Lease) -> Result<(), LogError> {
+        self.open_state().map(|_| ())
+    }
+}
+
+#[async_trait]
+impl Bookmarks for MemoryLog {
+    async fn get(&self, bookmark: Bookmark) -> Result<Option<Timestamp>, LogError> {
+        Ok(self.open_state()?.bookmarks.get(&bookmark).copied())
+    }
+
+    async fn set(&self, bookmark: Bookmark, at: Timestamp) -> Result<(), LogError> {
+        self.open_state()?.bookmarks.insert(bookmark, at);
+        Ok(())
     }
 }
 
@@ -252,14 +287,13 @@ impl MemoryPlace {
 
 #[async_trait]
 impl Place for MemoryPlace {
-    async fn open(&self) -> Arc<dyn EventLog> {
+    async fn open(&self) -> Arc<EventLog> {
         let mut open = self.open.lock().await;
         if let Some(before) = open.take() {
-            before.close().await;
+            before.log().close().await;
         }
         let log = MemoryLog::open(Arc::clone(&self.store), self.clock.clone(), self.ring_events);
-        *open = Some(Arc::clone(&log));
-        log
+        open.insert(log).log()
     }
 
     fn clock(&self) -> &ManualClock {

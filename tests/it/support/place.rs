@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gridgate::kyc::clock::Clock;
 use gridgate::kyc::log::EventLog;
-use gridgate::kyc::log::sqlite::{IDS_KEPT, Retention, SqliteLog, SqliteOptions};
+use gridgate::kyc::log::sqlite::{self, SqliteOptions};
+use gridgate::kyc::log::{IDS_KEPT, Retention};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
@@ -35,7 +36,7 @@ impl Clock for ManualClock {
 #[async_trait]
 pub trait Place: Send + Sync {
     /// Opens the log that is here, or makes it. The one opened before is closed.
-    async fn open(&self) -> Arc<dyn EventLog>;
+    async fn open(&self) -> Arc<EventLog>;
 
     /// The log's clock.
     fn clock(&self) -> &ManualClock;
@@ -49,7 +50,7 @@ pub struct SqlitePlace {
     directory: TempDir,
     clock: Arc<ManualClock>,
     options: fn(&mut SqliteOptions),
-    open: tokio::sync::Mutex<Option<Arc<SqliteLog>>>,
+    open: tokio::sync::Mutex<Option<Arc<EventLog>>>,
 }
 
 impl SqlitePlace {
@@ -77,13 +78,13 @@ impl SqlitePlace {
         options
     }
 
-    pub async fn open_sqlite(&self) -> Arc<SqliteLog> {
+    pub async fn open_sqlite(&self) -> Arc<EventLog> {
         let mut open = self.open.lock().await;
         if let Some(before) = open.take() {
             before.close().await;
         }
         let (options, clock) = (self.options(), Arc::clone(&self.clock));
-        let log = tokio::task::spawn_blocking(move || SqliteLog::open(options, clock)).await.unwrap().unwrap();
+        let log = tokio::task::spawn_blocking(move || sqlite::open(options, clock)).await.unwrap().unwrap();
         let log = Arc::new(log);
         *open = Some(Arc::clone(&log));
         log
@@ -92,7 +93,7 @@ impl SqlitePlace {
 
 #[async_trait]
 impl Place for SqlitePlace {
-    async fn open(&self) -> Arc<dyn EventLog> {
+    async fn open(&self) -> Arc<EventLog> {
         self.open_sqlite().await
     }
 

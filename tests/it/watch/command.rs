@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::event::Asker;
-use gridgate::kyc::log::EventLog;
 
 use super::history::Writer;
 use super::proxy::Proxy;
@@ -102,7 +101,7 @@ async fn goes_on_where_it_was_when_the_connection_breaks() {
     rig.leaving.cancel();
     assert_eq!(said(&program.line().await), "goingAway");
     log.close().await;
-    let log = MemoryLog::open(store, Arc::new(SystemClock), 64) as Arc<dyn EventLog>;
+    let log = MemoryLog::open(store, Arc::new(SystemClock), 64).log();
     let rig = Rig::of(&log).await;
     Writer::beginning(&log, 50).says("a", "APPROVED").await;
     proxy.cut(Some(rig.addr()));

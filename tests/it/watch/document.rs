@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gridgate::kyc::clock::SystemClock;
-use gridgate::kyc::log::EventLog;
 use gridgate::pb;
 use gridgate::pb::customer_service_client::CustomerServiceClient;
 use tempfile::TempDir;
@@ -127,7 +126,7 @@ async fn the_python_example_goes_on_whatever_becomes_of_the_log() {
     // A restart: the same log, and nothing comes twice.
     drop(rig);
     log.close().await;
-    let log = MemoryLog::open(store, Arc::new(SystemClock), 64) as Arc<dyn EventLog>;
+    let log = MemoryLog::open(store, Arc::new(SystemClock), 64).log();
     let rig = Rig::of(&log).await;
     Writer::beginning(&log, 50).says("a", "APPROVED").await;
     proxy.cut(Some(rig.addr()));

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::event::Asker;
-use gridgate::kyc::log::EventLog;
 use gridgate::pb::watch_kyc_status_response::Event;
 use gridgate::pb::{Heartbeat, WatchKycStatusResponse};
 use gridgate::rpc::WatchConfig;
@@ -126,7 +125,7 @@ pub async fn a_stream_ends_when_all_are_decided(place: &dyn Place) {
 #[tokio::test]
 async fn a_decision_that_comes_while_all_are_judged_is_heard_before_the_goodbye() {
     let memory = MemoryLog::open(Store::new(), Arc::new(SystemClock), 64);
-    let log = Arc::clone(&memory) as Arc<dyn EventLog>;
+    let log = memory.log();
     let rig = Rig::of(&log).await;
     let writer = Writer::of(&log);
     writer.says("a", "PENDING").await;
@@ -151,7 +150,7 @@ async fn first_token(rig: &Rig) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_in_a_torrent_has_its_heartbeats_and_its_end() {
     let memory = MemoryLog::open(Store::new(), Arc::new(SystemClock), 4096);
-    let log = Arc::clone(&memory) as Arc<dyn EventLog>;
+    let log = memory.log();
     let rig = Rig::with(&log, WatchConfig { max_age: Duration::from_millis(2500), ..for_ever() }).await;
     // A writer that is always some thousands ahead of the reader.
     let read = Arc::new(AtomicU64::new(0));

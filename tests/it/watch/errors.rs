@@ -41,9 +41,9 @@ pub async fn refusal(rig: &Rig, request: Request) -> Status {
     }
 }
 
-fn memory() -> (Arc<MemoryLog>, Arc<dyn EventLog>) {
+fn memory() -> (Arc<MemoryLog>, Arc<EventLog>) {
     let memory = MemoryLog::open(Store::new(), Arc::new(SystemClock), 64);
-    let log = Arc::clone(&memory) as Arc<dyn EventLog>;
+    let log = memory.log();
     (memory, log)
 }
 
@@ -157,8 +157,8 @@ async fn a_replica_that_is_behind_in_a_snapshot_has_it_begin_again() {
 async fn a_token_from_ahead_waits_for_a_replica_that_is_behind() {
     let ahead = Store::new();
     let behind = MemoryLog::open(ahead.replica(), Arc::new(SystemClock), 64);
-    let ahead = MemoryLog::open(ahead, Arc::new(SystemClock), 64) as Arc<dyn EventLog>;
-    let log = Arc::clone(&behind) as Arc<dyn EventLog>;
+    let ahead = MemoryLog::open(ahead, Arc::new(SystemClock), 64).log();
+    let log = behind.log();
     let rig = Rig::with(&log, WatchConfig { max_lag: Duration::from_millis(300), ..for_ever() }).await;
     let news = webhook("1", "a", status("PENDING"), 1);
     ahead.record(news.clone()).await.unwrap();
@@ -186,11 +186,11 @@ async fn a_token_from_ahead_waits_for_a_replica_that_is_behind() {
 async fn a_replica_that_leaves_does_not_keep_waiting_for_a_token() {
     let ahead = Store::new();
     let behind = MemoryLog::open(ahead.replica(), Arc::new(SystemClock), 64);
-    let ahead = MemoryLog::open(ahead, Arc::new(SystemClock), 64) as Arc<dyn EventLog>;
+    let ahead = MemoryLog::open(ahead, Arc::new(SystemClock), 64).log();
     Writer::of(&ahead).says("a", "PENDING").await;
     let token = Rig::of(&ahead).await.watch(from_earliest()).await.response().await.resume_token;
     behind.faults.fall_behind(Some(Timestamp::now()));
-    let rig = Rig::of(&(behind as Arc<dyn EventLog>)).await;
+    let rig = Rig::of(&behind.log()).await;
     let leave = async { rig.leaving.cancel() };
     let (status, ()) = tokio::join!(refusal(&rig, from_token(&token)), leave);
     assert_eq!(reason(&status), (Code::Unavailable, "REPLICA_BEHIND".to_owned()));
@@ -232,7 +232,7 @@ async fn a_log_that_cannot_be_read_ends_streams_and_calls() {
 #[tokio::test]
 async fn a_page_that_does_not_get_on_is_no_endless_loop() {
     let memory = MemoryLog::open(Store::new(), Arc::new(SystemClock), 1);
-    let log = Arc::clone(&memory) as Arc<dyn EventLog>;
+    let log = memory.log();
     let rig = Rig::of(&log).await;
     let writer = Writer::of(&log);
     writer.says("a", "PENDING").await;
@@ -241,13 +241,13 @@ async fn a_page_that_does_not_get_on_is_no_endless_loop() {
     // The hub hears of two events, of which its ring has room for one, and the log's pages have neither.
     let page = log.read(Position::START, &Scope::ALL, 1).await.unwrap();
     let at = |number| Arc::new(Event { position: Position::new(number), ..page.events[0].as_ref().clone() });
-    memory.hub().publish(vec![at(2), at(3)], Mark { position: Position::new(3), ..page.considered }).wake();
+    log.hub().publish(vec![at(2), at(3)], Mark { position: Position::new(3), ..page.considered }).wake();
     assert_eq!(reason(&stream.next().await.unwrap_err()), (Code::Unavailable, "LOG_UNAVAILABLE".to_owned()));
 }
 
 #[tokio::test]
 async fn a_stream_ends_with_its_callers_deadline() {
-    let log = MemoryLog::open(Store::new(), Arc::new(SystemClock), 64) as Arc<dyn EventLog>;
+    let log = MemoryLog::open(Store::new(), Arc::new(SystemClock), 64).log();
     let rig = Rig::of(&log).await;
     let mut client = RawClient::connect(rig.addr()).await;
     let answer = client.call_within("/gridgate.v1.KycEventService/WatchKycStatus", &from_now(), "100m").await;

@@ -73,14 +73,14 @@ pub async fn a_position_holds_on_any_replica(place: &dyn Place) {
 
 struct Asked {
     memory: Arc<MemoryLog>,
-    log: Arc<dyn EventLog>,
+    log: Arc<EventLog>,
     grid: Arc<Scripted>,
     rig: Arc<Rig>,
 }
 
 async fn asked() -> Asked {
     let memory = MemoryLog::open(Store::new(), Arc::new(SystemClock), 64);
-    let log = Arc::clone(&memory) as Arc<dyn EventLog>;
+    let log = memory.log();
     let grid = Arc::new(Scripted::default());
     let rig = Arc::new(Rig::asking(&log, Arc::clone(&grid) as _).await);
     Asked { memory, log, grid, rig }

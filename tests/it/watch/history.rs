@@ -10,17 +10,17 @@ use crate::event_log::seen::{status, verification, webhook, webhook_of};
 
 /// Writes a history: each webhook is newer than the one before.
 pub struct Writer {
-    pub log: Arc<dyn EventLog>,
+    pub log: Arc<EventLog>,
     time: AtomicI64,
 }
 
 impl Writer {
-    pub fn of(log: &Arc<dyn EventLog>) -> Self {
+    pub fn of(log: &Arc<EventLog>) -> Self {
         Self::beginning(log, 1)
     }
 
     /// One whose webhooks are later than those of other writers, where there were any.
-    pub fn beginning(log: &Arc<dyn EventLog>, time: i64) -> Self {
+    pub fn beginning(log: &Arc<EventLog>, time: i64) -> Self {
         Self { log: Arc::clone(log), time: AtomicI64::new(time) }
     }
 

@@ -110,7 +110,7 @@ fn observe(webhook: &Webhook) -> Observation {
 struct Play<'a> {
     place: &'a dyn Place,
     memory: Option<&'a MemoryPlace>,
-    log: Arc<dyn EventLog>,
+    log: Arc<EventLog>,
     rig: Rig,
     model: Model,
     bases: Vec<Basis>,

@@ -39,19 +39,19 @@ pub fn for_ever() -> WatchConfig {
 }
 
 impl Rig {
-    pub async fn of(log: &Arc<dyn EventLog>) -> Rig {
+    pub async fn of(log: &Arc<EventLog>) -> Rig {
         Rig::with(log, for_ever()).await
     }
 
-    pub async fn with(log: &Arc<dyn EventLog>, config: WatchConfig) -> Rig {
+    pub async fn with(log: &Arc<EventLog>, config: WatchConfig) -> Rig {
         Rig::start(log, config, Arc::new(NoSource)).await
     }
 
-    pub async fn asking(log: &Arc<dyn EventLog>, source: Arc<dyn CustomerSource>) -> Rig {
+    pub async fn asking(log: &Arc<EventLog>, source: Arc<dyn CustomerSource>) -> Rig {
         Rig::start(log, for_ever(), source).await
     }
 
-    async fn start(log: &Arc<dyn EventLog>, config: WatchConfig, source: Arc<dyn CustomerSource>) -> Rig {
+    async fn start(log: &Arc<EventLog>, config: WatchConfig, source: Arc<dyn CustomerSource>) -> Rig {
         let leaving = config.leaving.clone();
         let lookup = Arc::new(Lookup::new(Arc::clone(log), source));
         let service = KycEventServiceServer::new(KycEvents::new(Arc::clone(log), lookup, config));

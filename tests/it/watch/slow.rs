@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use gridgate::kyc::clock::SystemClock;
-use gridgate::kyc::log::EventLog;
 use tonic::Code;
 
 use super::errors::{metadata, reason};
@@ -63,7 +62,7 @@ pub async fn a_reader_that_retention_overtakes_is_told(place: &dyn Place) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_stops_holds_no_more_than_a_page() {
     let memory = MemoryLog::open(Store::new(), Arc::new(SystemClock), 16);
-    let log = Arc::clone(&memory) as Arc<dyn EventLog>;
+    let log = memory.log();
     let rig = Rig::of(&log).await;
     let writer = Writer::of(&log);
     let mut slow = rig.watch(from_now()).await;

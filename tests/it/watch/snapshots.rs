@@ -104,9 +104,9 @@ pub async fn large_snapshots_are_whole(place: &dyn Place) {
     tokio::join!(changing, reading);
 }
 
-fn memory() -> (Arc<MemoryLog>, Arc<dyn EventLog>) {
+fn memory() -> (Arc<MemoryLog>, Arc<EventLog>) {
     let memory = MemoryLog::open(Store::new(), Arc::new(SystemClock), 64);
-    let log = Arc::clone(&memory) as Arc<dyn EventLog>;
+    let log = memory.log();
     (memory, log)
 }
 

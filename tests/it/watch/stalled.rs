@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::log::EventLog;
-use gridgate::kyc::log::sqlite::{SqliteLog, SqliteOptions};
+use gridgate::kyc::log::sqlite::{self, SqliteOptions};
 use gridgate::pb::kyc_event_service_client::KycEventServiceClient;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -37,7 +37,7 @@ const DIRECTORY: &str = "GRIDGATE_TEST_STALLED_IN";
 async fn child() {
     let Ok(directory) = std::env::var(DIRECTORY) else { return };
     let options = SqliteOptions::at(std::path::Path::new(&directory).join("events.db"));
-    let log: Arc<dyn EventLog> = Arc::new(SqliteLog::open(options, Arc::new(SystemClock)).unwrap());
+    let log: Arc<EventLog> = Arc::new(sqlite::open(options, Arc::new(SystemClock)).unwrap());
     let rig = Rig::of(&log).await;
     println!("\naddress {}", rig.addr());
     // Each line on standard input is a wish for more; its end is the end.
@@ -50,7 +50,7 @@ async fn child() {
 }
 
 /// Each customer's status changes again and again.
-async fn write(log: &dyn EventLog) {
+async fn write(log: &EventLog) {
     let mut observations = (0..EVENTS).map(|number| {
         let word = ["PENDING", "UNVERIFIED"][number / CUSTOMERS % 2];
         webhook(&number.to_string(), &format!("c{}", number % CUSTOMERS), status(word), i64::try_from(number).unwrap())

@@ -11,14 +11,14 @@ use crate::support::memory_log::{MemoryLog, Store};
 
 pub struct Watched {
     pub store: Arc<Store>,
-    pub log: Arc<dyn EventLog>,
+    pub log: Arc<EventLog>,
     pub writer: Writer,
     pub rig: Rig,
 }
 
 pub async fn watched() -> Watched {
     let store = Store::new();
-    let log = MemoryLog::open(Arc::clone(&store), Arc::new(SystemClock), 64) as Arc<dyn EventLog>;
+    let log = MemoryLog::open(Arc::clone(&store), Arc::new(SystemClock), 64).log();
     let (writer, rig) = (Writer::of(&log), Rig::of(&log).await);
     Watched { store, log, writer, rig }
 }

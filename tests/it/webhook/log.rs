@@ -2,18 +2,16 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use gridgate::kyc::event::{Basis, Observation, Outcome};
-use gridgate::kyc::head::Head;
-use gridgate::kyc::hub::Hub;
-use gridgate::kyc::id::{CustomerId, EntityKey, Epoch, Lineage, ObservationId, Position};
-use gridgate::kyc::log::{Bookmark, Bounds, Duty, EventLog, Lease, LogError, Page, Quarantined, Recorded, Scope};
-use gridgate::kyc::token::Mark;
+use gridgate::kyc::clock::SystemClock;
+use gridgate::kyc::event::{Observation, Outcome};
+use gridgate::kyc::id::{CustomerId, ObservationId, Position};
+use gridgate::kyc::log::{Condition, EventLog, LogError, LogParts, Quarantine, Quarantined, Recorded, Store};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use crate::support::memory_log::{self, MemoryLog};
 use crate::support::soon;
 
 /// What the log does with what it is given.
@@ -31,8 +29,6 @@ pub(super) struct ScriptedLog {
     /// How many have handed something in, whatever became of it.
     handed_in: watch::Sender<usize>,
     kept: Mutex<Kept>,
-    hub: Arc<Hub>,
-    lineage: Lineage,
 }
 
 #[derive(Default)]
@@ -44,17 +40,18 @@ struct Kept {
 
 impl Default for ScriptedLog {
     fn default() -> Self {
-        Self {
-            mood: watch::Sender::new(Mood::Takes),
-            handed_in: watch::Sender::new(0),
-            kept: Mutex::default(),
-            hub: Hub::new(Mark::START, 1),
-            lineage: Lineage::new(Epoch::random()),
-        }
+        Self { mood: watch::Sender::new(Mood::Takes), handed_in: watch::Sender::new(0), kept: Mutex::default() }
     }
 }
 
 impl ScriptedLog {
+    /// The log as the door uses it.
+    pub(super) fn log(self: &Arc<Self>) -> Arc<EventLog> {
+        let rest = MemoryLog::open(memory_log::Store::new(), Arc::new(SystemClock), 1).parts();
+        let store = Arc::clone(self);
+        Arc::new(EventLog::new(LogParts { store, quarantine: Arc::clone(self) as _, ..rest }))
+    }
+
     pub(super) fn set(&self, mood: Mood) {
         self.mood.send_replace(mood);
     }
@@ -91,7 +88,7 @@ fn not_for_the_door<T>() -> T {
 }
 
 #[async_trait]
-impl EventLog for ScriptedLog {
+impl Store for ScriptedLog {
     async fn record(&self, observation: Observation) -> Result<Recorded, LogError> {
         self.mood().await?;
         let mut kept = self.kept.lock().unwrap();
@@ -103,75 +100,16 @@ impl EventLog for ScriptedLog {
         Ok(Recorded::New { position, outcome: Outcome::Change })
     }
 
-    async fn quarantine(&self, webhook: Quarantined) -> Result<bool, LogError> {
-        self.mood().await?;
-        Ok(self.kept.lock().unwrap().quarantine.insert(webhook.id.clone(), webhook).is_none())
-    }
-
-    async fn find(&self, _: &ObservationId) -> Result<Option<Position>, LogError> {
+    async fn wait_until_read(&self, _: Position) -> Result<(), LogError> {
         not_for_the_door()
-    }
-    async fn head(&self, _: &EntityKey) -> Result<Option<Arc<Head>>, LogError> {
-        not_for_the_door()
-    }
-    async fn heads(&self, _: &Scope, _: Option<&EntityKey>, _: usize) -> Result<Vec<Arc<Head>>, LogError> {
-        not_for_the_door()
-    }
-    async fn read(&self, _: Position, _: &Scope, _: usize) -> Result<Page, LogError> {
-        not_for_the_door()
-    }
-    async fn bounds(&self) -> Result<Bounds, LogError> {
-        not_for_the_door()
-    }
-    async fn admit(&self, _: Epoch, _: Mark) -> Result<(), LogError> {
-        not_for_the_door()
-    }
-    async fn mark_at(&self, _: Timestamp) -> Result<Mark, LogError> {
-        not_for_the_door()
-    }
-    async fn unresolved(&self, _: Option<&EntityKey>, _: usize) -> Result<Vec<Arc<Head>>, LogError> {
-        not_for_the_door()
-    }
-    async fn unsettled(&self, _: Option<&EntityKey>, _: usize) -> Result<Vec<Arc<Head>>, LogError> {
-        not_for_the_door()
-    }
-    async fn quarantined(&self, _: Option<&ObservationId>, _: usize) -> Result<Vec<Quarantined>, LogError> {
-        not_for_the_door()
-    }
-    async fn find_quarantined(&self, _: &ObservationId) -> Result<Option<Quarantined>, LogError> {
-        not_for_the_door()
-    }
-    async fn count_quarantined(&self, _: usize) -> Result<usize, LogError> {
-        not_for_the_door()
-    }
-    async fn release(&self, _: &ObservationId) -> Result<bool, LogError> {
-        not_for_the_door()
-    }
-    async fn lease(&self, _: Duty, _: Duration) -> Result<Option<Lease>, LogError> {
-        not_for_the_door()
-    }
-    async fn renew(&self, _: Lease, _: Duration) -> Result<Option<Lease>, LogError> {
-        not_for_the_door()
-    }
-    async fn hand_back(&self, _: Lease) -> Result<(), LogError> {
-        not_for_the_door()
-    }
-    async fn bookmark(&self, _: Bookmark) -> Result<Option<Timestamp>, LogError> {
-        not_for_the_door()
-    }
-    async fn set_bookmark(&self, _: Bookmark, _: Timestamp) -> Result<(), LogError> {
-        not_for_the_door()
-    }
-    fn hub(&self) -> &Arc<Hub> {
-        &self.hub
-    }
-    fn lineage(&self) -> &Lineage {
-        &self.lineage
     }
     fn as_of(&self) -> Timestamp {
         not_for_the_door()
     }
-    fn basis(&self) -> Basis {
+    fn condition(&self) -> Condition {
+        not_for_the_door()
+    }
+    async fn maintain(&self) -> Result<(), LogError> {
         not_for_the_door()
     }
     async fn closed(&self) {
@@ -179,6 +117,27 @@ impl EventLog for ScriptedLog {
     }
 
     async fn close(&self) {}
+}
+
+#[async_trait]
+impl Quarantine for ScriptedLog {
+    async fn add(&self, webhook: Quarantined) -> Result<bool, LogError> {
+        self.mood().await?;
+        Ok(self.kept.lock().unwrap().quarantine.insert(webhook.id.clone(), webhook).is_none())
+    }
+
+    async fn page(&self, _: Option<&ObservationId>, _: usize) -> Result<Vec<Quarantined>, LogError> {
+        not_for_the_door()
+    }
+    async fn find(&self, _: &ObservationId) -> Result<Option<Quarantined>, LogError> {
+        not_for_the_door()
+    }
+    async fn count(&self, _: usize) -> Result<usize, LogError> {
+        not_for_the_door()
+    }
+    async fn remove(&self, _: &ObservationId) -> Result<bool, LogError> {
+        not_for_the_door()
+    }
 }
 
 /// An id as the log has it.

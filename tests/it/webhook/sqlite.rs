@@ -6,8 +6,8 @@ use std::sync::Arc;
 use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::event::{Event, Outcome as Meaning};
 use gridgate::kyc::id::{EntityKey, ObservationId, Position};
-use gridgate::kyc::log::sqlite::{SqliteLog, SqliteOptions};
-use gridgate::kyc::log::{EventLog as _, Scope};
+use gridgate::kyc::log::sqlite::{self, SqliteOptions};
+use gridgate::kyc::log::{EventLog, Scope};
 use gridgate::webhook::Outcome;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -17,16 +17,16 @@ use super::{Door, Opening};
 use crate::support::soon;
 use crate::support::webhook_sender::{kyc, webhook};
 
-fn log_in(folder: &Path) -> Arc<SqliteLog> {
+fn log_in(folder: &Path) -> Arc<EventLog> {
     let options = SqliteOptions::at(folder.join("events.db"));
-    Arc::new(SqliteLog::open(options, Arc::new(SystemClock)).unwrap())
+    Arc::new(sqlite::open(options, Arc::new(SystemClock)).unwrap())
 }
 
-async fn door_to(log: &Arc<SqliteLog>) -> Door {
+async fn door_to(log: &Arc<EventLog>) -> Door {
     Opening::new().open_to(log.clone(), Arc::new(ScriptedLog::default())).await
 }
 
-async fn events(log: &SqliteLog) -> Vec<Arc<Event>> {
+async fn events(log: &EventLog) -> Vec<Arc<Event>> {
     log.read(Position::START, &Scope::ALL, 1000).await.unwrap().events
 }
 
@@ -72,7 +72,7 @@ async fn what_was_answered_is_there_after_a_restart_and_known_to_be() {
     assert_eq!(door.deliver(&recorded).await.code(), "duplicate");
     assert_eq!(door.deliver(&strange).await.code(), "quarantined_before");
     assert_eq!(door.deliver(kyc("W:3", "Customer:1", "REJECTED")).await.code(), "recorded");
-    let kept = log.quarantined(None, 10).await.unwrap();
+    let kept = log.quarantine().page(None, 10).await.unwrap();
     assert_eq!(kept.len(), 1);
     assert_eq!((kept[0].id.as_str(), &kept[0].customer), ("W:2", &Some(customer("Customer:2"))));
     assert_eq!(door.count(Outcome::Recorded), 1);

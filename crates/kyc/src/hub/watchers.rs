@@ -1,6 +1,6 @@
 //! The index of watchers.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
@@ -13,46 +13,12 @@ use crate::id::{CustomerId, PlatformCustomerId, Position, Scope};
 /// `pending` of a watcher that has nothing to read.
 const NOTHING: u64 = u64::MAX;
 
-/// Whose events a watcher wants; small in the common cases.
-#[derive(Debug)]
-pub(super) enum Interest {
-    Everyone,
-    One(CustomerId),
-    Some(Box<(HashSet<CustomerId>, HashSet<PlatformCustomerId>)>),
-}
-
-impl Interest {
-    pub(super) fn of(scope: &Scope) -> Self {
-        let Scope { customers, platform_customers } = scope;
-        match (customers.as_slice(), platform_customers.as_slice()) {
-            ([], []) => Self::Everyone,
-            ([customer], []) => Self::One(customer.clone()),
-            (customers, platform_customers) => Self::Some(Box::new((
-                customers.iter().cloned().collect(),
-                platform_customers.iter().cloned().collect(),
-            ))),
-        }
-    }
-
-    pub(super) fn includes(&self, event: &Event) -> bool {
-        match self {
-            Self::Everyone => true,
-            Self::One(customer) => *customer == event.observation.customer,
-            Self::Some(some) => {
-                let (customers, platform_customers) = some.as_ref();
-                let platform_customer = event.observation.platform_customer.as_ref();
-                customers.contains(&event.observation.customer)
-                    || platform_customer.is_some_and(|id| platform_customers.contains(id))
-            }
-        }
-    }
-}
-
 /// One cursor's entry in the index.
 #[derive(Debug)]
 pub(super) struct Watcher {
     id: u64,
-    interest: Interest,
+    /// Sorted.
+    scope: Scope,
     /// The first position it has to look at, or [`NOTHING`]. Guarded by the hub's ring lock: the log lowers it under the write
     /// lock, its own cursor raises it under the read lock.
     pending: AtomicU64,
@@ -60,14 +26,21 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    pub(super) fn new(id: u64, interest: Interest, after: Position) -> Self {
+    pub(super) fn new(id: u64, scope: &Scope, after: Position) -> Self {
+        let mut scope = scope.clone();
+        scope.customers.sort_unstable();
+        scope.platform_customers.sort_unstable();
         // Events published after `after` but before the watcher was in the index are found by its first look.
         let pending = AtomicU64::new(after.get().saturating_add(1));
-        Self { id, interest, pending, waker: AtomicWaker::new() }
+        Self { id, scope, pending, waker: AtomicWaker::new() }
     }
 
-    pub(super) fn interest(&self) -> &Interest {
-        &self.interest
+    pub(super) fn wants(&self, event: &Event) -> bool {
+        let Scope { customers, platform_customers } = &self.scope;
+        let platform_customer = event.observation.platform_customer.as_ref();
+        self.scope.is_all()
+            || customers.binary_search(&event.observation.customer).is_ok()
+            || platform_customer.is_some_and(|id| platform_customers.binary_search(id).is_ok())
     }
 
     pub(super) fn pending(&self) -> Option<Position> {
@@ -121,29 +94,21 @@ impl Watchers {
     pub(super) fn insert(&mut self, watcher: &Arc<Watcher>) {
         let add = |group: &mut Group| drop(group.insert(watcher.id, Arc::clone(watcher)));
         add(&mut self.all);
-        match &watcher.interest {
-            Interest::Everyone => add(&mut self.everyone),
-            Interest::One(customer) => add(self.by_customer.entry(customer.clone()).or_default()),
-            Interest::Some(some) => {
-                let (customers, platform_customers) = some.as_ref();
-                customers.iter().for_each(|id| add(self.by_customer.entry(id.clone()).or_default()));
-                platform_customers.iter().for_each(|id| add(self.by_platform_customer.entry(id.clone()).or_default()));
-            }
+        if watcher.scope.is_all() {
+            add(&mut self.everyone);
         }
+        let Scope { customers, platform_customers } = &watcher.scope;
+        customers.iter().for_each(|id| add(self.by_customer.entry(id.clone()).or_default()));
+        platform_customers.iter().for_each(|id| add(self.by_platform_customer.entry(id.clone()).or_default()));
     }
 
     pub(super) fn remove(&mut self, watcher: &Watcher) {
         let id = watcher.id;
         self.all.remove(&id);
-        match &watcher.interest {
-            Interest::Everyone => drop(self.everyone.remove(&id)),
-            Interest::One(customer) => remove_from(&mut self.by_customer, customer, id),
-            Interest::Some(some) => {
-                let (customers, platform_customers) = some.as_ref();
-                customers.iter().for_each(|customer| remove_from(&mut self.by_customer, customer, id));
-                platform_customers.iter().for_each(|key| remove_from(&mut self.by_platform_customer, key, id));
-            }
-        }
+        self.everyone.remove(&id);
+        let Scope { customers, platform_customers } = &watcher.scope;
+        customers.iter().for_each(|customer| remove_from(&mut self.by_customer, customer, id));
+        platform_customers.iter().for_each(|key| remove_from(&mut self.by_platform_customer, key, id));
     }
 
     /// Marks the watchers these events concern, and adds those with nothing pending before to `wakes`.

@@ -1,27 +1,28 @@
-//! Moving a log from a file to JetStream, or back, with its epoch, its positions and its ids, so that tokens stay good.
+//! Moves a log from a file to JetStream, or back, with its epoch, positions and ids, so that tokens stay valid.
 //!
-//! The source is sealed first, and stays so: nothing is recorded in a log that is left behind. The target cannot be used
-//! before it is complete. A copy that was interrupted goes on where it was.
+//! The source is sealed first, and stays sealed: nothing is recorded in a log that is left behind. The target cannot be used before it
+//! is complete. An interrupted copy continues where it was.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::jetstream::{self, JetStreamLog, JetStreamOptions, Target, Use};
-use super::sqlite::folder;
-use super::sqlite::view::{Entry, View};
-use super::sqlite::{LockFile, OpenError as FileError, Which};
-use super::{Bookmark, EventLog, LogError, Quarantined};
+use super::event_log::EventLog;
+use super::jetstream::{self, JetStreamOptions, Target};
+use super::sqlite::lock::{LockFile, prepare_folder};
+use super::store::{Bookmark, HeadFilter, LogError, LogReader as _, Quarantined};
+use super::tables::error::OpenError as FileError;
+use super::tables::mirror::{Entry, Mirror};
 use crate::clock::SystemClock;
 use crate::head::Head;
-use crate::id::{Lineage, ObservationId, Position};
+use crate::id::{Lineage, ObservationId, Position, Scope};
 use crate::token::Mark;
 
 /// Where a log is.
 #[derive(Debug, Clone)]
-pub enum Place {
-    /// In this file.
+pub enum LogLocation {
+    /// In a file.
     File(PathBuf),
     /// On JetStream.
     JetStream(Box<JetStreamOptions>),
@@ -38,98 +39,93 @@ pub struct Progress {
 
 /// Why a log was not copied.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages document the variants")]
 pub enum CopyError {
-    /// A log in a file is only moved to JetStream, and the other way round.
     #[error("one of the two has to be a file, and the other on NATS")]
     SameKind,
-    /// There is no log to copy.
     #[error("there is no event log at {0}")]
     NoSource(String),
-    /// A file cannot be used.
     #[error("the event log in the file cannot be used")]
     File(#[from] FileError),
-    /// JetStream cannot be used.
     #[error("the event log on JetStream cannot be used")]
     JetStream(#[from] jetstream::OpenError),
-    /// The target is another log.
     #[error("{0} holds another event log, or a complete one")]
     Occupied(String),
-    /// Reading or writing failed; it may be tried again.
     #[error(transparent)]
     Log(#[from] LogError),
 }
 
-/// How many events go at once.
-const AT_ONCE: usize = 256;
-/// How many heads go at once.
+const EVENTS_AT_ONCE: usize = 256;
 const HEADS_AT_ONCE: usize = 1000;
-/// What is said of a log that is not complete yet.
+/// The seal of an incomplete log.
 const INCOMPLETE: &str = "another event log is being copied here, and the copy is not complete; run the copy again";
 
-/// Copies a log. `progress` hears of each step.
+/// Copies a log. `progress` is called after each step.
 ///
 /// # Errors
-/// Where something is in the way, or fails; what was copied until then is not copied again.
-pub async fn copy(from: Place, to: Place, progress: impl FnMut(Progress)) -> Result<Progress, CopyError> {
+/// A repeated call does not copy again what was copied before the error.
+pub async fn copy(from: LogLocation, to: LogLocation, progress: impl FnMut(Progress)) -> Result<Progress, CopyError> {
     match (from, to) {
-        (Place::File(from), Place::JetStream(to)) => file_to_jetstream(&from, &to, progress).await,
-        (Place::JetStream(from), Place::File(to)) => jetstream_to_file(*from, &to, progress).await,
-        (Place::File(_), Place::File(_)) | (Place::JetStream(_), Place::JetStream(_)) => Err(CopyError::SameKind),
+        (LogLocation::File(from), LogLocation::JetStream(to)) => file_to_jetstream(&from, &to, progress).await,
+        (LogLocation::JetStream(from), LogLocation::File(to)) => jetstream_to_file(*from, &to, progress).await,
+        (LogLocation::File(_), LogLocation::File(_)) | (LogLocation::JetStream(_), LogLocation::JetStream(_)) => {
+            Err(CopyError::SameKind)
+        }
     }
 }
 
-/// Lets a log be written to again that was sealed. Whoever does that has decided not to use the copy.
+/// Unseals a log, so that it can be written to again. Its copy must not be used then.
 ///
 /// # Errors
-/// When it cannot be reached, or somebody has it open.
-pub async fn unseal(place: Place) -> Result<(), CopyError> {
-    match place {
-        Place::JetStream(options) => Ok(jetstream::unseal(&options).await?),
-        Place::File(path) => {
-            let source = FileSource::open(&path).await?;
+/// The log cannot be reached, or is open.
+pub async fn unseal(location: LogLocation) -> Result<(), CopyError> {
+    match location {
+        LogLocation::JetStream(options) => Ok(jetstream::unseal(&options).await?),
+        LogLocation::File(path) => {
+            let source = LogFile::open(&path).await?;
             source.seal(None).await
         }
     }
 }
 
-/// What a log holds, as far as copying goes.
-struct Contents<'a> {
-    view: &'a View,
+/// What a log holds.
+struct Contents {
+    mirror: Arc<Mirror>,
     oldest: Mark,
-    gone_recorded_at: Timestamp,
+    deleted_at: Timestamp,
     end: Position,
 }
 
-impl<'a> Contents<'a> {
-    async fn of(view: &'a View) -> Result<Self, CopyError> {
-        let (bounds, gone_recorded_at) = view.bounds().await?;
-        let gone_recorded_at = gone_recorded_at.and_then(|micros| Timestamp::from_microsecond(micros).ok());
-        let gone_recorded_at = gone_recorded_at.unwrap_or(Timestamp::MIN);
-        Ok(Self { view, oldest: bounds.oldest, gone_recorded_at, end: bounds.end.position })
+impl Contents {
+    async fn of(mirror: &Arc<Mirror>) -> Result<Self, CopyError> {
+        let (bounds, deleted_at) = mirror.bounds().await?;
+        let deleted_at = deleted_at.unwrap_or(Timestamp::MIN);
+        Ok(Self { mirror: Arc::clone(mirror), oldest: bounds.oldest, deleted_at, end: bounds.end.position })
     }
 
     fn progress(&self, at: Position) -> Progress {
         Progress { copied: at.ahead_of(self.oldest.position), all: self.end.ahead_of(self.oldest.position) }
     }
 
-    /// Heads of entities whose events are all gone, after `after`; and where to go on.
+    /// The next heads after `after` of entities whose events are all deleted. None: there are no more heads.
     async fn old_heads(&self, after: &mut Option<Arc<Head>>) -> Result<Option<Vec<Arc<Head>>>, CopyError> {
         let key = after.as_ref().map(|head| head.entity());
-        let heads = self.view.list(Which::All, key.as_ref(), HEADS_AT_ONCE).await?;
+        let tables = self.mirror.tables();
+        let heads = tables.heads(HeadFilter::In(&Scope::ALL), key.as_ref(), HEADS_AT_ONCE).await?;
         let Some(last) = heads.last() else { return Ok(None) };
         *after = Some(Arc::clone(last));
         Ok(Some(heads.into_iter().filter(|head| head.last_event <= self.oldest.position).collect()))
     }
 }
 
-/// A file that holds the log to copy, or will; nobody else has it.
-struct FileSource {
-    view: Arc<View>,
+/// A file to copy from or into, locked.
+struct LogFile {
+    mirror: Arc<Mirror>,
     _lock: LockFile,
 }
 
-impl FileSource {
-    /// A file that is there.
+impl LogFile {
+    /// An existing log.
     async fn open(path: &Path) -> Result<Self, CopyError> {
         if !path.exists() {
             return Err(CopyError::NoSource(path.display().to_string()));
@@ -137,8 +133,8 @@ impl FileSource {
         let path = path.to_owned();
         blocking(move || {
             let lock = LockFile::take(&path)?;
-            let view = Arc::new(View::open_existing(lock.path())?);
-            Ok(Self { view, _lock: lock })
+            let mirror = Arc::new(Mirror::of_log(lock.path())?);
+            Ok(Self { mirror, _lock: lock })
         })
         .await
     }
@@ -147,19 +143,27 @@ impl FileSource {
     async fn target(path: &Path, lineage: &Lineage) -> Result<Self, CopyError> {
         let (path, lineage) = (path.to_owned(), lineage.clone());
         blocking(move || {
-            folder::prepare(&path)?;
+            prepare_folder(&path)?;
             let lock = LockFile::take(&path)?;
-            match View::open_copy(lock.path(), &lineage, INCOMPLETE)? {
-                Some(view) => Ok(Self { view: Arc::new(view), _lock: lock }),
+            match Mirror::of_copy(lock.path(), &lineage, INCOMPLETE)? {
+                Some(mirror) => Ok(Self { mirror: Arc::new(mirror), _lock: lock }),
                 None => Err(CopyError::Occupied(path.display().to_string())),
             }
         })
         .await
     }
 
+    /// Runs what blocks.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Mirror) -> Result<T, CopyError> + Send + 'static,
+    ) -> Result<T, CopyError> {
+        let mirror = Arc::clone(&self.mirror);
+        blocking(move || work(&mirror)).await
+    }
+
     async fn seal(&self, why: Option<&'static str>) -> Result<(), CopyError> {
-        let view = Arc::clone(&self.view);
-        blocking(move || Ok(view.seal(why)?)).await
+        self.run(move |mirror| Ok(mirror.seal(why)?)).await
     }
 }
 
@@ -172,7 +176,7 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-/// Copies what is kept by name, a page at a time: webhooks in quarantine, then remembered times.
+/// Copies webhooks in quarantine, a page at a time, and then bookmarks.
 async fn copy_by_name(
     page: impl AsyncFn(Option<&ObservationId>) -> Result<Vec<Quarantined>, LogError>,
     bookmark: impl AsyncFn(Bookmark) -> Result<Option<Timestamp>, LogError>,
@@ -197,13 +201,12 @@ async fn file_to_jetstream(
     to: &JetStreamOptions,
     mut progress: impl FnMut(Progress),
 ) -> Result<Progress, CopyError> {
-    let source = FileSource::open(from).await?;
-    let view = Arc::clone(&source.view);
-    let lineage = blocking(move || Ok(view.lineage()?)).await?;
+    let source = LogFile::open(from).await?;
+    let lineage = source.run(|mirror| Ok(mirror.lineage()?)).await?;
     source.seal(Some("it is being moved to NATS, or was")).await?;
-    let contents = Contents::of(&source.view).await?;
+    let contents = Contents::of(&source.mirror).await?;
     let target = Target::open(to, &lineage, contents.oldest, INCOMPLETE).await?;
-    target.remember_gone(contents.oldest, contents.gone_recorded_at).await?;
+    target.remember_deleted(contents.oldest, contents.deleted_at).await?;
     let mut after = None;
     while let Some(heads) = contents.old_heads(&mut after).await? {
         target.put_heads(heads).await?;
@@ -211,19 +214,19 @@ async fn file_to_jetstream(
     let mut at = Position::new(target.copied_to().await?);
     progress(contents.progress(at));
     while at < contents.end {
-        let entries = source.view.entries(at, AT_ONCE).await?;
+        let entries = source.mirror.entries(at, EVENTS_AT_ONCE).await?;
         target.put_events(&entries, at.get()).await?;
         at = entries.last().map_or(contents.end, |entry| entry.event.position);
         progress(contents.progress(at));
     }
     copy_by_name(
-        async |after| source.view.quarantined(after, AT_ONCE).await,
-        async |name| source.view.bookmark(name).await,
+        async |after| source.mirror.quarantined(after, EVENTS_AT_ONCE).await,
+        async |name| source.mirror.bookmark(name).await,
         async |webhooks, bookmarks| Ok(target.put_by_name(webhooks, &bookmarks).await?),
     )
     .await?;
     target.finish().await?;
-    source.view.close().await;
+    source.mirror.tables().close().await;
     Ok(contents.progress(at))
 }
 
@@ -233,41 +236,35 @@ async fn jetstream_to_file(
     mut progress: impl FnMut(Progress),
 ) -> Result<Progress, CopyError> {
     jetstream::seal(&from, "it is being moved to a file, or was").await?;
-    let log = JetStreamLog::open_as(from, Arc::new(SystemClock), Use::Copying).await?;
-    let contents = Contents::of(log.view()).await?;
-    let target = FileSource::target(to, log.lineage()).await?;
-    let (has, _) = target.view.bounds().await?;
+    let (log, mirror): (EventLog, _) = jetstream::open_with_tables(from, Arc::new(SystemClock), true).await?;
+    let contents = Contents::of(&mirror).await?;
+    let target = LogFile::target(to, log.lineage()).await?;
+    let (has, _) = target.mirror.bounds().await?;
     if has.oldest != contents.oldest {
-        let (view, oldest, recorded_at) = (Arc::clone(&target.view), contents.oldest, contents.gone_recorded_at);
-        blocking(move || Ok(view.trim(oldest, recorded_at)?)).await?;
+        let (oldest, deleted_at) = (contents.oldest, contents.deleted_at);
+        target.run(move |mirror| Ok(mirror.trim(oldest, deleted_at)?)).await?;
     }
     let mut after = None;
     while let Some(heads) = contents.old_heads(&mut after).await? {
-        let view = Arc::clone(&target.view);
-        let heads: Vec<Head> = heads.iter().map(|head| head.as_ref().clone()).collect();
-        blocking(move || Ok(view.put_heads(&heads)?)).await?;
+        target.run(move |mirror| Ok(mirror.put_heads(&heads)?)).await?;
     }
-    let mut at = target.view.bounds().await?.0.end.position;
+    let mut at = target.mirror.bounds().await?.0.end.position;
     progress(contents.progress(at));
     while at < contents.end {
-        let entries: Vec<Entry> = log.view().entries(at, AT_ONCE).await?;
+        let entries: Vec<Entry> = mirror.entries(at, EVENTS_AT_ONCE).await?;
         at = entries.last().map_or(contents.end, |entry| entry.event.position);
-        let view = Arc::clone(&target.view);
-        blocking(move || Ok(view.apply(entries).map(drop)?)).await?;
+        target.run(move |mirror| Ok(mirror.apply(entries).map(drop)?)).await?;
         progress(contents.progress(at));
     }
     copy_by_name(
-        async |after| log.quarantined(after, AT_ONCE).await,
-        async |name| log.bookmark(name).await,
-        async |webhooks, bookmarks| {
-            let view = Arc::clone(&target.view);
-            blocking(move || Ok(view.put_by_name(webhooks, &bookmarks)?)).await
-        },
+        async |after| log.quarantine().page(after, EVENTS_AT_ONCE).await,
+        async |name| log.bookmarks().get(name).await,
+        async |webhooks, bookmarks| target.run(move |mirror| Ok(mirror.put_by_name(webhooks, &bookmarks)?)).await,
     )
     .await?;
     let copied = contents.progress(at);
     target.seal(None).await?;
-    target.view.close().await;
+    target.mirror.tables().close().await;
     log.close().await;
     Ok(copied)
 }

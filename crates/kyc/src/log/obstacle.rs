@@ -1,32 +1,31 @@
-//! The obstacle to opening an event log: logged at once, then at most every 30 seconds.
+//! What keeps an event log from opening: logged at once, and then at most every 30 seconds.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-/// The least time between two log lines about the same obstacle.
+/// The minimum time between two log lines about the same obstacle.
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
-/// The most different obstacles that are logged within that time.
+/// How many different obstacles are logged within that time.
 const MOST_LOGGED: usize = 8;
-/// After this long, a step that is still waiting counts as an obstacle.
+/// A step that waits for longer counts as an obstacle.
 const LONG: Duration = Duration::from_millis(1500);
 
-/// The known obstacle to opening an event log, if there is one. Clones share it.
+/// What keeps an event log from opening, if anything does. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Obstacle(Arc<Mutex<State>>);
+pub struct Obstacle(Arc<Mutex<ObstacleState>>);
 
 #[derive(Debug, Default)]
-struct State {
+struct ObstacleState {
     what: Option<String>,
-    /// The last error that the server sent unasked, and when. It says more than "no answer".
+    /// The last error the server sent by itself, and when. It says more than "no answer".
     said: Option<(String, Instant)>,
     logged: Vec<(String, Instant)>,
 }
 
 impl Obstacle {
-    /// Describes it, with a recent error of the server's.
-    #[must_use]
+    /// The obstacle, with a recent error of the server's.
     pub fn current(&self) -> Option<String> {
         let state = self.lock();
         let said = state.said.as_ref().filter(|(_, at)| at.elapsed() < LOG_INTERVAL).map(|(said, _)| said.as_str());
@@ -37,16 +36,16 @@ impl Obstacle {
         }
     }
 
-    /// Notes the current obstacle, and logs it if it is new.
+    /// Sets the obstacle, and logs it if it is new.
     pub(super) fn met(&self, what: &str) {
         let mut state = self.lock();
         state.what = Some(what.to_owned());
         if state.is_news(what) {
-            tracing::warn!("the event log cannot be opened yet: {what}; trying again");
+            tracing::warn!("the event log cannot be opened yet: {what}; retrying");
         }
     }
 
-    /// Notes an error that the server sent unasked, and logs it if it is new.
+    /// Notes an error that the server sent by itself, and logs it if it is new.
     pub(super) fn server_said(&self, words: &str) {
         let mut state = self.lock();
         state.said = Some((words.to_owned(), Instant::now()));
@@ -55,12 +54,11 @@ impl Obstacle {
         }
     }
 
-    /// Clears the obstacle.
     pub(super) fn is_over(&self) {
         self.lock().what = None;
     }
 
-    /// Awaits `work`, and reports `what` as the obstacle if it is not done soon.
+    /// Awaits `work`, and sets `what` as the obstacle if that takes long.
     pub(super) async fn unless_soon<F: Future>(&self, what: &str, work: F) -> F::Output {
         let mut work = std::pin::pin!(work);
         match timeout(LONG, &mut work).await {
@@ -72,12 +70,12 @@ impl Obstacle {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ObstacleState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl ObstacleState {
     fn is_news(&mut self, text: &str) -> bool {
         self.logged.retain(|(_, at)| at.elapsed() < LOG_INTERVAL);
         if self.logged.len() >= MOST_LOGGED || self.logged.iter().any(|(logged, _)| logged == text) {

@@ -1,5 +1,5 @@
-//! The time that an event is recorded at. Times follow the log's order, with one exception: when the clock was ahead for a
-//! while and has been corrected, they step back, once, to the right time.
+//! The times events are recorded at. They follow the log's order, with one exception: when a clock that was ahead has been
+//! corrected, they step back once, to the right time.
 
 use std::time::Duration;
 
@@ -7,37 +7,37 @@ use jiff::Timestamp;
 
 use crate::clock::{Clock, JUMP, SETTLE};
 
-/// Events that were recorded longer ago than this have the right time.
+/// The times of events older than this count as right.
 const BEYOND_DOUBT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A time from its microseconds since 1970. One that is beyond the first or the last time there can be is that.
-pub(super) fn from_micros(micros: i64) -> Timestamp {
+/// A time from its microseconds since 1970, clamped to the range of [`Timestamp`].
+pub(crate) fn from_micros(micros: i64) -> Timestamp {
     let beyond = if micros < 0 { Timestamp::MIN } else { Timestamp::MAX };
     Timestamp::from_microsecond(micros).unwrap_or(beyond)
 }
 
-/// The bounds for the next event's time.
+/// Bounds for the time of the next event.
 #[derive(Debug)]
 pub(super) struct RecordTimes {
     last: Timestamp,
-    /// No time steps back beyond this one, which was right as far as is known.
+    /// No time steps back beyond this one, which counts as right.
     floor: Timestamp,
-    /// The floor from the next day on, and since when it waits for that.
+    /// The floor of the next day, and since when it waits.
     next_floor: (Timestamp, Duration),
 }
 
 impl RecordTimes {
-    /// The last event was recorded at `last`, and the last of those that are not from the future at `floor`.
-    pub(super) fn new(last: Timestamp, floor: Timestamp, clock: &dyn Clock) -> Self {
+    /// The last event was recorded at `last`, and the last one not in the future at `floor`.
+    pub(crate) fn new(last: Timestamp, floor: Timestamp, clock: &dyn Clock) -> Self {
         if is_ahead(last, clock.now()) {
             let seconds = last.duration_since(clock.now()).as_secs();
-            tracing::warn!(seconds, "the newest events have future times: this machine's clock is wrong, or was");
+            tracing::warn!(seconds, "the newest events have future times: this machine's clock is wrong, or was wrong");
         }
         Self { last, floor, next_floor: (floor, clock.elapsed()) }
     }
 
-    /// The time for an event that is recorded now.
-    pub(super) fn next(&self, clock: &dyn Clock) -> Timestamp {
+    /// The time for an event recorded now.
+    pub(crate) fn next(&self, clock: &dyn Clock) -> Timestamp {
         let now = clock.now();
         if now >= self.last || (is_ahead(self.last, now) && now >= self.floor && clock.steady_for() >= SETTLE) {
             now
@@ -46,18 +46,16 @@ impl RecordTimes {
         }
     }
 
-    /// When the last event was recorded.
-    pub(super) fn last(&self) -> Timestamp {
+    pub(crate) fn last(&self) -> Timestamp {
         self.last
     }
 
-    /// An event was recorded at this time.
-    pub(super) fn recorded(&mut self, at: Timestamp, clock: &dyn Clock) {
+    pub(crate) fn recorded(&mut self, at: Timestamp, clock: &dyn Clock) {
         if at < self.last {
             let seconds = self.last.duration_since(at).as_secs();
             tracing::warn!(
                 seconds,
-                "the clock was ahead while events were recorded; from now on their times are right again"
+                "the clock was ahead while events were recorded; event times are right again from now on"
             );
         }
         self.last = at;
@@ -69,14 +67,14 @@ impl RecordTimes {
     }
 }
 
-/// Whether a recorded time is later than it can be at `now`.
-pub(super) fn is_ahead(recorded_at: Timestamp, now: Timestamp) -> bool {
+/// Whether a recorded time lies in the future.
+pub(crate) fn is_ahead(recorded_at: Timestamp, now: Timestamp) -> bool {
     recorded_at.duration_since(now) > JUMP
 }
 
-/// The time at which an event counts as recorded that says `said`, and comes after one of `before`: never before it, unless
-/// it steps back on purpose, which is by more than clocks of replicas differ.
-pub(super) fn in_order(said: Timestamp, before: Timestamp) -> Timestamp {
+/// The time of an event with the time `said` that follows one of `before`: not earlier, unless it steps back on purpose, which
+/// is by more than the clocks of replicas differ.
+pub(crate) fn in_order(said: Timestamp, before: Timestamp) -> Timestamp {
     if is_ahead(before, said) { said } else { said.max(before) }
 }
 

@@ -1,34 +1,34 @@
-//! Why a log records nothing, logged at once and then at most once a minute.
+//! Why a log records nothing: logged at once, and then at most once a minute.
 
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The least time between two log lines about the same trouble.
+/// The minimum time between two log lines about the same trouble.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Why a log records nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
-    /// Its size limit is reached, and nothing in it is old enough to be let go.
+    /// The size limit is reached, and no event is old enough to be deleted.
     SizeLimit,
-    /// The disk is full, or a quota on it is used up.
+    /// Or a disk quota is used up.
     DiskFull,
-    /// Its store refuses.
+    /// The store refuses.
     Failing {
-        /// What it says, without personal data.
+        /// The store's error, without personal data.
         reason: String,
     },
 }
 
 impl Trouble {
-    /// Their names.
+    /// Every [`name`](Self::name).
     pub const NAMES: [&str; 3] = ["size_limit", "disk_full", "failing"];
 
-    /// Its name.
-    #[must_use]
+    /// A label of metrics.
     pub fn name(&self) -> &'static str {
         match self {
             Self::SizeLimit => "size_limit",
@@ -41,48 +41,44 @@ impl Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SizeLimit => {
-                f.write_str("it is as large as it may become, and nothing in it is old enough to be let go")
-            }
+            Self::SizeLimit => f.write_str("its size limit is reached, and no event is old enough to be deleted"),
             Self::DiskFull => f.write_str("its disk is full, or a quota on it is used up"),
             Self::Failing { reason } => f.write_str(reason),
         }
     }
 }
 
-/// How a log is doing.
+/// What is wrong with a log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Condition {
-    /// Why it records nothing, if it does not record.
+    /// Why it records nothing; none while it records.
     pub trouble: Option<Trouble>,
-    /// By how much retention lags behind the clock, because it does not believe that so much time has passed.
+    /// How far retention's time lags behind the clock, because it does not believe that so much time has passed.
     pub retention_behind: Duration,
 }
 
-/// What is known of it.
+/// The present troubles of a log.
 #[derive(Debug, Default)]
-pub(super) struct Troubles(Mutex<State>);
+pub(super) struct Troubles(Mutex<TroubleState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct TroubleState {
     size_limit: bool,
-    /// The store's last error, until it takes something.
+    /// The store's last error, until it accepts a write.
     store: Option<Trouble>,
-    /// The trouble that was logged last, and when.
+    /// The trouble logged last, and when.
     logged: Option<(&'static str, Instant)>,
-    /// Whether its end has not been logged yet.
+    /// Whether recovery has not been logged yet.
     is_open: bool,
-    /// How many recordings were refused since the last log line.
+    /// Recordings refused since the last log line.
     refused: u64,
 }
 
 impl Troubles {
-    /// Whether the size limit is reached.
     pub(super) fn is_full(&self) -> bool {
         self.lock().size_limit
     }
 
-    /// Whether it is from now on.
     pub(super) fn set_full(&self, full: bool) {
         let mut state = self.lock();
         if std::mem::replace(&mut state.size_limit, full) != full {
@@ -90,7 +86,7 @@ impl Troubles {
         }
     }
 
-    /// Something was refused for the size limit.
+    /// A recording was refused because of the size limit.
     pub(super) fn refused(&self) {
         let mut state = self.lock();
         state.refused += 1;
@@ -105,7 +101,7 @@ impl Troubles {
         state.store = Some(trouble);
     }
 
-    /// The store takes something.
+    /// The store accepted a write.
     pub(super) fn works(&self) {
         let mut state = self.lock();
         if state.store.take().is_some() {
@@ -113,17 +109,25 @@ impl Troubles {
         }
     }
 
-    /// What the store said last, until it takes something.
+    /// The store's last error, until it accepts a write.
     pub(super) fn of_store(&self) -> Option<Trouble> {
         self.lock().store.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// With this lag of retention's time, in microseconds.
+    pub(super) fn condition(&self, retention_behind: &AtomicI64) -> Condition {
+        let behind = u64::try_from(retention_behind.load(Ordering::Relaxed)).unwrap_or(0);
+        let state = self.lock();
+        let trouble = state.store.clone().or(state.size_limit.then_some(Trouble::SizeLimit));
+        Condition { trouble, retention_behind: Duration::from_micros(behind) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, TroubleState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl TroubleState {
     fn log(&mut self, trouble: &Trouble) {
         let name = trouble.name();
         if self.logged.is_some_and(|(logged, at)| logged == name && at.elapsed() < LOG_INTERVAL) {
@@ -138,7 +142,7 @@ impl State {
     }
 
     fn log_recovery(&mut self) {
-        // One that comes and goes is not logged each time.
+        // A trouble that comes and goes is not logged each time.
         if self.store.is_none() && !self.size_limit && std::mem::take(&mut self.is_open) {
             tracing::info!("the event log records again");
         }

@@ -13,8 +13,7 @@ use crate::log::EventLog;
 use crate::source::{CustomerSource, SourceError};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// How many heads are read at once.
-const PAGE: usize = 500;
+const HEADS_PER_PAGE: usize = 500;
 /// How many entities without an answer are remembered, so that they are not asked about each time.
 const MOST_UNANSWERED: usize = 10_000;
 
@@ -38,7 +37,7 @@ impl Undecided {
     /// Asks about one entity; false: there is nothing more to ask.
     pub(super) async fn step(
         &mut self,
-        log: &dyn EventLog,
+        log: &EventLog,
         source: &dyn CustomerSource,
         undecided_after: Duration,
         now: Timestamp,
@@ -46,7 +45,7 @@ impl Undecided {
         self.walking = true;
         while self.due.is_empty() {
             self.failed_once.clear();
-            let page = log.unsettled(self.after.as_ref(), PAGE).await?;
+            let page = log.unsettled(self.after.as_ref(), HEADS_PER_PAGE).await?;
             let unanswered = &self.unanswered;
             let is_due = |head: &Head| {
                 now >= ask_at(head, undecided_after)
@@ -54,7 +53,7 @@ impl Undecided {
             };
             self.due.extend(page.iter().filter(|head| is_due(head)).map(|head| head.entity()));
             self.after = page.last().map(|head| head.entity());
-            if page.len() < PAGE && self.due.is_empty() {
+            if page.len() < HEADS_PER_PAGE && self.due.is_empty() {
                 *self = Self { unanswered: std::mem::take(&mut self.unanswered), ..Self::default() };
                 self.unanswered.retain(|_, not_before| *not_before > now);
                 return Ok(false);

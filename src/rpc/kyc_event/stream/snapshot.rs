@@ -65,7 +65,7 @@ impl Snapshot {
     }
 
     /// Reads the next rows.
-    pub(super) async fn read_on(&mut self, log: &dyn EventLog, scope: &Scope) -> Result<(), LogError> {
+    pub(super) async fn read_on(&mut self, log: &EventLog, scope: &Scope) -> Result<(), LogError> {
         let rows = log.heads(scope, self.read_to.as_ref(), ROWS).await?;
         self.at_end = rows.len() < ROWS;
         self.read_to = rows.last().map(|head| head.entity());

@@ -33,7 +33,7 @@ pub(super) struct StartPoint {
     pub(super) snapshot: bool,
 }
 
-pub(super) async fn start_point(log: &dyn EventLog, watch: &Watch, config: &WatchConfig) -> Result<StartPoint, Error> {
+pub(super) async fn start_point(log: &EventLog, watch: &Watch, config: &WatchConfig) -> Result<StartPoint, Error> {
     match &watch.start {
         Start::Token(text) => from_token(log, watch, config, text).await,
         Start::Time(time) => {
@@ -46,7 +46,7 @@ pub(super) async fn start_point(log: &dyn EventLog, watch: &Watch, config: &Watc
     }
 }
 
-async fn from_token(log: &dyn EventLog, watch: &Watch, config: &WatchConfig, text: &str) -> Result<StartPoint, Error> {
+async fn from_token(log: &EventLog, watch: &Watch, config: &WatchConfig, text: &str) -> Result<StartPoint, Error> {
     match ResumeToken::parse(text)? {
         ResumeToken::After { epoch, mark } => {
             // A replica that is behind waits until it has read that far, as long as a running stream may lag.

@@ -15,7 +15,7 @@ impl Undecided {
     }
 
     /// Removes those decided by the head at or before `passed`, up to which the stream has delivered.
-    pub(super) async fn remove_decided(&mut self, log: &dyn EventLog, passed: Position) -> Result<(), LogError> {
+    pub(super) async fn remove_decided(&mut self, log: &EventLog, passed: Position) -> Result<(), LogError> {
         let customers: Vec<_> = self.0.iter().cloned().collect();
         for customer in customers {
             let head = log.head(&EntityKey::customer(customer.clone())).await?;

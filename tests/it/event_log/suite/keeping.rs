@@ -62,8 +62,8 @@ pub async fn refuses_what_comes_after_closing(place: &dyn Place) {
     let asked = answer(log.as_ref(), Asker::Call, "a", status("PENDING"));
     assert_eq!(log.record(asked).await, Err(LogError::Closed));
     assert_eq!(log.read(Position::START, &Scope::ALL, 1).await, Err(LogError::Closed));
-    assert_eq!(log.set_bookmark(Bookmark::SweptAt, at(1)).await, Err(LogError::Closed));
-    assert_eq!(log.lease(Duty::Resolve, Duration::from_secs(1)).await, Err(LogError::Closed));
+    assert_eq!(log.bookmarks().set(Bookmark::SweptAt, at(1)).await, Err(LogError::Closed));
+    assert_eq!(log.leases().acquire(Duty::Resolve, Duration::from_secs(1)).await, Err(LogError::Closed));
     assert_eq!(cursor.next_batch(&mut Vec::new(), 1).await, Step::Closed);
     let closed_at = log.as_of();
     place.clock().advance(Duration::from_secs(60));
@@ -130,28 +130,28 @@ pub async fn keeps_quarantine_and_bookmarks(place: &dyn Place) {
             field_names: vec!["id".to_owned(), "fullName".to_owned()],
             customer: (name != "b").then(|| customer(name)),
         };
-        assert!(log.quarantine(webhook.clone()).await.unwrap());
-        assert!(!log.quarantine(webhook.clone()).await.unwrap());
+        assert!(log.quarantine().add(webhook.clone()).await.unwrap());
+        assert!(!log.quarantine().add(webhook.clone()).await.unwrap());
         kept.push(webhook);
     }
-    assert_eq!(log.bookmark(Bookmark::SweptAt).await, Ok(None));
-    log.set_bookmark(Bookmark::SweptAt, at(5)).await.unwrap();
-    log.set_bookmark(Bookmark::SweptAt, at(7)).await.unwrap();
-    log.set_bookmark(Bookmark::RecentSeenTo, at(6)).await.unwrap();
+    assert_eq!(log.bookmarks().get(Bookmark::SweptAt).await, Ok(None));
+    log.bookmarks().set(Bookmark::SweptAt, at(5)).await.unwrap();
+    log.bookmarks().set(Bookmark::SweptAt, at(7)).await.unwrap();
+    log.bookmarks().set(Bookmark::RecentSeenTo, at(6)).await.unwrap();
 
     let log = place.open().await;
-    assert_eq!(log.quarantined(None, 10).await.unwrap(), kept);
-    assert_eq!(log.quarantined(Some(&kept[0].id), 1).await.unwrap(), kept[1..2]);
-    assert_eq!(log.find_quarantined(&kept[1].id).await.unwrap().as_ref(), Some(&kept[1]));
-    assert_eq!((log.count_quarantined(10).await, log.count_quarantined(2).await), (Ok(3), Ok(2)));
+    assert_eq!(log.quarantine().page(None, 10).await.unwrap(), kept);
+    assert_eq!(log.quarantine().page(Some(&kept[0].id), 1).await.unwrap(), kept[1..2]);
+    assert_eq!(log.quarantine().find(&kept[1].id).await.unwrap().as_ref(), Some(&kept[1]));
+    assert_eq!((log.quarantine().count(10).await, log.quarantine().count(2).await), (Ok(3), Ok(2)));
     // Two at once: one of them takes it out.
-    let (one, other) = tokio::join!(log.release(&kept[1].id), log.release(&kept[1].id));
+    let (one, other) = tokio::join!(log.quarantine().remove(&kept[1].id), log.quarantine().remove(&kept[1].id));
     assert!(one.unwrap() ^ other.unwrap());
-    assert!(!log.release(&kept[1].id).await.unwrap());
-    assert_eq!((log.find_quarantined(&kept[1].id).await, log.count_quarantined(10).await), (Ok(None), Ok(2)));
-    assert_eq!(log.quarantined(None, 10).await.unwrap(), [kept[0].clone(), kept[2].clone()]);
-    assert_eq!(log.bookmark(Bookmark::SweptAt).await, Ok(Some(at(7))));
-    assert_eq!(log.bookmark(Bookmark::RecentSeenTo).await, Ok(Some(at(6))));
+    assert!(!log.quarantine().remove(&kept[1].id).await.unwrap());
+    assert_eq!((log.quarantine().find(&kept[1].id).await, log.quarantine().count(10).await), (Ok(None), Ok(2)));
+    assert_eq!(log.quarantine().page(None, 10).await.unwrap(), [kept[0].clone(), kept[2].clone()]);
+    assert_eq!(log.bookmarks().get(Bookmark::SweptAt).await, Ok(Some(at(7))));
+    assert_eq!(log.bookmarks().get(Bookmark::RecentSeenTo).await, Ok(Some(at(6))));
     assert_eq!(read_all(&log, Position::START, &Scope::ALL, 10).await, []);
 }
 
@@ -159,10 +159,10 @@ pub async fn grants_its_duties(place: &dyn Place) {
     let log = place.open().await;
     let ttl = Duration::from_secs(10);
     for duty in [Duty::Resolve, Duty::Reconcile] {
-        let lease = log.lease(duty, ttl).await.unwrap().expect("nobody else is here");
-        let lease = log.renew(lease, ttl).await.unwrap().expect("nobody took it");
+        let lease = log.leases().acquire(duty, ttl).await.unwrap().expect("nobody else is here");
+        let lease = log.leases().renew(lease, ttl).await.unwrap().expect("nobody took it");
         assert_eq!(lease.duty, duty);
-        log.hand_back(lease).await.unwrap();
-        assert!(log.lease(duty, ttl).await.unwrap().is_some());
+        log.leases().release(lease).await.unwrap();
+        assert!(log.leases().acquire(duty, ttl).await.unwrap().is_some());
     }
 }

@@ -163,7 +163,7 @@ impl Model {
     }
 
     /// The time of an answer that said nothing new need not survive a restart; it is never later than it was.
-    pub async fn forget_answers(&mut self, log: &Arc<dyn EventLog>) {
+    pub async fn forget_answers(&mut self, log: &Arc<EventLog>) {
         for (key, head) in &mut self.heads {
             let kept = log.head(key).await.unwrap().expect("heads are kept for ever");
             assert!(kept.confirmed_at() <= head.confirmed_at());

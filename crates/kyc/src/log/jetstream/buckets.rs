@@ -1,28 +1,44 @@
-//! What is kept by name: webhooks in quarantine, remembered times, and who has which duty.
+//! Buckets: webhooks in quarantine, remembered times, and leader leases.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::kv::{Entry, Operation, Store, UpdateErrorKind};
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
-use super::contention::{contended, waits};
-use super::publish::{Publish, Published, publish};
-use super::retention::unavailable;
-use super::{Shared, connect, subject};
+use super::capacity::Capacity;
+use super::publish::{Publish, Published, contended, publish, unavailable, waits};
+use super::streams::Streams;
+use super::{connect, names};
 use crate::id::{CustomerId, ObservationId};
+use crate::log::store::{Bookmark, Bookmarks, Duty, Lease, Leases, LogError, Quarantine, Quarantined};
 use crate::log::times::from_micros;
-use crate::log::{Bookmark, Duty, Lease, LogError, Quarantined};
 
 /// How many values are read at once.
 const READ_AT_ONCE: usize = 16;
-/// What replicas may want to change at the same time.
+/// What replicas conflict about.
 const THE_WEBHOOK: &str = "the same webhook";
 
+/// The buckets of a log.
+pub(super) struct Buckets {
+    pub(super) client: Client,
+    pub(super) streams: Streams,
+    pub(super) capacity: Arc<Capacity>,
+    /// Identifies this process.
+    pub(super) writer: String,
+    /// How long the server remembers a lease.
+    pub(super) lease: Duration,
+    pub(super) closing: CancellationToken,
+}
+
+/// The value of a webhook in quarantine; its key is the id.
 #[derive(Debug, Serialize, Deserialize)]
 struct QuarantinedWire {
     kind: String,
@@ -33,12 +49,35 @@ struct QuarantinedWire {
     customer: Option<String>,
 }
 
-/// What became of a value that was put where there was another, or none.
-enum Put {
-    /// It is there; its revision.
-    There(u64),
-    /// Something else happened to the key.
-    Lost,
+impl Buckets {
+    fn check_open(&self) -> Result<(), LogError> {
+        if self.closing.is_cancelled() { Err(LogError::Closed) } else { Ok(()) }
+    }
+
+    /// Puts a value if `revision` is the key's last one. Returns the new revision; none: it was not the last one.
+    async fn put(&self, store: &Store, key: &str, value: Bytes, revision: u64) -> Result<Option<u64>, LogError> {
+        let first = Publish::first(store.stream_name.clone(), format!("{}{key}", store.prefix), value);
+        match publish(&self.client, &Publish { expected: revision, ..first }, connect::REQUEST).await {
+            Published::There(revision) | Published::Duplicate(revision) => Ok(Some(revision)),
+            Published::Moved => Ok(None),
+            Published::Full => Err(LogError::Full),
+            Published::Unknown(reason) | Published::Refused(reason) => Err(LogError::Unavailable { reason }),
+        }
+    }
+
+    async fn read_webhook(&self, id: ObservationId) -> Result<Option<Quarantined>, LogError> {
+        let found = entry(&self.streams.quarantine, &names::key(&id)).await?.filter(is_there);
+        found.map(|entry| read_quarantined(id, &entry.value)).transpose()
+    }
+
+    /// Takes or renews a lease. The server forgets it when it is not renewed for the lease's time; here it counts as held for a
+    /// little less, since servers' clocks differ.
+    async fn hold(&self, duty: Duty, ttl: Duration, revision: u64, began: Instant) -> Result<Option<Lease>, LogError> {
+        let value = Bytes::from(self.writer.clone());
+        let revision = self.put(&self.streams.leases, duty.as_str(), value, revision).await?;
+        let until = Some(began + ttl.min(self.lease).mul_f64(0.9));
+        Ok(revision.map(|revision| Lease { duty, until, revision }))
+    }
 }
 
 fn is_there(entry: &Entry) -> bool {
@@ -50,186 +89,6 @@ fn is_there(entry: &Entry) -> bool {
 
 async fn entry(store: &Store, key: &str) -> Result<Option<Entry>, LogError> {
     store.entry(key).await.map_err(unavailable)
-}
-
-/// Puts a value where `revision` was the last.
-async fn put(client: &Client, store: &Store, key: &str, value: Bytes, revision: u64) -> Result<Put, LogError> {
-    let message = Publish {
-        stream: store.stream_name.clone(),
-        subject: format!("{}{key}", store.prefix),
-        message_id: None,
-        expected: revision,
-        writer: None,
-        trace: None,
-        payload: value,
-    };
-    match publish(client, &message, connect::REQUEST).await {
-        Published::There(revision) | Published::Duplicate(revision) => Ok(Put::There(revision)),
-        Published::Moved => Ok(Put::Lost),
-        Published::Full => Err(LogError::Full),
-        Published::Unknown(reason) | Published::Refused(reason) => Err(LogError::Unavailable { reason }),
-    }
-}
-
-/// Keeps a webhook that could not be understood. False: it is there already.
-pub(super) async fn quarantine(client: &Client, store: &Store, webhook: Quarantined) -> Result<bool, LogError> {
-    let Quarantined { id, kind, timestamp, quarantined_at, reason, field_names, customer } = webhook;
-    let wire = QuarantinedWire {
-        kind,
-        sent_at: timestamp.map(Timestamp::as_microsecond),
-        quarantined_at: quarantined_at.as_microsecond(),
-        reason,
-        field_names,
-        customer: customer.map(|id| id.as_str().to_owned()),
-    };
-    let value = Bytes::from(serde_json::to_vec(&wire).map_err(unavailable)?);
-    let (key, mut revision) = (subject::key(&id), 0);
-    for wait in waits() {
-        if let Put::There(_) = put(client, store, &key, value.clone(), revision).await? {
-            return Ok(true);
-        }
-        match entry(store, &key).await? {
-            Some(entry) if is_there(&entry) => return Ok(false),
-            // It was taken out once.
-            Some(entry) => revision = entry.revision,
-            None => revision = 0,
-        }
-        sleep(wait).await;
-    }
-    Err(contended(THE_WEBHOOK))
-}
-
-/// Remembers a time.
-pub(super) async fn set_bookmark(state: &Store, bookmark: Bookmark, at: Timestamp) -> Result<(), LogError> {
-    let value = Bytes::from(at.as_microsecond().to_string());
-    state.put(bookmark_key(bookmark), value).await.map_err(unavailable)?;
-    Ok(())
-}
-
-impl Shared {
-    pub(super) async fn quarantine(&self, webhook: Quarantined) -> Result<bool, LogError> {
-        self.check_open()?;
-        quarantine(&self.client, &self.streams.quarantine, webhook).await
-    }
-
-    pub(super) async fn quarantined(
-        &self,
-        after: Option<&ObservationId>,
-        limit: usize,
-    ) -> Result<Vec<Quarantined>, LogError> {
-        self.check_open()?;
-        let store = &self.streams.quarantine;
-        let keys: Vec<String> = store.keys().await.map_err(unavailable)?.try_collect().await.map_err(unavailable)?;
-        let mut ids: Vec<_> = keys.iter().filter_map(|key| subject::id_of_key(key)).collect();
-        ids.retain(|id| after.is_none_or(|after| id > after));
-        ids.sort_unstable();
-        // One may be taken out meanwhile; then the next one is read.
-        let webhooks = stream::iter(ids).map(async |id| find_quarantined(store, id).await).buffered(READ_AT_ONCE);
-        webhooks.try_filter_map(async |found| Ok(found)).take(limit.max(1)).try_collect().await
-    }
-
-    pub(super) async fn find_quarantined(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError> {
-        self.check_open()?;
-        find_quarantined(&self.streams.quarantine, id.clone()).await
-    }
-
-    pub(super) async fn count_quarantined(&self, most: usize) -> Result<usize, LogError> {
-        self.check_open()?;
-        let keys = self.streams.quarantine.keys().await.map_err(unavailable)?.take(most).map_err(unavailable);
-        keys.try_fold(0, async |count, _key| Ok(count + 1)).await
-    }
-
-    pub(super) async fn release(&self, id: &ObservationId) -> Result<bool, LogError> {
-        self.check_open()?;
-        let (store, key) = (&self.streams.quarantine, subject::key(id));
-        for wait in waits() {
-            let Some(entry) = entry(store, &key).await?.filter(is_there) else { return Ok(false) };
-            match store.delete_expect_revision(&key, Some(entry.revision)).await {
-                Ok(()) => return Ok(true),
-                Err(error) if error.kind() == UpdateErrorKind::TimedOut => return Err(unavailable(error)),
-                // Another replica may be faster: then it is not there any more in a moment.
-                Err(error) => tracing::debug!(%error, "a webhook could not be taken out of quarantine yet"),
-            }
-            sleep(wait).await;
-        }
-        Err(contended(THE_WEBHOOK))
-    }
-
-    pub(super) async fn bookmark(&self, bookmark: Bookmark) -> Result<Option<Timestamp>, LogError> {
-        self.check_open()?;
-        let Some(entry) = entry(&self.streams.state, &bookmark_key(bookmark)).await? else { return Ok(None) };
-        let corrupt = || LogError::Corrupt { reason: format!("the time of {} cannot be read", bookmark.name()) };
-        let text = std::str::from_utf8(&entry.value).map_err(|_| corrupt())?;
-        let micros: i64 = text.parse().map_err(|_| corrupt())?;
-        Timestamp::from_microsecond(micros).map(Some).map_err(|_| corrupt())
-    }
-
-    pub(super) async fn set_bookmark(&self, bookmark: Bookmark, at: Timestamp) -> Result<(), LogError> {
-        self.check_open()?;
-        set_bookmark(&self.streams.state, bookmark, at).await
-    }
-
-    /// Takes a duty that nobody has. The server forgets who has it when it was not renewed for the lease's time; until then
-    /// it is held here for a little less, since servers' clocks differ.
-    pub(super) async fn take_duty(&self, duty: Duty, ttl: Duration) -> Result<Option<Lease>, LogError> {
-        self.check_open()?;
-        let before = Instant::now();
-        let revision = match entry(&self.streams.leases, duty.name()).await? {
-            Some(entry) if is_there(&entry) => return Ok(None),
-            Some(entry) => entry.revision,
-            None => 0,
-        };
-        self.hold_duty(duty, ttl, revision, before).await
-    }
-
-    pub(super) async fn renew_duty(&self, lease: Lease, ttl: Duration) -> Result<Option<Lease>, LogError> {
-        self.check_open()?;
-        let Lease { duty, until: _, revision } = lease;
-        let before = Instant::now();
-        if let Some(lease) = self.hold_duty(duty, ttl, revision, before).await? {
-            return Ok(Some(lease));
-        }
-        // An earlier renewal may have come through without our hearing of it.
-        match entry(&self.streams.leases, duty.name()).await? {
-            Some(entry) if is_there(&entry) && entry.value == self.writer.as_bytes() => {
-                self.hold_duty(duty, ttl, entry.revision, before).await
-            }
-            Some(_) | None => Ok(None),
-        }
-    }
-
-    async fn hold_duty(
-        &self,
-        duty: Duty,
-        ttl: Duration,
-        revision: u64,
-        before: Instant,
-    ) -> Result<Option<Lease>, LogError> {
-        let value = Bytes::from(self.writer.clone());
-        match put(&self.client, &self.streams.leases, duty.name(), value, revision).await? {
-            Put::There(revision) => {
-                let until = before + ttl.min(self.lease).mul_f64(0.9);
-                Ok(Some(Lease { duty, until: Some(until), revision }))
-            }
-            Put::Lost => Ok(None),
-        }
-    }
-
-    pub(super) async fn hand_back_duty(&self, lease: Lease) -> Result<(), LogError> {
-        self.check_open()?;
-        let Lease { duty, until: _, revision } = lease;
-        let deleted = self.streams.leases.delete_expect_revision(duty.name(), Some(revision)).await;
-        deleted.map_err(unavailable)
-    }
-}
-
-fn bookmark_key(bookmark: Bookmark) -> String {
-    format!("bookmark.{}", bookmark.name())
-}
-
-async fn find_quarantined(store: &Store, id: ObservationId) -> Result<Option<Quarantined>, LogError> {
-    let found = entry(store, &subject::key(&id)).await?.filter(is_there);
-    found.map(|entry| read_quarantined(id, &entry.value)).transpose()
 }
 
 fn read_quarantined(id: ObservationId, value: &[u8]) -> Result<Quarantined, LogError> {
@@ -245,4 +104,138 @@ fn read_quarantined(id: ObservationId, value: &[u8]) -> Result<Quarantined, LogE
         field_names,
         customer: customer.as_deref().map(CustomerId::trusted),
     })
+}
+
+fn bookmark_key(bookmark: Bookmark) -> String {
+    format!("bookmark.{}", bookmark.as_str())
+}
+
+#[async_trait]
+impl Quarantine for Buckets {
+    async fn add(&self, webhook: Quarantined) -> Result<bool, LogError> {
+        self.check_open()?;
+        if self.capacity.is_full() {
+            return Err(LogError::Full);
+        }
+        let Quarantined { id, kind, timestamp, quarantined_at, reason, field_names, customer } = webhook;
+        let wire = QuarantinedWire {
+            kind,
+            sent_at: timestamp.map(Timestamp::as_microsecond),
+            quarantined_at: quarantined_at.as_microsecond(),
+            reason,
+            field_names,
+            customer: customer.map(|id| id.as_str().to_owned()),
+        };
+        let value = Bytes::from(serde_json::to_vec(&wire).map_err(unavailable)?);
+        let (store, key, mut revision) = (&self.streams.quarantine, names::key(&id), 0);
+        for wait in waits() {
+            if self.put(store, &key, value.clone(), revision).await?.is_some() {
+                return Ok(true);
+            }
+            match entry(store, &key).await? {
+                Some(entry) if is_there(&entry) => return Ok(false),
+                // It was removed once.
+                Some(entry) => revision = entry.revision,
+                None => revision = 0,
+            }
+            sleep(wait).await;
+        }
+        Err(contended(THE_WEBHOOK))
+    }
+
+    async fn page(&self, after: Option<&ObservationId>, limit: usize) -> Result<Vec<Quarantined>, LogError> {
+        self.check_open()?;
+        let keys = self.streams.quarantine.keys().await.map_err(unavailable)?;
+        let keys: Vec<String> = keys.try_collect().await.map_err(unavailable)?;
+        let mut ids: Vec<_> = keys.iter().filter_map(|key| names::id_of_key(key)).collect();
+        ids.retain(|id| after.is_none_or(|after| id > after));
+        ids.sort_unstable();
+        // One that is removed meanwhile is skipped.
+        let webhooks = stream::iter(ids).map(|id| self.read_webhook(id)).buffered(READ_AT_ONCE);
+        webhooks.try_filter_map(async |found| Ok(found)).take(limit.max(1)).try_collect().await
+    }
+
+    async fn find(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError> {
+        self.check_open()?;
+        self.read_webhook(id.clone()).await
+    }
+
+    async fn count(&self, most: usize) -> Result<usize, LogError> {
+        self.check_open()?;
+        let keys = self.streams.quarantine.keys().await.map_err(unavailable)?.take(most).map_err(unavailable);
+        keys.try_fold(0, async |count, _key| Ok(count + 1)).await
+    }
+
+    async fn remove(&self, id: &ObservationId) -> Result<bool, LogError> {
+        self.check_open()?;
+        let (store, key) = (&self.streams.quarantine, names::key(id));
+        for wait in waits() {
+            let Some(entry) = entry(store, &key).await?.filter(is_there) else { return Ok(false) };
+            match store.delete_expect_revision(&key, Some(entry.revision)).await {
+                Ok(()) => return Ok(true),
+                Err(error) if error.kind() == UpdateErrorKind::TimedOut => return Err(unavailable(error)),
+                // Another replica may be faster: then it is gone in a moment.
+                Err(error) => tracing::debug!(%error, "a webhook could not be removed from quarantine yet"),
+            }
+            sleep(wait).await;
+        }
+        Err(contended(THE_WEBHOOK))
+    }
+}
+
+#[async_trait]
+impl Bookmarks for Buckets {
+    async fn get(&self, bookmark: Bookmark) -> Result<Option<Timestamp>, LogError> {
+        self.check_open()?;
+        let Some(entry) = entry(&self.streams.state, &bookmark_key(bookmark)).await? else { return Ok(None) };
+        let micros = std::str::from_utf8(&entry.value).ok().and_then(|text| text.parse().ok());
+        match micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()) {
+            Some(at) => Ok(Some(at)),
+            None => Err(LogError::Corrupt { reason: format!("the time of {} cannot be read", bookmark.as_str()) }),
+        }
+    }
+
+    async fn set(&self, bookmark: Bookmark, at: Timestamp) -> Result<(), LogError> {
+        self.check_open()?;
+        let value = Bytes::from(at.as_microsecond().to_string());
+        self.streams.state.put(bookmark_key(bookmark), value).await.map_err(unavailable)?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Leases for Buckets {
+    async fn acquire(&self, duty: Duty, ttl: Duration) -> Result<Option<Lease>, LogError> {
+        self.check_open()?;
+        let began = Instant::now();
+        let revision = match entry(&self.streams.leases, duty.as_str()).await? {
+            Some(entry) if is_there(&entry) => return Ok(None),
+            Some(entry) => entry.revision,
+            None => 0,
+        };
+        self.hold(duty, ttl, revision, began).await
+    }
+
+    async fn renew(&self, lease: Lease, ttl: Duration) -> Result<Option<Lease>, LogError> {
+        self.check_open()?;
+        let Lease { duty, until: _, revision } = lease;
+        let began = Instant::now();
+        if let Some(lease) = self.hold(duty, ttl, revision, began).await? {
+            return Ok(Some(lease));
+        }
+        // An earlier renewal may have succeeded although its answer was lost.
+        match entry(&self.streams.leases, duty.as_str()).await? {
+            Some(entry) if is_there(&entry) && entry.value == self.writer.as_bytes() => {
+                self.hold(duty, ttl, entry.revision, began).await
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    async fn release(&self, lease: Lease) -> Result<(), LogError> {
+        self.check_open()?;
+        let Lease { duty, until: _, revision } = lease;
+        let deleted = self.streams.leases.delete_expect_revision(duty.as_str(), Some(revision)).await;
+        deleted.map_err(unavailable)
+    }
 }

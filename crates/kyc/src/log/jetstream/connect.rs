@@ -1,66 +1,35 @@
-//! The connection to NATS: where, and as whom.
+//! The connection to NATS.
 
 use std::error::Error as _;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::{Client, ConnectError, ConnectErrorKind as Kind, ConnectOptions, Event, ServerAddr};
+use gridgate_io::pem::{self, PemError};
+use gridgate_io::{http_client, small_file};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{JetStreamOptions, OpenError, words};
-use crate::log::Obstacle;
-use gridgate_io::http_client;
-use gridgate_io::pem::{self, PemError};
-use gridgate_io::small_file;
+use super::options::{Access, JetStreamOptions, Login, OpenError, with_causes};
+use crate::log::obstacle::Obstacle;
 
 /// How long one request to JetStream may take.
 pub(super) const REQUEST: Duration = Duration::from_secs(2);
 
 /// The largest file of certificates or credentials, in bytes.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
-/// The least `max_payload` of the servers, in bytes: room for an event with its head, of a verification with many problems.
+/// The least `max_payload` the servers may have, in bytes: room for an event with its head, of a verification with many problems.
 const LEAST_PAYLOAD: usize = 64 * 1024;
-/// How long servers may refuse before the refusal is logged: they often accept a moment later.
+/// Refusals are logged only after this long: servers often accept a moment later.
 pub(super) const PASSING: Duration = Duration::from_millis(700);
 /// The obstacle to report when no server answers.
 pub(super) const SILENT: &str = "NATS does not answer";
 
-/// As whom to connect.
-#[derive(Debug, Clone, Default)]
-pub enum Login {
-    /// As nobody in particular, where NATS asks for nothing.
-    #[default]
-    Nobody,
-    /// As whom a file of credentials (`.creds`) says: a user's JWT and its seed.
-    Credentials(PathBuf),
-    /// As this user.
-    User {
-        /// Its name.
-        name: String,
-        /// Its password.
-        password: SecretString,
-    },
-    /// With this token.
-    Token(SecretString),
-}
-
-/// As whom to connect, and whom to trust. Nothing of it is needed where NATS asks for nothing.
-#[derive(Debug, Clone, Default)]
-pub struct Access {
-    /// As whom.
-    pub login: Login,
-    /// A file of certificates (PEM) that are trusted instead of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// Files of this process's certificate and its key (PEM).
-    pub certificate: Option<(PathBuf, PathBuf)>,
-}
-
-/// Connects, trying again until the options' patience is over, unless the servers refuse the login, or either side does not trust the
-/// other: nothing of that changes by waiting.
+/// Connects, and retries until the options' patience is over. A refused login and missing trust are not retried: waiting does not
+/// change them.
 pub(super) async fn connect(of: &JetStreamOptions) -> Result<Client, OpenError> {
     let JetStreamOptions { servers, access, patience, obstacle, .. } = of;
     let addresses: Vec<ServerAddr> =
@@ -69,7 +38,7 @@ pub(super) async fn connect(of: &JetStreamOptions) -> Result<Client, OpenError> 
     loop {
         let options = options(servers, access, obstacle.clone()).await?;
         let error = match obstacle.unless_soon(SILENT, options.connect(addresses.clone())).await {
-            Ok(client) => return roomy(client),
+            Ok(client) => return check_payload(client),
             Err(error) => error,
         };
         match error.kind() {
@@ -79,7 +48,7 @@ pub(super) async fn connect(of: &JetStreamOptions) -> Result<Client, OpenError> 
             Kind::ServerParse => return Err(OpenError::Connect(error)),
             Kind::Dns | Kind::TimedOut | Kind::Io | Kind::MaxReconnects => {}
         }
-        obstacle.met(&format!("NATS cannot be reached: {}", words(&error)));
+        obstacle.met(&format!("NATS cannot be reached: {}", with_causes(&error)));
         if tokio::time::Instant::now() >= deadline {
             return Err(OpenError::Connect(error));
         }
@@ -87,8 +56,8 @@ pub(super) async fn connect(of: &JetStreamOptions) -> Result<Client, OpenError> 
     }
 }
 
-/// A connection over which every event can go.
-fn roomy(client: Client) -> Result<Client, OpenError> {
+/// Checks that every event fits into a message.
+fn check_payload(client: Client) -> Result<Client, OpenError> {
     let allowed = client.max_payload();
     if allowed >= LEAST_PAYLOAD {
         return Ok(client);
@@ -98,14 +67,14 @@ fn roomy(client: Client) -> Result<Client, OpenError> {
     Err(OpenError::Setup { reason })
 }
 
-/// Whether TLS went wrong; the client says only that input or output did.
+/// Whether TLS failed; the client reports only an I/O error.
 fn is_of_tls(error: &ConnectError) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
         if error.is::<rustls::Error>() {
             return true;
         }
-        // What is inside such an error is not its source.
+        // The error inside an I/O error is not its source.
         cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => error.source(),
@@ -127,15 +96,15 @@ async fn options(servers: &[String], access: &Access, obstacle: Obstacle) -> Res
         .name("gridgate")
         .connection_timeout(Duration::from_secs(3))
         .request_timeout(Some(REQUEST))
-        // A server that hangs is given up after three of these.
+        // A server that hangs is given up after three pings.
         .ping_interval(Duration::from_secs(2))
         .reconnect_delay_callback(|attempts| {
-            // One server of several may be the only one that is away.
+            // Short, since the other servers of several may be up.
             Duration::from_millis(u64::try_from(attempts).unwrap_or(10).min(10) * 50)
         })
         .event_callback(move |event| {
             let obstacle = obstacle.clone();
-            async move { tell(&event, &obstacle) }
+            async move { log(&event, &obstacle) }
         });
     options = match login {
         Login::Nobody => options,
@@ -156,7 +125,7 @@ async fn options(servers: &[String], access: &Access, obstacle: Obstacle) -> Res
         check_key(key).await?;
         options = options.add_client_certificate(certificate.clone(), key.clone());
     }
-    // Who says whom to trust does not want to talk, and give a password, to anybody who says that there is no TLS.
+    // With a CA or a certificate configured, no password goes to a server that claims to have no TLS.
     let with_tls = ca_file.is_some() || certificate.is_some();
     if with_tls || servers.iter().any(|server| server.starts_with("tls://")) {
         options = options.require_tls(true);
@@ -167,18 +136,18 @@ async fn options(servers: &[String], access: &Access, obstacle: Obstacle) -> Res
     Ok(options)
 }
 
-fn tell(event: &Event, obstacle: &Obstacle) {
+fn log(event: &Event, obstacle: &Obstacle) {
     match event {
         Event::Connected => tracing::info!("connected to NATS"),
         Event::Disconnected => tracing::warn!("the connection to NATS was lost"),
-        Event::SlowConsumer(_) => tracing::warn!("NATS sends faster than messages are taken"),
+        Event::SlowConsumer(_) => tracing::warn!("NATS sends messages faster than they are processed"),
         Event::ServerError(error) => obstacle.server_said(&error.to_string()),
         Event::ClientError(error) => tracing::warn!(%error, "the connection to NATS has a problem"),
         Event::LameDuckMode | Event::Draining | Event::Closed => tracing::debug!(%event, "NATS"),
     }
 }
 
-/// A file of credentials as the client reads it: it looks for two blocks, and does not know the line ends of Windows.
+/// A credentials file as the client can read it: it does not know the line ends of Windows, nor escaped ones.
 async fn credentials(path: &Path) -> Result<SecretString, OpenError> {
     let bytes = read(path).await?;
     let text = SecretString::from(String::from_utf8_lossy(&bytes).replace("\\n", "\n"));
@@ -194,11 +163,11 @@ async fn credentials(path: &Path) -> Result<SecretString, OpenError> {
     Ok(format!("{}\n", lines.join("\n")).into())
 }
 
-/// What a file of certificates has to hold.
+/// Reads a file of certificates.
 type Certificates = fn(&[u8]) -> Result<Vec<CertificateDer<'static>>, PemError>;
 
-/// The client reads files anew for every connection, so that they may be replaced; but it takes an empty one for good, and
-/// passes over what does not begin on a line of its own, and does not say which file it cannot read.
+/// Checks a file before the client uses it. The client reads files anew for every connection, so that they may be replaced; but it
+/// accepts an empty one, skips a block that does not begin on a line of its own, and does not name a file that it cannot read.
 async fn check_certificates(path: &Path, certificates: Certificates) -> Result<(), OpenError> {
     let pem = read(path).await?;
     let held = certificates(&pem).map_err(|problem| unusable(path, &problem.to_string()))?;
@@ -213,7 +182,7 @@ async fn check_key(path: &Path) -> Result<(), OpenError> {
     if found.is_ok_and(|found| found == held) { Ok(()) } else { Err(unusable(path, NOT_BY_ITSELF)) }
 }
 
-/// Why a file cannot be used whose blocks would be read, but not by the client of NATS.
+/// Why the client would skip a block of the file.
 const NOT_BY_ITSELF: &str = "has a block whose BEGIN line is not by itself: NATS needs each on a line of its own, with nothing \
                              before it, not even spaces, quotation marks or a byte order mark";
 

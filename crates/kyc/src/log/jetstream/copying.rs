@@ -1,4 +1,4 @@
-//! A log that is copied: sealing one that is copied elsewhere, and filling one with another's events.
+//! Copying a log: sealing one that is copied elsewhere, and filling one with another's events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,41 +7,44 @@ use async_nats::Client;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
-use super::load::certain_info;
-use super::retention::{Trimmed, keep_head, unavailable};
-use super::streams::{self, Names, Origin, SEALED_KEY, Streams};
-use super::tail::FILLER;
-use super::{JetStreamOptions, OpenError, buckets, connect, message, subject};
+use super::buckets::Buckets;
+use super::capacity::Capacity;
+use super::connect;
+use super::message::{self, FILLER};
+use super::names::{self, Names};
+use super::options::{JetStreamOptions, OpenError};
+use super::publish::unavailable;
+use super::retention::{Deleted, keep_heads};
+use super::streams::{self, Beginning, SEALED_KEY, certain_info};
 use crate::head::Head;
 use crate::id::Lineage;
-use crate::log::sqlite::view::Entry;
-use crate::log::{Bookmark, LogError, Quarantined};
+use crate::log::store::{Bookmark, Bookmarks as _, LogError, Quarantine as _, Quarantined};
+use crate::log::tables::mirror::Entry;
 use crate::token::Mark;
 
-/// How many heads are written at once.
-const HEADS_AT_ONCE: usize = 64;
 /// How long the answer to one publish may take.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Lets nobody write to a log any more: its stream stops listening to its subjects.
-pub(in crate::log) async fn seal(options: &JetStreamOptions, why: &str) -> Result<(), OpenError> {
-    let (context, names) = connected(options).await?;
+/// Lets nothing more be written to a log: its stream stops listening to its subjects.
+pub(crate) async fn seal(options: &JetStreamOptions, why: &str) -> Result<(), OpenError> {
+    let (_, context, names) = connected(options).await?;
     set_sealed(&context, &names, Some(why)).await
 }
 
 /// Lets it be written to again.
-pub(in crate::log) async fn unseal(options: &JetStreamOptions) -> Result<(), OpenError> {
-    let (context, names) = connected(options).await?;
+pub(crate) async fn unseal(options: &JetStreamOptions) -> Result<(), OpenError> {
+    let (_, context, names) = connected(options).await?;
     set_sealed(&context, &names, None).await
 }
 
-async fn connected(options: &JetStreamOptions) -> Result<(Context, Names), OpenError> {
+async fn connected(options: &JetStreamOptions) -> Result<(Client, Context, Names), OpenError> {
     let names = Names::new(&options.prefix)?;
     let client = connect::connect(options).await?;
-    Ok((connect::jetstream(&client), names))
+    let context = connect::jetstream(&client);
+    Ok((client, context, names))
 }
 
 async fn set_sealed(context: &Context, names: &Names, why: Option<&str>) -> Result<(), OpenError> {
@@ -57,76 +60,76 @@ async fn set_sealed(context: &Context, names: &Names, why: Option<&str>) -> Resu
     Ok(())
 }
 
-/// A log that another one is being copied into.
-pub(in crate::log) struct Target {
-    client: Client,
+/// A log that another one is copied into.
+pub(crate) struct Target {
     context: Context,
     names: Names,
-    streams: Streams,
     options: JetStreamOptions,
+    buckets: Buckets,
 }
 
 impl Target {
-    /// Makes the log, or goes on with one that was begun. `oldest`: the last event that the other log let go of.
-    pub(in crate::log) async fn open(
+    /// Creates the log, or continues with one that was begun. `oldest`: the last event that the other log deleted.
+    pub(crate) async fn open(
         options: &JetStreamOptions,
         lineage: &Lineage,
         oldest: Mark,
         why: &str,
     ) -> Result<Self, OpenError> {
-        let names = Names::new(&options.prefix)?;
-        let client = connect::connect(options).await?;
-        let mut context = connect::jetstream(&client);
+        let (client, mut context, names) = connected(options).await?;
         context.set_timeout(ANSWER);
         let first = oldest.position.get() + 1;
-        let origin = Origin { lineage: lineage.clone(), first, sealed: Some(why.to_owned()) };
-        let streams = streams::set_up(&context, &names, options, origin).await?;
+        let beginning = Beginning { lineage: lineage.clone(), first, sealed: Some(why.to_owned()) };
+        let streams = streams::set_up(&context, &names, options, beginning).await?;
         let info = certain_info(&streams, options).await?;
-        let begun = info.config.metadata.get(SEALED_KEY).is_some_and(|sealed| sealed == why);
-        if !begun || streams::lineage(&info)? != *lineage {
+        let is_begun = info.config.metadata.get(SEALED_KEY).is_some_and(|sealed| sealed == why);
+        if !is_begun || streams::lineage(&info)? != *lineage {
             return Err(OpenError::Occupied);
         }
-        Ok(Self { client, context, names, streams, options: options.clone() })
+        let buckets = Buckets {
+            client,
+            streams,
+            capacity: Arc::new(Capacity::of(&info)),
+            writer: String::new(),
+            lease: options.lease,
+            closing: CancellationToken::new(),
+        };
+        Ok(Self { context, names, options: options.clone(), buckets })
     }
 
-    /// The position up to which it has everything.
-    pub(in crate::log) async fn copied_to(&self) -> Result<u64, OpenError> {
-        Ok(certain_info(&self.streams, &self.options).await?.state.last_sequence)
+    /// The position up to which it is complete.
+    pub(crate) async fn copied_to(&self) -> Result<u64, OpenError> {
+        Ok(certain_info(&self.buckets.streams, &self.options).await?.state.last_sequence)
     }
 
-    /// Remembers what the other log let go of.
-    pub(in crate::log) async fn remember_gone(&self, mark: Mark, recorded_at: Timestamp) -> Result<(), LogError> {
-        Trimmed { mark, recorded_at }.remember(&self.streams.state).await.map(drop)
+    /// Remembers up to where the other log has deleted events.
+    pub(crate) async fn remember_deleted(&self, mark: Mark, recorded_at: Timestamp) -> Result<(), LogError> {
+        Deleted { mark, recorded_at }.remember(&self.buckets.streams.state).await.map(drop)
     }
 
-    /// Keeps heads whose events are gone.
-    pub(in crate::log) async fn put_heads(&self, heads: Vec<Arc<Head>>) -> Result<(), LogError> {
-        stream::iter(heads)
-            .map(async |head| keep_head(&self.client, &self.names, &self.streams.heads, &head).await)
-            .buffer_unordered(HEADS_AT_ONCE)
-            .try_collect()
-            .await
+    /// Keeps heads whose events are deleted.
+    pub(crate) async fn put_heads(&self, heads: Vec<Arc<Head>>) -> Result<(), LogError> {
+        let Buckets { client, streams, .. } = &self.buckets;
+        keep_heads(client, &self.names, &streams.heads, heads).await
     }
 
-    /// Adds events that follow the position `after`, each at its own position. Where one does not get there, none after it
-    /// does either.
-    pub(in crate::log) async fn put_events(&self, entries: &[Entry], after: u64) -> Result<(), LogError> {
+    /// Adds events after the position `after`, each at its own position. If one fails, none after it arrives either.
+    pub(crate) async fn put_events(&self, entries: &[Entry], after: u64) -> Result<(), LogError> {
         let mut messages = Vec::with_capacity(entries.len());
         let mut next = after + 1;
         for entry in entries {
-            let event = &entry.event;
-            // Positions that the other log does not have are taken, so that the ones it has stay the same.
+            let Entry { event, .. } = entry;
+            // Fillers take the positions that the other log does not have.
             while next < event.position.get() {
-                messages.push((next, format!("{}.gap.gap", self.names.prefix), None, Bytes::from_static(FILLER)));
+                messages.push((next, self.names.filler_subject("gap"), None, Bytes::from_static(FILLER)));
                 next += 1;
             }
-            let entity = subject::of_entity(&event.observation.entity());
-            let payload = message::encode(entry).map_err(unavailable)?;
-            let id = subject::message_id(&event.observation.id);
-            messages.push((next, format!("{}.{entity}", self.names.prefix), Some(id), Bytes::from(payload)));
+            let payload = Bytes::from(message::encode(entry).map_err(unavailable)?);
+            let id = names::message_id(&event.observation.id);
+            messages.push((next, self.names.event_subject(&event.observation.entity()), Some(id), payload));
             next += 1;
         }
-        // Sent in their order, each on condition that the one before it is there; then all answers.
+        // Sent in order, each on condition that the one before it is there; then all answers.
         let mut answers = Vec::with_capacity(messages.len());
         for (at, subject, id, payload) in messages {
             let message = PublishMessage::build().payload(payload).expected_stream(self.names.events());
@@ -143,23 +146,23 @@ impl Target {
         Ok(())
     }
 
-    /// Keeps what is kept by name.
-    pub(in crate::log) async fn put_by_name(
+    /// Adds webhooks in quarantine, and bookmarks.
+    pub(crate) async fn put_by_name(
         &self,
         quarantined: Vec<Quarantined>,
         bookmarks: &[(Bookmark, Timestamp)],
     ) -> Result<(), LogError> {
         for webhook in quarantined {
-            buckets::quarantine(&self.client, &self.streams.quarantine, webhook).await?;
+            self.buckets.add(webhook).await?;
         }
         for (bookmark, at) in bookmarks {
-            buckets::set_bookmark(&self.streams.state, *bookmark, *at).await?;
+            self.buckets.set(*bookmark, *at).await?;
         }
         Ok(())
     }
 
-    /// Lets it be used.
-    pub(in crate::log) async fn finish(&self) -> Result<(), OpenError> {
+    /// Completes the copy: the log can be used.
+    pub(crate) async fn finish(&self) -> Result<(), OpenError> {
         set_sealed(&self.context, &self.names, None).await
     }
 }

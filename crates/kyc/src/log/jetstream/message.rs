@@ -1,33 +1,35 @@
-//! An event as a message: what was recorded, and the head it left behind, in one JSON object, so that one publish is atomic.
+//! An event as a message: the event and the head it left behind, in one JSON object, so that one publish is atomic.
 //!
-//! A message does not know its own position before it is published: where it means itself it says 0. Times are
-//! microseconds since 1970-01-01 UTC. Fields may be added; what a field means never changes.
+//! A message does not know its own position before it is published: 0 stands for it. Times are microseconds since 1970-01-01 UTC.
+//! Fields may be added; the meaning of a field never changes.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::sqlite::view::Entry;
-use super::super::times::{from_micros as time, in_order};
 use crate::event::{Basis, Event, Observation, Origin, Outcome, Problem, Source, Subject};
 use crate::head::{Confirmed, Doubt, Head, Seen, Span};
 use crate::id::{CustomerId, ObservationId, PlatformCustomerId, Position, VerificationId};
-use crate::status::{KycStatus, VerificationStatus};
+use crate::log::tables::mirror::Entry;
+use crate::log::times::{from_micros as time, in_order};
 
-/// The layout that this version writes.
+/// The version of the layout.
 const VERSION: u32 = 1;
-/// Stands for the position of the message itself.
-pub(super) const HERE: Position = Position::new(0);
+/// Stands for the message's own position.
+const HERE: Position = Position::new(0);
+/// The payload of a message that is no event: it fills a position at which a copied log had none, or it was published to find out
+/// whether the stream accepts messages.
+pub(super) const FILLER: &[u8] = b"{}";
 
-/// A message holds what this version does not understand.
+/// Why a message cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unreadable {
     #[error("the message is of version {0}, and this gridgate knows only {VERSION}")]
     Version(u32),
     #[error("{0} of a message holds what this version does not know")]
     Field(&'static str),
-    #[error("a message is not what it should be: {0}")]
+    #[error("a message is invalid: {0}")]
     Json(String),
 }
 
@@ -35,12 +37,12 @@ pub(super) enum Unreadable {
 struct Wire {
     v: u32,
     event: EventWire,
-    /// None in logs that were copied, where a later event about the same entity says what matters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// None in a copied log, where a later event about the entity has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     head: Option<HeadWire>,
     /// The event before it about the same entity; 0 for none.
     earlier: u64,
-    /// Nobody said whose the verification is: its customer's head says it, as of this event.
+    /// The verification came without a platform id: its customer's head at this position has it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     inherits: bool,
 }
@@ -49,22 +51,22 @@ struct Wire {
 struct EventWire {
     id: String,
     customer: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     platform_customer: Option<String>,
     subject: SubjectWire,
     outcome: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<SubjectWire>,
     source: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     sent_at: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     asked_at: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     asked_knowing: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<String>,
     recorded_at: i64,
 }
@@ -72,7 +74,7 @@ struct EventWire {
 #[derive(Debug, Serialize, Deserialize)]
 struct SubjectWire {
     /// None: the customer's own status.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     verification: Option<String>,
     status: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -83,35 +85,35 @@ struct SubjectWire {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct HeadWire {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     platform_customer: Option<String>,
-    /// None: what the event says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// None: the event's.
+    #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<SubjectWire>,
     position: u64,
     last_event: u64,
-    /// None: the event's id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// None: the event's.
+    #[serde(skip_serializing_if = "Option::is_none")]
     observation: Option<String>,
     source: String,
     changed_at: i64,
     recorded_at: i64,
     last_seen: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     seen_updated_at: Option<(i64, i64)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     seen_sent_at: Option<(i64, i64)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     told_at: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     answered_at: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     answered_updated_at: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     doubt: Option<(u64, String)>,
 }
 
-/// A head by itself, for when its events are no longer kept.
+/// A head by itself, kept when its events are deleted.
 #[derive(Debug, Serialize, Deserialize)]
 struct LoneHead {
     v: u32,
@@ -119,8 +121,8 @@ struct LoneHead {
     head: HeadWire,
 }
 
-/// The message of an event that is about to be published, or of one that was recorded elsewhere. Its position, and the head's
-/// positions that are the same, are written as the message's own.
+/// The message of an event that is about to be published, or of a copied one. Its position, and the same positions in the head, are
+/// written as the message's own.
 pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, Unreadable> {
     let Entry { event, head, earlier, inherits } = entry;
     let Event { position, observation, outcome, previous, cause, recorded_at } = event.as_ref();
@@ -152,23 +154,22 @@ pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, Unreadable> {
     serde_json::to_vec(&wire).map_err(|error| Unreadable::Json(error.to_string()))
 }
 
-/// Reads the message at this position. `not_before`: what was recorded before it, by the clocks of other replicas perhaps;
-/// its own time does not go back behind that.
+/// Reads the message at this position. `not_before` is the time of the event before, perhaps by another replica's clock: times do
+/// not go backwards.
 pub(super) fn decode(payload: &[u8], here: Position, not_before: Timestamp) -> Result<Entry, Unreadable> {
     let Wire { v, event, head, earlier, inherits } =
         serde_json::from_slice(payload).map_err(|error| Unreadable::Json(error.to_string()))?;
     if v != VERSION {
         return Err(Unreadable::Version(v));
     }
-    let said_at = event.recorded_at;
-    let recorded_at = in_order(time(said_at), not_before);
+    let recorded_at = in_order(time(event.recorded_at), not_before);
     let own = &event.subject;
     let head = head.map(|head| head_from_wire(head, &event.customer, here, own, &event.id)).transpose()?;
     let head = head.map(|head| {
         let recorded_at = if head.position == here { recorded_at } else { head.recorded_at };
         Head { recorded_at, ..head }
     });
-    let event = event_from_wire(event, here, recorded_at)?;
+    let event = event_from_wire(&event, here, recorded_at)?;
     let earlier = Some(Position::new(earlier)).filter(|at| *at != HERE);
     Ok(Entry { event: Arc::new(event), head, earlier, inherits })
 }
@@ -193,86 +194,50 @@ pub(super) fn decode_head(payload: &[u8]) -> Result<Head, Unreadable> {
 }
 
 fn subject_to_wire(subject: &Subject) -> SubjectWire {
-    match subject {
-        Subject::Customer { status, deleted } => SubjectWire {
-            verification: None,
-            status: status.as_str().to_owned(),
-            deleted: *deleted,
-            problems: Vec::new(),
-        },
-        Subject::Verification { id, status, problems } => SubjectWire {
-            verification: Some(id.as_str().to_owned()),
-            status: status.as_str().to_owned(),
-            deleted: false,
-            problems: problems
-                .iter()
-                .map(|Problem { kind, field }| (kind.to_string(), field.as_ref().map(ToString::to_string)))
-                .collect(),
-        },
+    let problem = |Problem { kind, field }: &Problem| (kind.to_string(), field.as_ref().map(ToString::to_string));
+    SubjectWire {
+        verification: subject.verification_id().map(|id| id.as_str().to_owned()),
+        status: subject.status_word().to_owned(),
+        deleted: subject.is_deleted(),
+        problems: subject.problems().iter().map(problem).collect(),
     }
 }
 
 fn subject_from_wire(wire: &SubjectWire) -> Subject {
     let SubjectWire { verification, status, deleted, problems } = wire;
-    match verification {
-        None => Subject::Customer { status: KycStatus::from_word(status), deleted: *deleted },
-        Some(id) => {
-            let problems = problems.iter().map(|(kind, field)| Problem::new(kind, field.as_deref())).collect();
-            Subject::verification(VerificationId::trusted(id), VerificationStatus::from_word(status), problems)
-        }
-    }
+    let problems = problems.iter().map(|(kind, field)| Problem::new(kind, field.as_deref())).collect();
+    Subject::from_parts(verification.as_deref().map(VerificationId::trusted), status, *deleted, problems)
 }
 
-fn event_from_wire(wire: EventWire, position: Position, recorded_at: Timestamp) -> Result<Event, Unreadable> {
-    let EventWire {
-        id,
-        customer,
-        platform_customer,
-        subject,
-        outcome,
-        previous,
-        source,
-        updated_at,
-        sent_at,
-        asked_at,
-        asked_knowing,
-        cause,
-        // Read before, since it depends on what came before.
-        recorded_at: _,
-    } = wire;
-    let origin = match source_of(&source)? {
-        Source::Webhook => Origin::Webhook { timestamp: sent_at.map(time) },
-        Source::Asked(by) => {
-            let (at, knowing) = asked_at.zip(asked_knowing).ok_or(Unreadable::Field("asked_at"))?;
-            Origin::Asked { by, basis: Basis { knowing: Position::new(knowing), at: time(at) } }
-        }
-    };
-    let outcome = Outcome::parse(&outcome).ok_or(Unreadable::Field("outcome"))?;
+fn event_from_wire(wire: &EventWire, position: Position, recorded_at: Timestamp) -> Result<Event, Unreadable> {
+    let asked = wire.asked_at.zip(wire.asked_knowing);
+    let basis = asked.map(|(at, knowing)| Basis { knowing: Position::new(knowing), at: time(at) });
+    let origin = Origin::from_parts(source(&wire.source)?, wire.sent_at.map(time), basis);
     let observation = Observation {
-        id: ObservationId::trusted(&id),
-        customer: CustomerId::trusted(&customer),
-        platform_customer: platform_customer.as_deref().map(PlatformCustomerId::trusted),
-        subject: subject_from_wire(&subject),
-        updated_at: updated_at.map(time),
-        origin,
+        id: ObservationId::trusted(&wire.id),
+        customer: CustomerId::trusted(&wire.customer),
+        platform_customer: wire.platform_customer.as_deref().map(PlatformCustomerId::trusted),
+        subject: subject_from_wire(&wire.subject),
+        updated_at: wire.updated_at.map(time),
+        origin: origin.ok_or(Unreadable::Field("asked_at"))?,
     };
     Ok(Event {
         position,
         observation,
-        outcome,
-        previous: previous.as_ref().map(subject_from_wire),
-        cause: cause.as_deref().map(ObservationId::trusted),
+        outcome: Outcome::parse(&wire.outcome).ok_or(Unreadable::Field("outcome"))?,
+        previous: wire.previous.as_ref().map(subject_from_wire),
+        cause: wire.cause.as_deref().map(ObservationId::trusted),
         recorded_at,
     })
 }
 
-fn source_of(word: &str) -> Result<Source, Unreadable> {
+fn source(word: &str) -> Result<Source, Unreadable> {
     Source::parse(word).ok_or(Unreadable::Field("source"))
 }
 
 fn head_to_wire(head: &Head, here: Position) -> HeadWire {
     let Head {
-        // The event's, or written beside it.
+        // In the event, or beside the head.
         customer: _,
         platform_customer,
         subject,
@@ -315,37 +280,23 @@ fn head_from_wire(
     own_subject: &SubjectWire,
     own_id: &str,
 ) -> Result<Head, Unreadable> {
-    let HeadWire {
-        platform_customer,
-        subject,
-        position,
-        last_event,
-        observation,
-        source,
-        changed_at,
-        recorded_at,
-        last_seen,
-        seen_updated_at,
-        seen_sent_at,
-        told_at,
-        answered_at,
-        answered_updated_at,
-        doubt,
-    } = wire;
     let at = |number: u64| if number == HERE.get() { here } else { Position::new(number) };
     let span = |ends: Option<(i64, i64)>| ends.map(|(first, last)| Span { first, last });
+    let (updated_at, timestamp) = (span(wire.seen_updated_at), span(wire.seen_sent_at));
     Ok(Head {
         customer: CustomerId::trusted(customer),
-        platform_customer: platform_customer.as_deref().map(PlatformCustomerId::trusted),
-        subject: subject_from_wire(subject.as_ref().unwrap_or(own_subject)),
-        position: at(position),
-        last_event: at(last_event),
-        observation: ObservationId::trusted(observation.as_deref().unwrap_or(own_id)),
-        source: source_of(&source)?,
-        changed_at: time(changed_at),
-        recorded_at: time(recorded_at),
-        seen: Seen { last: at(last_seen), updated_at: span(seen_updated_at), timestamp: span(seen_sent_at) },
-        confirmed: Confirmed::new(told_at, answered_at, answered_updated_at),
-        doubt: doubt.map(|(position, cause)| Doubt { position: at(position), cause: ObservationId::trusted(&cause) }),
+        platform_customer: wire.platform_customer.as_deref().map(PlatformCustomerId::trusted),
+        subject: subject_from_wire(wire.subject.as_ref().unwrap_or(own_subject)),
+        position: at(wire.position),
+        last_event: at(wire.last_event),
+        observation: ObservationId::trusted(wire.observation.as_deref().unwrap_or(own_id)),
+        source: source(&wire.source)?,
+        changed_at: time(wire.changed_at),
+        recorded_at: time(wire.recorded_at),
+        seen: Seen { last: at(wire.last_seen), updated_at, timestamp },
+        confirmed: Confirmed::new(wire.told_at, wire.answered_at, wire.answered_updated_at),
+        doubt: wire
+            .doubt
+            .map(|(position, cause)| Doubt { position: at(position), cause: ObservationId::trusted(&cause) }),
     })
 }

@@ -1,57 +1,63 @@
-//! One publish, and what its answer means.
+//! Publishing a message, and what the answer means.
 //!
-//! nats-server says the same thing in different ways: a stream of one replica compares the expected sequence before it
-//! looks at the message id, one of several does it the other way round. What is uncertain stays uncertain here.
+//! nats-server gives different answers in the same situation: a stream on one server compares the expected sequence before it looks
+//! at the message id, a stream on several does so in the opposite order. What is uncertain stays uncertain here.
 
 use std::time::Duration;
 
 use async_nats::header::{HeaderMap, NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID};
+use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::response::Response;
 use async_nats::{Client, Request, RequestErrorKind};
 use bytes::Bytes;
 
-use async_nats::jetstream::ErrorCode;
+use crate::log::store::LogError;
 
 /// A message that is published only if its subject has not moved on.
 #[derive(Debug, Clone)]
 pub(super) struct Publish {
-    /// The stream that is meant; another one that listens to the subject refuses.
+    /// The stream that is meant; another one with this subject refuses.
     pub(super) stream: String,
-    /// The subject.
     pub(super) subject: String,
-    /// Tells copies apart from others, for as long as the stream remembers.
+    /// The stream recognizes copies by it, within its duplicate window.
     pub(super) message_id: Option<String>,
-    /// The sequence of the last message of this subject; 0: there is none.
+    /// The sequence of the last message with this subject; 0: there is none.
     pub(super) expected: u64,
-    /// Which writer this is, for recognizing one's own message when its answer was lost.
+    /// Identifies the writer, which so recognizes its own message when the answer was lost.
     pub(super) writer: Option<String>,
-    /// The trace that it belongs to, as the value of the header.
+    /// A `traceparent`.
     pub(super) trace: Option<String>,
-    /// The message.
     pub(super) payload: Bytes,
 }
 
-/// The header that says which writer wrote a message.
+impl Publish {
+    /// A message with nothing but a payload, on condition that its subject has none.
+    pub(super) fn first(stream: String, subject: String, payload: Bytes) -> Self {
+        Self { stream, subject, message_id: None, expected: 0, writer: None, trace: None, payload }
+    }
+}
+
+/// The header of [`Publish::writer`].
 pub(super) const WRITER: &str = "Gridgate-Writer";
 
-/// The header that says which trace a message belongs to: W3C's own, so that whatever else reads the stream knows it.
+/// The header of [`Publish::trace`]: W3C's own, so that whatever else reads the stream knows it.
 pub(super) const TRACE: &str = "traceparent";
 
-/// What became of a publish.
+/// The result of a publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Published {
-    /// It is there, durably, at this sequence.
+    /// Durable, at this sequence.
     There(u64),
-    /// A message with this id is there, durably, at this sequence.
+    /// A message with this id is durable, at this sequence.
     Duplicate(u64),
-    /// The subject has moved on, or another message for it is on its way; or, with one replica, the id is there already.
+    /// The subject has a newer message, or one is under way; or, on one server, the id is there already.
     Moved,
-    /// The stream is at its size limit.
+    /// The stream has reached its size limit.
     Full,
-    /// Whether it is there, or will be, is not known.
+    /// It may be there, or arrive later.
     Unknown(String),
-    /// It is not there, and will not be.
+    /// It is not there, and will not arrive.
     Refused(String),
 }
 
@@ -103,12 +109,27 @@ fn refusal(code: ErrorCode, text: &str) -> Published {
     } else if FULL.contains(&code) || (code == ErrorCode::STREAM_STORE_FAILED && text.contains("maximum bytes")) {
         Published::Full
     } else if code == ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT {
-        // A first copy is on its way. It may arrive, or not.
-        Published::Unknown("a copy is on its way".to_owned())
+        // The first copy may arrive, or not.
+        Published::Unknown("a copy is under way".to_owned())
     } else {
-        // Among these are failures of the store, after which nothing is certain.
+        // This includes failures of the store, after which nothing is certain.
         Published::Unknown(format!("NATS answered with error {}", code.0))
     }
+}
+
+/// The waits after each try of a compare-and-set that conflicts with another replica's, which servers do not show yet: doubling from
+/// 10 ms, seven tries in all.
+pub(super) fn waits() -> impl Iterator<Item = Duration> {
+    (0..6).map(|n| Duration::from_millis(10) * (1 << n)).chain([Duration::ZERO])
+}
+
+/// Every try conflicted.
+pub(super) fn contended(what: &str) -> LogError {
+    LogError::Unavailable { reason: format!("another replica keeps changing {what}") }
+}
+
+pub(super) fn unavailable(error: impl std::fmt::Display) -> LogError {
+    LogError::Unavailable { reason: format!("JetStream: {error}") }
 }
 
 #[cfg(test)]

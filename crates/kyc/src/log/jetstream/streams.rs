@@ -1,65 +1,37 @@
-//! The streams of a log: their names, how they have to be configured, and making those that are not there.
+//! The streams of a log: their configuration, and creating those that are missing.
 //!
 //! - `<prefix>-events`: every event, in order; subjects `<prefix>.<base64url(customer)>.<entity>`.
-//! - `<prefix>-heads`: the head of each entity whose events are all gone; subjects `<prefix>.head.<base64url(customer)>.<entity>`.
-//! - `KV_<prefix>-state`: how far events are gone, and remembered times.
-//! - `KV_<prefix>-leases`: who does what only one replica at a time does.
+//! - `<prefix>-heads`: the head of each entity whose events are all deleted; subjects `<prefix>.head.<base64url(customer)>.<entity>`.
+//! - `KV_<prefix>-state`: up to where events are deleted, and remembered times.
+//! - `KV_<prefix>-leases`: leader leases.
 //! - `KV_<prefix>-quarantine`: webhooks that could not be understood.
 //!
-//! What is only read by one who then compares and sets could be read from any server. All of these are read from the
-//! stream's leader instead, so that what was written by one replica is not missed by the next.
+//! All of these are read from the stream's leader, and not from any server, so that a replica does not miss what another one wrote.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::time::Duration;
 
-use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind, RequestError, RequestErrorKind};
+use async_nats::jetstream::context::{
+    CreateStreamError, CreateStreamErrorKind, GetStreamErrorKind, RequestError, RequestErrorKind,
+};
 use async_nats::jetstream::kv::Store;
 use async_nats::jetstream::stream::{Compression, Config, DiscardPolicy, Info, RetentionPolicy, StorageType, Stream};
 use async_nats::jetstream::{Context, ErrorCode};
 use tokio::time::{Instant, sleep};
 
 use super::connect::{self, SILENT};
-use super::{JetStreamOptions, OpenError, words};
+use super::names::Names;
+use super::options::{JetStreamOptions, OpenError, with_causes};
 use crate::id::{Epoch, Lineage, Position};
 
-/// The layout of streams and messages that this version keeps.
+/// The layout of streams and messages of this version.
 const FORMAT: &str = "1";
 const FORMAT_KEY: &str = "gridgate.format";
 const EPOCH_KEY: &str = "gridgate.epoch";
 const ANCESTORS_KEY: &str = "gridgate.ancestors";
-/// Set while another log is being copied here, and on a log that was copied elsewhere.
+/// Set while another log is copied here, and on a log that was copied elsewhere.
 pub(super) const SEALED_KEY: &str = "gridgate.sealed";
-
-/// The names of a log's streams.
-#[derive(Debug, Clone)]
-pub(super) struct Names {
-    pub(super) prefix: String,
-}
-
-impl Names {
-    /// # Errors
-    /// When the prefix has something in it that a name cannot have.
-    pub(super) fn new(prefix: &str) -> Result<Self, OpenError> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if prefix.is_empty() || prefix.len() > 32 || !prefix.bytes().all(plain) {
-            return Err(OpenError::Prefix);
-        }
-        Ok(Self { prefix: prefix.to_owned() })
-    }
-
-    pub(super) fn events(&self) -> String {
-        format!("{}-events", self.prefix)
-    }
-
-    pub(super) fn heads(&self) -> String {
-        format!("{}-heads", self.prefix)
-    }
-
-    fn bucket(&self, name: &str) -> String {
-        format!("{}-{name}", self.prefix)
-    }
-}
 
 /// The streams of an open log.
 #[derive(Debug, Clone)]
@@ -71,30 +43,30 @@ pub(super) struct Streams {
     pub(super) quarantine: Store,
 }
 
-/// How a new log begins.
+/// The beginning of a new log.
 #[derive(Debug, Clone)]
-pub(super) struct Origin {
+pub(super) struct Beginning {
     pub(super) lineage: Lineage,
     /// The position of its first event.
     pub(super) first: u64,
-    /// Why nobody may write to it yet.
+    /// Why it is sealed at first.
     pub(super) sealed: Option<String>,
 }
 
-impl Origin {
+impl Beginning {
     pub(super) fn fresh() -> Self {
         Self { lineage: Lineage::new(Epoch::random()), first: 1, sealed: None }
     }
 }
 
-/// Makes the streams that are not there, and looks whether those that are there are as they have to be.
+/// Creates missing streams, and checks the configuration of those that exist.
 pub(super) async fn set_up(
     context: &Context,
     names: &Names,
     options: &JetStreamOptions,
-    origin: Origin,
+    beginning: Beginning,
 ) -> Result<Streams, OpenError> {
-    // The events come last: whoever finds them finds the others too.
+    // The events come last: a replica that finds them finds the others too.
     let heads = ensure(context, heads_config(names, options), options).await?;
     let mut stores = Vec::new();
     for (name, max_age) in [("state", Duration::ZERO), ("leases", options.lease), ("quarantine", Duration::ZERO)] {
@@ -102,14 +74,14 @@ pub(super) async fn set_up(
         ensure(context, bucket_config(&bucket, max_age, options), options).await?;
         stores.push(context.get_key_value(bucket).await.map_err(|error| OpenError::setup(&error))?);
     }
-    let events = ensure(context, events_config(names, options, origin), options).await?;
+    let events = ensure(context, events_config(names, options, beginning), options).await?;
     let [state, leases, quarantine] =
         <[Store; 3]>::try_from(stores).map_err(|_| OpenError::Setup { reason: "a bucket is missing".to_owned() })?;
     Ok(Streams { events, heads, state, leases, quarantine })
 }
 
-fn events_config(names: &Names, options: &JetStreamOptions, origin: Origin) -> Config {
-    let Origin { lineage, first, sealed } = origin;
+fn events_config(names: &Names, options: &JetStreamOptions, beginning: Beginning) -> Config {
+    let Beginning { lineage, first, sealed } = beginning;
     let ancestors: Vec<_> = lineage.ancestors.iter().map(|(epoch, up_to)| format!("{epoch}@{}", up_to.get())).collect();
     let mut metadata = HashMap::from([
         (FORMAT_KEY.to_owned(), FORMAT.to_owned()),
@@ -152,7 +124,7 @@ fn heads_config(names: &Names, options: &JetStreamOptions) -> Config {
     }
 }
 
-/// A bucket as async-nats makes it, but without direct gets.
+/// A bucket as async-nats creates it, but without direct gets.
 fn bucket_config(bucket: &str, max_age: Duration, options: &JetStreamOptions) -> Config {
     Config {
         name: format!("KV_{bucket}"),
@@ -170,35 +142,33 @@ fn bucket_config(bucket: &str, max_age: Duration, options: &JetStreamOptions) ->
     }
 }
 
-/// Makes a stream, or takes the one there is. A cluster that is just starting is given time.
+/// Creates a stream, or checks the existing one. A cluster that is just starting is given time.
 async fn ensure(context: &Context, wanted: Config, options: &JetStreamOptions) -> Result<Stream, OpenError> {
     let (began, deadline) = (Instant::now(), Instant::now() + options.patience);
     let obstacle = &options.obstacle;
     loop {
         let error = match obstacle.unless_soon(SILENT, context.get_stream(&wanted.name)).await {
             Ok(stream) => {
-                let info = stream.cached_info();
-                compare(&wanted, &info.config)?;
+                compare(&wanted, &stream.cached_info().config)?;
                 return Ok(stream);
             }
-            Err(error) if is_missing(&error.kind()) => {
-                match obstacle.unless_soon(SILENT, context.create_stream(wanted.clone())).await {
-                    Ok(stream) => return Ok(stream),
-                    Err(error) => {
-                        let why = explained(&error, code_of_creation(&error.kind()), &wanted);
-                        // Another replica may have been faster: then it is there.
-                        if let CreateStreamErrorKind::JetStream(refused) = error.kind()
-                            && !is_passing(refused.error_code())
-                        {
-                            return Err(why);
-                        }
-                        why
+            Err(error) => {
+                let code = if let GetStreamErrorKind::JetStream(error) = error.kind() {
+                    Some(error.error_code())
+                } else {
+                    None
+                };
+                if code == Some(ErrorCode::STREAM_NOT_FOUND) {
+                    match obstacle.unless_soon(SILENT, context.create_stream(wanted.clone())).await {
+                        Ok(stream) => return Ok(stream),
+                        Err(error) => refused_creation(&error, &wanted)?,
                     }
+                } else {
+                    explained(&error, code, &wanted)
                 }
             }
-            Err(error) => explained(&error, code_of_reading(&error.kind()), &wanted),
         };
-        // Replicas that start together are in each other's way for a moment.
+        // Replicas that start together conflict for a moment.
         if began.elapsed() >= connect::PASSING {
             obstacle.met(&error.to_string());
         }
@@ -209,28 +179,21 @@ async fn ensure(context: &Context, wanted: Config, options: &JetStreamOptions) -
     }
 }
 
-fn code_of_creation(kind: &CreateStreamErrorKind) -> Option<ErrorCode> {
-    match kind {
-        CreateStreamErrorKind::JetStream(error) => Some(error.error_code()),
-        CreateStreamErrorKind::EmptyStreamName
-        | CreateStreamErrorKind::InvalidStreamName
-        | CreateStreamErrorKind::DomainAndExternalSet
-        | CreateStreamErrorKind::JetStreamUnavailable
-        | CreateStreamErrorKind::TimedOut
-        | CreateStreamErrorKind::Response
-        | CreateStreamErrorKind::NotFound
-        | CreateStreamErrorKind::ResponseParse => None,
-    }
+/// Why a stream was not created; as an error if it is of no use to try again.
+fn refused_creation(error: &CreateStreamError, wanted: &Config) -> Result<OpenError, OpenError> {
+    // Another replica may have been faster: then the stream exists.
+    const TEMPORARY: [ErrorCode; 4] = [
+        ErrorCode::STREAM_NAME_EXIST,
+        ErrorCode::CLUSTER_NOT_AVAILABLE,
+        ErrorCode::CLUSTER_NO_PEERS,
+        ErrorCode::INSUFFICIENT_RESOURCES,
+    ];
+    let CreateStreamErrorKind::JetStream(refused) = error.kind() else { return Ok(explained(error, None, wanted)) };
+    let why = explained(error, Some(refused.error_code()), wanted);
+    if TEMPORARY.contains(&refused.error_code()) { Ok(why) } else { Err(why) }
 }
 
-fn code_of_reading(kind: &GetStreamErrorKind) -> Option<ErrorCode> {
-    match kind {
-        GetStreamErrorKind::JetStream(error) => Some(error.error_code()),
-        GetStreamErrorKind::EmptyName | GetStreamErrorKind::Request | GetStreamErrorKind::InvalidStreamName => None,
-    }
-}
-
-/// What a server said, and what an operator can do about it where that is known.
+/// A server's error, with what an operator can do about it where that is known.
 fn explained(error: &(dyn Error + 'static), code: Option<ErrorCode>, wanted: &Config) -> OpenError {
     const SWITCHED_OFF: [ErrorCode; 2] =
         [ErrorCode::JETSTREAM_NOT_ENABLED, ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT];
@@ -246,7 +209,7 @@ fn explained(error: &(dyn Error + 'static), code: Option<ErrorCode>, wanted: &Co
             "nobody answers (JetStream is switched off at the servers, or none of them leads it yet)".to_owned();
         return OpenError::Setup { reason };
     }
-    let said = words(error);
+    let said = with_causes(error);
     let stream = &wanted.name;
     let hint = match code {
         Some(code) if SWITCHED_OFF.contains(&code) => {
@@ -263,25 +226,7 @@ fn explained(error: &(dyn Error + 'static), code: Option<ErrorCode>, wanted: &Co
     OpenError::Setup { reason: format!("{said}{hint}") }
 }
 
-fn is_missing(kind: &GetStreamErrorKind) -> bool {
-    match kind {
-        GetStreamErrorKind::JetStream(error) => error.error_code() == ErrorCode::STREAM_NOT_FOUND,
-        GetStreamErrorKind::EmptyName | GetStreamErrorKind::Request | GetStreamErrorKind::InvalidStreamName => false,
-    }
-}
-
-/// Whether what the server said passes by itself.
-fn is_passing(code: ErrorCode) -> bool {
-    [
-        ErrorCode::STREAM_NAME_EXIST,
-        ErrorCode::CLUSTER_NOT_AVAILABLE,
-        ErrorCode::CLUSTER_NO_PEERS,
-        ErrorCode::INSUFFICIENT_RESOURCES,
-    ]
-    .contains(&code)
-}
-
-/// Names everything in which a stream is configured otherwise than it has to be.
+/// Checks a stream's configuration, and names all differences.
 fn compare(wanted: &Config, found: &Config) -> Result<(), OpenError> {
     let mut differences = Vec::new();
     let mut same = |what: &str, wanted: String, found: String| {
@@ -291,7 +236,7 @@ fn compare(wanted: &Config, found: &Config) -> Result<(), OpenError> {
     };
     let limit = |number: i64| if number <= 0 { "unlimited".to_owned() } else { number.to_string() };
     let age = |age: Duration| if age.is_zero() { "unlimited".to_owned() } else { format!("{age:?}") };
-    // A log that was copied elsewhere takes nothing any more; whoever opens it says so better.
+    // A log that was copied elsewhere is sealed; opening it reports that better.
     if !found.metadata.contains_key(SEALED_KEY) {
         same("subjects", wanted.subjects.join(" "), found.subjects.join(" "));
     }
@@ -305,18 +250,16 @@ fn compare(wanted: &Config, found: &Config) -> Result<(), OpenError> {
     same("max_msgs_per_subject", limit(wanted.max_messages_per_subject), limit(found.max_messages_per_subject));
     same("no_ack", wanted.no_ack.to_string(), found.no_ack.to_string());
     same("sealed", wanted.sealed.to_string(), found.sealed.to_string());
-    // What the server sets by itself where nothing is asked for is not compared.
+    // The server sets a window by itself where none is wanted.
     if !wanted.duplicate_window.is_zero() && found.duplicate_window < wanted.duplicate_window {
         let (found, wanted) = (found.duplicate_window, wanted.duplicate_window);
         differences.push(format!("duplicate_window is {found:?} and has to be at least {wanted:?}"));
     }
-    for key in [FORMAT_KEY] {
-        if let Some(wanted) = wanted.metadata.get(key)
-            && found.metadata.get(key) != Some(wanted)
-        {
-            let found = found.metadata.get(key).map_or("missing", String::as_str);
-            differences.push(format!("the metadata {key} is {found} and has to be {wanted}"));
-        }
+    if let Some(wanted) = wanted.metadata.get(FORMAT_KEY)
+        && found.metadata.get(FORMAT_KEY) != Some(wanted)
+    {
+        let found = found.metadata.get(FORMAT_KEY).map_or("missing", String::as_str);
+        differences.push(format!("the metadata {FORMAT_KEY} is {found} and has to be {wanted}"));
     }
     if differences.is_empty() {
         return Ok(());
@@ -324,7 +267,7 @@ fn compare(wanted: &Config, found: &Config) -> Result<(), OpenError> {
     Err(OpenError::Differs { stream: wanted.name.clone(), differences: differences.join("; ") })
 }
 
-/// What the stream says about the log it holds.
+/// The lineage in the metadata of the events' stream.
 pub(super) fn lineage(info: &Info) -> Result<Lineage, OpenError> {
     let metadata = &info.config.metadata;
     let unreadable = |key: &'static str| OpenError::Setup { reason: format!("the metadata {key} cannot be read") };
@@ -341,8 +284,8 @@ pub(super) fn lineage(info: &Info) -> Result<Lineage, OpenError> {
     Ok(Lineage { epoch: own, ancestors })
 }
 
-/// Whether what a server says about a stream is the latest: whether it leads, and has heard of most of the others so
-/// lately that they cannot have agreed on another leader (which takes them four seconds of silence at least).
+/// Whether a server's information about a stream is the latest: it leads, and has heard from most of the others so lately that they
+/// cannot have elected another leader (which takes at least four seconds of silence).
 pub(super) fn is_certain(info: &Info) -> bool {
     const LATELY: Duration = Duration::from_secs(3);
     let Some(cluster) = &info.cluster else { return true };
@@ -352,4 +295,25 @@ pub(super) fn is_certain(info: &Info) -> bool {
     let all = cluster.replicas.len() + 1;
     let heard = 1 + cluster.replicas.iter().filter(|peer| !peer.offline && peer.active < LATELY).count();
     heard * 2 > all
+}
+
+/// The events' stream, once its leader is certain to lead.
+pub(super) async fn certain_info(streams: &Streams, options: &JetStreamOptions) -> Result<Info, OpenError> {
+    const NO_QUORUM: &str = "the stream has no leader with a quorum";
+    let (began, deadline) = (Instant::now(), Instant::now() + options.patience);
+    loop {
+        let info = options.obstacle.unless_soon(connect::SILENT, streams.events.get_info()).await;
+        if let Ok(info) = info
+            && is_certain(&info)
+        {
+            return Ok(info);
+        }
+        if began.elapsed() >= connect::PASSING {
+            options.obstacle.met(NO_QUORUM);
+        }
+        if Instant::now() >= deadline {
+            return Err(OpenError::Slow(NO_QUORUM));
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
 }

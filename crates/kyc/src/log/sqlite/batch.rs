@@ -1,7 +1,7 @@
-//! One commit's worth of observations: decided one after the other inside one transaction.
+//! The observations of one commit, decided one after the other in one transaction.
 //!
-//! Each is one insert, which SQLite undoes by itself when it fails, and changes nothing else of the batch before that
-//! insert succeeded: that is its savepoint. The heads are written once each, at the end.
+//! Each observation is one insert. If it fails, SQLite undoes it alone, and nothing else of the batch has changed yet: so no
+//! savepoints are needed. The heads are written once each, at the end.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,78 +9,75 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::Shared;
-use super::heads::{Cached, Heads};
-use super::queries::{self, ReadError};
-use super::row;
 use crate::event::{Event, Observation};
 use crate::head::Head;
 use crate::id::{EntityKey, PlatformCustomerId, Position};
-use crate::log::{LogError, Recorded};
-use crate::record::{Verdict, advance, decide, is_redundant};
+use crate::log::store::{LogError, Recorded};
+use crate::log::tables::error::ReadError;
+use crate::log::tables::head_cache::{CachedHead, HeadCache};
+use crate::log::tables::{queries, row};
+use crate::record::{Verdict, apply, decide, note_if_redundant};
 use crate::token::Mark;
 
 /// What the batch knows of an entity.
-struct Entry {
-    /// The head before the batch; none where there was none.
-    before: Option<Arc<Cached>>,
-    /// The head that the batch made, where it made one.
+#[derive(Default)]
+struct BatchHead {
+    /// The head before the batch.
+    before: Option<Arc<CachedHead>>,
+    /// The head that the batch made.
     now: Option<Arc<Head>>,
 }
 
-impl Entry {
-    fn head(&self) -> Option<&Arc<Head>> {
+impl BatchHead {
+    fn current(&self) -> Option<&Arc<Head>> {
         self.now.as_ref().or_else(|| self.before.as_ref().map(|cached| cached.head()))
     }
 }
 
-/// The heads that a batch has decided about; let go of when this is dropped.
-pub(super) struct Taken {
-    shared: Arc<Shared>,
+/// The heads that the batch has taken; released on drop.
+pub(super) struct TakenHeads {
+    heads: Arc<HeadCache>,
     entities: Vec<EntityKey>,
 }
 
-impl Drop for Taken {
+impl Drop for TakenHeads {
     fn drop(&mut self) {
-        self.entities.iter().for_each(|entity| self.shared.heads.let_go(entity));
+        self.entities.iter().for_each(|entity| self.heads.release(entity));
     }
 }
 
-/// A batch in the making.
+/// A batch that is being decided.
 pub(super) struct Batch<'a> {
     connection: &'a Connection,
-    taken: Taken,
-    entities: HashMap<EntityKey, Entry>,
+    taken: TakenHeads,
+    entities: HashMap<EntityKey, BatchHead>,
     events: Vec<Arc<Event>>,
     end: Mark,
     recorded_at: Timestamp,
-    full: bool,
+    is_full: bool,
 }
 
-/// What is true once the batch is committed.
+/// The state after the commit of a batch.
 pub(super) struct Committed {
-    /// Its events, in order.
     pub(super) events: Vec<Arc<Event>>,
-    /// The heads it touched.
-    pub(super) heads: Vec<(EntityKey, Arc<Cached>)>,
-    /// The end of the log.
+    /// The heads that changed.
+    pub(super) heads: Vec<(EntityKey, Arc<CachedHead>)>,
     pub(super) end: Mark,
-    /// To be dropped when the heads are where everyone finds them.
-    pub(super) taken: Taken,
+    /// To be dropped once the heads are in the cache.
+    pub(super) taken: TakenHeads,
 }
 
 impl<'a> Batch<'a> {
-    /// A batch after `end`, recorded at `recorded_at`, in the transaction that `connection` has open. `full`: nothing new may
-    /// be added.
+    /// A batch after `end`, in the transaction that `connection` has open. `is_full`: nothing new may be added.
     pub(super) fn new(
         connection: &'a Connection,
-        shared: &Arc<Shared>,
+        heads: &Arc<HeadCache>,
         end: Mark,
         recorded_at: Timestamp,
-        full: bool,
+        is_full: bool,
     ) -> Self {
-        let taken = Taken { shared: Arc::clone(shared), entities: Vec::new() };
-        Self { connection, taken, entities: HashMap::new(), events: Vec::new(), end, recorded_at, full }
+        let taken = TakenHeads { heads: Arc::clone(heads), entities: Vec::new() };
+        Self { connection, taken, entities: HashMap::new(), events: Vec::new(), end, recorded_at, is_full }
     }
 
     /// Decides what an observation means, and inserts it.
@@ -94,14 +91,10 @@ impl<'a> Batch<'a> {
         let key = observation.entity();
         let head = self.head(&key)?;
         let verdict = decide(head.as_deref(), &observation);
-        if let (Some(head), true) = (&head, is_redundant(&observation, &verdict)) {
-            if let Some(basis) = observation.origin.basis() {
-                let updated_at = observation.updated_at.map(Timestamp::as_microsecond);
-                head.confirmed.answered(basis.at.as_microsecond(), updated_at);
-            }
+        if head.as_ref().is_some_and(|head| note_if_redundant(head, &observation, &verdict)) {
             return Ok(Recorded::Redundant);
         }
-        if self.full {
+        if self.is_full {
             return Err(ReadError::Refused(LogError::Full));
         }
         if observation.platform_customer.is_none() {
@@ -118,86 +111,59 @@ impl<'a> Batch<'a> {
         verdict: Verdict,
     ) -> Result<Recorded, ReadError> {
         let position = Position::new(self.end.position.get() + 1);
-        let next = advance(head, &observation, &verdict, position, self.recorded_at);
-        let Verdict { outcome, settles } = verdict;
-        let previous = head.map(|head| head.subject.without_problems());
-        let recorded_at = self.recorded_at;
-        let event = Event { position, observation, outcome, previous, cause: settles, recorded_at };
-        let earlier = head.map(|head| head.last_event);
-        row::insert_event(&mut *self.connection.prepare_cached(row::INSERT_EVENT)?, &event, earlier)?;
-        self.end = Mark { position, fingerprint: event.fingerprint() };
+        let (event, next) = apply(head, observation, verdict, position, self.recorded_at);
+        let outcome = event.outcome;
+        row::insert_event(self.connection, &event, head.map(|head| head.last_event))?;
+        self.end = event.mark();
         self.events.push(Arc::new(event));
-        let entry = self.entities.entry(key).or_insert(Entry { before: None, now: None });
-        entry.now = Some(Arc::new(next));
+        self.entities.entry(key).or_default().now = Some(Arc::new(next));
         Ok(Recorded::New { position, outcome })
-    }
-
-    fn heads(&self) -> &Heads {
-        &self.taken.shared.heads
     }
 
     /// The head as the batch has left it so far.
     fn head(&mut self, key: &EntityKey) -> Result<Option<Arc<Head>>, ReadError> {
-        if let Some(entry) = self.entities.get(key) {
-            return Ok(entry.head().cloned());
+        if let Some(entity) = self.entities.get(key) {
+            return Ok(entity.current().cloned());
         }
+        self.taken.heads.take(key);
         self.taken.entities.push(key.clone());
-        let before = match self.heads().take(key) {
-            Ok(cached) => Some(cached),
-            // Only this thread changes heads, so that nothing can happen between here and `commit`.
-            Err(missed) => {
-                let found = queries::head(self.connection, key)?.map(|head| Cached::saved(Arc::new(head)));
-                if let Some(cached) = &found {
-                    self.heads().fill(key, cached, missed);
-                }
-                found
-            }
-        };
+        let before = self.taken.heads.get_or_read(self.connection, key)?;
         let head = before.as_ref().map(|cached| Arc::clone(cached.head()));
-        self.entities.insert(key.clone(), Entry { before, now: None });
+        self.entities.insert(key.clone(), BatchHead { before, now: None });
         Ok(head)
     }
 
+    /// The platform's id of a verification's customer.
     fn platform_customer(&self, observation: &Observation) -> Result<Option<PlatformCustomerId>, ReadError> {
         let key = EntityKey::customer(observation.customer.clone());
-        if let Some(head) = self.entities.get(&key).and_then(Entry::head) {
+        if let Some(head) = self.entities.get(&key).and_then(BatchHead::current) {
             return Ok(head.platform_customer.clone());
         }
-        match self.heads().get(&key) {
-            Ok(cached) => Ok(cached.head().platform_customer.clone()),
-            Err(_) => queries::platform_customer(self.connection, &observation.customer),
-        }
+        let cached = self.taken.heads.get_or_read(self.connection, &key)?;
+        Ok(cached.and_then(|cached| cached.head().platform_customer.clone()))
     }
 
-    /// Writes the heads; what is left is to commit.
+    /// Writes the heads. The caller commits.
     pub(super) fn finish(mut self) -> Result<Committed, ReadError> {
         let mut heads = Vec::with_capacity(self.entities.len());
-        for (key, Entry { before, now }) in std::mem::take(&mut self.entities) {
+        for (key, BatchHead { before, now }) in std::mem::take(&mut self.entities) {
             let Some(now) = now else { continue };
             self.write_head(before.as_ref().map(|cached| cached.head().as_ref()), &now)?;
-            heads.push((key, Cached::saved(now)));
+            heads.push((key, CachedHead::saved(now)));
         }
         Ok(Committed { events: self.events, heads, end: self.end, taken: self.taken })
     }
 
-    fn write_head(&self, before: Option<&Head>, now: &Head) -> Result<(), ReadError> {
-        let connection = self.connection;
+    fn write_head(&self, before: Option<&Head>, now: &Head) -> rusqlite::Result<()> {
         match before {
-            None => row::insert_head(&mut *connection.prepare_cached(row::INSERT_HEAD)?, now)?,
-            Some(before) => {
-                row::update_head(&mut *connection.prepare_cached(row::UPDATE_HEAD)?, now)?;
-                if before.doubt != now.doubt || before.subject.is_settled() != now.subject.is_settled() {
-                    row::update_head_indexed(&mut *connection.prepare_cached(row::UPDATE_HEAD_INDEXED)?, now)?;
-                }
+            None => row::insert_head(self.connection, now)?,
+            Some(before) => row::update_head(self.connection, before, now)?,
+        }
+        match &now.platform_customer {
+            Some(id) if before.and_then(|before| before.platform_customer.as_ref()) != Some(id) => {
+                row::insert_platform_customer(self.connection, id, &now.customer)
             }
+            Some(_) | None => Ok(()),
         }
-        let known = before.and_then(|before| before.platform_customer.as_ref());
-        if let Some(platform_customer) = now.platform_customer.as_ref().filter(|id| Some(*id) != known) {
-            let mut statement = connection.prepare_cached(
-                "INSERT INTO platform_customers (platform_customer_id, customer_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-            )?;
-            statement.execute((platform_customer.as_str(), now.customer.as_str()))?;
-        }
-        Ok(())
     }
 }

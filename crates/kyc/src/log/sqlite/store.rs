@@ -1,212 +1,316 @@
-//! The log's promises, kept by the parts of this module.
+//! Opening and closing a log in a file, and what its store does outside of the writer thread.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::Connection;
-use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
-use tokio::sync::oneshot;
 
-use super::heads::Cached;
-use super::queries::{self, ReadError, Which};
-use super::writer::{Command, Finish};
-use super::{SqliteLog, failure, row};
-use crate::event::{Basis, Observation};
-use crate::head::Head;
-use crate::hub::Hub;
-use crate::id::{EntityKey, Epoch, Lineage, ObservationId, Position};
-use crate::log::{Bookmark, Bounds, Condition, Duty, EventLog, Lease, LogError, Page, Quarantined, Recorded, Scope};
-use crate::record::{decide, is_redundant};
-use crate::token::Mark;
+use super::lock::{self, LockFile};
+use super::queue::{Command, Queue};
+use super::wal::{self, Checkpointer};
+use super::writer::{Shared, Writer};
+use crate::clock::Clock;
+use crate::event::Observation;
+use crate::hub::{DEFAULT_RING_EVENTS, Hub};
+use crate::id::{Epoch, Lineage, ObservationId, Position};
+use crate::log::event_log::{EventLog, LogParts};
+use crate::log::observer::Observer;
+use crate::log::retention::Retention;
+use crate::log::store::{Bookmark, Bookmarks, Duty, Lease, Leases, LogError, Quarantine, Quarantined, Recorded, Store};
+use crate::log::tables::error::{DamageReport, OpenError, ReadError, with_suffix};
+use crate::log::tables::head_cache::HeadCache;
+use crate::log::tables::reader::{MOST_PER_PAGE, Tables};
+use crate::log::tables::schema::{self, Role, connect};
+use crate::log::tables::{queries, row};
+use crate::log::times::{RecordTimes, is_ahead};
+use crate::log::trouble::{Condition, Troubles};
+use crate::record::{decide, note_if_redundant};
 
-/// How long a commit may take before whoever waits for it is told that it is not known.
-const COMMIT_WAIT: Duration = Duration::from_secs(30);
 /// How far the time of asking in the table may lag behind, in microseconds: a minute.
 const ANSWER_LAG: i64 = 60 * 1_000_000;
-/// The largest page.
-const MOST_PER_PAGE: usize = 4096;
 
-fn busy() -> LogError {
-    LogError::Unavailable { reason: "too many observations are waiting".to_owned() }
+/// Settings of a log in a file.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// The file, created if missing. Its folder has to exist, unless it is `gridgate-data`, which is created too.
+    pub path: PathBuf,
+    /// How long events are kept.
+    pub retention: Retention,
+    /// How many observations may wait for the writer: 8192; more wait for a place.
+    pub queue: usize,
+    /// How long an observation may wait for a place in the queue: 1 s.
+    pub queue_wait: Duration,
+    /// How many reads may run at once: 4.
+    pub readers: u32,
+    /// About how many heads are kept in memory: 100,000, of roughly 600 bytes each.
+    pub cached_heads: usize,
+    /// How many recent events streams find in memory: [`DEFAULT_RING_EVENTS`].
+    pub ring_events: usize,
+    /// Who observes what is recorded.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
-impl SqliteLog {
-    /// Runs one read. Where it meets damage, that is said.
-    async fn ask<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Connection) -> Result<T, ReadError> + Send + 'static,
-    ) -> Result<T, LogError> {
-        self.readers.run(read).await.map_err(|error| self.note_damage(error))
-    }
-
-    async fn send(&self, command: Command) -> Result<(), LogError> {
-        match self.commands.try_send(command) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Closed(_)) => Err(LogError::Closed),
-            Err(TrySendError::Full(command)) => match self.commands.send_timeout(command, self.queue_wait).await {
-                Ok(()) => Ok(()),
-                Err(SendTimeoutError::Timeout(_)) => Err(busy()),
-                Err(SendTimeoutError::Closed(_)) => Err(LogError::Closed),
-            },
+impl SqliteOptions {
+    /// The defaults, for this file.
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            retention: Retention::default(),
+            queue: 8192,
+            queue_wait: Duration::from_secs(1),
+            readers: 4,
+            cached_heads: 100_000,
+            ring_events: DEFAULT_RING_EVENTS,
+            observer: None,
         }
     }
+}
 
-    async fn wait<T>(&self, reply: oneshot::Receiver<Result<T, LogError>>) -> Result<T, LogError> {
-        match tokio::time::timeout(COMMIT_WAIT, reply).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(LogError::Closed),
-            Err(_) => Err(LogError::Unavailable { reason: "a commit takes too long".to_owned() }),
+/// Opens a log, creates it if there is none, and migrates its tables to this version. Blocks. Dropping the log closes it and waits
+/// for what is queued; [`EventLog::close`] does so without blocking a thread.
+///
+/// # Errors
+/// Another process has it open, or the file cannot be used as an event log.
+pub fn open(options: SqliteOptions, clock: Arc<dyn Clock>) -> Result<EventLog, OpenError> {
+    let observer = options.observer.clone();
+    let (store, lineage) = SqliteStore::open(options, clock)?;
+    Ok(event_log(Arc::new(store), lineage, observer))
+}
+
+fn event_log(store: Arc<SqliteStore>, lineage: Lineage, observer: Option<Arc<dyn Observer>>) -> EventLog {
+    EventLog::new(LogParts {
+        reader: Arc::clone(&store.tables) as _,
+        quarantine: Arc::clone(&store) as _,
+        leases: Arc::clone(&store) as _,
+        bookmarks: Arc::clone(&store) as _,
+        hub: Arc::clone(&store.shared.hub),
+        clock: Arc::clone(&store.shared.clock),
+        store,
+        lineage,
+        observer,
+    })
+}
+
+/// The threads of an open log.
+struct Threads {
+    writer: JoinHandle<()>,
+    checkpointer: JoinHandle<()>,
+    stop_checkpointer: std_mpsc::Sender<()>,
+    lock: Arc<LockFile>,
+}
+
+impl Threads {
+    fn start(writer: Writer, queue: Queue, lock: Arc<LockFile>) -> Result<Self, OpenError> {
+        let (stop_checkpointer, stop) = std_mpsc::channel();
+        let connection = connect(lock.path(), Role::Checkpointer)?;
+        let wal = with_suffix(lock.path(), "-wal");
+        let checkpointer = Checkpointer { connection, wal, queue, stop, lock: Arc::clone(&lock) };
+        let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
+        let checkpointer = spawn("log-checkpoint").spawn(move || checkpointer.run()).map_err(OpenError::Thread)?;
+        let writer = spawn("log-writer").spawn(move || writer.run()).map_err(OpenError::Thread)?;
+        Ok(Self { writer, checkpointer, stop_checkpointer, lock })
+    }
+
+    /// Waits for the threads. The readers have closed their connections, so the lock goes last.
+    fn join(self) {
+        let Self { writer, checkpointer, stop_checkpointer, lock } = self;
+        let writer = writer.join();
+        drop(stop_checkpointer);
+        for (name, ended) in [("writer", writer), ("checkpointer", checkpointer.join())] {
+            if ended.is_err() {
+                tracing::error!(thread = name, "a thread of the event log panicked");
+            }
         }
+        drop(lock);
+    }
+}
+
+/// The store of a log in a file.
+struct SqliteStore {
+    shared: Arc<Shared>,
+    queue: Queue,
+    tables: Arc<Tables>,
+    /// The threads, until they are joined.
+    threads: Mutex<Option<Threads>>,
+}
+
+impl SqliteStore {
+    fn open(options: SqliteOptions, clock: Arc<dyn Clock>) -> Result<(Self, Lineage), OpenError> {
+        let SqliteOptions { path, retention, queue, queue_wait, readers, cached_heads, ring_events, observer: _ } =
+            options;
+        lock::prepare_folder(&path)?;
+        let lock = Arc::new(LockFile::take(&path)?);
+        let path = lock.path().to_owned();
+        wal::log_lost_commits(&path);
+        let mut connection = connect(&path, Role::Writer)?;
+        schema::migrate(&mut connection, &path)?;
+        if let Some(why) = schema::sealed(&connection, &path)? {
+            return Err(OpenError::Sealed(why));
+        }
+        let reading = |error| OpenError::reading(&path, error);
+        let lineage = lineage(&connection, clock.now()).map_err(reading)?;
+        let (bounds, _) = queries::bounds(&connection).map_err(reading)?;
+        let times = times(&connection, clock.as_ref()).map_err(reading)?;
+        lock.note_wal()?;
+        let heads = Arc::new(HeadCache::new(cached_heads));
+        let damage = Arc::new(DamageReport::of(&path));
+        let shared = Arc::new(Shared {
+            clock,
+            heads: Arc::clone(&heads),
+            hub: Hub::new(bounds.end, ring_events),
+            troubles: Troubles::default(),
+            retention_behind: AtomicI64::new(0),
+            damage: Arc::clone(&damage),
+            closed_at: AtomicI64::new(i64::MAX),
+            committing_since: AtomicI64::new(i64::MAX),
+        });
+        let (queue, commands) = Queue::new(queue, queue_wait);
+        let writer =
+            Writer::new(connection, Arc::clone(&lock), commands, Arc::clone(&shared), retention, bounds.end, times);
+        let threads = Threads::start(writer, queue.clone(), Arc::clone(&lock))?;
+        let tables = Arc::new(Tables::new(path, readers, heads).of_file(lock, damage));
+        Ok((Self { shared, queue, tables, threads: Mutex::new(Some(threads)) }, lineage))
     }
 
-    /// Does a rare write in the next commit.
-    async fn write<T: Send + 'static>(
-        &self,
-        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, LogError> {
-        let (reply, receiver) = oneshot::channel();
-        let command = Command::Write(Box::new(move |connection| -> Finish {
-            let result = write(connection).map_err(|error| failure::log_error(&error));
-            // Whoever asked may have given up.
-            Box::new(move |committed| drop(reply.send(committed.and(result))))
-        }));
-        self.send(command).await?;
-        self.wait(receiver).await
-    }
-
-    /// Takes note of an answer that says nothing new, without troubling the writer. False: that is for the writer to say,
-    /// who may have decided otherwise about the head already.
+    /// Notes an answer that repeats the head without the writer. False: only the writer can tell, which may have decided
+    /// about the head in the meantime.
     fn note_if_redundant(&self, observation: &Observation) -> bool {
-        let Some(basis) = observation.origin.basis() else { return false };
         let key = observation.entity();
         let noted = self.shared.heads.note(&key, |cached| {
             let head = cached.head();
-            is_redundant(observation, &decide(Some(head), observation)).then(|| {
-                let updated_at = observation.updated_at.map(Timestamp::as_microsecond);
-                head.confirmed.answered(basis.at.as_microsecond(), updated_at);
-                cached.needs_saving(ANSWER_LAG)
-            })
+            let is_redundant = note_if_redundant(head, observation, &decide(Some(head), observation));
+            is_redundant.then(|| cached.needs_saving(ANSWER_LAG))
         });
         if noted == Some(true) {
-            // Only saves a question after a restart: it may be lost when the queue is full.
-            let _ = self.commands.try_send(Command::SaveAnswer(key));
+            // Only saves a question after a restart, so it is dropped when the queue is full.
+            let _ = self.queue.try_send(Command::SaveAnswer(key));
         }
         noted.is_some()
     }
 
-    async fn list(&self, which: Which, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError> {
-        let (after, limit) = (after.cloned(), limit.clamp(1, MOST_PER_PAGE));
-        self.ask(move |connection| queries::heads(connection, which, after.as_ref(), limit)).await
+    fn take_threads(&self) -> Option<Threads> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        if let Some(threads) = self.take_threads() {
+            // Not every thread that drops this may block on a full queue.
+            while !self.queue.try_send(Command::Close) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            self.tables.close_idle();
+            threads.join();
+        }
+    }
+}
+
+/// Bounds for the times of the next events.
+fn times(connection: &Connection, clock: &dyn Clock) -> Result<RecordTimes, ReadError> {
+    let now = clock.now();
+    let last = queries::recorded_last(connection, Timestamp::MAX)?.unwrap_or(Timestamp::MIN);
+    // If all events lie in the future, the present clock is the wrong one.
+    let floor = if is_ahead(last, now) { queries::recorded_last(connection, now)?.unwrap_or(last) } else { last };
+    Ok(RecordTimes::new(last, floor, clock))
+}
+
+/// The log's lineage; a new log gets a new epoch.
+fn lineage(connection: &Connection, now: Timestamp) -> Result<Lineage, ReadError> {
+    if let Some(lineage) = schema::lineage(connection)? {
+        return Ok(lineage);
+    }
+    let lineage = Lineage::new(Epoch::random());
+    schema::insert_lineage(connection, &lineage, now)?;
+    Ok(lineage)
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn record(&self, observation: Observation) -> Result<Recorded, LogError> {
+        if self.note_if_redundant(&observation) {
+            return if self.queue.is_closed() { Err(LogError::Closed) } else { Ok(Recorded::Redundant) };
+        }
+        self.queue.record(observation).await
+    }
+
+    async fn wait_until_read(&self, _position: Position) -> Result<(), LogError> {
+        Ok(())
+    }
+
+    fn as_of(&self) -> Timestamp {
+        self.shared.known_until()
+    }
+
+    fn condition(&self) -> Condition {
+        self.shared.troubles.condition(&self.shared.retention_behind)
+    }
+
+    async fn maintain(&self) -> Result<(), LogError> {
+        let (reply, done) = tokio::sync::oneshot::channel();
+        self.queue.send_last(Command::Maintain(Some(reply))).await?;
+        done.await.map_err(|_| LogError::Closed)
+    }
+
+    async fn closed(&self) {
+        self.queue.closed().await;
+    }
+
+    async fn close(&self) {
+        // Fails if the writer has ended already.
+        let _ = self.queue.send_last(Command::Close).await;
+        self.tables.close().await;
+        if let Some(threads) = self.take_threads() {
+            // The writer only finishes what is queued.
+            let _ = tokio::task::spawn_blocking(move || threads.join()).await;
+        }
     }
 }
 
 #[async_trait]
-impl EventLog for SqliteLog {
-    async fn record(&self, observation: Observation) -> Result<Recorded, LogError> {
-        if self.note_if_redundant(&observation) {
-            return if self.commands.is_closed() { Err(LogError::Closed) } else { Ok(Recorded::Redundant) };
-        }
-        let (reply, receiver) = oneshot::channel();
-        self.send(Command::Record(Box::new(observation), reply)).await?;
-        self.wait(receiver).await
-    }
-
-    async fn find(&self, id: &ObservationId) -> Result<Option<Position>, LogError> {
-        let id = id.clone();
-        self.ask(move |connection| queries::find(connection, &id)).await
-    }
-
-    async fn head(&self, entity: &EntityKey) -> Result<Option<Arc<Head>>, LogError> {
-        let missed = match self.shared.heads.get(entity) {
-            Ok(cached) => return Ok(Some(Arc::clone(cached.head()))),
-            Err(missed) => missed,
-        };
-        let (key, shared) = (entity.clone(), Arc::clone(&self.shared));
-        self.ask(move |connection| {
-            let found = queries::head(connection, &key)?.map(|head| Cached::saved(Arc::new(head)));
-            if let Some(cached) = &found {
-                shared.heads.fill(&key, cached, missed);
-            }
-            Ok(found.map(|cached| Arc::clone(cached.head())))
-        })
-        .await
-    }
-
-    async fn heads(&self, scope: &Scope, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError> {
-        if scope.is_all() {
-            return self.list(Which::All, after, limit).await;
-        }
-        let (scope, after, limit) = (scope.clone(), after.cloned(), limit.clamp(1, MOST_PER_PAGE));
-        self.ask(move |connection| queries::heads_in(connection, &scope, after.as_ref(), limit)).await
-    }
-
-    async fn read(&self, after: Position, scope: &Scope, limit: usize) -> Result<Page, LogError> {
-        let (scope, limit) = (scope.clone(), limit.clamp(1, MOST_PER_PAGE));
-        self.ask(move |connection| queries::page(connection, after, &scope, limit)).await
-    }
-
-    async fn bounds(&self) -> Result<Bounds, LogError> {
-        self.ask(|connection| {
-            let transaction = connection.unchecked_transaction()?;
-            Ok(queries::bounds(&transaction)?.0)
-        })
-        .await
-    }
-
-    async fn admit(&self, epoch: Epoch, mark: Mark) -> Result<(), LogError> {
-        if !self.lineage.includes(epoch, mark.position) {
-            return Err(LogError::Foreign);
-        }
-        self.ask(move |connection| queries::admit(connection, mark)).await
-    }
-
-    async fn mark_at(&self, time: Timestamp) -> Result<Mark, LogError> {
-        self.ask(move |connection| queries::mark_at_time(connection, time)).await
-    }
-
-    async fn unresolved(&self, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError> {
-        self.list(Which::InDoubt, after, limit).await
-    }
-
-    async fn unsettled(&self, after: Option<&EntityKey>, limit: usize) -> Result<Vec<Arc<Head>>, LogError> {
-        self.list(Which::Unsettled, after, limit).await
-    }
-
-    async fn quarantine(&self, webhook: Quarantined) -> Result<bool, LogError> {
-        if self.is_full() {
+impl Quarantine for SqliteStore {
+    async fn add(&self, webhook: Quarantined) -> Result<bool, LogError> {
+        if self.shared.troubles.is_full() {
             self.shared.troubles.refused();
             return Err(LogError::Full);
         }
-        self.write(move |connection| row::insert_quarantined(connection, webhook)).await
+        self.queue.write(move |connection| row::insert_quarantined(connection, webhook)).await
     }
 
-    async fn quarantined(&self, after: Option<&ObservationId>, limit: usize) -> Result<Vec<Quarantined>, LogError> {
+    async fn page(&self, after: Option<&ObservationId>, limit: usize) -> Result<Vec<Quarantined>, LogError> {
         let (after, limit) = (after.cloned(), limit.clamp(1, MOST_PER_PAGE));
-        self.ask(move |connection| queries::quarantined(connection, after.as_ref(), limit)).await
+        self.tables.run(move |connection| queries::quarantined(connection, after.as_ref(), limit)).await
     }
 
-    async fn find_quarantined(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError> {
+    async fn find(&self, id: &ObservationId) -> Result<Option<Quarantined>, LogError> {
         let id = id.clone();
-        self.ask(move |connection| queries::find_quarantined(connection, &id)).await
+        self.tables.run(move |connection| queries::find_quarantined(connection, &id)).await
     }
 
-    async fn count_quarantined(&self, most: usize) -> Result<usize, LogError> {
-        self.ask(move |connection| queries::count_quarantined(connection, most)).await
+    async fn count(&self, most: usize) -> Result<usize, LogError> {
+        self.tables.run(move |connection| queries::count_quarantined(connection, most)).await
     }
 
-    async fn release(&self, id: &ObservationId) -> Result<bool, LogError> {
+    async fn remove(&self, id: &ObservationId) -> Result<bool, LogError> {
         let id = id.clone();
-        self.write(move |connection| Ok(connection.execute("DELETE FROM quarantine WHERE id = ?1", [id.as_str()])? > 0))
-            .await
+        let sql = "DELETE FROM quarantine WHERE id = ?1";
+        self.queue.write(move |connection| Ok(connection.execute(sql, [id.as_str()])? > 0)).await
     }
+}
 
-    async fn lease(&self, duty: Duty, _ttl: Duration) -> Result<Option<Lease>, LogError> {
-        if self.commands.is_closed() {
+/// The lock on the file is the lease: no other process can have the log open.
+#[async_trait]
+impl Leases for SqliteStore {
+    async fn acquire(&self, duty: Duty, _ttl: Duration) -> Result<Option<Lease>, LogError> {
+        if self.queue.is_closed() {
             return Err(LogError::Closed);
         }
-        // The lock on the file is the lease: nobody else can have this log open.
         Ok(Some(Lease { duty, until: None, revision: 0 }))
     }
 
@@ -214,50 +318,19 @@ impl EventLog for SqliteLog {
         Ok(Some(lease))
     }
 
-    async fn hand_back(&self, _lease: Lease) -> Result<(), LogError> {
+    async fn release(&self, _lease: Lease) -> Result<(), LogError> {
         Ok(())
     }
+}
 
-    async fn bookmark(&self, bookmark: Bookmark) -> Result<Option<Timestamp>, LogError> {
-        self.ask(move |connection| queries::bookmark(connection, bookmark)).await
+#[async_trait]
+impl Bookmarks for SqliteStore {
+    async fn get(&self, bookmark: Bookmark) -> Result<Option<Timestamp>, LogError> {
+        self.tables.run(move |connection| queries::bookmark(connection, bookmark)).await
     }
 
-    async fn set_bookmark(&self, bookmark: Bookmark, at: Timestamp) -> Result<(), LogError> {
-        self.write(move |connection| row::set_bookmark(connection, bookmark, at)).await
-    }
-
-    fn hub(&self) -> &Arc<Hub> {
-        &self.shared.hub
-    }
-
-    fn lineage(&self) -> &Lineage {
-        &self.lineage
-    }
-
-    fn as_of(&self) -> Timestamp {
-        self.shared.known_until()
-    }
-
-    fn basis(&self) -> Basis {
-        Basis { knowing: self.shared.hub.end().position, at: self.shared.clock.now() }
-    }
-
-    fn condition(&self) -> Condition {
-        self.condition_now()
-    }
-
-    async fn closed(&self) {
-        self.commands.closed().await;
-    }
-
-    async fn close(&self) {
-        // Waits for its place behind what is queued; a writer that is gone already needs no telling.
-        let _ = self.commands.send(Command::Close).await;
-        self.readers.close().await;
-        if let Some(threads) = self.take_threads() {
-            // Joining is bounded by what is queued, which the writer finishes.
-            let _ = tokio::task::spawn_blocking(move || threads.join()).await;
-        }
+    async fn set(&self, bookmark: Bookmark, at: Timestamp) -> Result<(), LogError> {
+        self.queue.write(move |connection| row::set_bookmark(connection, bookmark, at)).await
     }
 }
 

@@ -1,22 +1,119 @@
-//! Checks the write-ahead log that a crash left, before SQLite reads it: SQLite keeps the commits up to the first damaged
-//! one, and silently drops those after it.
+//! The write-ahead log: checkpoints, and the check of what a crash left in it.
 //!
-//! The format is <https://sqlite.org/fileformat2.html#walformat>.
+//! Its format is <https://sqlite.org/fileformat2.html#walformat>.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::failure::{self, Severity};
+use super::lock::LockFile;
+use super::queue::{Command, Queue};
+use crate::log::tables::error::{reason, with_suffix};
+use crate::log::tables::schema::WAL_GROWTH;
+
+/// From this size on, the writer itself moves the rest, which the checkpoint before has made short: only so can the write-ahead
+/// log start over while there is always something to write.
+const FINISH: u64 = 64 << 20;
+/// How often its size is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often retention is checked.
+const MAINTAIN_EVERY: Duration = Duration::from_secs(1);
 
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
-/// The first word of a file whose checksums are of little-endian words; the next number stands for big-endian ones.
+/// The first word of a write-ahead log with checksums of little-endian words; the next number stands for big-endian ones.
 const MAGIC: u32 = 0x377f_0682;
 /// Larger write-ahead logs are not checked.
 const CHECKED_UP_TO: u64 = 256 << 20;
 
-/// Counts the commits after a damaged part of the write-ahead log at `path`. A power failure may also leave a few commits
-/// behind an unfinished one; those were never acknowledged.
-pub(super) fn commits_after_damage(path: &Path) -> usize {
+/// Moves as much of the write-ahead log into the file as readers allow.
+pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+}
+
+/// Waits for readers, and moves all of the write-ahead log into the file. Whether that succeeded.
+pub(super) fn checkpoint_fully(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |row| Ok(row.get::<_, i64>(0)? == 0))
+}
+
+/// The thread that checkpoints beside the writer, so that no commit waits for that; it also has the writer check retention.
+pub(super) struct Checkpointer {
+    pub(super) connection: Connection,
+    pub(super) wal: PathBuf,
+    pub(super) queue: Queue,
+    /// Ends the thread when the other end is dropped.
+    pub(super) stop: Receiver<()>,
+    /// Dropped after the connection.
+    pub(super) lock: Arc<LockFile>,
+}
+
+impl Checkpointer {
+    /// Runs until the log is closed.
+    pub(super) fn run(self) {
+        let mut next = WAL_GROWTH;
+        let mut maintained = Instant::now();
+        while let Err(RecvTimeoutError::Timeout) = self.stop.recv_timeout(LOOK_EVERY) {
+            if maintained.elapsed() >= MAINTAIN_EVERY {
+                maintained = Instant::now();
+                self.send(Command::Maintain(None));
+                if self.lock.is_replaced() {
+                    self.send(Command::Replaced);
+                }
+            }
+            // If the size cannot be read, the commits detect what is wrong with the file.
+            let size = std::fs::metadata(&self.wal).map_or(0, |file| file.len());
+            if size <= WAL_GROWTH {
+                next = WAL_GROWTH;
+            }
+            if size <= next {
+                continue;
+            }
+            next = size.saturating_add(WAL_GROWTH);
+            match checkpoint(&self.connection) {
+                Ok(_) if size > FINISH => self.send(Command::Checkpoint),
+                Ok(_) => {}
+                // The commits report it.
+                Err(error) if failure::is_for_lack_of_room(&error, self.lock.path()) => {}
+                Err(error) if failure::severity(&error) == Severity::Log => {
+                    self.send(Command::Fail(error));
+                    return;
+                }
+                Err(error) => tracing::warn!(error = reason(&error), "a checkpoint of the event log failed; retrying"),
+            }
+        }
+    }
+
+    fn send(&self, command: Command) {
+        // A busy writer is asked again at the next look.
+        let _ = self.queue.try_send(command);
+    }
+}
+
+/// Checks the write-ahead log that a crash left, before SQLite reads it: SQLite keeps the commits up to the first damaged one,
+/// and silently drops those after it. Logs how many those are.
+pub(super) fn log_lost_commits(path: &Path) {
+    let wal = with_suffix(path, "-wal");
+    let commits = commits_after_damage(&wal);
+    if commits > 0 {
+        let (path, wal) = (path.display(), wal.display());
+        tracing::error!(
+            commits,
+            "the event log {path} is damaged: a part of its write-ahead log {wal} cannot be read, and the commits after it are \
+             dropped. After a power failure these may be events that were never acknowledged; otherwise events are lost: \
+             watchers do not get them, and the statuses come back when the reconciler has compared every customer with Grid"
+        );
+    }
+}
+
+/// Counts the commits after a damaged part of a write-ahead log. A power failure may also leave a few commits behind an unfinished
+/// one; those were never acknowledged.
+fn commits_after_damage(path: &Path) -> usize {
     let Ok(file) = File::open(path) else { return 0 };
     if file.metadata().is_ok_and(|found| found.len() > CHECKED_UP_TO) {
         return 0;
@@ -38,7 +135,7 @@ fn count(mut wal: impl Read) -> Option<usize> {
     let mut frame = vec![0; FRAME_HEADER + page_size];
     let mut after = 0;
     while wal.read_exact(&mut frame).is_ok() {
-        // Frames of an earlier round are left behind those of this one.
+        // Frames of an earlier use of the file may follow.
         if header.get(16..24) != frame.get(8..16) {
             is_whole = false;
             continue;
@@ -47,7 +144,7 @@ fn count(mut wal: impl Read) -> Option<usize> {
         let was_whole = is_whole;
         is_whole &= sums == (word(&frame, 16)?, word(&frame, 20)?);
         let is_commit = word(&frame, 4)? != 0;
-        // The last one may have been on its way.
+        // The last one may have been under way.
         after += usize::from(!was_whole && is_commit);
     }
     Some(after)
@@ -57,7 +154,7 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// The checksum of more bytes, an even number of words.
+/// Adds bytes, an even number of words, to a checksum.
 fn add(sums: (u32, u32), bytes: &[u8], is_big_endian: bool) -> (u32, u32) {
     let mut words = bytes.chunks_exact(4).map(|word| {
         let word = <[u8; 4]>::try_from(word).unwrap_or_default();

@@ -1,59 +1,70 @@
-//! The one thread that writes. It commits whatever has queued: while one commit reaches the disk, the next batch gathers.
+//! The writer thread. It commits whatever has queued: while one commit reaches the disk, the next batch gathers.
 //!
-//! Nothing is told to anyone before the commit: not the outcome, not a head, not the hub.
+//! Nobody learns anything before the commit: not the result, not a head, not the hub.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Shared;
 use super::batch::{Batch, Committed};
-use super::checkpoint;
 use super::failure::{self, Severity};
 use super::lock::LockFile;
-use super::queries::ReadError;
-use super::retention::{self, Due, Pace, Retention};
-use super::row::number;
+use super::queue::{Command, Waiting};
+use super::retention::{self, Due};
+use super::wal;
+use crate::clock::Clock;
 use crate::event::Observation;
-use crate::id::EntityKey;
+use crate::hub::Hub;
+use crate::log::retention::{Retention, RetentionClock};
+use crate::log::store::{LogError, Recorded};
+use crate::log::tables::error::{DamageReport, ReadError, is_damage, log_error, reason};
+use crate::log::tables::head_cache::HeadCache;
+use crate::log::tables::row;
 use crate::log::times::RecordTimes;
-use crate::log::{LogError, Recorded};
+use crate::log::trouble::{Trouble, Troubles};
 use crate::token::Mark;
 
-/// How many observations one commit takes at most.
+/// The most observations in one commit.
 const MOST_PER_COMMIT: usize = 2048;
 /// How many events retention deletes between two commits, at least.
 const TRIMMED_AT_ONCE: usize = 500;
 
-/// What becomes of something rare once the commit is through, or is not.
-pub(super) type Finish = Box<dyn FnOnce(Result<(), LogError>) + Send>;
-
-/// What the writer is asked to do.
-pub(super) enum Command {
-    /// Record an observation.
-    Record(Box<Observation>, oneshot::Sender<Result<Recorded, LogError>>),
-    /// Something rare, in the same transaction as what is recorded along with it.
-    Write(Box<dyn FnOnce(&Connection) -> Finish + Send>),
-    /// Write down when Grid was last asked about an entity, at the next occasion.
-    SaveAnswer(EntityKey),
-    /// Look whether something is to be let go, let go of all of it, and say so.
-    Maintain(Option<oneshot::Sender<()>>),
-    /// Move the rest of the write-ahead log into the file, so that it can start over.
-    Checkpoint,
-    /// Close: the store failed elsewhere.
-    Fail(rusqlite::Error),
-    /// Close: another file is at the place of the log or of its write-ahead log, or none.
-    Replaced,
-    /// Finish what is queued, and end.
-    Close,
+/// What the store and its threads share.
+pub(super) struct Shared {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) heads: Arc<HeadCache>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) troubles: Troubles,
+    /// How far retention lags behind the clock, in microseconds.
+    pub(super) retention_behind: AtomicI64,
+    pub(super) damage: Arc<DamageReport>,
+    /// When the log was closed, in microseconds; `i64::MAX` while it is open.
+    pub(super) closed_at: AtomicI64,
+    /// Since when the writer has had a batch that is not published, in microseconds; `i64::MAX` while it has none.
+    pub(super) committing_since: AtomicI64,
 }
 
-type Reply = (oneshot::Sender<Result<Recorded, LogError>>, Result<Recorded, LogError>);
+impl Shared {
+    /// The time up to which everything recorded is published: now, unless a batch is under way or the log is closed. Whoever reads
+    /// the hub's end after this finds all of it there.
+    pub(super) fn known_until(&self) -> Timestamp {
+        // In this order: a batch that is not seen here yet is recorded later than `now`.
+        let now = self.clock.now();
+        let limit = self.committing_since.load(Ordering::SeqCst).min(self.closed_at.load(Ordering::SeqCst));
+        Timestamp::from_microsecond(limit).map_or(now, |limit| limit.min(now))
+    }
 
-/// The thread's state.
+    fn closed(&self) {
+        self.closed_at.fetch_min(self.clock.now().as_microsecond(), Ordering::Relaxed);
+        self.hub.close();
+    }
+}
+
+/// The state of the thread.
 pub(super) struct Writer {
     connection: Connection,
     /// Dropped after the connection.
@@ -63,7 +74,7 @@ pub(super) struct Writer {
     retention: Retention,
     end: Mark,
     times: RecordTimes,
-    pace: Pace,
+    retention_clock: RetentionClock,
     due: Due,
     maintained: Vec<oneshot::Sender<()>>,
 }
@@ -84,24 +95,27 @@ impl Writer {
         end: Mark,
         times: RecordTimes,
     ) -> Self {
+        let retention_clock = RetentionClock::new(times.last(), shared.clock.as_ref());
         let (due, maintained) = (Due::Nothing, Vec::new());
-        let pace = Pace::new(times.last(), shared.clock.as_ref());
-        Self { connection, lock, commands, shared, retention, end, times, pace, due, maintained }
+        Self { connection, lock, commands, shared, retention, end, times, retention_clock, due, maintained }
     }
 
-    /// Until the log is closed or fails.
+    /// Runs until the log is closed or fails.
     pub(super) fn run(mut self) {
         let mut queued = Vec::with_capacity(MOST_PER_COMMIT);
         loop {
-            let trimming = matches!(self.due, Due::Trim { .. });
-            if trimming {
-                // Does not wait for more, since there is something else to do.
+            let is_trimming = matches!(self.due, Due::Trim(_));
+            if is_trimming {
+                // Takes what is queued without waiting, since there are events to delete.
                 while queued.len() < MOST_PER_COMMIT {
                     let Ok(command) = self.commands.try_recv() else { break };
                     queued.push(command);
                 }
             } else {
-                self.tell_maintained();
+                for reply in self.maintained.drain(..) {
+                    // The caller may have given up.
+                    let _ = reply.send(());
+                }
                 if self.commands.blocking_recv_many(&mut queued, MOST_PER_COMMIT) == 0 {
                     break;
                 }
@@ -109,8 +123,8 @@ impl Writer {
             let came = queued.len();
             let step = match self.handle(&mut queued) {
                 Ok(Flow::Stop) => break,
-                // As many go as came, at least: the file does not grow while there is something to let go.
-                Ok(Flow::Continue) if trimming => self.trim(came.max(TRIMMED_AT_ONCE)),
+                // Deletes at least as many events as came: the file does not grow while there is something to delete.
+                Ok(Flow::Continue) if is_trimming => self.trim(came.max(TRIMMED_AT_ONCE)),
                 Ok(Flow::Continue) => Ok(()),
                 Err(error) => Err(error),
             };
@@ -121,22 +135,35 @@ impl Writer {
         self.shared.closed();
     }
 
+    fn fail(mut self, error: &rusqlite::Error) {
+        tracing::error!(error = reason(error), "the event log's store failed; the log is closed");
+        if is_damage(error) {
+            self.shared.damage.log(&reason(error));
+        }
+        self.commands.close();
+        self.shared.closed();
+    }
+
+    fn path(&self) -> &Path {
+        self.lock.path()
+    }
+
     fn handle(&mut self, queued: &mut Vec<Command>) -> Result<Flow, rusqlite::Error> {
         let mut flow = Flow::Continue;
         let mut writes = Vec::with_capacity(queued.len());
-        let mut looked = false;
+        let mut is_check_due = false;
         for command in queued.drain(..) {
             match command {
                 Command::Record(..) | Command::Write(_) | Command::SaveAnswer(_) => writes.push(command),
                 Command::Maintain(reply) => {
                     self.maintained.extend(reply);
-                    looked = true;
+                    is_check_due = true;
                 }
                 Command::Checkpoint => self.checkpoint()?,
                 Command::Fail(error) => return Err(error),
                 Command::Replaced => return Ok(self.replaced()),
                 Command::Close => {
-                    // What is queued already is still taken; what comes later is refused.
+                    // What is queued already is still accepted; what comes later is refused.
                     self.commands.close();
                     flow = Flow::Stop;
                 }
@@ -147,11 +174,11 @@ impl Writer {
                 writes.push(command);
             }
         }
-        if looked || matches!(self.due, Due::Full) {
-            self.due = self.look()?;
+        if is_check_due || matches!(self.due, Due::Full) {
+            self.due = self.check_retention()?;
         }
-        if looked && writes.is_empty() {
-            self.try_again()?;
+        if is_check_due && writes.is_empty() {
+            self.retry_store()?;
         }
         if !writes.is_empty()
             && let Flow::Stop = self.commit(writes)?
@@ -161,14 +188,14 @@ impl Writer {
         Ok(flow)
     }
 
-    /// Takes nothing any more: nobody would find what is written to these files from now on. Where only the write-ahead log is
-    /// gone, its content is still here, and goes into the database.
+    /// Closes the log: after a restart, nobody would find what is written to these files from now on. If only the write-ahead log
+    /// is gone, its content is still reachable here, and moves into the database first.
     fn replaced(&mut self) -> Flow {
         let is_database_replaced = self.lock.is_database_replaced();
-        // Before the log is closed, which may end the process.
-        let is_saved = !is_database_replaced && checkpoint::full(&self.connection).unwrap_or(false);
+        // Before closing, which may end the process.
+        let is_saved = !is_database_replaced && wal::checkpoint_fully(&self.connection).unwrap_or(false);
         self.commands.close();
-        let path = self.shared.path.display();
+        let path = self.path().display();
         if is_database_replaced {
             tracing::error!("the event log {path} was moved, removed or replaced while it was open; the log is closed");
         } else if is_saved {
@@ -186,20 +213,20 @@ impl Writer {
     }
 
     fn checkpoint(&self) -> Result<(), rusqlite::Error> {
-        match checkpoint::passive(&self.connection) {
+        match wal::checkpoint(&self.connection) {
             Err(error) if self.is_fatal(&error) => Err(error),
-            // Where it did not get to the end, it is asked for again.
-            Ok(_) | Err(_) => Ok(()),
+            // An incomplete checkpoint is requested again.
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 
     /// Whether the log has to close.
     fn is_fatal(&self, error: &rusqlite::Error) -> bool {
-        failure::severity(error) == Severity::Log && !failure::is_for_lack_of_room(error, &self.shared.path)
+        failure::severity(error) == Severity::Log && !failure::is_for_lack_of_room(error, self.path())
     }
 
-    /// Makes room if possible, and probes whether a store that refused accepts writes again.
-    fn try_again(&self) -> Result<(), rusqlite::Error> {
+    /// If the store refused, makes room where possible, and probes whether it accepts writes again.
+    fn retry_store(&self) -> Result<(), rusqlite::Error> {
         if self.shared.troubles.of_store().is_none() {
             return Ok(());
         }
@@ -212,100 +239,90 @@ impl Writer {
         match write() {
             Ok(()) => self.shared.troubles.works(),
             Err(error) if self.is_fatal(&error) => return Err(error),
-            Err(error) => self.shared.troubles.failed(failure::trouble(&error, &self.shared.path), 0),
+            Err(error) => self.shared.troubles.failed(failure::trouble(&error, self.path()), 0),
         }
         Ok(())
     }
 
-    fn look(&mut self) -> Result<Due, rusqlite::Error> {
+    fn check_retention(&mut self) -> Result<Due, rusqlite::Error> {
         let now = self.shared.clock.now();
-        let (believed, behind) = self.pace.look(self.shared.clock.as_ref());
+        let (believed, behind) = self.retention_clock.look(self.shared.clock.as_ref());
         self.shared.retention_behind.store(i64::try_from(behind.as_micros()).unwrap_or(i64::MAX), Ordering::Relaxed);
         let due = retention::due(&self.connection, &self.retention, now, believed)?;
         self.shared.troubles.set_full(due == Due::Full);
         Ok(due)
     }
 
-    /// Lets go of a few, and looks again.
+    /// Deletes at most `most` events, and checks again.
     fn trim(&mut self, most: usize) -> Result<(), rusqlite::Error> {
-        if let Due::Trim { recorded_before } = self.due {
-            match retention::trim(&self.connection, recorded_before, self.shared.clock.now(), most) {
-                Ok(_) => self.due = self.look()?,
-                Err(ReadError::Sqlite(error)) if self.is_fatal(&error) => return Err(error),
-                Err(ReadError::Sqlite(error)) => {
-                    self.shared.troubles.failed(failure::trouble(&error, &self.shared.path), 0);
-                    self.due = Due::Nothing;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "old events could not be let go; trying again later");
-                    self.due = Due::Nothing;
-                }
+        let Due::Trim(before) = self.due else { return Ok(()) };
+        match retention::trim(&self.connection, before, self.shared.clock.now(), most) {
+            Ok(_) => self.due = self.check_retention()?,
+            Err(ReadError::Sqlite(error)) if self.is_fatal(&error) => return Err(error),
+            Err(ReadError::Sqlite(error)) => {
+                self.shared.troubles.failed(failure::trouble(&error, self.path()), 0);
+                self.due = Due::Nothing;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "event log: old events could not be deleted; retrying later");
+                self.due = Due::Nothing;
             }
         }
         Ok(())
     }
 
-    fn tell_maintained(&mut self) {
-        for reply in self.maintained.drain(..) {
-            // Whoever asked may have gone.
-            let _ = reply.send(());
-        }
-    }
-
-    /// Commits one batch, and tells everyone. Until it is published, nobody may say that he knows of all that was recorded.
+    /// Commits one batch, and replies to all. Until it is published, `committing_since` tells that not everything recorded is known.
     fn commit(&mut self, writes: Vec<Command>) -> Result<Flow, rusqlite::Error> {
-        let shared = Arc::clone(&self.shared);
-        shared.committing_since.store(shared.clock.now().as_microsecond(), Ordering::SeqCst);
+        let now = self.shared.clock.now().as_microsecond();
+        self.shared.committing_since.store(now, Ordering::SeqCst);
         let result = self.commit_batch(writes);
-        // After an error that closes the log, what it knew then is all that it will know.
+        // After an error that closes the log, nothing more will be known.
         if let Ok(Flow::Continue) = result {
-            shared.committing_since.store(i64::MAX, Ordering::SeqCst);
+            self.shared.committing_since.store(i64::MAX, Ordering::SeqCst);
         }
         result
     }
 
     fn commit_batch(&mut self, writes: Vec<Command>) -> Result<Flow, rusqlite::Error> {
         let now = self.times.next(self.shared.clock.as_ref());
-        let (mut replies, mut finishes) = (Vec::with_capacity(writes.len()), Vec::new());
-        let result = self.run_batch(writes, now, &mut replies, &mut finishes);
+        let mut waiting = Waiting::default();
+        let result = self.run_batch(writes, now, &mut waiting);
         if result.is_ok() && self.lock.is_replaced() {
             // It is on the disk, but after a restart nobody may find it there.
             let flow = self.replaced();
-            self.tell(replies, finishes, &Err(LogError::Closed));
+            waiting.reply(&Err(LogError::Closed));
             return Ok(flow);
         }
-        let outcome = match &result {
-            Ok(_) => Ok(()),
-            Err(error) if failure::is_for_lack_of_room(error, &self.shared.path) => Err(LogError::Full),
-            Err(error) => Err(failure::log_error(error)),
-        };
-        let wakes = match result {
-            Ok(Committed { events, heads, end, taken: _taken }) => {
+        match result {
+            Ok(Committed { events, heads, end, taken }) => {
                 for (key, head) in heads {
                     self.shared.heads.commit(key, head);
                 }
+                drop(taken);
                 self.end = end;
-                if !events.is_empty() {
-                    self.shared.troubles.works();
-                    self.times.recorded(now, self.shared.clock.as_ref());
+                if events.is_empty() {
+                    waiting.reply(&Ok(()));
+                    return Ok(Flow::Continue);
                 }
-                (!events.is_empty()).then(|| self.shared.hub.publish(events, end))
+                self.shared.troubles.works();
+                self.times.recorded(now, self.shared.clock.as_ref());
+                let wakes = self.shared.hub.publish(events, end);
+                waiting.reply(&Ok(()));
+                wakes.wake();
+            }
+            Err(error) if self.is_fatal(&error) => {
+                tracing::error!(error = reason(&error), "a batch of events could not be committed");
+                // What reached the disk is unclear: nobody may take any of it for recorded.
+                waiting.reply(&Err(LogError::Closed));
+                return Err(error);
             }
             Err(error) => {
-                if self.is_fatal(&error) {
-                    tracing::error!(error = failure::reason(&error), "a batch of events could not be committed");
-                    // What reached the disk is not certain: nobody may take any of it for recorded.
-                    self.tell(replies, finishes, &Err(LogError::Closed));
-                    return Err(error);
-                }
-                let refused = u64::try_from(replies.len() + finishes.len()).unwrap_or(u64::MAX);
-                self.shared.troubles.failed(failure::trouble(&error, &self.shared.path), refused);
-                None
+                let refused = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
+                let trouble = failure::trouble(&error, self.path());
+                let refusal = if trouble == Trouble::DiskFull { LogError::Full } else { log_error(&error) };
+                self.shared.troubles.failed(trouble, refused);
+                waiting.reply(&Err(refusal));
             }
-        };
-        self.tell(replies, finishes, &outcome);
-        if let Some(wakes) = wakes {
-            wakes.wake();
         }
         Ok(Flow::Continue)
     }
@@ -314,51 +331,27 @@ impl Writer {
         &self,
         writes: Vec<Command>,
         now: Timestamp,
-        replies: &mut Vec<Reply>,
-        finishes: &mut Vec<Finish>,
+        waiting: &mut Waiting,
     ) -> Result<Committed, rusqlite::Error> {
-        let failed = |error: ReadError| match error {
-            ReadError::Sqlite(error) => error,
-            ReadError::Row(_) | ReadError::Refused(_) => rusqlite::Error::InvalidQuery,
+        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
+        let (transaction, mut lost) = match transaction {
+            Ok(transaction) => (Some(transaction), None),
+            Err(error) => (None, Some(error)),
         };
-        let mut lost: Option<rusqlite::Error> = None;
-        let transaction = match Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate) {
-            Ok(transaction) => Some(transaction),
-            Err(error) => {
-                lost = Some(error);
-                None
-            }
-        };
-        let full = self.due == Due::Full;
-        let mut batch = Batch::new(&self.connection, &self.shared, self.end, now, full);
+        let mut batch = Batch::new(&self.connection, &self.shared.heads, self.end, now, self.due == Due::Full);
         for write in writes {
             match write {
-                Command::Record(_, reply) if lost.is_some() => replies.push((reply, Err(LogError::Closed))),
+                Command::Record(_, reply) if lost.is_some() => waiting.records.push((reply, Err(LogError::Closed))),
                 Command::Record(observation, reply) => {
-                    let result = match batch.record(*observation) {
-                        Ok(recorded) => Ok(recorded),
-                        Err(ReadError::Refused(error)) => {
-                            if error == LogError::Full {
-                                self.shared.troubles.refused();
-                            }
-                            Err(error)
-                        }
-                        Err(ReadError::Row(error)) => Err(LogError::Corrupt { reason: error.to_string() }),
-                        Err(ReadError::Sqlite(error)) => {
-                            let refused = failure::log_error(&error);
-                            if failure::severity(&error) != Severity::Statement || self.connection.is_autocommit() {
-                                lost = Some(error);
-                            }
-                            Err(refused)
-                        }
-                    };
-                    replies.push((reply, result));
+                    let result = self.record(&mut batch, *observation, &mut lost);
+                    waiting.records.push((reply, result));
                 }
-                Command::Write(write) if lost.is_none() => finishes.push(write(&self.connection)),
+                Command::Write(write) if lost.is_none() => waiting.writes.push(write(&self.connection)),
                 Command::SaveAnswer(key) if lost.is_none() => {
-                    lost = save_answer(&self.connection, &self.shared, &key).err();
+                    let cached = self.shared.heads.get(&key).ok();
+                    lost = cached.and_then(|cached| row::save_answer(&self.connection, cached.head()).err());
                 }
-                // Dropping it tells whoever waits.
+                // Dropping a write replies to its caller.
                 Command::Write(_) | Command::SaveAnswer(_) => {}
                 Command::Maintain(_) | Command::Checkpoint | Command::Fail(_) | Command::Replaced | Command::Close => {}
             }
@@ -366,9 +359,12 @@ impl Writer {
         if let Some(error) = lost {
             return Err(error);
         }
-        let committed = batch.finish().map_err(failed)?;
+        let committed = batch.finish().map_err(|error| match error {
+            ReadError::Sqlite(error) => error,
+            ReadError::Column(_) | ReadError::Refused(_) => rusqlite::Error::InvalidQuery,
+        })?;
         if let Some(first) = committed.events.first().filter(|_| now < self.times.last()) {
-            super::row::insert_time_step(&self.connection, first.position)?;
+            row::insert_time_step(&self.connection, first.position)?;
         }
         if let Some(transaction) = transaction {
             transaction.commit()?;
@@ -376,40 +372,28 @@ impl Writer {
         Ok(committed)
     }
 
-    fn tell(&self, replies: Vec<Reply>, finishes: Vec<Finish>, outcome: &Result<(), LogError>) {
-        for (reply, result) in replies {
-            // Whoever asked may have given up.
-            let _ = reply.send(outcome.clone().and(result));
-        }
-        for finish in finishes {
-            finish(outcome.clone());
-        }
+    /// Records one observation. Sets `lost` if that lost the transaction.
+    fn record(
+        &self,
+        batch: &mut Batch<'_>,
+        observation: Observation,
+        lost: &mut Option<rusqlite::Error>,
+    ) -> Result<Recorded, LogError> {
+        batch.record(observation).map_err(|error| match error {
+            ReadError::Sqlite(error) => {
+                let refused = log_error(&error);
+                if failure::severity(&error) != Severity::Statement || self.connection.is_autocommit() {
+                    *lost = Some(error);
+                }
+                refused
+            }
+            error => {
+                let error = LogError::from(error);
+                if error == LogError::Full {
+                    self.shared.troubles.refused();
+                }
+                error
+            }
+        })
     }
-
-    fn fail(mut self, error: &rusqlite::Error) {
-        tracing::error!(error = failure::reason(error), "the event log's store failed; the log is closed");
-        if failure::is_damage(error) {
-            self.shared.log_damage(&failure::reason(error));
-        }
-        self.commands.close();
-        self.shared.closed();
-    }
-}
-
-/// Writes down when Grid was last asked about an entity.
-fn save_answer(connection: &Connection, shared: &Shared, key: &EntityKey) -> Result<(), rusqlite::Error> {
-    let Ok(cached) = shared.heads.get(key) else { return Ok(()) };
-    let head = cached.head();
-    let mut statement = connection.prepare_cached(
-        "UPDATE heads SET answered_at = ?4, answered_updated_at = ?5 \
-         WHERE customer_id = ?1 AND verification_id = ?2 AND position = ?3",
-    )?;
-    statement.execute((
-        key.customer.as_str(),
-        super::row::verification_text(key.verification.as_ref()),
-        number(head.position),
-        head.confirmed.by_answer(),
-        head.confirmed.answered_updated_at(),
-    ))?;
-    Ok(())
 }

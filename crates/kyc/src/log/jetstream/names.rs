@@ -1,17 +1,61 @@
-//! Names in NATS: the subjects of entities, keys, and message ids.
+//! Names in NATS: of streams, of the subjects of entities, of keys, and message ids.
 //!
-//! Ids may hold dots, wildcards and spaces, which mean something in NATS, so they are written as base64url.
+//! Ids may hold dots, wildcards and spaces, which have a meaning in NATS; so they are encoded as base64url.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::options::OpenError;
 use crate::id::{EntityKey, ObservationId};
 
-/// The last token of a customer's own status. A verification's begins with another letter.
+/// The names of a log's streams.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    pub(super) prefix: String,
+}
+
+impl Names {
+    pub(super) fn new(prefix: &str) -> Result<Self, OpenError> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if prefix.is_empty() || prefix.len() > 32 || !prefix.bytes().all(plain) {
+            return Err(OpenError::Prefix);
+        }
+        Ok(Self { prefix: prefix.to_owned() })
+    }
+
+    pub(super) fn events(&self) -> String {
+        format!("{}-events", self.prefix)
+    }
+
+    pub(super) fn heads(&self) -> String {
+        format!("{}-heads", self.prefix)
+    }
+
+    /// The subject of an entity's events.
+    pub(super) fn event_subject(&self, entity: &EntityKey) -> String {
+        format!("{}.{}", self.prefix, of_entity(entity))
+    }
+
+    /// The subject of an entity's head.
+    pub(super) fn head_subject(&self, entity: &EntityKey) -> String {
+        format!("{}.head.{}", self.prefix, of_entity(entity))
+    }
+
+    /// A subject of messages that are no events.
+    pub(super) fn filler_subject(&self, name: &str) -> String {
+        format!("{}.gap.{name}", self.prefix)
+    }
+
+    pub(super) fn bucket(&self, name: &str) -> String {
+        format!("{}-{name}", self.prefix)
+    }
+}
+
+/// The last token of a customer's own subject. A verification's begins with another letter.
 const CUSTOMER: &str = "status";
 
-/// `<base64url(customer)>.<entity>`: what the subject of an entity's events, and of its head, ends in.
-pub(super) fn of_entity(entity: &EntityKey) -> String {
+/// `<base64url(customer)>.<entity>`: the end of the subjects of an entity's events and head.
+fn of_entity(entity: &EntityKey) -> String {
     let customer = URL_SAFE_NO_PAD.encode(entity.customer.as_str());
     match &entity.verification {
         None => format!("{customer}.{CUSTOMER}"),
@@ -19,18 +63,18 @@ pub(super) fn of_entity(entity: &EntityKey) -> String {
     }
 }
 
-/// A key for an id that can hold anything.
+/// The key of an id.
 pub(super) fn key(id: &ObservationId) -> String {
     URL_SAFE_NO_PAD.encode(id.as_str())
 }
 
-/// The id that a key was made of.
+/// The id of a key.
 pub(super) fn id_of_key(key: &str) -> Option<ObservationId> {
     let bytes = URL_SAFE_NO_PAD.decode(key).ok()?;
     ObservationId::parse(std::str::from_utf8(&bytes).ok()?).ok()
 }
 
-/// The message id of an observation: its own id, wherever a header carries it as it is.
+/// The message id of an observation: its own id, if that can be a header.
 pub(super) fn message_id(id: &ObservationId) -> String {
     const ENCODED: &str = "base64:";
     let text = id.as_str();
