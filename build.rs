@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     tonic_prost_build::configure()
         .bytes(".")
+        .codec_path("crate::pb::SmallBuffers")
         .skip_debug(redacting.messages)
         .compile_fds(without_deprecations(compiler.file_descriptor_set()))?;
     generate_event_server(&compiler, &out_dir)
@@ -49,7 +50,7 @@ fn generate_event_server(compiler: &protox::Compiler, out_dir: &Path) -> Result<
     }
     tonic_prost_build::configure()
         .build_client(false)
-        .codec_path("crate::pb::EventCodec")
+        .codec_path("crate::pb::SmallBuffers")
         .extern_path(".gridgate.v1", "crate::pb")
         .extern_path(".gridgate.v1.WatchKycStatusResponse", "crate::pb::EncodedWatchKycStatusResponse")
         .out_dir(out_dir)

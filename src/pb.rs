@@ -63,13 +63,13 @@ impl prost::Message for EncodedWatchKycStatusResponse {
     }
 }
 
-/// The codec of `KycEventService`: prost's, with buffers that begin small. A stream that waits for events keeps its buffer
-/// for as long as it lives, and tonic would give each of them 8 KiB.
+/// The codec of every service: prost's, with buffers that begin small, where tonic's begin with 8 KiB each. Few messages
+/// are that large, and a stream that waits for events keeps its buffer for as long as it lives.
 #[derive(Debug)]
-pub struct EventCodec<T, U>(PhantomData<(T, U)>);
+pub struct SmallBuffers<T, U>(PhantomData<(T, U)>);
 
-impl<T, U> EventCodec<T, U> {
-    /// What a buffer begins with, in bytes: about as much as one event takes. It grows when there is more to say.
+impl<T, U> SmallBuffers<T, U> {
+    /// What a buffer begins with, in bytes: about as much as one event or one customer takes. It grows when there is more to say.
     const BEGINS_WITH: usize = 512;
     /// How much is encoded before it is sent, in bytes, while there is more: tonic's own choice.
     const SENT_AT: usize = 32 * 1024;
@@ -79,13 +79,13 @@ impl<T, U> EventCodec<T, U> {
     }
 }
 
-impl<T, U> Default for EventCodec<T, U> {
+impl<T, U> Default for SmallBuffers<T, U> {
     fn default() -> Self {
         Self(PhantomData)
     }
 }
 
-impl<T: prost::Message + Send + 'static, U: prost::Message + Default + Send + 'static> Codec for EventCodec<T, U> {
+impl<T: prost::Message + Send + 'static, U: prost::Message + Default + Send + 'static> Codec for SmallBuffers<T, U> {
     type Encode = T;
     type Decode = U;
     type Encoder = ProstEncoder<T>;

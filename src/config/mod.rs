@@ -229,11 +229,11 @@ fn grpc(r: &mut Reader, tls: TlsTimes) -> GrpcConfig {
             max_connections: r.get(&s::GRPC_MAX_CONNECTIONS),
             overflow: Overflow::TurnAway,
             handshake: tls.handshake_timeout,
-            first_words: PREFACE,
+            preface_timeout: PREFACE,
             // A peer that reads nothing answers no ping either; but while bytes are stuck, none is sent.
             stall: keepalive_interval.map(|interval| interval.saturating_add(keepalive_timeout)),
             max_age: r.unless_zero(&s::GRPC_MAX_CONNECTION_AGE),
-            farewell: r.get(&s::GRPC_MAX_CONNECTION_AGE_GRACE),
+            drain_timeout: r.get(&s::GRPC_MAX_CONNECTION_AGE_GRACE),
         },
         load: ConcurrencyLimits {
             max_calls: r.get(&s::GRPC_MAX_CALLS),

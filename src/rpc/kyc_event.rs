@@ -58,7 +58,11 @@ impl KycEventService for KycEvents {
         request: Request<pb::WatchKycStatusRequest>,
     ) -> Result<Response<Self::WatchKycStatusStream>, Status> {
         let limits = limits::of(&request);
-        let connection = request.extensions().get::<CallInfo>().and_then(|call| call.connection_end.clone());
+        let connection = request
+            .extensions()
+            .get::<CallInfo>()
+            .and_then(|call| call.connection.as_ref())
+            .map(|connection| connection.end.clone());
         let watch = request::read(request.into_inner())?;
         limits::check(limits.as_ref(), &watch.scope, &watch.filter)?;
         if watch.until_decided {

@@ -22,13 +22,13 @@ const MAX_ADMIN_CONNECTIONS: u32 = 256;
 const MAX_ADMIN_STREAMS: u32 = 64;
 
 /// How long a new connection may take to say something, and an HTTP/1 request to say its head.
-const FIRST_WORDS: Duration = Duration::from_secs(30);
+const FIRST_BYTES: Duration = Duration::from_secs(30);
 
 /// The largest head of a request to the admin port, in bytes.
 const MAX_ADMIN_HEAD: u16 = 16 * 1024;
 
 /// How long an admin connection that is told to end may take.
-const ADMIN_FAREWELL: Duration = Duration::from_secs(60);
+const ADMIN_DRAIN: Duration = Duration::from_secs(60);
 
 /// Certificates in use, and what looks after them.
 pub(super) struct Certificates {
@@ -121,12 +121,12 @@ pub(super) fn grpc_port(listener: TcpListener, grpc: &GrpcConfig, tls: Option<Tl
 /// What is spoken on the admin port.
 fn admin_protocol() -> Protocol {
     Protocol::Http1 {
-        http1: Http1 { head_timeout: FIRST_WORDS, max_head_bytes: MAX_ADMIN_HEAD.into(), linger: None },
+        http1: Http1 { head_timeout: FIRST_BYTES, max_head_bytes: MAX_ADMIN_HEAD.into(), linger: None },
         http2: Some(Http2 {
             max_concurrent_streams: MAX_ADMIN_STREAMS,
             max_head_bytes: MAX_ADMIN_HEAD.into(),
-            keepalive_interval: Some(FIRST_WORDS),
-            keepalive_timeout: FIRST_WORDS,
+            keepalive_interval: Some(FIRST_BYTES),
+            keepalive_timeout: FIRST_BYTES,
         }),
     }
 }
@@ -142,10 +142,10 @@ pub(super) fn admin_port(listener: TcpListener, tls: Option<Tls>, times: TlsTime
             max_connections: MAX_ADMIN_CONNECTIONS,
             overflow: Overflow::Wait,
             handshake: times.handshake_timeout,
-            first_words: FIRST_WORDS,
-            stall: Some(FIRST_WORDS),
+            preface_timeout: FIRST_BYTES,
+            stall: Some(FIRST_BYTES),
             max_age: None,
-            farewell: ADMIN_FAREWELL,
+            drain_timeout: ADMIN_DRAIN,
         },
         counters: Arc::new(Counters::default()),
         requests: TaskTracker::new(),

@@ -53,7 +53,7 @@ pub(super) fn port(
     } = *limits;
     let acting = relay.map_or(record_timeout, |relay| record_timeout.max(relay.timeout()));
     // Who does not read what is answered is cut off then.
-    let farewell = head_timeout.saturating_add(body_timeout).saturating_add(acting).saturating_add(LAST_WORDS);
+    let drain_timeout = head_timeout.saturating_add(body_timeout).saturating_add(acting).saturating_add(LAST_WORDS);
     Port {
         name: "webhook",
         listener,
@@ -64,10 +64,10 @@ pub(super) fn port(
             // Grid waits and comes again, and has nobody else to go to.
             overflow: Overflow::Wait,
             handshake: HANDSHAKE,
-            first_words: head_timeout,
-            stall: Some(farewell),
+            preface_timeout: head_timeout,
+            stall: Some(drain_timeout),
             max_age: Some(max_connection_age),
-            farewell,
+            drain_timeout,
         },
         counters,
         requests: TaskTracker::new(),

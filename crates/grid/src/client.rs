@@ -12,6 +12,7 @@ mod transport;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Url;
 use reqwest::header::HeaderValue;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -73,8 +74,10 @@ pub struct Client {
 
 struct Shared {
     http: reqwest::Client,
-    /// Base URL without a slash at its end.
-    base_url: String,
+    /// Base URL, parsed once.
+    base_url: Url,
+    /// Its path without a slash at its end.
+    base_path: String,
     server: Server,
     authorization: HeaderValue,
     max_answer_bytes: usize,
@@ -112,8 +115,9 @@ impl Client {
         let http = transport::build_http(&base_url, connect_timeout)?;
         let shared = Shared {
             http,
-            base_url: base_url.as_str().trim_end_matches('/').to_owned(),
             server: transport::server_of(&base_url),
+            base_path: base_url.path().trim_end_matches('/').to_owned(),
+            base_url,
             authorization,
             max_answer_bytes,
             budget: TpsBudget::new(BUDGET_WINDOW, retry.budget_per_second, retry.budget_share),
@@ -214,6 +218,6 @@ impl Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("base_url", &self.shared.base_url).finish_non_exhaustive()
+        f.debug_struct("Client").field("base_url", &self.shared.base_url.as_str()).finish_non_exhaustive()
     }
 }

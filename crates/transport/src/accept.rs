@@ -4,7 +4,7 @@ use super::connection::Connection;
 use super::counters::Counters;
 use super::linger::linger;
 use super::port::{Overflow, Port, Protocol};
-use super::standing::{Newcomers, Standing};
+use super::priority::{ConnectionPriority, EvictionQueue};
 use super::tls::Tls;
 use super::unread::RequestBody;
 use bytes::Bytes;
@@ -26,7 +26,7 @@ use tower::Service;
 /// The pause after the process could not accept, because it has no file descriptors left for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// How long the place of a connection that gives way may take to become free.
+/// How long the place of an evicted connection may take to become free.
 const MAKING_ROOM: Duration = Duration::from_secs(1);
 
 /// Connections that are being turned away at once. More than that are closed without a word.
@@ -58,7 +58,7 @@ impl Port {
         let mut arrivals = Arrivals {
             name,
             places: Arc::new(Semaphore::new(places)),
-            newcomers: Newcomers::new(places),
+            evictable: EvictionQueue::new(places),
             arrived: None,
             overflow: limits.overflow,
             speaks_http2: matches!(protocol, Protocol::Http2(_)),
@@ -88,9 +88,9 @@ impl Port {
                 () = leaving.cancelled() => break,
             };
             let Some((stream, addr, place)) = arrived else { continue };
-            let (open, standing) = (Open::new(Arc::clone(&counters), place), Standing::default());
-            arrivals.newcomers.add(&standing);
-            let served = connection.clone().serve(stream, addr, standing, service.clone());
+            let (open, priority) = (Open::new(Arc::clone(&counters), place), ConnectionPriority::default());
+            arrivals.evictable.add(&priority);
+            let served = connection.clone().serve(stream, addr, priority, service.clone());
             connections.spawn(async move {
                 served.await;
                 drop(open);
@@ -110,7 +110,7 @@ struct Arrivals {
     name: &'static str,
     listener: TcpListener,
     places: Arc<Semaphore>,
-    newcomers: Newcomers,
+    evictable: EvictionQueue,
     /// One that has no place yet.
     arrived: Option<(TcpStream, SocketAddr)>,
     overflow: Overflow,
@@ -147,7 +147,7 @@ impl Arrivals {
         }
     }
 
-    /// A place for one more connection: a free one, or that of one that has to give way. `None`: there is none, and
+    /// A place for one more connection: a free one, or that of one that is evicted. `None`: there is none, and
     /// waiting for one is not what this port does.
     async fn place(&mut self) -> Option<OwnedSemaphorePermit> {
         let free = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned().ok();
@@ -155,7 +155,7 @@ impl Arrivals {
             return Some(place);
         }
         let freed = Arc::clone(&self.places).acquire_owned();
-        match (self.newcomers.make_room(), self.overflow) {
+        match (self.evictable.evict_oldest(), self.overflow) {
             (_, Overflow::Wait) => freed.await.ok(),
             (true, Overflow::TurnAway) => timeout(MAKING_ROOM, freed).await.ok()?.ok(),
             (false, Overflow::TurnAway) => None,

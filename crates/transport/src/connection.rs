@@ -4,9 +4,9 @@ use super::answering::Answering;
 use super::counters::Counters;
 use super::guarded::{Guarded, Heard, jittered};
 use super::linger::linger;
-use super::peer::{ConnectionEnd, Peer};
+use super::peer::{ConnectionInfo, Peer};
 use super::port::{Http1, Http2, Limits, Overflow, Protocol};
-use super::standing::Standing;
+use super::priority::ConnectionPriority;
 use super::tls::Tls;
 use super::unread::RequestBody;
 use bytes::Bytes;
@@ -29,7 +29,6 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::transport::server::TcpConnectInfo;
 use tower::{Service, ServiceExt as _};
 
 /// The first bytes of an HTTP/2 connection: its preface, and the head of the SETTINGS that follow (RFC 9113, section 3.4).
@@ -64,22 +63,22 @@ enum Ended {
     Broken(hyper::Error),
     /// It had its time.
     Cut,
-    /// Another one has its place.
-    GaveWay,
+    /// It was evicted in favour of another one.
+    Evicted,
 }
 
 /// What ends a connection beside its age.
 struct Ends<'c> {
     /// Tells its requests that it has been told to end.
     told: CancellationToken,
-    standing: &'c Standing,
+    priority: &'c ConnectionPriority,
     /// When the certificate expires that the client showed.
     expiry: Option<Instant>,
 }
 
 impl Connection {
     /// Serves one connection, to its end.
-    pub(super) async fn serve<S, B>(self, stream: TcpStream, addr: SocketAddr, standing: Standing, service: S)
+    pub(super) async fn serve<S, B>(self, stream: TcpStream, addr: SocketAddr, priority: ConnectionPriority, service: S)
     where
         S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
         S::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -92,23 +91,17 @@ impl Connection {
             tracing::debug!(port = self.name, %error, "cannot set TCP_NODELAY");
         }
         let end = self.leaving.child_token();
-        // Where tonic and its interceptors look for the caller's address.
-        let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(addr) };
-        let connected_to = info.local_addr;
-        let requests = self.requests.clone();
-        let (of_requests, earns_by_itself) = (standing.clone(), self.limits.overflow == Overflow::Wait);
-        let with_peer = |certificates, end, http2: bool| {
+        let connected_to = stream.local_addr().ok();
+        let (requests, any_request_raises) = (self.requests.clone(), self.limits.overflow == Overflow::Wait);
+        let with_info = |certificates, end, http2: bool| {
             let unread = http2.then_some(requests);
-            let (peer, end) = (Peer { addr, connected_to, certificates }, ConnectionEnd(end));
+            let peer = Peer { addr, connected_to, certificates };
+            let info = Arc::new(ConnectionInfo { peer, end, priority: priority.clone() });
             service.map_request(move |request: Request<Incoming>| {
                 let mut request = request.map(|body| RequestBody::new(body, unread.clone()));
-                let extensions = request.extensions_mut();
-                extensions.insert(info.clone());
-                extensions.insert(peer.clone());
-                extensions.insert(end.clone());
-                extensions.insert(of_requests.clone());
-                if earns_by_itself {
-                    of_requests.earn();
+                request.extensions_mut().insert(Arc::clone(&info));
+                if any_request_raises {
+                    info.priority.raise();
                 }
                 request
             })
@@ -122,17 +115,17 @@ impl Connection {
                 self.speak(
                     stream,
                     http2,
-                    with_peer(None, end.clone(), http2.is_some()),
-                    Ends { told: end, standing: &standing, expiry: None },
+                    with_info(None, end.clone(), http2.is_some()),
+                    Ends { told: end, priority: &priority, expiry: None },
                 )
                 .await;
             }
             Some(tls) => {
-                let Some(stream) = self.handshake(tls, stream, addr, &standing).await else { return };
+                let Some(stream) = self.handshake(tls, stream, addr, &priority).await else { return };
                 let (certificates, http2) = self.negotiated(&stream);
                 let expiry = certificates.as_deref().and_then(<[_]>::first).and_then(expiry);
-                let ends = Ends { told: end.clone(), standing: &standing, expiry };
-                self.speak(stream, http2, with_peer(certificates, end.clone(), http2.is_some()), ends).await;
+                let ends = Ends { told: end.clone(), priority: &priority, expiry };
+                self.speak(stream, http2, with_info(certificates, end.clone(), http2.is_some()), ends).await;
             }
         }
     }
@@ -144,7 +137,7 @@ impl Connection {
         tls: &Tls,
         stream: TcpStream,
         addr: SocketAddr,
-        standing: &Standing,
+        priority: &ConnectionPriority,
     ) -> Option<TlsStream<TcpStream>> {
         let problem = tokio::select! {
             done = timeout(self.limits.handshake, tls.accept(stream)) => match done {
@@ -153,7 +146,7 @@ impl Connection {
                 Err(_) => "it took too long".to_owned(),
             },
             () = self.leaving.cancelled() => return None,
-            () = standing.gives_way() => {
+            () = priority.evicted() => {
                 self.counters.count_gave_way();
                 return None;
             }
@@ -215,7 +208,7 @@ impl Connection {
                 tracing::debug!(port = self.name, %error, "a connection ended with an error");
             }
             Ended::Cut => self.counters.count_cut(),
-            Ended::GaveWay => self.counters.count_gave_way(),
+            Ended::Evicted => self.counters.count_gave_way(),
         }
     }
 
@@ -225,12 +218,12 @@ impl Connection {
     where
         C: GracefulConnection<Error = hyper::Error>,
     {
-        let Limits { first_words, max_age, farewell, .. } = self.limits;
+        let Limits { preface_timeout, max_age, drain_timeout, .. } = self.limits;
         let has_spoken = || heard.as_ref().is_none_or(|heard| heard.bytes() >= HTTP2_PREFACE);
-        let Ends { told, standing, expiry } = ends;
+        let Ends { told, priority, expiry } = ends;
         // Whoever is no longer vouched for has had its time.
         let old_at = max_age.and_then(jittered).into_iter().chain(expiry).min();
-        let mut listening = pin!(sleep(first_words));
+        let mut listening = pin!(sleep(preface_timeout));
         let mut must_speak = heard.is_some();
         loop {
             tokio::select! {
@@ -247,11 +240,11 @@ impl Connection {
                     break;
                 }
                 () = self.leaving.cancelled() => break,
-                () = standing.gives_way() => {
+                () = priority.evicted() => {
                     connection.as_mut().graceful_shutdown();
                     // What can be said at once is: a GOAWAY, to whoever has said hello.
                     let _ = timeout(Duration::ZERO, connection).await;
-                    return Ended::GaveWay;
+                    return Ended::Evicted;
                 }
             }
         }
@@ -260,7 +253,7 @@ impl Connection {
         }
         connection.as_mut().graceful_shutdown();
         told.cancel();
-        match timeout(farewell, connection).await {
+        match timeout(drain_timeout, connection).await {
             Ok(ended) => done(ended),
             Err(_) => Ended::Cut,
         }

@@ -14,14 +14,14 @@ mod guarded;
 mod linger;
 mod peer;
 mod port;
-mod standing;
+mod priority;
 mod tls;
 mod unread;
 
 pub use answering::end_answer_at;
 pub use counters::{Counters, Snapshot};
-pub use peer::{ConnectionEnd, Peer};
+pub use peer::{ConnectionInfo, Peer};
 pub use port::{Http1, Http2, Limits, Overflow, Port, Protocol};
-pub use standing::Standing;
+pub use priority::ConnectionPriority;
 pub use tls::{ClientCertificates, ClientFiles, ReloadCounts, Reloader, Tls, TlsError, TlsFiles};
 pub use unread::RequestBody;

@@ -1,11 +1,12 @@
 //! What a request's extensions say about the connection that it came over.
 
+use super::priority::ConnectionPriority;
 use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// The other end of a connection. In the extensions of every request that came over it.
+/// The other end of a connection.
 #[derive(Debug, Clone)]
 pub struct Peer {
     /// Its address: that of the last machine on the way, which may be a proxy.
@@ -17,7 +18,14 @@ pub struct Peer {
     pub certificates: Option<Arc<[CertificateDer<'static>]>>,
 }
 
-/// Cancelled when the connection has been told to end: because of its age, or because the port is being closed. What
-/// has no end of its own should end then, with a word. In the extensions of every request.
-#[derive(Debug, Clone)]
-pub struct ConnectionEnd(pub CancellationToken);
+/// A connection. In the extensions of every request that came over it, as `Arc<ConnectionInfo>`.
+#[derive(Debug)]
+pub struct ConnectionInfo {
+    /// The other end.
+    pub peer: Peer,
+    /// Cancelled when the connection has been told to end: because of its age, or because the port is being closed. What
+    /// has no end of its own should end then, with a word.
+    pub end: CancellationToken,
+    /// Whether it may be evicted.
+    pub priority: ConnectionPriority,
+}

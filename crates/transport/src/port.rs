@@ -86,23 +86,23 @@ pub struct Limits {
     /// How long a TLS handshake may take.
     pub handshake: Duration,
     /// How long a new HTTP/2 connection may take to say its preface.
-    pub first_words: Duration,
+    pub preface_timeout: Duration,
     /// How long a connection may take none of what is written to it. `None`: for ever.
     pub stall: Option<Duration>,
     /// How old a connection becomes before it is told to end; up to a tenth less, by chance. `None`: no limit.
     pub max_age: Option<Duration>,
     /// How long a connection may take to end once it is told to. Then it is cut.
-    pub farewell: Duration,
+    pub drain_timeout: Duration,
 }
 
-/// What becomes of connections over the limit. Before that, the oldest of those gives way that has not earned its place
-/// ([`Standing`](super::Standing)), where there is one.
+/// What happens to connections over the limit. Before that, the port evicts the oldest one of low priority
+/// ([`ConnectionPriority`](super::ConnectionPriority)), if there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overflow {
-    /// They wait in the listener's queue. For senders who wait and come again, and for whom nobody else is there. A request
-    /// earns its connection a place.
+    /// They wait in the listener's queue. For senders who wait and come again, and for whom nobody else is there. Any
+    /// request raises its connection's priority.
     Wait,
-    /// They are told to go, having been promised nothing. For callers who have somebody else to go to. Whoever answers
-    /// requests says which earn their connection a place.
+    /// They are told to go, having been promised nothing. For callers who have somebody else to go to. The service
+    /// says which requests raise their connection's priority.
     TurnAway,
 }

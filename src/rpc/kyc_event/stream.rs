@@ -33,7 +33,6 @@ use crate::pb;
 use crate::pb::EncodedWatchKycStatusResponse as Encoded;
 use crate::pb::watch_kyc_status_response::Event as Say;
 use crate::rpc::{Error, timestamp};
-use crate::transport::ConnectionEnd;
 
 /// Events taken from the ring at once. They are shared with every other stream, so each costs a pointer.
 const BATCH: usize = 256;
@@ -54,7 +53,7 @@ pub(super) async fn start(
     log: Arc<EventLog>,
     watch: Watch,
     config: &WatchConfig,
-    connection: Option<ConnectionEnd>,
+    connection: Option<CancellationToken>,
     deliveries: Option<Arc<dyn Deliveries>>,
 ) -> Result<impl Stream<Item = Result<Encoded, Status>> + Send + use<>, Error> {
     let StartPoint { after, snapshot } = start_point(log.as_ref(), &watch, config).await?;
@@ -121,7 +120,7 @@ struct WatchStream {
     passed: Mark,
     timetable: Timetable,
     leaving: CancellationToken,
-    connection: Option<ConnectionEnd>,
+    connection: Option<CancellationToken>,
     deliveries: Option<Arc<dyn Deliveries>>,
 }
 
@@ -143,9 +142,9 @@ async fn until_announced(hub: &Hub, position: Option<Position>) {
     }
 }
 
-async fn until_connection_ends(connection: Option<&ConnectionEnd>) {
+async fn until_connection_ends(connection: Option<&CancellationToken>) {
     match connection {
-        Some(ConnectionEnd(end)) => end.cancelled().await,
+        Some(end) => end.cancelled().await,
         None => std::future::pending().await,
     }
 }
@@ -187,7 +186,7 @@ impl WatchStream {
             self.phase = Phase::Leaving(pb::GoingAwayReason::Shutdown);
             return Ok(None);
         }
-        if self.connection.as_ref().is_some_and(|ConnectionEnd(end)| end.is_cancelled()) {
+        if self.connection.as_ref().is_some_and(CancellationToken::is_cancelled) {
             self.phase = Phase::Leaving(pb::GoingAwayReason::MaxAge);
             return Ok(None);
         }

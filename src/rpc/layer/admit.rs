@@ -112,7 +112,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         // A web page can have its visitor's browser send a form here without asking anyone. gRPC wants 415 for other
         // types (PROTOCOL-HTTP2, "Requests").
         if !is_grpc(request.headers()) {
@@ -122,12 +122,12 @@ where
         }
         let BeginLayer { methods, metrics } = &self.layer;
         let method = Arc::clone(methods.at(request.uri().path()));
-        let connection_end = request.extensions().get().cloned();
+        let connection = request.extensions_mut().remove();
         self.inner.call(NewCall {
             incoming: Incoming::of(request.headers()).map(Arc::new),
             ends: Ends::default(),
             record: Record::begin(Arc::clone(metrics), Arc::clone(&method)),
-            call: Call { request, method, info: CallInfo { connection_end, ..CallInfo::default() } },
+            call: Call { request, method, info: CallInfo { connection, ..CallInfo::default() } },
         })
     }
 }

@@ -6,7 +6,7 @@ use super::record::Record;
 use crate::identity::Caller;
 use crate::identity::audit::Note;
 use crate::telemetry::context::Incoming;
-use crate::transport::ConnectionEnd;
+use crate::transport::ConnectionInfo;
 use http::Request;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -21,8 +21,8 @@ pub struct CallInfo {
     pub caller: Option<Caller>,
     /// Where the handler notes what it changes, where the call has an audit line.
     pub note: Option<Note>,
-    /// Cancelled when the connection is told to end.
-    pub connection_end: Option<ConnectionEnd>,
+    /// The connection that it came over.
+    pub connection: Option<Arc<ConnectionInfo>>,
 }
 
 /// A call: its request, and what the layers found out about it.

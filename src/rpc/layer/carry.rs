@@ -12,7 +12,7 @@ use super::methods::MethodKind;
 use super::record::Record;
 use crate::rpc::status::{self, Direction};
 use crate::telemetry::context::Incoming;
-use crate::transport::{ConnectionEnd, end_answer_at};
+use crate::transport::end_answer_at;
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use http_body::Frame;
@@ -75,7 +75,7 @@ where
         ends.stops = Some(self.stops.clone());
         // A stream of the API says goodbye by itself when its connection or the server leaves.
         if call.method.is_about_the_server() && call.method.kind() == MethodKind::Watch {
-            let connection = call.info.connection_end.as_ref().map(|ConnectionEnd(end)| end);
+            let connection = call.info.connection.as_ref().map(|connection| &connection.end);
             ends.leaving = Some(connection.unwrap_or(&self.stops.leaving).clone());
         }
         let inner = record.span().in_scope(|| self.inner.call(call));

@@ -4,14 +4,13 @@
 //! responses ends when the policy is replaced by one that would not let it in. Without a policy every call passes, and has no
 //! caller; only methods that a policy has to grant by name are refused.
 
-use super::call::{Admit, NewCall};
+use super::call::{Admit, Call, NewCall};
 use super::methods::MethodKind;
 use super::record::{report_denial, write_denial};
 use super::revoked::Revocation;
 use crate::identity::{Gate, NoGate, Presented};
 use crate::rpc::status;
-use crate::transport::{Peer, Standing};
-use http::{Request, header};
+use http::header;
 use std::sync::Arc;
 use tonic::Status;
 
@@ -31,7 +30,7 @@ impl Identity {
 
     fn without_gate<B>(&self, new: &NewCall<B>) -> Result<(), Status> {
         let Err(denial) = self.no_gate.admit(new.call.method.served()) else { return Ok(()) };
-        let (status, presented) = (status::denied(&denial), presented(&new.call.request));
+        let (status, presented) = (status::denied(&denial), presented(&new.call));
         if let Some(held_back) = self.no_gate.has_line(&presented) {
             write_denial(&presented, &new.call.method, new.incoming.as_deref(), &denial, &status, held_back);
         }
@@ -51,20 +50,20 @@ impl Admit for Identity {
         new.call.request.headers_mut().remove(header::AUTHORIZATION);
         judged?;
         // Calls open to anonymous clients do not raise their connection's priority.
-        if let (false, Some(standing)) = (is_health, new.call.request.extensions().get::<Standing>()) {
-            standing.earn();
+        if let (false, Some(connection)) = (is_health, &new.call.info.connection) {
+            connection.priority.raise();
         }
         Ok(())
     }
 }
 
-fn presented<B>(request: &Request<B>) -> Presented {
-    Presented::of(request.headers(), request.extensions().get::<Peer>())
+fn presented<B>(call: &Call<B>) -> Presented {
+    Presented::of(call.request.headers(), call.info.connection.as_ref().map(|connection| &connection.peer))
 }
 
 fn judge<B>(gate: &Arc<Gate>, new: &mut NewCall<B>) -> Result<(), Status> {
     let NewCall { call, incoming, ends, record } = new;
-    let presented = presented(&call.request);
+    let presented = presented(call);
     let admitted = gate.admit(&presented, call.method.served()).map_err(|denial| {
         let status = status::denied(&denial);
         report_denial(gate, &presented, &call.method, incoming.as_deref(), &denial, &status);

@@ -7,7 +7,7 @@
 //! rebinding) shows in `Host`, and a page's requests say where they come from.
 
 use super::answer::Refusal;
-use crate::transport::Peer;
+use crate::transport::ConnectionInfo;
 use axum::extract::Request;
 use axum::http::header::{FORWARDED, HOST, ORIGIN, VIA};
 use axum::http::uri::Authority;
@@ -15,13 +15,14 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 /// What the headers begin with that proxies add: any HTTP proxy, Envoy with Istio, Linkerd.
 const OF_PROXIES: [&str; 6] = ["x-forwarded-", "x-envoy-", "x-istio-", "x-real-ip", "x-client-ip", "l5d-"];
 
 /// Lets a request through, or refuses it.
 pub(super) async fn tools_on_this_machine(request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.addr.ip());
+    let peer = request.extensions().get::<Arc<ConnectionInfo>>().map(|connection| connection.peer.addr.ip());
     match judge(peer, request.uri().authority(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(why) => Refusal::new(StatusCode::FORBIDDEN, "forbidden", why).into_response(),

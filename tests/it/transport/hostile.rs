@@ -46,10 +46,10 @@ const LIMITS: Limits = Limits {
     max_connections: 100,
     overflow: Overflow::TurnAway,
     handshake: SHORT,
-    first_words: SHORT,
+    preface_timeout: SHORT,
     stall: None,
     max_age: None,
-    farewell: SHORT,
+    drain_timeout: SHORT,
 };
 
 #[tokio::test]

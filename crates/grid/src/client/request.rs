@@ -72,9 +72,9 @@ impl Request {
     /// The operation at its path template, with the id in its place.
     pub(crate) fn new(operation: Operation, id: Option<&ResourceId>) -> Self {
         let template = operation.path_template();
-        let path = match id {
-            Some(id) => template.replace("{id}", &id.segment()),
-            None => template.to_owned(),
+        let path = match (id, template.split_once("{id}")) {
+            (Some(id), Some((before, after))) => format!("{before}{}{after}", id.segment()),
+            _ => template.to_owned(),
         };
         Self { operation, path, query: Query::new(), headers: Vec::new(), payload: Payload::Empty }
     }

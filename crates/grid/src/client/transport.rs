@@ -140,9 +140,11 @@ pub(super) fn server_of(url: &Url) -> Server {
 impl Shared {
     /// Sends a request once and reads the answer to its end.
     pub(super) async fn exchange(&self, request: &mut Request) -> Result<Answer, Failure> {
+        let mut url = self.base_url.clone();
+        url.set_path(&[&self.base_path, request.path.as_str()].concat());
         let mut builder = self
             .http
-            .request(request.operation.method(), format!("{}{}", self.base_url, request.path))
+            .request(request.operation.method(), url)
             .header(AUTHORIZATION, self.authorization.clone())
             .header(ACCEPT, "application/json");
         if !request.query.is_empty() {
@@ -166,9 +168,9 @@ impl Shared {
             },
         };
         let sent = builder.send().await;
-        let response =
+        let mut response =
             sent.map_err(|error| if request.source_failed() { Failure::SourceFailed } else { failure(&error) })?;
-        let (status, headers) = (response.status(), response.headers().clone());
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let body = read_body(response, self.max_answer_bytes).await?;
         Ok(Answer { operation: request.operation, status, headers, body })
     }
