@@ -78,6 +78,7 @@ pub struct Config {
 
 /// Which Grid is called.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "a process has one")]
 pub enum Upstream {
     /// Grid.
     Grid(ClientConfig),

@@ -158,7 +158,8 @@ fn rooms_know_what_the_document_allows() {
     let mut wrong = Vec::new();
     for (name, of) in crates() {
         for (module, read) in &of.modules {
-            let own = if name == ROOT_PACKAGE { module.clone() } else { [&[name.clone()], &module[..]].concat() };
+            let own =
+                if name == ROOT_PACKAGE { module.clone() } else { [std::slice::from_ref(&name), &module[..]].concat() };
             let rooms = (0..=own.len()).rev().map(|length| own[..length].join("::"));
             match rooms.into_iter().find_map(|room| allowed.get_key_value(&room)) {
                 Some((room, rooms)) => wrong.extend(unwelcome(room, rooms, &name, read)),

@@ -26,6 +26,8 @@ struct Query {
     filter: Filter,
     recorded_before: Option<Timestamp>,
     limit: usize,
+    /// Whether this is the first page: the caller has not seen any event yet.
+    is_first: bool,
 }
 
 pub(super) async fn page(
@@ -56,7 +58,7 @@ pub(super) async fn page(
     limits::check(limits, &scope, &filter)?;
     let start = start(log, &page_token, recorded_after).await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    read(log, start, &Query { scope, filter, recorded_before, limit }).await
+    read(log, start, &Query { scope, filter, recorded_before, limit, is_first: page_token.is_empty() }).await
 }
 
 async fn start(log: &EventLog, page_token: &str, recorded_after: Option<Timestamp>) -> Result<Mark, Error> {
@@ -80,8 +82,15 @@ async fn read(log: &EventLog, start: Mark, query: &Query) -> Result<pb::ListKycE
     let mut limit = query.limit;
     let (mut beyond, now) = (0, log.basis().at);
     for _ in 0..MAX_READS {
-        let page = log.read(considered.position, &query.scope, limit).await;
-        let Page { events: found, considered: to, at_end } = page.map_err(|error| log_error(log, error))?;
+        let page = match log.read(considered.position, &query.scope, limit).await {
+            // Retention deleted the oldest events since `start` was read. The list begins with what is left.
+            Err(LogError::Expired { oldest }) if query.is_first && events.is_empty() => {
+                considered = oldest;
+                continue;
+            }
+            page => page.map_err(|error| log_error(log, error))?,
+        };
+        let Page { events: found, considered: to, at_end } = page;
         limit = limit.saturating_mul(4).min(READ);
         let mut found = found.into_iter().peekable();
         while let Some(event) = found.next() {

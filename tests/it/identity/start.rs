@@ -58,7 +58,7 @@ async fn other_machines_may_connect_where_a_policy_says_who_may_call() {
     assert_eq!(client.call(path, &[("authorization", &bearer(&known))]).await.code(), Code::Ok);
     program.signal("TERM").await;
     let ended = program.ended().await;
-    assert!(ended.stderr.contains("plain text"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the gRPC port has no TLS"), "{}", ended.stderr);
 }
 
 #[tokio::test]

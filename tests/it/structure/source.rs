@@ -48,7 +48,7 @@ impl Crate {
                     let below = folder.join(name);
                     let beside = folder.join(named.take().unwrap_or_else(|| format!("{name}.rs")));
                     let file = if beside.exists() { beside } else { below.join("mod.rs") };
-                    self.add([&module[..], &[name.clone()]].concat(), file, &below);
+                    self.add([&module[..], std::slice::from_ref(name)].concat(), file, &below);
                 }
                 _ => {}
             }

@@ -172,7 +172,7 @@ fn selected(place: &str) -> BTreeSet<&'static str> {
 fn every_refused_webhook_is_in_the_panel_of_those() {
     let copies = [Outcome::Duplicate, Outcome::QuarantinedBefore];
     let refused = Outcome::ALL.iter().filter(|outcome| outcome.status().as_u16() >= 400 && !copies.contains(outcome));
-    assert_eq!(selected("Refused"), refused.map(|outcome| outcome.word()).collect());
+    assert_eq!(selected("Rejected"), refused.map(|outcome| outcome.word()).collect());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! unknown fields are ignored, a word outside a known vocabulary is kept as [`Other`](CustomerType::Other)
 //! and never fails a message, and a field Grid left out (or sent as `null`, or as another type than documented) is simply
 //! absent. An answer requires only its essential field: the id of a resource, the rows of a list, the address
-//! of a link. So every field is read as [`field`] says, and answers are read with [`read`()].
+//! of a link. So every field is read as `field` says, and answers are read with [`read`()].
 //! Types that carry personal data have a [`Debug`](std::fmt::Debug) that names ids and statuses only.
 
 mod agreement;
