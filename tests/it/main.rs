@@ -8,6 +8,7 @@ mod asking;
 mod bare;
 mod browser;
 mod canary;
+#[cfg(feature = "sandbox")]
 mod config;
 mod deadline;
 #[cfg(feature = "sandbox")]
