@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub const TARGET: &str = "audit";
 /// Fields that a line names.
 const MOST_FIELDS: usize = 32;
-/// Refusals without a line are told of at the latest after this long.
+/// The longest time until suppressed lines are summed up in one.
 const ACCOUNT: Duration = Duration::from_secs(60);
 
 /// What a line says of the call itself.

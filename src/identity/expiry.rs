@@ -1,11 +1,11 @@
-//! Tokens that are about to expire are told of in the log, while there is time to give their callers others.
+//! Warns in the log before tokens expire, while there is time to replace them.
 
 use super::gate::Gate;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// How long before it expires a token is told of; then again a day before, and when it has.
+/// How long before it expires the log first warns of a token; it warns again a day before, and when it has expired.
 const STAGES: [SignedDuration; 3] =
     [SignedDuration::ZERO, SignedDuration::from_hours(24), SignedDuration::from_hours(14 * 24)];
 
@@ -14,7 +14,7 @@ const STAGES: [SignedDuration; 3] =
 pub(super) struct Told(HashMap<(Arc<str>, Timestamp), SignedDuration>);
 
 impl Told {
-    /// Tells of the tokens of a policy that are nearer to their end than when they were last told of.
+    /// Warns of the tokens that passed a threshold since the last warning.
     pub(super) fn tell(&mut self, gate: &Gate, now: Timestamp) {
         for (caller, expires) in self.due(gate.expiries(), now) {
             if expires <= now {

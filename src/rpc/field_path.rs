@@ -8,40 +8,7 @@ use prost_reflect::DescriptorPool;
 
 use super::field_mask::POOL;
 use crate::grid::Operation;
-use crate::grid::model::FieldError;
-
-/// Fields that stand at the top of a customer in Grid's JSON, and in `individual` here.
-const INDIVIDUAL: [&str; 6] =
-    ["full_name", "birth_date", "nationality", "id_type", "identifier", "country_of_issuance"];
-/// Fields that stand at the top of a customer in Grid's JSON, and in `individual.edd` here.
-const EDD: [&str; 11] = [
-    "source_of_funds_categories",
-    "source_of_funds_other_description",
-    "source_of_wealth_categories",
-    "source_of_wealth_other_description",
-    "purpose_of_account",
-    "purpose_of_account_other_description",
-    "expected_monthly_transaction_count",
-    "expected_monthly_transaction_volume",
-    "annual_income_range",
-    "net_worth_range",
-    "pep_status",
-];
-
-/// Fields that Grid may name without `personalInfo` before them, and that stand in `personal_info` here.
-const PERSONAL_INFO: [&str; 11] = [
-    "first_name",
-    "middle_name",
-    "last_name",
-    "birth_date",
-    "nationality",
-    "email",
-    "phone_number",
-    "address",
-    "id_type",
-    "identifier",
-    "country_of_issuance",
-];
+use crate::grid::model::{FieldError, PlatformConfigInput};
 
 /// The path of a field in the request message of `operation`, from Grid's path.
 ///
@@ -175,31 +142,32 @@ static FIELD_NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
     own.flat_map(|message| message.fields().map(|field| field.json_name().to_owned()).collect::<Vec<_>>()).collect()
 });
 
+/// Whether a message of this API has a field.
+fn has(message: &str, field: &str) -> bool {
+    let message = POOL.as_ref().and_then(|pool| pool.get_message_by_name(&format!("gridgate.v1.{message}")));
+    message.is_some_and(|message| message.get_field_by_name(field).is_some())
+}
+
+/// The first name in a path.
+fn first(path: &str) -> &str {
+    path.split(['.', '[']).next().unwrap_or_default()
+}
+
 /// A field of an owner, which Grid may name without saying that it is of `personalInfo`.
 fn owner_field(path: &str) -> String {
-    let first = path.split(['.', '[']).next().unwrap_or_default();
-    if PERSONAL_INFO.contains(&first) { format!("personal_info.{path}") } else { path.to_owned() }
+    if has("PersonalInfo", first(path)) { format!("personal_info.{path}") } else { path.to_owned() }
 }
 
 /// Fields that this API does not name keep Grid's name: they are in `other_fields` under it.
 fn platform_field(path: &str, grid: &str) -> String {
-    match path.split(['.', '[']).next().unwrap_or_default() {
-        "uma_domain" | "webhook_endpoint" | "supported_currencies" => path.to_owned(),
-        _ => format!("other_fields.{grid}"),
-    }
+    if PlatformConfigInput::names().contains(&first(grid)) { path.to_owned() } else { format!("other_fields.{grid}") }
 }
 
+/// A field of a customer: at Grid all stand at the top, here most stand in a message of their own.
 fn customer_field(path: &str) -> String {
-    let first = path.split(['.', '[']).next().unwrap_or_default();
-    if INDIVIDUAL.contains(&first) {
-        format!("individual.{path}")
-    } else if EDD.contains(&first) {
-        format!("individual.edd.{path}")
-    } else if first == "business_info" || first == "beneficial_owners" {
-        format!("business.{path}")
-    } else {
-        path.to_owned()
-    }
+    let within = [("IndividualInput", "individual."), ("CustomerEdd", "individual.edd."), ("Business", "business.")];
+    let message = within.into_iter().find(|(message, _)| has(message, first(path)));
+    format!("{}{path}", message.map_or("", |(_, prefix)| prefix))
 }
 
 fn snake_path(grid: &str) -> String {

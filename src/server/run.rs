@@ -1,7 +1,7 @@
 //! From bound to ready, and on until something ends it.
 //!
 //! Everything that needs no event log runs first: the admin port, health, what is passed on of webhooks. Opening the log may
-//! take as long as reading it, and whoever checks this process hears meanwhile that it lives and is not ready.
+//! take as long as reading it, and the probes meanwhile answer that it lives and is not ready.
 
 use super::admin::{self, Asked, Probed};
 use super::events::EventsToCome;

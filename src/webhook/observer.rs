@@ -1,4 +1,4 @@
-//! Who is told of every request and how long it took: to count and time them.
+//! Counts and times every request.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -100,8 +100,8 @@ impl Hub {
         Cursor { hub: Arc::clone(self), watcher, considered: after }
     }
 
-    /// Adds durable events, in the order of the log, that directly follow the last ones and end at `end`. The caller wakes
-    /// the watchers when it has answered whoever waits for the commit.
+    /// Adds durable events, in the order of the log, that directly follow the last ones and end at `end`. The caller answers
+    /// those that wait for the commit, and then wakes the watchers.
     #[must_use = "watchers stay asleep until they are woken"]
     pub fn publish(&self, events: Vec<Arc<Event>>, end: Mark) -> Wakes {
         let doubt = events.iter().rev().find(|event| event.outcome == Outcome::Unresolved).map(|event| event.position);

@@ -31,7 +31,7 @@ pub(super) fn is_contact_verified(customer: &Customer) -> bool {
     [email, phone].into_iter().flatten().all(|status| *status == ContactVerificationStatus::Verified)
 }
 
-/// Whether somebody still looks at a verification.
+/// Whether a verification is still under review.
 pub(super) fn is_under_review(status: &VerificationStatus) -> bool {
     matches!(status, VerificationStatus::PendingManualReview | VerificationStatus::InProgress)
 }

@@ -99,10 +99,10 @@ pub struct Limits {
 /// ([`ConnectionPriority`](super::ConnectionPriority)), if there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overflow {
-    /// They wait in the listener's queue. For senders who wait and come again, and for whom nobody else is there. Any
-    /// request raises its connection's priority.
+    /// They wait in the listener's queue: for clients that retry and have no other server. Any request raises its
+    /// connection's priority.
     Wait,
-    /// They are told to go, having been promised nothing. For callers who have somebody else to go to. The service
-    /// says which requests raise their connection's priority.
+    /// They receive a GOAWAY that accepts no request: for callers with other replicas to go to. The service says which
+    /// requests raise their connection's priority.
     TurnAway,
 }

@@ -1,7 +1,7 @@
 //! The priority of a connection, and eviction of the lowest when a port is full.
 //!
-//! Anyone can connect and say nothing, as often as a port has room. So a connection that has brought nothing yet stays only
-//! while nobody else needs its room, and the oldest of them is evicted first: a client that means something says so soon.
+//! A client can hold every connection of a port without sending a request. So a full port evicts the oldest connection that has
+//! not brought a request yet; an honest client sends one soon.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -1,9 +1,9 @@
-//! `gridgate demo`: plays every onboarding flow over gRPC against a sandbox, tells what goes in and what comes back, and fails
-//! if any of it is not as expected.
+//! `gridgate demo`: plays every onboarding flow over gRPC against a sandbox, prints requests and responses, and fails if a
+//! response is not as expected.
 //!
 //! A flow is data ([`flow`], `flows/*.toml`). [`runner`] makes its calls by reflection ([`client`], [`reflect`]), holds the
-//! answers against what is expected ([`expect`]), and reports them ([`report`], [`output`]). Meanwhile [`watcher`] listens
-//! to status changes, which are told as they come. Nothing here knows any single message.
+//! answers against what is expected ([`expect`]), and reports them ([`report`], [`output`]). Meanwhile [`watcher`] receives
+//! status changes and prints them at once. No code here names a message of the API.
 
 mod client;
 mod control;

@@ -18,12 +18,12 @@ const INDENT: &str = "        ";
 /// Columns of a step's lines.
 const INNER: usize = WIDTH - INDENT.len() - 2;
 
-/// Where events are told.
+/// Writes events to standard output.
 pub(super) struct Report {
     out: Stdout,
     /// As JSON, if `None`.
     text: Option<Text>,
-    /// What went wrong first. Nothing is written after it: who reads has gone.
+    /// The first error. Nothing is written after it: the reader has gone.
     pub(super) written: io::Result<()>,
 }
 

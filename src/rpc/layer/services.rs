@@ -1,8 +1,8 @@
 //! The services of the gRPC port: those about the server itself, which are there from the beginning, and those of the API,
 //! which need the event log.
 //!
-//! The port answers as soon as it is bound, so that whoever asks after its health hears that it is starting. Until the
-//! event log is open, calls of the API are refused, having begun nothing.
+//! The port answers as soon as it is bound, and reports in its health that it is starting. Until the event log is open, it
+//! refuses calls of the API before they begin anything.
 
 use super::buffering::BufferedBody;
 use super::carry::CallFuture;

@@ -1,4 +1,4 @@
-//! Metrics and traces of what is recorded in the event log, whoever records it.
+//! Metrics and traces of all recordings in the event log.
 
 use super::grid::WordLabels;
 use crate::kyc::event::{Observation, Origin, Outcome, Subject};

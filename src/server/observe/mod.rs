@@ -1,4 +1,4 @@
-//! What is told of a running server: every room's counters and states, put into one registry.
+//! The metrics of a running server: registers every room's counters and states.
 //!
 //! The rooms know nothing of it. They call traits of their own ([`crate::grid::Observer`], [`crate::webhook::Observer`],
 //! [`crate::rpc::Deliveries`]) or keep counters, and what carries out the one and reads the other is here.
@@ -74,12 +74,12 @@ impl Observing {
         Self { metrics, calls, grid, log, recordings, ports: Vec::new() }
     }
 
-    /// Who is told of requests to Grid.
+    /// Observes requests to Grid.
     pub(super) fn grid(&self) -> Arc<dyn crate::grid::Observer> {
         Arc::clone(&self.grid) as Arc<dyn crate::grid::Observer>
     }
 
-    /// Who is told of what streams say.
+    /// Observes what streams deliver.
     pub(super) fn deliveries(&mut self) -> Arc<dyn Deliveries> {
         Arc::new(Watching::new(&mut self.metrics, Arc::clone(&self.recordings)))
     }

@@ -12,7 +12,7 @@ object! {
 }
 
 object! {
-    /// A single-use link. Whoever has it can play the applicant, so Debug shows neither link nor token.
+    /// A single-use link. It lets its holder act as the applicant, so `Debug` shows neither link nor token.
     pub struct KycLink {
         /// Where to send the applicant.
         pub kyc_url: String [essential],

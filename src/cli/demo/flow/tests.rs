@@ -18,7 +18,7 @@ fn leads_to(message: &MessageDescriptor, path: &str) -> Option<Kind> {
     }
 }
 
-/// Whether a path leads somewhere in what is told of an error.
+/// Whether a path leads to a field of an error's details.
 fn leads_into_a_status(reflection: &Reflection, path: &str) -> bool {
     let (detail, rest) = path.split_once('.').unwrap_or((path, ""));
     reflection.messages().any(|message| message.name().to_snake_case() == detail && leads_to(&message, rest).is_some())

@@ -24,7 +24,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(2);
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 /// How long a durable event may take to arrive here before the recording returns all the same.
 const ARRIVAL: Duration = Duration::from_secs(2);
-/// After this long without success, operators are told that nothing is recorded.
+/// After this long without success, the log reports that it records nothing.
 const LONG: Duration = Duration::from_millis(1500);
 
 /// The recording of one observation.

@@ -49,8 +49,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// The time up to which everything recorded is published: now, unless a batch is under way or the log is closed. Whoever reads
-    /// the hub's end after this finds all of it there.
+    /// The time up to which everything recorded is published: now, unless a batch is under way or the log is closed. A later read of
+    /// the hub's end finds all of it there.
     pub(super) fn known_until(&self) -> Timestamp {
         // In this order: a batch that is not seen here yet is recorded later than `now`.
         let now = self.clock.now();

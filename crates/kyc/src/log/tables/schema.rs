@@ -20,7 +20,7 @@ const MIGRATIONS: [&str; 3] =
 const IMPLAUSIBLE_VERSION: i64 = 1000;
 /// Up to this size, in bytes, the integrity of a file is checked when it is opened; that takes less than a second.
 const CHECKED_UP_TO: u64 = 64 << 20;
-/// How long a statement waits while somebody else locks the file, such as a person with `sqlite3`.
+/// How long a statement waits while another process locks the file, such as `sqlite3`.
 const BUSY: Duration = Duration::from_secs(2);
 /// The write-ahead log is checkpointed each time it has grown by this many bytes.
 pub(crate) const WAL_GROWTH: u64 = 16 << 20;
