@@ -26,14 +26,10 @@ use crate::config::Sources;
 use crate::config::settings::{self, Scope};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use flags::{Flags, SettingsOf};
-use output::Failure;
-use std::collections::BTreeMap;
+use output::{Environment, Failure};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-
-/// The exit code for mistakes in the command line (clap's own choice) or the configuration.
-const MISTAKE: u8 = 2;
 
 /// Grid's customer onboarding (KYC and KYB) behind one gRPC API.
 #[derive(Debug, Parser)]
@@ -157,9 +153,6 @@ scopes! {
 scopes! {
     OfSandbox = OF_SANDBOX;
 }
-
-/// The environment, by name.
-type Environment = BTreeMap<String, OsString>;
 
 impl<S: SettingsOf> CommonArgs<S> {
     /// The sources of this command's settings.

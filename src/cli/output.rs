@@ -1,12 +1,19 @@
 //! Results on standard output, failures on standard error, and texts of others that are safe to print.
 
-use super::{Environment, MISTAKE};
 use crate::config::ConfigError;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::error::Error;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+
+/// The environment, by name.
+pub(super) type Environment = BTreeMap<String, OsString>;
+
+/// The exit code for mistakes in the command line (clap's own choice) or the configuration.
+const MISTAKE: u8 = 2;
 
 /// Why a command failed.
 #[derive(Debug)]

@@ -4,9 +4,9 @@
 //! one too, but for those beyond a rate, which are counted: by the next line about the same caller, certificate or
 //! address, or after a minute by a line that does nothing else ([`account`]).
 
+use super::audit_throttle::{HeldBack, Refused};
 use super::caller::Caller;
 use super::gate::{Denial, Gate};
-use super::lines::{HeldBack, Refused};
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

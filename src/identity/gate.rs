@@ -1,12 +1,12 @@
 //! The decision on each call, with the policy that holds now.
 
+use super::audit_throttle::{AuditThrottle, HeldBack, Refused};
 use super::caller::{Caller, Source};
 use super::counters::{Counted, Counters};
-use super::lines::{HeldBack, Lines, Refused};
 use super::name::Identity;
 use super::policy::{Grantable, Identified, Policy, Rule, Unidentified};
 use super::presented::Presented;
-use super::strangers::Strangers;
+use super::unauthenticated::UnauthenticatedLimit;
 use jiff::Timestamp;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 pub struct Gate {
     /// Guards which policy holds: it is looked at for each call, and replaced as a whole.
     current: RwLock<Arc<Current>>,
-    /// Guards what is told of it.
+    /// Guards the state that metrics show.
     state: RwLock<PolicyState>,
-    strangers: Strangers,
-    lines: Lines,
+    unauthenticated: UnauthenticatedLimit,
+    throttle: AuditThrottle,
     counters: Arc<Counters>,
 }
 
@@ -33,7 +33,7 @@ struct Current {
     superseded: CancellationToken,
 }
 
-/// What is to be told of the policy.
+/// The state of the policy, as metrics show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyState {
     /// When the one that holds was read.
@@ -160,8 +160,8 @@ impl Gate {
         Gate {
             current: RwLock::new(Arc::new(Current { policy, superseded: CancellationToken::new() })),
             state: RwLock::new(state),
-            strangers: Strangers::new(),
-            lines: Lines::new(),
+            unauthenticated: UnauthenticatedLimit::new(),
+            throttle: AuditThrottle::new(),
             counters: Arc::new(Counters::default()),
         }
     }
@@ -193,7 +193,7 @@ impl Gate {
         let Identified { who, header_ignored } = current.policy.identify(presented);
         if header_ignored && rated == Rated::Yes {
             self.counters.count(Counted::HeaderIgnored);
-            if self.strangers.may_warn(presented.addr, Instant::now()) {
+            if self.unauthenticated.may_warn(presented.addr, Instant::now()) {
                 let peer = presented.addr.map(tracing::field::display);
                 tracing::warn!(peer, "a proxy's header was ignored: who sent it is no trusted proxy of the policy");
             }
@@ -220,7 +220,7 @@ impl Gate {
             Unidentified::Unknown(identity, source) => Denial::CallerUnknown { identity, source },
             Unidentified::Invalid(why) => match rated {
                 Rated::Already => Denial::CredentialsInvalid { why },
-                Rated::Yes => match self.strangers.failed(presented.addr, Instant::now()) {
+                Rated::Yes => match self.unauthenticated.failed(presented.addr, Instant::now()) {
                     Ok(()) => Denial::CredentialsInvalid { why },
                     Err(retry_after) => Denial::TooManyFailures { retry_after },
                 },
@@ -263,24 +263,24 @@ impl Gate {
     pub fn has_line(&self, denial: &Denial, presented: &Presented, mutates: bool) -> Option<u64> {
         let (whose, now) = (denial.refused(presented), Instant::now());
         if mutates && denial.caller().is_some() {
-            return Some(self.lines.before_one_more(&whose, now));
+            return Some(self.throttle.before_one_more(&whose, now));
         }
-        self.lines.may_write(&whose, now)
+        self.throttle.may_write(&whose, now)
     }
 
     /// The refusals that had no line, and that no line has counted. They are given once.
     #[must_use]
     pub fn take_held_back(&self) -> Vec<HeldBack> {
-        self.lines.take_held_back()
+        self.throttle.take_held_back()
     }
 
-    /// What is to be told of the policy.
+    /// The state of the policy.
     #[must_use]
     pub fn state(&self) -> PolicyState {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether anyone in the policy is told apart by a bearer token, which whoever overhears it can use.
+    /// Whether the policy has bearer tokens: on a connection without TLS, anyone on the network path can read and use them.
     #[must_use]
     pub fn takes_tokens(&self) -> bool {
         self.current().policy.has_tokens()
@@ -312,12 +312,12 @@ impl Gate {
 /// Takes the gate's place when there is no policy: every call passes, except to methods that only a policy grants.
 #[derive(Debug)]
 pub struct NoGate {
-    lines: Lines,
+    throttle: AuditThrottle,
 }
 
 impl Default for NoGate {
     fn default() -> Self {
-        NoGate { lines: Lines::new() }
+        NoGate { throttle: AuditThrottle::new() }
     }
 }
 
@@ -333,7 +333,7 @@ impl NoGate {
     /// Whether a refusal has an audit line: then how many before it had none, of those from the same address.
     #[must_use]
     pub fn has_line(&self, presented: &Presented) -> Option<u64> {
-        self.lines.may_write(&Refused::Address(presented.addr), Instant::now())
+        self.throttle.may_write(&Refused::Address(presented.addr), Instant::now())
     }
 }
 

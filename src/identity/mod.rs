@@ -9,25 +9,25 @@
 //! in, and a refusal is a [`Denial`].
 
 pub mod audit;
+mod audit_throttle;
 mod bucket;
 mod caller;
 mod counters;
 mod expiry;
 mod file;
 mod gate;
-mod lines;
 mod name;
 mod policy;
 mod presented;
-mod strangers;
 mod token;
+mod unauthenticated;
 pub mod xfcc;
 
+pub use audit_throttle::{HeldBack, Refused};
 pub use caller::{Caller, Source, WatchKind, WatchLimits};
 pub use counters::{Counted, Counters};
 pub use file::{PolicyError, PolicyFile, PolicyText};
 pub use gate::{Admitted, Denial, Gate, NoGate, PolicyState};
-pub use lines::{HeldBack, Refused};
 pub use name::{Identity, InvalidIdentity};
 pub use policy::{Grantable, Mistake, Policy};
 pub use presented::Presented;

@@ -2,7 +2,7 @@
 //!
 //! The hash is one round of SHA-256, without salt. What makes slow hashes necessary for passwords is that passwords can
 //! be guessed; a token has 256 random bits, so nobody can find it by trying, however fast the hash is. A slow one would
-//! cost its time on every call, and let strangers spend it. (The same choice as GitHub's and crates.io's tokens.)
+//! cost its time on every call, and let unauthenticated callers spend it. (The same choice as GitHub's and crates.io's tokens.)
 
 use aws_lc_rs::{constant_time, digest, rand};
 use base64::Engine as _;

@@ -5,7 +5,7 @@ use crate::config::{GrpcConfig, Setting, TlsTimes, settings};
 use crate::transport::{
     ClientFiles, Counters, Http1, Http2, Limits, Overflow, Port, Protocol, ReloadCounts, Reloader, Tls, TlsFiles,
 };
-use crate::webhook::{self, WebhookDoor};
+use crate::webhook::{self, Endpoint};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use std::path::Path;
@@ -51,7 +51,7 @@ impl Certificates {
         grpc: &Http2,
     ) -> Result<(Self, Secured<Tls>), BindError> {
         let (grpc_speaks, webhook_speaks) =
-            (Protocol::Http2(grpc.clone()), WebhookDoor::protocol(&webhook::Limits::default()));
+            (Protocol::Http2(grpc.clone()), Endpoint::protocol(&webhook::Limits::default()));
         let mut all = Certificates { reloaders: Vec::new(), times };
         let secured = Secured {
             grpc: all.load_one(&settings::GRPC_TLS_CERTIFICATE, files.grpc, &grpc_speaks).await?,

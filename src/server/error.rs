@@ -7,7 +7,7 @@ use crate::identity::PolicyError;
 use crate::kyc::log::jetstream;
 use crate::kyc::log::sqlite::OpenError;
 use crate::transport::TlsError;
-use crate::webhook::InvalidDoorPath;
+use crate::webhook::InvalidEndpointPath;
 use crate::webhook::keys::InvalidKeys;
 use crate::webhook::relay::RelaySetupError;
 use std::fmt;
@@ -43,7 +43,7 @@ pub enum BindError {
     TemporaryLog(#[source] io::Error),
     /// The path at which webhooks are taken is none.
     #[error("the path of webhooks {problem} ({}, {})", settings::WEBHOOK_PATH.key, settings::WEBHOOK_PATH.env, problem = .0)]
-    WebhookPath(#[from] InvalidDoorPath),
+    WebhookPath(#[from] InvalidEndpointPath),
     /// Grid's public keys cannot be read.
     #[error("{problem} ({}, {})", settings::WEBHOOK_PUBLIC_KEYS.key, settings::WEBHOOK_PUBLIC_KEYS.env, problem = .0)]
     WebhookKeys(#[from] InvalidKeys),

@@ -24,7 +24,7 @@ use crate::kyc::resolve::{Resolver, ResolverSettings};
 use crate::kyc::response_observer::ResponseObserver;
 use crate::kyc::source::CustomerSource;
 use crate::rpc::{KycEvents, WatchConfig};
-use crate::webhook::{DoorConfig, DoorPath, Limits, PublicKeys, Relay, RelayConfig, WebhookDoor};
+use crate::webhook::{Endpoint, EndpointConfig, EndpointPath, Limits, PublicKeys, Relay, RelayConfig};
 
 /// A stream ends with an error when this process has not known the end of the log for longer.
 const MAX_LAG: Duration = Duration::from_secs(30);
@@ -117,18 +117,18 @@ impl EventsToCome {
 }
 
 /// The webhook endpoint, for webhooks signed with one of `keys`.
-pub(super) fn door(config: &WebhookConfig, keys: &str, log: LateLog) -> Result<WebhookDoor, BindError> {
+pub(super) fn endpoint(config: &WebhookConfig, keys: &str, log: LateLog) -> Result<Endpoint, BindError> {
     let WebhookConfig { addr: _, path, public_keys: _, relay_url, tls: _ } = config;
     let relay =
         relay_url.clone().map(|url| Relay::new(RelayConfig { url, timeout: crate::webhook::relay::RELAY_TIMEOUT }));
-    let config = DoorConfig {
-        path: DoorPath::parse(path)?,
+    let config = EndpointConfig {
+        path: EndpointPath::parse(path)?,
         keys: PublicKeys::from_pem([keys])?,
         relay: relay.transpose()?,
         limits: Limits::default(),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    Ok(WebhookDoor::new(config, log, clock))
+    Ok(Endpoint::new(config, log, clock))
 }
 
 impl Events {

@@ -33,7 +33,7 @@ use crate::identity::Gate;
 use crate::rpc::UploadMemory;
 use crate::telemetry::LogLevels;
 use crate::transport::Port;
-use crate::webhook::WebhookDoor;
+use crate::webhook::Endpoint;
 use connections::{Certificates, Secured, admin_port, grpc_port};
 use events::EventsToCome;
 use grpc::Grpc;
@@ -65,7 +65,7 @@ pub struct App {
     admin: Port,
     certificates: Certificates,
     events: EventsToCome,
-    door: Option<(WebhookDoor, TcpListener)>,
+    endpoint: Option<(Endpoint, TcpListener)>,
     sandbox: Option<OwnSandbox>,
     observed: Arc<Observed>,
     /// None where several servers share a process.
@@ -127,9 +127,9 @@ impl App {
         let (certificates, secured) = Certificates::load(tls, tls_times, &grpc.http2).await?;
         let events_to_come = EventsToCome::new(&events, &client)?;
         let keys = webhook.public_keys.clone().or_else(|| sandbox.as_ref().and_then(OwnSandbox::public_key));
-        let door = keys.zip(webhook_port).map(|(keys, (listener, _))| {
-            let door = observing.door(events::door(&webhook, &keys, events_to_come.late())?);
-            Ok::<_, BindError>((secured.webhook.into_iter().fold(door, WebhookDoor::with_tls), listener))
+        let endpoint = keys.zip(webhook_port).map(|(keys, (listener, _))| {
+            let endpoint = observing.endpoint(events::endpoint(&webhook, &keys, events_to_come.late())?);
+            Ok::<_, BindError>((secured.webhook.into_iter().fold(endpoint, Endpoint::with_tls), listener))
         });
 
         let (methods, reload) = (Arc::new(grpc::methods()?), Reload::default());
@@ -161,7 +161,7 @@ impl App {
             observed: Arc::new(events_to_come.observed(observing)),
             log_levels: None,
             events: events_to_come,
-            door: door.transpose()?,
+            endpoint: endpoint.transpose()?,
             sandbox,
         })
     }

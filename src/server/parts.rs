@@ -53,7 +53,7 @@ impl Part {
 /// All of them.
 pub(super) struct Parts {
     pub(super) grpc: Part,
-    pub(super) door: Part,
+    pub(super) endpoint: Part,
     pub(super) admin: Part,
     pub(super) sandbox: Part,
     pub(super) keeper: Part,
@@ -64,10 +64,10 @@ pub(super) struct Parts {
 impl Parts {
     /// Waits until one of them ends, and says which. What ends while it is not told to is broken, most likely by a panic.
     pub(super) async fn one_ends(&mut self) -> &'static str {
-        let Parts { grpc, door, admin, sandbox, keeper, follower, reloader } = self;
+        let Parts { grpc, endpoint, admin, sandbox, keeper, follower, reloader } = self;
         tokio::select! {
             name = grpc.ends_by_itself() => name,
-            name = door.ends_by_itself() => name,
+            name = endpoint.ends_by_itself() => name,
             name = admin.ends_by_itself() => name,
             name = sandbox.ends_by_itself() => name,
             name = keeper.ends_by_itself() => name,
@@ -93,7 +93,7 @@ mod tests {
     fn parts() -> Parts {
         Parts {
             grpc: endless("grpc"),
-            door: Part::start_if_any("door", None::<std::future::Pending<()>>),
+            endpoint: Part::start_if_any("endpoint", None::<std::future::Pending<()>>),
             admin: endless("admin"),
             sandbox: Part::none(),
             keeper: endless("keeper"),
@@ -110,7 +110,7 @@ mod tests {
     async fn each_part_that_panics_is_named() {
         let places: [fn(&mut Parts) -> &mut Part; 7] = [
             |parts| &mut parts.grpc,
-            |parts| &mut parts.door,
+            |parts| &mut parts.endpoint,
             |parts| &mut parts.admin,
             |parts| &mut parts.sandbox,
             |parts| &mut parts.keeper,

@@ -83,9 +83,9 @@ impl Wanted<'_> {
         let (client, sandbox) = match upstream {
             Upstream::Grid(client) => (client, None),
             Upstream::Sandbox { addr, config, client } => {
-                let door = webhook.as_ref().map(|(_, addr)| format!("http://{}{webhook_path}", connectable(*addr)));
+                let endpoint = webhook.as_ref().map(|(_, addr)| format!("http://{}{webhook_path}", connectable(*addr)));
                 let port = failures.listen(&settings::SANDBOX_ADDR, addr);
-                let sandbox = port.map(|(listener, addr)| OwnSandbox::new(listener, addr, config, door));
+                let sandbox = port.map(|(listener, addr)| OwnSandbox::new(listener, addr, config, endpoint));
                 let base_url = sandbox.as_ref().map_or(String::new(), |own| own.access.base_url.clone());
                 (ClientConfig { base_url, ..client }, sandbox)
             }

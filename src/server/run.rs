@@ -67,22 +67,22 @@ impl App {
             admin,
             certificates,
             events,
-            door,
+            endpoint,
             sandbox,
             observed,
             log_levels,
         } = self;
         let closing = CancellationToken::new();
-        let webhooks = door.as_ref().map(|(door, _)| door.counters());
+        let webhooks = endpoint.as_ref().map(|(endpoint, _)| endpoint.counters());
         let under_way = UnderWay { calls: grpc.requests.clone(), webhooks: webhooks.clone() };
         let asked = Asked { quarantine: events.quarantine(), webhooks, observed: Arc::clone(&observed), log_levels };
         let probed = Probed { phase: readiness.phase(), obstacle: events.obstacle(), log: events.late() };
         let asked = admin::router(probed, asked);
-        let door = door.map(|(door, listener)| door.serve(listener, stops.leaving.clone()));
+        let endpoint = endpoint.map(|(endpoint, listener)| endpoint.serve(listener, stops.leaving.clone()));
         let sandbox = sandbox.map(|own| serve_sandbox(own, closing.clone()));
         let parts = Parts {
             grpc: Part::start("the gRPC port", grpc.serve(service, stops.leaving.clone())),
-            door: Part::start_if_any("the webhook port", door),
+            endpoint: Part::start_if_any("the webhook port", endpoint),
             admin: Part::start("the admin port", admin.serve(asked, closing.clone())),
             sandbox: Part::start_if_any("the sandbox", sandbox),
             keeper: Part::none(),

@@ -77,13 +77,13 @@ impl Running {
             sleep(drain_delay).await;
         }
         stops.leaving.cancel();
-        let finished = async { tokio::join!(parts.grpc.ended(), parts.door.ended()) };
+        let finished = async { tokio::join!(parts.grpc.ended(), parts.endpoint.ended()) };
         if timeout_at(end, finished).await.is_ok() {
             return Ok(());
         }
         let (open_calls, open_webhooks) = (under_way.calls.len(), under_way.webhooks());
         tracing::warn!(open_calls, open_webhooks, "the grace period is over: cutting what is open");
-        parts.door.cut();
+        parts.endpoint.cut();
         stops.cut.cancel();
         if timeout(LAST_WORDS, parts.grpc.ended()).await.is_err() {
             parts.grpc.cut();
@@ -100,7 +100,7 @@ impl Running {
 
 /// Waits for the parts that were told to end, each in its own time. Whatever they still do then ends with them.
 async fn close(parts: Parts, end: Instant) {
-    let Parts { grpc: _, door: _, mut admin, mut sandbox, mut keeper, mut follower, mut reloader } = parts;
+    let Parts { grpc: _, endpoint: _, mut admin, mut sandbox, mut keeper, mut follower, mut reloader } = parts;
     let others = async { tokio::join!(admin.ended(), sandbox.ended(), follower.ended(), reloader.ended()) };
     let last = Instant::now() + LAST_WORDS;
     let (_, kept) = tokio::join!(timeout_at(last, others), timeout_at(end.max(last), keeper.ended()));

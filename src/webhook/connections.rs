@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
-use super::door::Limits;
+use super::config::Limits;
 use super::relay::Relay;
 use crate::transport::{self, Counters, Http1, Http2, Overflow, Port, Protocol, Tls};
 

@@ -1,4 +1,4 @@
-//! What the door has seen since it was opened, in numbers.
+//! The counters of the endpoint.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::outcome::Outcome;
 use crate::transport;
 
-/// Counts; shared between the door and whoever exports them.
+/// Counts; shared by the endpoint and the metrics that export them.
 #[derive(Debug)]
 pub struct Counters {
     /// In the order of [`Outcome::ALL`].

@@ -1,17 +1,18 @@
-//! The webhook door: what Grid tells of its own accord comes in here.
+//! The webhook endpoint: receives what Grid sends.
 //!
 //! A webhook is read within limits, its signature is checked over the bytes as they came ([`signature`]), and only then
 //! is it looked into ([`parse`]). What it says about KYC is handed to the event log, and acknowledged once it is durable;
-//! what is not about KYC is passed on ([`relay`]) or answered so that nothing is approved by accident. [`WebhookDoor`]
+//! what is not about KYC is passed on ([`relay`]) or answered so that nothing is approved by accident. [`Endpoint`]
 //! puts this behind a port that is open to the internet.
 //!
 //! This module knows the event log ([`crate::kyc`]) and Grid's vocabulary ([`crate::grid::model`]); it calls neither Grid
 //! nor any caller, and knows nothing of the gRPC API. It logs ids, types and times, never what a body says.
 
 mod body;
+mod config;
 mod connections;
 mod counters;
-mod door;
+mod endpoint;
 mod field_names;
 pub mod keys;
 mod loose;
@@ -24,8 +25,9 @@ pub mod signature;
 #[cfg(test)]
 mod testing;
 
+pub use config::{EndpointConfig, EndpointPath, InvalidEndpointPath, Limits};
 pub use counters::{Counters, Snapshot};
-pub use door::{DoorConfig, DoorPath, InvalidDoorPath, Limits, WebhookDoor};
+pub use endpoint::Endpoint;
 pub use keys::PublicKeys;
 pub use observer::{Answered, Observer};
 pub use outcome::Outcome;

@@ -8,14 +8,14 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use http::{Method, StatusCode};
 
-use super::door::DoorPath;
+use super::config::EndpointPath;
 
 /// One request that was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answered<'a> {
     /// The request's method; `_OTHER` for one that HTTP does not know.
     pub method: &'static str,
-    /// How it came: `https` where the door speaks TLS itself, else `http`.
+    /// How it came: `https` where the endpoint speaks TLS itself, else `http`.
     pub scheme: &'static str,
     /// The path, if it is the one for webhooks.
     pub route: Option<&'a str>,
@@ -32,7 +32,12 @@ pub trait Observer: Send + Sync + 'static {
 }
 
 /// Tells `observer` of every request to `router`.
-pub(super) fn observed(router: Router, path: &DoorPath, scheme: &'static str, observer: Arc<dyn Observer>) -> Router {
+pub(super) fn observed(
+    router: Router,
+    path: &EndpointPath,
+    scheme: &'static str,
+    observer: Arc<dyn Observer>,
+) -> Router {
     let path: Arc<str> = path.as_str().into();
     router.layer(from_fn(move |request: Request, next: Next| {
         let (path, observer) = (Arc::clone(&path), Arc::clone(&observer));

@@ -7,6 +7,8 @@
 
 mod data;
 
+pub use data::{Content, Reason, Unreadable};
+
 use std::fmt;
 
 use jiff::Timestamp;
@@ -18,8 +20,7 @@ use super::field_names::field_names;
 use super::loose::{Loose, is_object};
 use super::signature::Verified;
 use crate::grid::model::{Mended, is_exact, mend};
-use crate::kyc::event::Observation;
-use crate::kyc::id::{CustomerId, ObservationId};
+use crate::kyc::id::ObservationId;
 
 /// The type of a test of the endpoint.
 const TEST: &str = "TEST";
@@ -38,55 +39,6 @@ pub struct Delivery {
     pub timestamp: Option<Timestamp>,
     /// What it says.
     pub content: Content,
-}
-
-/// What a webhook says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
-    /// The status of a customer or of a verification.
-    Status {
-        /// What there is to record.
-        observation: Box<Observation>,
-        /// Whether the type names another status than the data. The data counts: it is the whole customer or
-        /// verification, with its own `updatedAt`, and whatever is doubtful about it is for the rule of the log.
-        type_disagrees: bool,
-    },
-    /// It is about KYC, and what it says of it cannot be understood.
-    Unreadable(Unreadable),
-    /// A test of the endpoint (`TEST`).
-    Test,
-    /// A bulk import ended (`BULK_UPLOAD.*`). It says nothing of any customer's status.
-    BulkUpload,
-    /// Not about KYC.
-    Other,
-}
-
-/// What is kept of a webhook whose data cannot be understood.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unreadable {
-    /// What could not be understood.
-    pub reason: Reason,
-    /// The paths of the fields its data has, without their values.
-    pub field_names: Vec<String>,
-    /// The customer it is about, where that much could be read.
-    pub customer: Option<CustomerId>,
-}
-
-/// Why the data of a webhook about KYC could not be understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Reason {
-    /// There is none.
-    #[error("it has no data")]
-    NoData,
-    /// It is not an object, or has a field twice.
-    #[error("its data is not an object, or has a field twice")]
-    NotAnObject,
-    /// A field that is needed is not there.
-    #[error("`{0}` is missing")]
-    Missing(&'static str),
-    /// A field that is needed is not what it has to be.
-    #[error("`{0}` is not what it has to be")]
-    Invalid(&'static str),
 }
 
 /// Why a body is not a webhook's. It is signed, so something is wrong with Grid or with us.

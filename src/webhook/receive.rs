@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use tracing::{Instrument as _, Span};
 
 use super::body::{self, BodyMemory};
+use super::config::{EndpointPath, Limits};
 use super::counters::Counters;
-use super::door::{DoorPath, Limits};
 use super::keys::PublicKeys;
 use super::outcome::Outcome;
 use super::parse::{Content, Delivery, Unreadable, WebhookType, parse};
@@ -30,7 +30,7 @@ use crate::throttle::Throttle;
 
 /// What requests are answered with.
 pub(super) struct Receiver {
-    pub(super) path: DoorPath,
+    pub(super) path: EndpointPath,
     pub(super) keys: PublicKeys,
     pub(super) relay: Option<Relay>,
     pub(super) limits: Limits,
@@ -74,7 +74,7 @@ impl From<Outcome> for Answer {
 }
 
 /// Answers `POST` at `path`, 405 to other methods there, and 404 elsewhere.
-pub(super) fn router(path: &DoorPath, receiver: Arc<Receiver>) -> Router {
+pub(super) fn router(path: &EndpointPath, receiver: Arc<Receiver>) -> Router {
     Router::new().route(path.as_str(), post(receive).fallback(wrong_method)).fallback(wrong_path).with_state(receiver)
 }
 

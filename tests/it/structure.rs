@@ -23,8 +23,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("grid::model::any", "grid::model::field"),
     ("grid::model::customer", "grid::model::beneficial_owner"),
     ("grid::model::field", "grid::model::platform"),
-    ("gridgate::cli::output", "gridgate::cli"),
-    ("gridgate::cli::watch::request", "gridgate::cli::watch"),
     ("gridgate::rpc::customer::existing", "gridgate::rpc::customer"),
     ("gridgate::server", "gridgate::server::ports"),
     ("gridgate::server::events", "gridgate::server::error"),
@@ -34,10 +32,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("gridgate::telemetry::traces", "gridgate::telemetry::collector_tls"),
     ("gridgate::telemetry::traces", "gridgate::telemetry::otlp"),
     ("gridgate::telemetry::variables::endpoint", "gridgate::telemetry::variables"),
-    ("gridgate::webhook::connections", "gridgate::webhook::door"),
-    ("gridgate::webhook::door", "gridgate::webhook::observer"),
-    ("gridgate::webhook::door", "gridgate::webhook::receive"),
-    ("gridgate::webhook::parse::data", "gridgate::webhook::parse"),
 ];
 
 /// Which files know which others, by name: the crate, and the module in it.

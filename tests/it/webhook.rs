@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::log::EventLog;
-use gridgate::webhook::{Counters, DoorConfig, DoorPath, Limits, Outcome, PublicKeys, Relay, WebhookDoor};
+use gridgate::webhook::{Counters, Endpoint, EndpointConfig, EndpointPath, Limits, Outcome, PublicKeys, Relay};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -59,8 +59,8 @@ impl Opening {
         let Self { grid, more_keys, relay, limits } = self;
         let own = grid.public_key();
         let keys = PublicKeys::from_pem(more_keys.iter().chain([&own]).map(String::as_str)).unwrap();
-        let config = DoorConfig { path: DoorPath::parse(PATH).unwrap(), keys, relay, limits };
-        let door = WebhookDoor::new(config, events, Arc::new(SystemClock));
+        let config = EndpointConfig { path: EndpointPath::parse(PATH).unwrap(), keys, relay, limits };
+        let door = Endpoint::new(config, events, Arc::new(SystemClock));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, counters, leaving) = (listener.local_addr().unwrap(), door.counters(), CancellationToken::new());
         let serving = tokio::spawn(door.serve(listener, leaving.clone()));

@@ -1,11 +1,62 @@
 //! From flags to a request.
 
-use super::WatchArgs;
+use crate::cli::{CommonArgs, OfCallers};
 use crate::kyc::token::ResumeToken;
 use crate::pb;
 use crate::pb::watch_kyc_status_request::Start;
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct WatchArgs {
+    /// Only this customer, by Grid's id; can be given several times
+    #[arg(long = "customer", value_name = "ID")]
+    customers: Vec<String>,
+
+    /// Only this customer, by the platform's own id; can be given several times
+    #[arg(long = "platform-customer", value_name = "ID")]
+    platform_customers: Vec<String>,
+
+    /// Only events about this; both by default
+    #[arg(long = "kind", value_name = "KIND")]
+    kinds: Vec<Kind>,
+
+    /// Only changes of customers to this status, such as APPROVED; can be given several times
+    #[arg(long = "status", value_name = "STATUS", value_parser = kyc_status)]
+    statuses: Vec<i32>,
+
+    /// Only changes of verifications to this status, such as RESOLVE_ERRORS; can be given several times
+    #[arg(long = "verification-status", value_name = "STATUS", value_parser = verification_status)]
+    verification_statuses: Vec<i32>,
+
+    /// Where to start: now, at the earliest event that is kept, at a time such as 2026-01-31T12:00:00Z, or after a resume
+    /// token
+    #[arg(long, value_name = "now|earliest|TIME|TOKEN", default_value = "now", value_parser = from)]
+    from: From,
+
+    /// Begin with the current status of every customer
+    #[arg(long)]
+    snapshot: bool,
+
+    /// End once every --customer is approved, rejected or deleted
+    #[arg(long, requires = "customers", conflicts_with = "platform_customers")]
+    until_decided: bool,
+
+    /// Also show events that changed nothing: repeated, late or doubtful ones
+    #[arg(long)]
+    all: bool,
+
+    /// Print each message as one line of JSON, in protobuf's JSON format
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Seconds between gridgate's heartbeats; after three missed ones, the command reconnects
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=300))]
+    pub(super) heartbeat: u16,
+
+    #[command(flatten)]
+    pub(super) common: CommonArgs<OfCallers>,
+}
 
 /// What an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

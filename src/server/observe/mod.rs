@@ -33,7 +33,7 @@ use crate::telemetry::metrics::Kind::{Counter, Gauge};
 use crate::telemetry::metrics::Labels;
 use crate::telemetry::process::{self, to_f64};
 use crate::transport::{self, ReloadCounts};
-use crate::webhook::{Counters, WebhookDoor};
+use crate::webhook::{Counters, Endpoint};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
@@ -84,12 +84,12 @@ impl Observing {
         Arc::new(Watching::new(&mut self.metrics, Arc::clone(&self.recordings)))
     }
 
-    /// The door, with every request counted and timed.
-    pub(super) fn door(&mut self, door: WebhookDoor) -> WebhookDoor {
-        webhooks::register(&mut self.metrics, door.counters());
-        self.port("webhook", door.counters().connections());
+    /// The endpoint, with every request counted and timed.
+    pub(super) fn endpoint(&mut self, endpoint: Endpoint) -> Endpoint {
+        webhooks::register(&mut self.metrics, endpoint.counters());
+        self.port("webhook", endpoint.counters().connections());
         let observer = Arc::new(WebhookMetrics::new(&mut self.metrics));
-        door.observed_by(observer)
+        endpoint.observed_by(observer)
     }
 
     /// What gRPC calls are counted and timed with.

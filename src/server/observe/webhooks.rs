@@ -1,4 +1,4 @@
-//! What the webhook door has seen, in numbers.
+//! The metrics of the webhook endpoint.
 
 use super::{Counter, Counters, count, label};
 use crate::telemetry::Metrics;
@@ -48,7 +48,7 @@ impl Observer for WebhookMetrics {
     }
 }
 
-/// Adds what the door counts by itself.
+/// Adds what the endpoint counts by itself.
 pub(super) fn register(metrics: &mut Metrics, counters: Arc<Counters>) {
     let of = Arc::clone(&counters);
     metrics.read(

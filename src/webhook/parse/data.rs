@@ -7,11 +7,59 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::loose::{Loose, is_object};
-use super::{Content, Reason};
 use crate::grid::model::{CustomerType, Time, is_exact};
 use crate::kyc::event::{Observation, Problem, Subject};
 use crate::kyc::id::{CustomerId, ObservationId, PlatformCustomerId, VerificationId};
 use crate::kyc::status::{KycStatus, VerificationStatus};
+
+/// What a webhook says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// The status of a customer or of a verification.
+    Status {
+        /// What there is to record.
+        observation: Box<Observation>,
+        /// Whether the type names another status than the data. The data counts: it is the whole customer or
+        /// verification, with its own `updatedAt`, and whatever is doubtful about it is for the rule of the log.
+        type_disagrees: bool,
+    },
+    /// It is about KYC, and what it says of it cannot be understood.
+    Unreadable(Unreadable),
+    /// A test of the endpoint (`TEST`).
+    Test,
+    /// A bulk import ended (`BULK_UPLOAD.*`). It says nothing of any customer's status.
+    BulkUpload,
+    /// Not about KYC.
+    Other,
+}
+
+/// What is kept of a webhook whose data cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What could not be understood.
+    pub reason: Reason,
+    /// The paths of the fields its data has, without their values.
+    pub field_names: Vec<String>,
+    /// The customer it is about, where that much could be read.
+    pub customer: Option<CustomerId>,
+}
+
+/// Why the data of a webhook about KYC could not be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Reason {
+    /// There is none.
+    #[error("it has no data")]
+    NoData,
+    /// It is not an object, or has a field twice.
+    #[error("its data is not an object, or has a field twice")]
+    NotAnObject,
+    /// A field that is needed is not there.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    /// A field that is needed is not what it has to be.
+    #[error("`{0}` is not what it has to be")]
+    Invalid(&'static str),
+}
 
 /// A webhook around its data.
 #[derive(Clone, Copy)]

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::kyc::event::Observation;
 use crate::kyc::event::{Origin, Subject};
 use crate::webhook::testing::Signer;
 

@@ -1,8 +1,8 @@
-//! Whoever fails to say who they are, by address: how often that is answered in full, and how often they are warned of.
+//! The rate limit of calls without valid credentials, by address: how often they get a full answer, and how often the log
+//! warns of them.
 //!
-//! What is kept is bounded, whatever strangers do: of more addresses than it has room for, those that were longest
-//! quiet are forgotten. A good credential is never held up by this, so nobody can lock anybody out, not even behind the
-//! same proxy.
+//! Memory is bounded: of more addresses than there is room for, it forgets those that were quiet longest. A call with valid
+//! credentials is never limited here, so no client can lock out another, not even behind the same proxy.
 
 use super::bucket::{Bucket, Rate};
 use hashlink::LruCache;
@@ -17,44 +17,44 @@ const FAILURES: Rate = Rate { per_second: 10, burst: 200 };
 /// Warnings of a header that was not believed.
 const WARNINGS: Rate = Rate { per_second: 1, burst: 10 };
 
-/// What is remembered of the addresses that such calls came from.
+/// The addresses that such calls came from.
 #[derive(Debug)]
-pub(super) struct Strangers {
+pub(super) struct UnauthenticatedLimit {
     /// Guards all of it; held for a look at one entry.
-    known: Mutex<LruCache<Option<IpAddr>, Stranger>>,
+    known: Mutex<LruCache<Option<IpAddr>, Address>>,
 }
 
 #[derive(Debug)]
-struct Stranger {
+struct Address {
     failures: Bucket,
     warnings: Bucket,
 }
 
-impl Strangers {
+impl UnauthenticatedLimit {
     pub(super) fn new() -> Self {
-        Strangers { known: Mutex::new(LruCache::new(ADDRESSES)) }
+        UnauthenticatedLimit { known: Mutex::new(LruCache::new(ADDRESSES)) }
     }
 
-    /// Notes a failure to say who is calling.
+    /// Notes a call without valid credentials.
     ///
     /// # Errors
     /// There were too many from there; after so long another one is answered in full.
     pub(super) fn failed(&self, addr: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
-        self.with(addr, now, |stranger| stranger.failures.take(now))
+        self.with(addr, now, |address| address.failures.take(now))
     }
 
-    /// Whether a header from there that was not believed is to be warned of.
+    /// Whether to warn of a header from this address that is not trusted.
     pub(super) fn may_warn(&self, addr: Option<IpAddr>, now: Instant) -> bool {
-        self.with(addr, now, |stranger| stranger.warnings.take(now).is_ok())
+        self.with(addr, now, |address| address.warnings.take(now).is_ok())
     }
 
-    fn with<T>(&self, addr: Option<IpAddr>, now: Instant, look: impl FnOnce(&mut Stranger) -> T) -> T {
+    fn with<T>(&self, addr: Option<IpAddr>, now: Instant, look: impl FnOnce(&mut Address) -> T) -> T {
         let addr = addr.map(network);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let stranger = known
+        let known_address = known
             .entry(addr)
-            .or_insert_with(|| Stranger { failures: Bucket::new(FAILURES, now), warnings: Bucket::new(WARNINGS, now) });
-        look(stranger)
+            .or_insert_with(|| Address { failures: Bucket::new(FAILURES, now), warnings: Bucket::new(WARNINGS, now) });
+        look(known_address)
     }
 }
 
@@ -79,25 +79,25 @@ mod tests {
 
     #[test]
     fn each_address_has_its_own_measure_and_all_together_are_bounded() {
-        let (strangers, now) = (Strangers::new(), Instant::now());
-        let answered = (0..1000).filter(|_| strangers.failed(addr(1), now).is_ok()).count();
+        let (limit, now) = (UnauthenticatedLimit::new(), Instant::now());
+        let answered = (0..1000).filter(|_| limit.failed(addr(1), now).is_ok()).count();
         assert_eq!(answered, 200);
-        assert!(strangers.failed(addr(2), now).is_ok());
-        assert!(strangers.failed(None, now).is_ok());
-        assert!(strangers.failed(addr(1), now + Duration::from_millis(100)).is_ok());
+        assert!(limit.failed(addr(2), now).is_ok());
+        assert!(limit.failed(None, now).is_ok());
+        assert!(limit.failed(addr(1), now + Duration::from_millis(100)).is_ok());
         for number in 0..100_000 {
-            let _ = strangers.failed(addr(number), now);
+            let _ = limit.failed(addr(number), now);
         }
-        assert!(strangers.known.lock().unwrap().len() <= ADDRESSES + 1);
+        assert!(limit.known.lock().unwrap().len() <= ADDRESSES + 1);
     }
 
     #[test]
     fn warnings_are_measured_beside_failures() {
-        let (strangers, now) = (Strangers::new(), Instant::now());
-        assert_eq!((0..50).filter(|_| strangers.may_warn(addr(1), now)).count(), 10);
-        assert_eq!((0..1000).filter(|_| strangers.failed(addr(1), now).is_ok()).count(), 200);
-        assert!(strangers.may_warn(addr(1), now + Duration::from_secs(1)));
-        assert!(strangers.may_warn(addr(2), now));
+        let (limit, now) = (UnauthenticatedLimit::new(), Instant::now());
+        assert_eq!((0..50).filter(|_| limit.may_warn(addr(1), now)).count(), 10);
+        assert_eq!((0..1000).filter(|_| limit.failed(addr(1), now).is_ok()).count(), 200);
+        assert!(limit.may_warn(addr(1), now + Duration::from_secs(1)));
+        assert!(limit.may_warn(addr(2), now));
     }
 
     #[test]

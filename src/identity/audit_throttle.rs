@@ -6,7 +6,7 @@
 
 use super::bucket::{Bucket, Rate};
 use super::name::Identity;
-use super::strangers::network;
+use super::unauthenticated::network;
 use hashlink::LruCache;
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -42,7 +42,7 @@ pub struct HeldBack {
 
 /// How many lines everybody has left, and how many they went without.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct AuditThrottle {
     /// Guards all of it; held for a look at one entry, or at most once a minute at all of them.
     state: Mutex<State>,
 }
@@ -60,10 +60,10 @@ enum Name {
     Caller(Arc<str>),
 }
 
-impl Lines {
+impl AuditThrottle {
     pub(super) fn new() -> Self {
         let (addresses, names) = (Measures::new(ADDRESSES), Measures::new(NAMES));
-        Lines { state: Mutex::new(State { addresses, names }) }
+        AuditThrottle { state: Mutex::new(State { addresses, names }) }
     }
 
     /// Whether a refusal has a line: then how many of theirs had none since the last one that had.
@@ -153,13 +153,13 @@ mod tests {
         Refused::Address(Some(std::net::Ipv4Addr::from_bits(number).into()))
     }
 
-    fn refused(lines: &Lines, whose: &Refused, times: usize, now: Instant) -> usize {
+    fn refused(lines: &AuditThrottle, whose: &Refused, times: usize, now: Instant) -> usize {
         (0..times).filter(|_| lines.may_write(whose, now).is_some()).count()
     }
 
     #[test]
     fn what_has_no_line_is_counted_by_the_next_one_that_has() {
-        let (lines, now) = (Lines::new(), Instant::now());
+        let (lines, now) = (AuditThrottle::new(), Instant::now());
         assert_eq!(refused(&lines, &addr(1), 150, now), 100);
         assert_eq!(lines.may_write(&addr(1), now + Duration::from_secs(1)), Some(50));
         assert_eq!(refused(&lines, &addr(1), 7, now), 0);
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn everybody_has_a_measure_of_their_own() {
-        let (lines, now) = (Lines::new(), Instant::now());
+        let (lines, now) = (AuditThrottle::new(), Instant::now());
         let name = "dns:a";
         let identity = Refused::Identity(Identity::parse(name).unwrap());
         for whose in [addr(1), addr(2), Refused::Address(None), identity, Refused::Caller(name.into())] {
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn whom_there_is_no_room_for_is_forgotten_and_their_count_is_not() {
-        let (lines, now) = (Lines::new(), Instant::now());
+        let (lines, now) = (AuditThrottle::new(), Instant::now());
         let (times, room) = (103, u32::try_from(ADDRESSES).unwrap());
         for number in 0..room + 10 {
             refused(&lines, &addr(number), times, now);

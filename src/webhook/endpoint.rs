@@ -1,0 +1,101 @@
+//! The endpoint as a whole, and opening it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::body::BodyMemory;
+use super::config::{EndpointConfig, EndpointPath, Limits};
+use super::connections;
+use super::counters::Counters;
+use super::observer::{Observer, observed};
+use super::receive::{Receiver, router};
+use crate::kyc::clock::Clock;
+use crate::kyc::log::LateLog;
+use crate::throttle::Throttle;
+use crate::transport::{Protocol, Tls};
+
+/// Takes Grid's webhooks.
+#[derive(Clone)]
+pub struct Endpoint {
+    path: EndpointPath,
+    receiver: Arc<Receiver>,
+    observer: Option<Arc<dyn Observer>>,
+    tls: Option<Tls>,
+}
+
+impl Endpoint {
+    /// An endpoint to this log. Nothing listens yet. While the log is not open, what is to be recorded is answered 503, and the
+    /// rest as always.
+    #[must_use]
+    pub fn new(config: EndpointConfig, log: impl Into<LateLog>, clock: Arc<dyn Clock>) -> Self {
+        let EndpointConfig { path, keys, relay, limits } = config;
+        tracing::info!(?keys, relay = relay.is_some(), path = path.as_str(), "webhooks are taken");
+        let receiver = Receiver {
+            path: path.clone(),
+            keys,
+            relay,
+            limits,
+            log: log.into(),
+            clock,
+            counters: Arc::new(Counters::default()),
+            memory: BodyMemory::new(limits.max_bodies_bytes),
+            unsigned: Throttle::default(),
+            log_failures: Throttle::default(),
+        };
+        Self { path, receiver: Arc::new(receiver), observer: None, tls: None }
+    }
+
+    /// Tells `observer` of every request.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer: Some(observer), ..self }
+    }
+
+    /// What it has seen so far.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.receiver.counters)
+    }
+
+    /// What answers requests, without the limits that only a connection can keep.
+    pub fn router(&self) -> Router {
+        let router = router(&self.path, Arc::clone(&self.receiver));
+        match &self.observer {
+            Some(observer) => {
+                let scheme = if self.tls.is_some() { "https" } else { "http" };
+                observed(router, &self.path, scheme, Arc::clone(observer))
+            }
+            None => router,
+        }
+    }
+
+    /// What is spoken with senders, under these limits: what certificates are to be loaded for.
+    #[must_use]
+    pub fn protocol(limits: &Limits) -> Protocol {
+        connections::protocol(limits)
+    }
+
+    /// Secures it. Without this, it speaks plain HTTP/1.1; with it HTTP/2 too, for those who ask for that.
+    #[must_use]
+    pub fn with_tls(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// Serves on `listener` until `leaving`, then accepts no more, and returns when every request that had begun is
+    /// answered. That is within the limits' times; who cannot wait so long drops this, which ends everything at once.
+    pub async fn serve(self, listener: TcpListener, leaving: CancellationToken) {
+        let router = self.router();
+        let Receiver { limits, relay, counters, .. } = self.receiver.as_ref();
+        let port = connections::port(listener, self.tls, limits, relay.as_ref(), counters.connections());
+        port.serve(router, leaving).await;
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("path", &self.path).finish_non_exhaustive()
+    }
+}
