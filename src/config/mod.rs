@@ -40,6 +40,7 @@ use secrecy::SecretString;
 use settings as s;
 use source::Origin;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -66,6 +67,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// How shutting down goes.
     pub shutdown: ShutdownConfig,
+    /// How many threads the connections of callers and of Grid's webhooks are spread over; 0: they share all threads.
+    pub connection_threads: usize,
     /// Whether Grid has to answer before the process counts as ready.
     pub ready_needs_grid: bool,
     /// Whether the process counts as ready only while the event log records.
@@ -187,6 +190,7 @@ impl Config {
             webhook: webhook(r, sandbox),
             events: EventsConfig::read(r, sandbox),
             shutdown: shutdown(r),
+            connection_threads: connection_threads(r),
             ready_needs_grid: r.get(&s::READY_NEEDS_GRID),
             ready_needs_recording: r.get(&s::READY_NEEDS_RECORDING),
             log: log(r),
@@ -365,6 +369,12 @@ fn shutdown(r: &mut Reader) -> ShutdownConfig {
         r.contradiction(&s::SHUTDOWN_DRAIN_DELAY, &s::SHUTDOWN_GRACE_PERIOD, problem);
     }
     ShutdownConfig { grace_period, drain_delay }
+}
+
+/// One a core, as far as this process may use them.
+fn connection_threads(r: &mut Reader) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    if r.get(&s::THREADS_PER_CORE) { cores() } else { 0 }
 }
 
 fn log(r: &mut Reader) -> LogConfig {

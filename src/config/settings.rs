@@ -314,6 +314,14 @@ settings! {
              still work.";
     }
 
+    "Threads" {
+        THREADS_PER_CORE = "true", Kind::Switch,
+            "Gives each core a thread of its own for the connections of the gRPC and the webhook port. A connection stays \
+             on its thread, with its calls to Grid, so that threads need not wake each other; new connections go to \
+             the thread that has the fewest. `false`: all threads share all connections, which uses all cores even if \
+             there is only one busy connection.";
+    }
+
     "Shutting down" {
         SHUTDOWN_GRACE_PERIOD = "25s", DURATION,
             "How long calls may take to finish after SIGTERM, `shutdown.drain_delay` included. Then gridgate cuts \

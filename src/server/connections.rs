@@ -3,7 +3,7 @@
 use super::BindError;
 use crate::config::{GrpcConfig, Setting, TlsTimes, settings};
 use crate::transport::{
-    ClientFiles, Counters, Http1, Http2, Limits, Overflow, Port, Protocol, ReloadCounts, Reloader, Tls, TlsFiles,
+    ClientFiles, Counters, Http1, Http2, Lanes, Limits, Overflow, Port, Protocol, ReloadCounts, Reloader, Tls, TlsFiles,
 };
 use crate::webhook::{self, Endpoint};
 use futures_util::FutureExt as _;
@@ -106,10 +106,11 @@ fn naming(path: &Path, files: &TlsFiles, of_certificate: &'static Setting) -> &'
 }
 
 /// The gRPC port.
-pub(super) fn grpc_port(listener: TcpListener, grpc: &GrpcConfig, tls: Option<Tls>) -> Port {
+pub(super) fn grpc_port(listener: TcpListener, lanes: Lanes, grpc: &GrpcConfig, tls: Option<Tls>) -> Port {
     Port {
         name: "grpc",
         listener,
+        lanes,
         protocol: Protocol::Http2(grpc.http2.clone()),
         tls,
         limits: grpc.limits,
@@ -136,6 +137,7 @@ pub(super) fn admin_port(listener: TcpListener, tls: Option<Tls>, times: TlsTime
     Port {
         name: "admin",
         listener,
+        lanes: Lanes::default(),
         protocol: admin_protocol(),
         tls,
         limits: Limits {

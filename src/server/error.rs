@@ -21,6 +21,9 @@ pub enum BindError {
     /// Addresses that cannot be listened on: all of them, with their settings.
     #[error("{}", listen_errors(.0))]
     Listen(Vec<ListenError>),
+    /// The operating system gives no threads.
+    #[error("the threads of connections cannot be started")]
+    Threads(#[source] io::Error),
     /// Calls to Grid cannot be set up.
     #[error("calls to Grid cannot be set up")]
     Grid(#[from] grid::ClientSetupError),

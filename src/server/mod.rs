@@ -32,7 +32,7 @@ use crate::grid::{self, ClientConfig};
 use crate::identity::Gate;
 use crate::rpc::UploadMemory;
 use crate::telemetry::LogLevels;
-use crate::transport::Port;
+use crate::transport::{Port, Runtimes};
 use crate::webhook::Endpoint;
 use connections::{Certificates, Secured, admin_port, grpc_port};
 use events::EventsToCome;
@@ -59,6 +59,7 @@ pub struct App {
     /// Whether it is ready only while the event log records.
     needs_recording: bool,
     grpc: Grpc,
+    runtimes: Runtimes,
     /// None where callers are not checked.
     guard: Option<Guard>,
     reload: Reload,
@@ -108,6 +109,7 @@ impl App {
             ready_needs_recording,
             log: _,
             traces: _,
+            connection_threads: threads,
         } = config;
         let takes_webhooks = takes_webhooks(webhook.public_keys.as_deref(), &upstream);
         let wanted = Wanted {
@@ -119,6 +121,7 @@ impl App {
         };
         let ports = wanted.bind()?;
         let (addresses, mut observing) = (ports.addresses(), Observing::begin());
+        let runtimes = Runtimes::start("connections", threads).map_err(BindError::Threads)?;
         let Ports { grpc: (grpc_listener, _), admin: (admin_listener, _), webhook: webhook_port, client, sandbox } =
             ports;
         let client = grid_client(client, &mut observing)?;
@@ -129,14 +132,17 @@ impl App {
         let keys = webhook.public_keys.clone().or_else(|| sandbox.as_ref().and_then(OwnSandbox::public_key));
         let endpoint = keys.zip(webhook_port).map(|(keys, (listener, _))| {
             let endpoint = observing.endpoint(events::endpoint(&webhook, &keys, events_to_come.late())?);
-            Ok::<_, BindError>((secured.webhook.into_iter().fold(endpoint, Endpoint::with_tls), listener))
+            Ok::<_, BindError>((
+                secured.webhook.into_iter().fold(endpoint.on(runtimes.lanes()), Endpoint::with_tls),
+                listener,
+            ))
         });
 
         let (methods, reload) = (Arc::new(grpc::methods()?), Reload::default());
         let guard = Guard::open(identity, &methods, &reload).await?;
         let gate = guard.as_ref().map(|guard| Arc::clone(&guard.gate));
         observing.gate(gate.as_ref());
-        let grpc_port = grpc_port(grpc_listener, &grpc, secured.grpc);
+        let grpc_port = grpc_port(grpc_listener, runtimes.lanes(), &grpc, secured.grpc);
         let admin = admin_port(admin_listener, secured.admin, tls_times);
         for port in [&grpc_port, &admin] {
             observing.port(port.name, Arc::clone(&port.counters));
@@ -154,6 +160,7 @@ impl App {
             needed: ready_needs_grid.then_some(client),
             needs_recording: ready_needs_recording,
             grpc: Grpc::set_up(grpc, grpc_port, gate, &methods, of, &mut observing).await?,
+            runtimes,
             guard,
             reload,
             admin,

@@ -62,6 +62,7 @@ impl App {
             needed,
             needs_recording,
             grpc: Grpc { port: grpc, service, api, later, stops, readiness },
+            runtimes,
             guard,
             reload: _,
             admin,
@@ -92,7 +93,7 @@ impl App {
             ),
             reloader: Part::start_if_any("what reloads certificates", certificates.keep_current(closing.clone())),
         };
-        let running = Running { limits, stops, readiness, parts, under_way, closing, events: None };
+        let running = Running { limits, stops, readiness, parts, under_way, closing, events: None, runtimes };
         (running, ToCome { addresses, events, observed, api, later, needed, needs_recording, ready })
     }
 }

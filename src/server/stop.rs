@@ -8,6 +8,7 @@ use super::parts::Parts;
 use super::readiness::{Phase, Readiness};
 use crate::config::ShutdownConfig;
 use crate::rpc::Stops;
+use crate::transport::Runtimes;
 use crate::webhook;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub(super) struct Running {
     pub(super) closing: CancellationToken,
     /// None until the event log is open.
     pub(super) events: Option<Arc<Events>>,
+    /// The threads of connections, which must outlive the ports.
+    pub(super) runtimes: Runtimes,
 }
 
 /// What a stop waits for.
@@ -52,7 +55,7 @@ impl Running {
     pub(super) async fn stop(mut self, why: Result<(), RunError>) -> Result<(), RunError> {
         let end = Instant::now() + self.limits.grace_period;
         let drained = self.drain(end).await;
-        let Running { parts, closing, events, .. } = self;
+        let Running { parts, closing, events, runtimes, .. } = self;
         closing.cancel();
         close(parts, end).await;
         // Last, so that whatever was taken is recorded.
@@ -61,6 +64,7 @@ impl Running {
         {
             tracing::warn!("the event log did not close in time");
         }
+        drop(runtimes);
         tracing::info!("stopped");
         why.and(drained)
     }

@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::config::Limits;
 use super::relay::Relay;
-use crate::transport::{self, Counters, Http1, Http2, Overflow, Port, Protocol, Tls};
+use crate::transport::{self, Counters, Http1, Http2, Lanes, Overflow, Port, Protocol, Tls};
 
 /// What the last request of a connection may take beside its own limits, to be answered and for the answer to be read.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -35,7 +35,7 @@ pub(super) fn protocol(limits: &Limits) -> Protocol {
 
 /// The port, on this listener.
 pub(super) fn port(
-    listener: TcpListener,
+    (listener, lanes): (TcpListener, Lanes),
     tls: Option<Tls>,
     limits: &Limits,
     relay: Option<&Relay>,
@@ -57,6 +57,7 @@ pub(super) fn port(
     Port {
         name: "webhook",
         listener,
+        lanes,
         protocol: protocol(limits),
         tls,
         limits: transport::Limits {

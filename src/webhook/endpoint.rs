@@ -15,7 +15,7 @@ use super::receive::{Receiver, router};
 use crate::kyc::clock::Clock;
 use crate::kyc::log::LateLog;
 use crate::throttle::Throttle;
-use crate::transport::{Protocol, Tls};
+use crate::transport::{Lanes, Protocol, Tls};
 
 /// Takes Grid's webhooks.
 #[derive(Clone)]
@@ -24,6 +24,7 @@ pub struct Endpoint {
     receiver: Arc<Receiver>,
     observer: Option<Arc<dyn Observer>>,
     tls: Option<Tls>,
+    lanes: Lanes,
 }
 
 impl Endpoint {
@@ -45,7 +46,7 @@ impl Endpoint {
             unsigned: Throttle::default(),
             log_failures: Throttle::default(),
         };
-        Self { path, receiver: Arc::new(receiver), observer: None, tls: None }
+        Self { path, receiver: Arc::new(receiver), observer: None, tls: None, lanes: Lanes::default() }
     }
 
     /// Tells `observer` of every request.
@@ -84,12 +85,18 @@ impl Endpoint {
         Self { tls: Some(tls), ..self }
     }
 
+    /// Spreads its connections over these threads, which have to live for as long as it is served.
+    #[must_use]
+    pub fn on(self, lanes: Lanes) -> Self {
+        Self { lanes, ..self }
+    }
+
     /// Serves on `listener` until `leaving`, then accepts no more, and returns when every request that had begun is
     /// answered. That is within the limits' times; who cannot wait so long drops this, which ends everything at once.
     pub async fn serve(self, listener: TcpListener, leaving: CancellationToken) {
         let router = self.router();
         let Receiver { limits, relay, counters, .. } = self.receiver.as_ref();
-        let port = connections::port(listener, self.tls, limits, relay.as_ref(), counters.connections());
+        let port = connections::port((listener, self.lanes), self.tls, limits, relay.as_ref(), counters.connections());
         port.serve(router, leaving).await;
     }
 }

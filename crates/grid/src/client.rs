@@ -4,6 +4,7 @@
 
 mod answer;
 mod breaker;
+mod pools;
 mod request;
 mod retry;
 mod scrub;
@@ -20,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use tower::retry::budget::TpsBudget;
 
 use self::breaker::{Breaker, Ticket};
+use self::pools::Pools;
 pub(super) use self::request::{Payload, Request, StreamedFile};
 pub(super) use self::retry::{History, backoff};
 pub(super) use self::transport::Answer;
@@ -73,7 +75,7 @@ pub struct Client {
 }
 
 struct Shared {
-    http: reqwest::Client,
+    pools: Pools,
     /// Base URL, parsed once.
     base_url: Url,
     /// Its path without a slash at its end.
@@ -112,9 +114,9 @@ impl Client {
         } = config;
         let base_url = transport::check_base_url(&base_url)?;
         let authorization = transport::basic_auth(&client_id, &client_secret)?;
-        let http = transport::build_http(&base_url, connect_timeout)?;
+        let pools = Pools::new(&base_url, connect_timeout)?;
         let shared = Shared {
-            http,
+            pools,
             server: transport::server_of(&base_url),
             base_path: base_url.path().trim_end_matches('/').to_owned(),
             base_url,

@@ -16,7 +16,7 @@ use tower::{ServiceExt as _, service_fn};
 
 use super::faults::HangUp;
 use super::shared::App;
-use gridgate_transport::{Counters, Http1, Limits, Overflow, Port, Protocol, RequestBody};
+use gridgate_transport::{Counters, Http1, Lanes, Limits, Overflow, Port, Protocol, RequestBody};
 
 /// Connections that may be open at once; others wait to be accepted.
 const MAX_CONNECTIONS: u32 = 1_024;
@@ -35,6 +35,7 @@ pub(super) async fn serve(app: App, router: Router, listener: TcpListener, shutd
     let port = Port {
         name: "sandbox",
         listener,
+        lanes: Lanes::default(),
         protocol: Protocol::Http1 {
             http1: Http1 { head_timeout: HEAD, max_head_bytes: MAX_HEAD_BYTES, linger: None },
             http2: None,

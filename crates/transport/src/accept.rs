@@ -53,7 +53,7 @@ impl Port {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let Port { name, listener, protocol, tls, limits, counters, requests } = self;
+        let Port { name, listener, lanes, protocol, tls, limits, counters, requests } = self;
         let places = usize::try_from(limits.max_connections).unwrap_or(Semaphore::MAX_PERMITS);
         let mut arrivals = Arrivals {
             name,
@@ -90,11 +90,18 @@ impl Port {
             let Some((stream, addr, place)) = arrived else { continue };
             let (open, priority) = (Open::new(Arc::clone(&counters), place), ConnectionPriority::default());
             arrivals.evictable.add(&priority);
-            let served = connection.clone().serve(stream, addr, priority, service.clone());
-            connections.spawn(async move {
-                served.await;
-                drop(open);
-            });
+            let (connection, service, lane) = (connection.clone(), service.clone(), lanes.least_used());
+            let runtime = lane.runtime.clone();
+            let serving = async move {
+                match lane.take(stream) {
+                    Ok(stream) => connection.serve(stream, addr, priority, service).await,
+                    Err(error) => {
+                        tracing::error!(port = name, %error, "cannot serve a connection on its thread; closed it")
+                    }
+                }
+                drop((open, lane));
+            };
+            connections.spawn_on(serving, &runtime);
         }
         drop(arrivals);
         while let Some(ended) = connections.join_next().await {

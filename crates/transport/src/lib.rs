@@ -15,6 +15,7 @@ mod linger;
 mod peer;
 mod port;
 mod priority;
+mod runtimes;
 mod tls;
 mod unread;
 
@@ -23,5 +24,6 @@ pub use counters::{Counters, Snapshot};
 pub use peer::{ConnectionInfo, Peer};
 pub use port::{Http1, Http2, Limits, Overflow, Port, Protocol};
 pub use priority::ConnectionPriority;
+pub use runtimes::{Lanes, Runtimes};
 pub use tls::{ClientCertificates, ClientFiles, ReloadCounts, Reloader, Tls, TlsError, TlsFiles};
 pub use unread::RequestBody;

@@ -1,6 +1,7 @@
 //! A port: what is spoken on it, and what its connections may take up.
 
 use super::counters::Counters;
+use super::runtimes::Lanes;
 use super::tls::Tls;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,8 @@ pub struct Port {
     pub name: &'static str,
     /// Where connections come from.
     pub listener: TcpListener,
+    /// Where they run.
+    pub lanes: Lanes,
     /// What is spoken.
     pub protocol: Protocol,
     /// TLS, where it is asked for. Without it, everything is plain.

@@ -2,7 +2,7 @@
 //!
 //! It answers other webhooks with 503, so that Grid resends them.
 
-use crate::transport::{Counters, Http1, Limits, Overflow, Port, Protocol};
+use crate::transport::{Counters, Http1, Lanes, Limits, Overflow, Port, Protocol};
 use crate::webhook::PublicKeys;
 use crate::webhook::parse::{Content, parse};
 use crate::webhook::signature::Received;
@@ -71,6 +71,7 @@ fn port(listener: TcpListener) -> Port {
     Port {
         name: "doctor",
         listener,
+        lanes: Lanes::default(),
         protocol: Protocol::Http1 { http1, http2: None },
         tls: None,
         limits: Limits {

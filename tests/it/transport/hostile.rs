@@ -7,7 +7,7 @@ use crate::support::raw_grpc::RawClient;
 use crate::support::soon;
 use axum::Router;
 use gridgate::config::{Config, settings};
-use gridgate::transport::{Counters, Http2, Limits, Overflow, Port, Protocol};
+use gridgate::transport::{Counters, Http2, Lanes, Limits, Overflow, Port, Protocol};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +27,7 @@ async fn port(limits: Limits) -> (SocketAddr, Arc<Counters>, AbortOnDropHandle<(
     let port = Port {
         name: "test",
         listener,
+        lanes: Lanes::default(),
         protocol: Protocol::Http2(Http2 {
             max_concurrent_streams: 100,
             max_head_bytes: 16 * 1024,

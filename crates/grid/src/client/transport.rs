@@ -143,7 +143,8 @@ impl Shared {
         let mut url = self.base_url.clone();
         url.set_path(&[&self.base_path, request.path.as_str()].concat());
         let mut builder = self
-            .http
+            .pools
+            .here()
             .request(request.operation.method(), url)
             .header(AUTHORIZATION, self.authorization.clone())
             .header(ACCEPT, "application/json");
