@@ -8,7 +8,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::panic)]
 
 mod peers;
-#[path = "../unary/upstream.rs"]
+#[path = "../bare/upstream.rs"]
 mod upstream;
 
 use std::alloc::System;

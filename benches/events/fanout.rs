@@ -1,13 +1,16 @@
-//! Deliveries a second to 1,000 watchers of everything, beside a bare tonic broadcast with no log.
+//! Deliveries a second to 1,000 watchers of everything in large batches, beside a bare tonic broadcast with no log: both in
+//! this process, without the layers that a call passes.
 
 use std::time::{Duration, Instant};
 
 use gridgate::pb::WatchKycStatusRequest;
 use tokio::task::JoinSet;
 
+use crate::bare_broadcast;
+use crate::grid;
 use crate::local_log::LocalLog;
 use crate::subscribers::Subscribers;
-use crate::{bare_broadcast, thousands};
+use crate::support::thousands;
 
 const WATCHERS: usize = 1_000;
 const CONNECTIONS: usize = 8;
@@ -67,7 +70,8 @@ async fn bare() -> Duration {
     for from in (0..EVENTS).step_by(BURST) {
         subscribers.counted.reach(delivered(from.saturating_sub(WINDOW))).await;
         for number in from..from + BURST {
-            sender.send(bare_broadcast::event(number)).unwrap();
+            let id = format!("Webhook:0197c3a2-0000-7000-8000-{number:012x}");
+            sender.send(bare_broadcast::event(id, grid::customer(number), "UNVERIFIED".to_owned())).unwrap();
         }
     }
     subscribers.counted.reach(delivered(EVENTS)).await;

@@ -36,7 +36,16 @@ impl Grid {
     /// A whole HTTP/1.1 request, signed: webhook number `number`, of the customer number `number / 2`, as long as Grid's own
     /// example of an individual.
     pub fn request(&self, number: usize) -> Bytes {
-        let body = body(number);
+        self.signed(&body(number, number, STATUSES[number % 2]))
+    }
+
+    /// The same about webhook `of`'s customer, with its times and the other status: one of the two is not resolved until Grid is
+    /// asked.
+    pub fn contradiction(&self, number: usize, of: usize) -> Bytes {
+        self.signed(&body(number, of, STATUSES[(of + 1) % 2]))
+    }
+
+    fn signed(&self, body: &str) -> Bytes {
         let signature = STANDARD.encode(self.sign(body.as_bytes()));
         let head = format!(
             "POST /webhooks/grid HTTP/1.1\r\nhost: gridgate\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
@@ -56,15 +65,15 @@ pub fn customer(number: usize) -> String {
     format!("Customer:0197c3a1-0000-7000-8000-{number:012x}")
 }
 
-fn body(number: usize) -> String {
-    let status = STATUSES[number % 2];
-    let time = jiff::Timestamp::from_second(1_784_000_000 + number as i64).unwrap();
+/// Webhook `number`, which says what happened in `of`.
+fn body(number: usize, of: usize, status: &str) -> String {
+    let time = jiff::Timestamp::from_second(1_784_000_000 + of as i64).unwrap();
     json!({
         "id": format!("Webhook:0197c3a2-0000-7000-8000-{number:012x}"),
         "type": format!("CUSTOMER.KYC_{status}"),
         "timestamp": time,
         "data": {
-            "id": customer(number / 2), "platformCustomerId": format!("platform-{}", number / 2),
+            "id": customer(of / 2), "platformCustomerId": format!("platform-{}", of / 2),
             "customerType": "INDIVIDUAL", "region": "US", "currencies": ["USD", "USDC"], "kycStatus": status,
             "umaAddress": "$jane.doe@uma.domain.com", "fullName": "Jane Marie Doe", "birthDate": "1990-01-15",
             "nationality": "US",

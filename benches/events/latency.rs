@@ -8,8 +8,8 @@ use gridgate::pb::watch_kyc_status_response::Event;
 use tokio::task::JoinSet;
 
 use crate::grid::Grid;
+use crate::gridgate;
 use crate::senders::Sender;
-use crate::serve::Server;
 
 const RATE: usize = 1_000;
 const SECONDS: usize = 20;
@@ -22,8 +22,8 @@ pub async fn measure() {
     let grid = Grid::new();
     // Each of another customer: of two about one customer the later could overtake the earlier, which would then be no news.
     let requests: Vec<_> = (0..RATE * SECONDS).map(|number| grid.request(2 * number)).collect();
-    let server = Server::start(&grid).await;
-    let endpoint = format!("http://{}", server.addresses.grpc);
+    let server = gridgate(&grid).await;
+    let endpoint = format!("http://{}", server.address("grpc"));
     let mut others = JoinSet::new();
     for _ in 0..OTHERS {
         let mut stream = watch(&endpoint).await;
@@ -47,7 +47,7 @@ pub async fn measure() {
     });
     let mut sending = JoinSet::new();
     for first in 0..SENDERS {
-        let mut sender = Sender::connect(server.webhooks()).await;
+        let mut sender = Sender::connect(server.address("webhook")).await;
         let own: Vec<_> =
             (first..requests.len()).step_by(SENDERS).map(|number| (number, requests[number].clone())).collect();
         sending.spawn(async move {

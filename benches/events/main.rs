@@ -7,7 +7,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::indexing_slicing)]
 #![allow(clippy::panic, reason = "a benchmark that cannot go on has nothing to say")]
 
+#[path = "../bare/broadcast.rs"]
 mod bare_broadcast;
+mod deliveries;
 mod fanout;
 mod grid;
 mod idle;
@@ -17,14 +19,18 @@ mod machine;
 mod replay;
 mod scale;
 mod senders;
-mod serve;
 mod status;
 mod subscribers;
+#[path = "../support/mod.rs"]
+mod support;
 mod webhooks;
 
+use grid::Grid;
+use std::net::SocketAddr;
 use std::process::ExitCode;
+use support::Server;
 
-const SECTIONS: [&str; 7] = ["webhooks", "fanout", "idle", "scale", "replay", "latency", "status"];
+const SECTIONS: [&str; 8] = ["webhooks", "deliveries", "fanout", "idle", "scale", "replay", "latency", "status"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -43,6 +49,7 @@ async fn main() -> ExitCode {
         println!("## {section}");
         match section {
             "webhooks" => webhooks::measure().await,
+            "deliveries" => deliveries::measure().await,
             "fanout" => fanout::measure().await,
             "idle" => idle::measure().await,
             "scale" => scale::measure().await,
@@ -55,15 +62,12 @@ async fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// A number with thousands apart.
-fn thousands(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+/// gridgate, which believes this Grid's webhooks. Grid itself is nowhere: nothing is asked.
+async fn gridgate(grid: &Grid) -> Server {
+    gridgate_asking(grid, SocketAddr::from(([127, 0, 0, 1], 9))).await
+}
+
+/// The same, which asks there what it cannot resolve.
+async fn gridgate_asking(grid: &Grid, upstream: SocketAddr) -> Server {
+    Server::gridgate(upstream, &[("GRID_WEBHOOK_PUBKEY", grid.public_key())]).await
 }

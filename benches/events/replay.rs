@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::local_log::LocalLog;
 use crate::subscribers::Subscribers;
-use crate::thousands;
+use crate::support::thousands;
 
 const EVENTS: usize = 1_000_000;
 const CUSTOMERS: usize = 10_000;

@@ -6,9 +6,10 @@ use std::time::Instant;
 use gridgate::pb::WatchKycStatusRequest;
 use tokio::task::JoinSet;
 
+use crate::grid;
 use crate::local_log::LocalLog;
 use crate::subscribers::Subscribers;
-use crate::{grid, thousands};
+use crate::support::thousands;
 
 const EVENTS: usize = 50_000;
 const CONNECTIONS: usize = 64;

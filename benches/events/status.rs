@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 use tonic::transport::Endpoint;
 
 use crate::grid::{self, Grid};
+use crate::gridgate;
 use crate::senders::Sender;
-use crate::serve::Server;
-use crate::{bare_broadcast, thousands};
+use crate::support::{Server, thousands};
 
 const CALLERS: usize = 64;
 const CONNECTIONS: usize = 4;
@@ -21,17 +21,16 @@ const ROUNDS: usize = 3;
 
 pub async fn measure() {
     let grid = Grid::new();
-    let server = Server::start(&grid).await;
-    let mut sender = Sender::connect(server.webhooks()).await;
+    let server = gridgate(&grid).await;
+    let mut sender = Sender::connect(server.address("webhook")).await;
     for number in 0..CUSTOMERS {
         sender.send(&grid.request(2 * number)).await;
     }
-    let mut servers = JoinSet::new();
-    let (bare, _events) = bare_broadcast::start(&mut servers, 16).await;
+    let bare = Server::bare(&["broadcast"]).await;
     println!("GetKycStatus of {CUSTOMERS} customers, {CALLERS} callers on {CONNECTIONS} connections, in turns:");
     for round in 1..=ROUNDS {
-        let theirs = calls(bare).await;
-        let ours = calls(server.addresses.grpc).await;
+        let theirs = calls(bare.address("grpc")).await;
+        let ours = calls(server.address("grpc")).await;
         println!(
             "  round {round}: gridgate {} calls a second, a bare tonic echo {}; ratio {:.2}",
             thousands(ours),
@@ -39,7 +38,7 @@ pub async fn measure() {
             ours / theirs
         );
     }
-    servers.shutdown().await;
+    bare.stop().await;
     server.stop().await;
 }
 

@@ -1,75 +1,67 @@
-//! Webhooks recorded a second: verified, parsed, and durable before each is answered.
+//! Webhooks recorded a second: verified, parsed, and durable before each is answered. Beside the machine's bound: what a handler
+//! that believes everything takes, and one P-256 verification each.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey};
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::routing::post;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, StatusCode};
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use bytes::Bytes;
 
 use crate::grid::Grid;
 use crate::senders::send_all;
-use crate::serve::Server;
-use crate::{machine, thousands};
+use crate::support::{Server, Spread, thousands};
+use crate::{gridgate, gridgate_asking, machine};
 
-const WEBHOOKS: usize = 100_000;
-const ROUNDS: usize = 3;
+const WEBHOOKS: usize = 60_000;
+const ROUNDS: usize = 5;
 /// Every one of them waits for its answer before it sends again.
-const CONNECTIONS: usize = 256;
+const CONNECTIONS: usize = 64;
 
 pub async fn measure() {
     let cores = std::thread::available_parallelism().unwrap().get();
     let second = Duration::from_secs(2);
-    let alone = tokio::task::spawn_blocking(move || machine::verifications(1, second)).await.unwrap();
-    let all = tokio::task::spawn_blocking(move || machine::verifications(cores, second)).await.unwrap();
-    println!("P-256 verifications a second: {} on one core, {} on all", thousands(alone), thousands(all));
+    let verify = tokio::task::spawn_blocking(move || machine::verifications(1, second)).await.unwrap();
+    println!("P-256 verifications a second on one core: {}", thousands(verify));
     let flushes = tokio::task::spawn_blocking(move || machine::flushes(second)).await.unwrap();
     println!("fdatasync of 4 KiB a second: {}", thousands(flushes));
-    println!("{WEBHOOKS} webhooks, {CONNECTIONS} connections that wait for each answer:");
+    println!("{WEBHOOKS} webhooks, {CONNECTIONS} connections that wait for each answer, in turns:");
     let grid = Grid::new();
     let requests = Arc::new(grid.requests(WEBHOOKS));
-    for round in 1..=ROUNDS {
-        let mut servers = JoinSet::new();
-        let bare = bare(&mut servers, &grid).await;
-        let bare_time = send_all(bare, &requests, CONNECTIONS).await;
-        servers.shutdown().await;
-
-        let server = Server::start(&grid).await;
-        let time = send_all(server.webhooks(), &requests, CONNECTIONS).await;
-        server.stop().await;
-        let per_second = |time: Duration| thousands(WEBHOOKS as f64 / time.as_secs_f64());
+    let contradicting = Arc::new(contradicting(&grid));
+    let upstream = Server::bare(&["upstream"]).await;
+    let (mut bare, mut ours, mut doubted) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        bare.push(taken(Server::bare(&["broadcast"]).await, &requests).await);
+        ours.push(taken(gridgate(&grid).await, &requests).await);
+        doubted.push(taken(gridgate_asking(&grid, upstream.address("http")).await, &contradicting).await);
+    }
+    let (bare, ours, doubted) = (Spread::of(bare), Spread::of(ours), Spread::of(doubted));
+    let bound = cores as f64 / (cores as f64 / bare.median + 1.0 / verify);
+    for (name, of) in [("bare, unverified", bare), ("gridgate", ours), ("with a third of them contradicting", doubted)]
+    {
+        let Spread { least, median, greatest } = of;
         println!(
-            "  round {round}: gridgate {} a second, verified and durable; a bare axum handler that verifies and stores nothing {}",
-            per_second(time),
-            per_second(bare_time)
+            "  {name:>35}: {} a second ({} – {}), {:.2} of the bound",
+            thousands(median),
+            thousands(least),
+            thousands(greatest),
+            median / bound
         );
     }
+    println!("  the machine's bound, with one verification each: {}", thousands(bound));
 }
 
-/// The least there is: axum, and the signature checked over the body.
-async fn bare(servers: &mut JoinSet<()>, grid: &Grid) -> SocketAddr {
-    let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, grid.public_key_der()).unwrap();
-    let router = Router::new().route("/webhooks/grid", post(verify)).with_state(Arc::new(key));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    servers.spawn(async move { axum::serve(listener, router).await.unwrap() });
-    address
+/// Every third contradicts the one two before it.
+fn contradicting(grid: &Grid) -> Vec<Bytes> {
+    let request = |number: usize| match number % 3 {
+        2 => grid.contradiction(2 * number, 2 * (number - 2)),
+        _ => grid.request(2 * number),
+    };
+    (0..WEBHOOKS).map(request).collect()
 }
 
-async fn verify(State(key): State<Arc<ParsedPublicKey>>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    #[derive(serde::Deserialize)]
-    struct Signature {
-        s: String,
-    }
-    let signature: Signature = serde_json::from_slice(headers["x-grid-signature"].as_bytes()).unwrap();
-    let signature = STANDARD.decode(signature.s).unwrap();
-    if key.verify_sig(&body, &signature).is_ok() { StatusCode::OK } else { StatusCode::UNAUTHORIZED }
+/// Webhooks taken a second.
+async fn taken(server: Server, requests: &Arc<Vec<Bytes>>) -> f64 {
+    let time = send_all(server.address("webhook"), requests, CONNECTIONS).await;
+    server.stop().await;
+    requests.len() as f64 / time.as_secs_f64()
 }

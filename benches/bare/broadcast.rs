@@ -52,38 +52,38 @@ impl KycEventService for Bare {
     }
 }
 
-/// Starts it; what is sent to the answer goes to every stream.
+/// Starts it; what is sent to the answer goes to each stream.
 pub async fn start(
     servers: &mut JoinSet<()>,
     capacity: usize,
 ) -> (SocketAddr, broadcast::Sender<pb::WatchKycStatusResponse>) {
     let (sender, _) = broadcast::channel(capacity);
-    let service = KycEventServiceServer::new(Bare(sender.clone()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let service = KycEventServiceServer::new(Bare(sender.clone()));
     let server = tonic::transport::Server::builder().tcp_nodelay(true).add_service(service);
     servers.spawn(async move { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
     (address, sender)
 }
 
 /// As long as what gridgate sends.
-pub fn event(number: usize) -> pb::WatchKycStatusResponse {
+pub fn event(id: String, customer_id: String, status_raw: String) -> pb::WatchKycStatusResponse {
     let record = pb::KycEventRecord {
-        event_id: format!("Webhook:0197c3a2-0000-7000-8000-{number:012x}"),
+        event_id: id.clone(),
         outcome: pb::KycEventOutcome::Change.into(),
         source: pb::KycEventSource::Webhook.into(),
-        webhook_id: format!("Webhook:0197c3a2-0000-7000-8000-{number:012x}"),
+        webhook_id: id,
         occurred_at: Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 }),
         recorded_at: Some(prost_types::Timestamp { seconds: 1_790_000_000, nanos: 123_456_000 }),
         ..Default::default()
     };
     let change = pb::KycStatusChange {
         record: Some(record),
-        customer_id: crate::grid::customer(number),
+        customer_id,
         previous_status: pb::KycStatus::Pending.into(),
         previous_status_raw: "PENDING".to_owned(),
         status: pb::KycStatus::Unverified.into(),
-        status_raw: "UNVERIFIED".to_owned(),
+        status_raw,
         ..Default::default()
     };
     // A token is so long.

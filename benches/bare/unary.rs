@@ -122,7 +122,7 @@ fn convert(customer: Customer) -> pb::Customer {
     }
 }
 
-pub async fn start(servers: &mut JoinSet<()>, upstream: SocketAddr) -> SocketAddr {
+pub async fn start(servers: &mut JoinSet<()>, upstream: &str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let bare = Bare { http: reqwest::Client::new(), base_url: format!("http://{upstream}/grid/2025-10-13") };
