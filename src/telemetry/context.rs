@@ -20,8 +20,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 tokio::task_local! {
-    /// The trace that the call being handled belongs to.
-    static INCOMING: Arc<Incoming>;
+    /// The call being handled.
+    static CALL: CallContext;
 }
 
 /// Whether spans of this process are exported. Where they are not, there is no need to look for one.
@@ -71,13 +71,21 @@ impl Incoming {
     pub fn context(&self) -> Context {
         self.context.clone()
     }
+}
 
-    /// Runs `f` as part of this trace, if there is one.
-    pub fn scope<T>(this: Option<&Arc<Self>>, f: impl FnOnce() -> T) -> T {
-        match this {
-            Some(this) => INCOMING.sync_scope(Arc::clone(this), f),
-            None => f(),
-        }
+/// What log lines and requests to Grid say of the call that they belong to, whether or not it has a span.
+#[derive(Debug, Clone)]
+pub struct CallContext {
+    /// `package.Service/Method`.
+    pub method: Arc<str>,
+    /// The trace that it came with.
+    pub incoming: Option<Arc<Incoming>>,
+}
+
+impl CallContext {
+    /// Runs `f` as part of this call.
+    pub fn scope<T>(&self, f: impl FnOnce() -> T) -> T {
+        CALL.sync_scope(self.clone(), f)
     }
 }
 
@@ -92,16 +100,18 @@ pub fn current() -> Option<SpanContext> {
     span_context.is_valid().then_some(span_context)
 }
 
-/// The id of the trace that the call being handled came with.
-pub(super) fn incoming_trace_id() -> Option<TraceId> {
-    INCOMING.try_with(|incoming| incoming.trace_id).ok()
+/// The method of the call being handled, and the id of the trace that it came with.
+pub(super) fn current_call() -> Option<(Arc<str>, Option<TraceId>)> {
+    let said =
+        |call: &CallContext| (Arc::clone(&call.method), call.incoming.as_ref().map(|incoming| incoming.trace_id));
+    CALL.try_with(said).ok()
 }
 
 /// Adds the trace context to a request that is made now: the current span's, or the one that came in.
 pub fn inject(headers: &mut HeaderMap) {
     let header = match current() {
         Some(span) => HeaderValue::from_str(&traceparent(&span)).ok(),
-        None => INCOMING.try_with(|incoming| incoming.header.clone()).ok(),
+        None => CALL.try_with(|call| call.incoming.as_ref().map(|incoming| incoming.header.clone())).ok().flatten(),
     };
     if let Some(header) = header {
         headers.insert(TRACEPARENT, header);
@@ -136,7 +146,7 @@ mod tests {
     fn without_spans_the_context_is_handed_on_as_it_came() {
         let incoming = Incoming::of(&headers(PARENT)).map(Arc::new);
         let mut out = HeaderMap::new();
-        Incoming::scope(incoming.as_ref(), || inject(&mut out));
+        CallContext { method: "a/B".into(), incoming }.scope(|| inject(&mut out));
         assert_eq!(out, headers(PARENT));
         let mut out = HeaderMap::new();
         inject(&mut out);

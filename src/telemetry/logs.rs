@@ -1,6 +1,7 @@
 //! Log lines, on standard error: standard output belongs to what commands answer.
 //!
-//! Each line of a traced call says its `trace_id` and `span_id`. Which lines are written can be changed while the process
+//! Each line of a call says its `rpc.method`, and if it is traced its `trace_id` and `span_id`. Spans are for traces alone: where
+//! nothing exports them, none is made. Which lines are written can be changed while the process
 //! runs ([`LogLevels`]), but for audit lines: where the configuration lets them through, they are written to the end.
 
 use super::config::{LogConfig, LogFormat, log_filter};
@@ -11,8 +12,8 @@ use std::fmt;
 use std::io::{self, IsTerminal as _};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tracing::dispatcher::{self, WeakDispatch};
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::Targets;
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::fmt::format::{Format, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -58,7 +59,8 @@ pub fn init(config: &LogConfig, traces: Option<&Traces>) -> Result<LogLevels, Tr
     let audits = filter.would_enable(AUDIT, &Level::INFO);
     let shown = Arc::new(Mutex::new(filter.to_string()));
     let (filter, handle) = reload::Layer::new(effective(filter.clone()));
-    registry().with(spans).with(lines.with_filter(filter)).try_init()?;
+    let events: fn(&Metadata<'_>) -> bool = |metadata| metadata.is_event();
+    registry().with(spans).with(lines.with_filter(filter.and(filter_fn(events)))).try_init()?;
     if traces.is_some() {
         context::export_begins();
     }
@@ -166,8 +168,8 @@ struct Traced<L> {
 }
 
 impl<L> Traced<L> {
-    /// The trace and the span that an event happened in.
-    fn ids<S, N>(&self, context: &FmtContext<'_, S, N>, event: &Event<'_>) -> Option<(String, Option<String>)>
+    /// What a line says of where its event happened, as names and values.
+    fn context<S, N>(&self, context: &FmtContext<'_, S, N>, event: &Event<'_>) -> Vec<(&'static str, String)>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
         N: for<'a> FormatFields<'a> + 'static,
@@ -178,9 +180,18 @@ impl<L> Traced<L> {
             let found = tracing_opentelemetry::get_otel_context(&span, &subscriber)?;
             let span = found.span();
             let ids = span.span_context();
-            ids.is_valid().then(|| (ids.trace_id().to_string(), Some(ids.span_id().to_string())))
+            ids.is_valid().then(|| (ids.trace_id(), ids.span_id()))
         };
-        traced().or_else(|| context::incoming_trace_id().map(|trace_id| (trace_id.to_string(), None)))
+        let (method, incoming) = context::current_call().unzip();
+        let (trace_id, span_id) = traced().unzip();
+        [
+            ("trace_id", trace_id.or(incoming.flatten()).map(|id| id.to_string())),
+            ("span_id", span_id.map(|id| id.to_string())),
+            ("rpc.method", method.map(|method| method.to_string())),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
     }
 }
 
@@ -191,20 +202,21 @@ where
     L: FormatEvent<S, N>,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let Some((trace_id, span_id)) = self.ids(context, event) else {
-            return self.lines.format_event(context, writer, event);
-        };
+        let fields = self.context(context, event);
         let mut line = String::new();
         self.lines.format_event(context, Writer::new(&mut line), event)?;
+        // The values are ids and names of our own methods, with nothing in them that JSON would have to escape.
         match line.strip_prefix('{') {
             Some(rest) if self.json => {
-                write!(writer, r#"{{"trace_id":"{trace_id}","#)?;
-                if let Some(span_id) = span_id {
-                    write!(writer, r#""span_id":"{span_id}","#)?;
-                }
+                writer.write_char('{')?;
+                fields.iter().try_for_each(|(name, value)| write!(writer, r#""{name}":"{value}","#))?;
                 writer.write_str(rest)
             }
-            Some(_) | None => writeln!(writer, "{} trace_id={trace_id}", line.trim_end()),
+            Some(_) | None => {
+                writer.write_str(line.trim_end())?;
+                fields.iter().try_for_each(|(name, value)| write!(writer, " {name}={value}"))?;
+                writeln!(writer)
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use super::ends::{Ends, Stops, Waits};
 use super::methods::MethodKind;
 use super::record::Record;
 use crate::rpc::status::{self, Direction};
-use crate::telemetry::context::Incoming;
+use crate::telemetry::context::CallContext;
 use crate::transport::end_answer_at;
 use bytes::Bytes;
 use http::{HeaderMap, Response};
@@ -19,13 +19,11 @@ use http_body::Frame;
 use pin_project_lite::pin_project;
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
-use tracing::Span;
 
 /// How long after its deadline a call's last words may be on their way before its stream is reset.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -78,13 +76,15 @@ where
             let connection = call.info.connection.as_ref().map(|connection| &connection.end);
             ends.leaving = Some(connection.unwrap_or(&self.stops.leaving).clone());
         }
-        let inner = record.span().in_scope(|| self.inner.call(call));
-        let carried = Some(Carried { ends, record });
-        CallFuture { state: State::Running { inner, waits: Waits::default(), carried, incoming } }
+        let context = CallContext { method: call.method.label(), incoming };
+        let inner = context.scope(|| record.span().in_scope(|| self.inner.call(call)));
+        let carried = Some(Carried { context, ends, record });
+        CallFuture { state: State::Running { inner, waits: Waits::default(), carried } }
     }
 }
 
 struct Carried {
+    context: CallContext,
     ends: Ends,
     record: Record,
 }
@@ -100,8 +100,15 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<F> {
-        Running { #[pin] inner: F, #[pin] waits: Waits, carried: Option<Carried>, incoming: Option<Arc<Incoming>> },
+        Running { #[pin] inner: F, #[pin] waits: Waits, carried: Option<Carried> },
         Answered { response: Option<Response<CallBody>> },
+    }
+}
+
+impl Carried {
+    /// Runs `f` as part of the call: log lines say so, and spans belong to the call's.
+    fn scope<T>(&self, f: impl FnOnce() -> T) -> T {
+        self.context.scope(|| self.record.span().in_scope(f))
     }
 }
 
@@ -128,12 +135,15 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         let response = match state.as_mut().project() {
-            StateProjection::Running { inner, waits, carried, incoming } => {
-                let span = carried.as_ref().map_or_else(Span::none, |carried| carried.record.span().clone());
-                match Incoming::scope(incoming.as_ref(), || span.in_scope(|| inner.poll(cx)))? {
+            StateProjection::Running { inner, waits, carried } => {
+                let polled = match carried {
+                    Some(carried) => carried.scope(|| inner.poll(cx)),
+                    None => inner.poll(cx),
+                };
+                match polled? {
                     Poll::Ready(response) => begin_body(response, carried.take()),
                     Poll::Pending => {
-                        let Some(Carried { ends, record }) = carried else { return Poll::Pending };
+                        let Some(Carried { context: _, ends, record }) = carried else { return Poll::Pending };
                         let status = ready!(ends.poll(waits, cx));
                         record.end(status.code());
                         without_body(status)
@@ -156,7 +166,7 @@ fn without_body(status: Status) -> Response<CallBody> {
 
 fn begin_body(mut response: Response<Body>, mut carried: Option<Carried>) -> Response<CallBody> {
     let permit = response.extensions_mut().remove::<Held>();
-    if let Some(Carried { ends, record }) = &mut carried {
+    if let Some(Carried { context: _, ends, record }) = &mut carried {
         // A response without a body has its status in its head.
         record.end_with(response.headers_mut(), Direction::Request);
         // What follows may wait for its reader.
@@ -189,16 +199,16 @@ impl http_body::Body for CallBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let running = &mut self.get_mut().running;
-        let Some(Running { body, carried: Carried { ends, record }, waits, _permit }) = running else {
+        let Some(Running { body, carried, waits, _permit }) = running else {
             return Poll::Ready(None);
         };
         // Asked first, since a body that always has a next frame would otherwise never end.
-        let status = match ends.has_come() {
+        let status = match carried.ends.has_come() {
             Some(status) => status,
-            None => match record.span().in_scope(|| Pin::new(body).poll_frame(cx)) {
+            None => match carried.scope(|| Pin::new(body).poll_frame(cx)) {
                 Poll::Ready(Some(Ok(mut frame))) => {
                     if let Some(trailers) = frame.trailers_mut() {
-                        record.end_with(trailers, Direction::Response);
+                        carried.record.end_with(trailers, Direction::Response);
                     }
                     return Poll::Ready(Some(Ok(frame)));
                 }
@@ -207,11 +217,12 @@ impl http_body::Body for CallBody {
                     return Poll::Ready(end);
                 }
                 Poll::Pending => {
-                    ready!(ends.poll(waits.get_or_insert_with(|| Box::pin(Waits::default())).as_mut(), cx))
+                    let waits = waits.get_or_insert_with(|| Box::pin(Waits::default()));
+                    ready!(carried.ends.poll(waits.as_mut(), cx))
                 }
             },
         };
-        record.end(status.code());
+        carried.record.end(status.code());
         *running = None;
         Poll::Ready(Some(Ok(Frame::trailers(trailers(&status)))))
     }

@@ -309,7 +309,8 @@ impl<'a> UnderWay<'a> {
             span.record("otel.status_code", "ERROR");
             span.record("error.type", status.map_or(outcome.to_owned(), |status| status.to_string()));
         }
-        tracing::debug!(status, outcome, duration_ms = took.as_secs_f64() * 1000.0, "grid request");
+        let (operation, resend) = (self.operation.name(), self.attempt);
+        tracing::debug!(operation, resend, status, outcome, duration_ms = took.as_secs_f64() * 1000.0, "grid request");
         self.observer.exchanged(self.operation, self.attempt, exchanged, took);
     }
 }
