@@ -21,7 +21,7 @@ pub mod telemetry;
 pub mod webhook;
 
 pub use gridgate_grid as grid;
-use gridgate_io::{backoff, http_client, pem, small_file, throttle};
+use gridgate_io::{backoff, http_client, metrics, pem, small_file, throttle};
 pub use gridgate_kyc as kyc;
 #[cfg(feature = "sandbox")]
 pub use gridgate_sandbox as sandbox;

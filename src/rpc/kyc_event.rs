@@ -1,5 +1,6 @@
 //! KycEventService: decisions as a stream, as a list, and one customer's current status.
 
+mod deliveries;
 mod encode;
 mod filter;
 mod limits;
@@ -14,8 +15,9 @@ use std::sync::Arc;
 use futures_util::Stream;
 use tonic::{Request, Response, Status};
 
+pub use self::deliveries::Deliveries;
 use self::limits::CustomerAccess;
-pub use self::stream::{Deliveries, WatchConfig};
+pub use self::stream::WatchConfig;
 use super::customer::CUSTOMER;
 use super::{CallInfo, Error, Resource, Violations, call};
 use crate::kyc::id::CustomerId;
@@ -32,7 +34,7 @@ pub struct KycEvents {
     log: Arc<EventLog>,
     lookup: Arc<Lookup>,
     watch: WatchConfig,
-    deliveries: Option<Arc<dyn Deliveries>>,
+    deliveries: Option<Deliveries>,
 }
 
 impl KycEvents {
@@ -44,7 +46,7 @@ impl KycEvents {
 
     /// Reports the events that streams deliver.
     #[must_use]
-    pub fn observed_by(self, deliveries: Arc<dyn Deliveries>) -> Self {
+    pub fn observed_by(self, deliveries: Deliveries) -> Self {
         Self { deliveries: Some(deliveries), ..self }
     }
 }

@@ -5,6 +5,8 @@
 
 mod answer;
 mod guard;
+mod log_level;
+mod metrics;
 mod probes;
 mod quarantine;
 mod webhooks;
@@ -12,7 +14,7 @@ mod webhooks;
 pub(super) use probes::Probed;
 pub(super) use quarantine::Quarantine;
 
-use super::observe::{Observed, log_level_router, metrics_router};
+use super::observe::Observed;
 use crate::telemetry::LogLevels;
 use crate::webhook::Counters;
 use answer::Refusal;
@@ -36,11 +38,11 @@ pub(super) struct Asked {
 /// What the admin port answers. Each subject brings its own routes and what they need.
 pub(super) fn router(probed: Probed, asked: Asked) -> Router {
     let Asked { quarantine, webhooks, observed, log_levels } = asked;
-    let open = Router::new().merge(probes::router(probed)).merge(metrics_router(observed));
+    let open = Router::new().merge(probes::router(probed)).merge(metrics::router(observed));
     let guarded = Router::new()
         .merge(quarantine::router(quarantine))
         .merge(webhooks::router(webhooks))
-        .merge(log_level_router(log_levels))
+        .merge(log_level::router(log_levels))
         .route_layer(from_fn(guard::tools_on_this_machine));
     open.merge(guarded)
         .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "no_such_path", "there is no such path on this port"))

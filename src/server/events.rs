@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::admin::Quarantine;
 use super::customer_source::GridSource;
-use super::observe::{Asking, Observed, Observing};
+use super::observe::{Observed, Observing};
 use super::{BindError, LogOpenError};
 use crate::config::{EventsConfig, WebhookConfig};
 use crate::grid;
@@ -17,8 +17,9 @@ use crate::kyc::clock::{Clock, SteadyClock, SystemClock};
 use crate::kyc::log::copy::LogLocation;
 use crate::kyc::log::jetstream::{self, JetStreamOptions};
 use crate::kyc::log::sqlite::{self, SqliteOptions};
-use crate::kyc::log::{EventLog, LateLog, Observer, Obstacle, Retention, Trouble};
+use crate::kyc::log::{EventLog, LateLog, LogMetrics, LogStates, Obstacle, Retention, Trouble};
 use crate::kyc::lookup::Lookup;
+use crate::kyc::metrics::Running;
 use crate::kyc::reconcile::{Reconciler, ReconcilerSettings};
 use crate::kyc::resolve::{Resolver, ResolverSettings};
 use crate::kyc::response_observer::ResponseObserver;
@@ -38,7 +39,7 @@ pub(super) struct EventsToCome {
     clock: Arc<SteadyClock<SystemClock>>,
     source: Arc<dyn CustomerSource>,
     reconcile_interval: Option<Duration>,
-    asking: Asking,
+    running: Running,
     /// The directory of a temporary log; deleted on drop.
     directory: Option<TempDir>,
 }
@@ -51,7 +52,7 @@ pub(super) struct Events {
     responses: Arc<ResponseObserver>,
     clock: Arc<SteadyClock<SystemClock>>,
     reconcile_interval: Option<Duration>,
-    asking: Asking,
+    running: Running,
     _directory: Option<TempDir>,
 }
 
@@ -75,7 +76,7 @@ impl EventsToCome {
             clock: Arc::new(SteadyClock::over(SystemClock)),
             source: Arc::new(GridSource::new(grid.clone())),
             reconcile_interval: *reconcile_interval,
-            asking: Asking::default(),
+            running: Running::default(),
             directory,
         })
     }
@@ -91,12 +92,16 @@ impl EventsToCome {
     }
 
     /// Adds the metrics of the log and of what asks Grid.
-    pub(super) fn observed(&self, observing: Observing) -> Observed {
+    pub(super) fn observed(&self, mut observing: Observing) -> Observed {
         let files = match &self.place {
             LogLocation::File(path) => ["", "-wal"].map(|suffix| with_suffix(path, suffix)).to_vec(),
             LogLocation::JetStream(_) => Vec::new(),
         };
-        observing.finish(self.late(), files, self.asking.clone(), Arc::clone(&self.clock))
+        let states = Arc::new(LogStates::new(self.late(), files));
+        states.register(&mut observing.metrics);
+        self.running.register(&mut observing.metrics, &states);
+        self.clock.register_metrics(&mut observing.metrics);
+        observing.finish(states)
     }
 
     /// The admin port's access to webhooks in quarantine.
@@ -106,13 +111,14 @@ impl EventsToCome {
 
     /// Opens the log, which can take as long as reading it.
     pub(super) async fn open(self, observed: &Observed) -> Result<Events, LogOpenError> {
-        let Self { place, retention, late, obstacle, clock, source, reconcile_interval, asking, directory } = self;
-        let observer = observed.log_observer();
-        let log = Arc::new(open_log(place, retention, obstacle, &clock, observer).await?);
+        let Self { place, retention, late, obstacle, clock, source, reconcile_interval, running, directory } = self;
+        let metrics = observed.log_metrics();
+        let log = Arc::new(open_log(place, retention, obstacle, &clock, metrics).await?);
         late.set(Arc::clone(&log));
         let lookup = Arc::new(Lookup::new(Arc::clone(&log), Arc::clone(&source)));
         let responses = Arc::new(ResponseObserver::new(Arc::clone(&log)));
-        Ok(Events { log, source, lookup, responses, clock, reconcile_interval, asking, _directory: directory })
+        let _ = running.responses.set(Arc::clone(&responses));
+        Ok(Events { log, source, lookup, responses, clock, reconcile_interval, running, _directory: directory })
     }
 }
 
@@ -148,7 +154,7 @@ impl Events {
     pub(super) async fn keep_current(&self, stop: CancellationToken) {
         let (log, source) = (Arc::clone(&self.log), Arc::clone(&self.source));
         let (resolver, state) = Resolver::new(log, source, ResolverSettings::default());
-        let _ = self.asking.resolver.set(state);
+        let _ = self.running.resolver.set(state);
         tokio::join!(self.responses.run(stop.clone()), resolver.run(stop.clone()), self.reconcile(stop));
     }
 
@@ -157,7 +163,7 @@ impl Events {
         let settings = ReconcilerSettings { recent_every, ..ReconcilerSettings::default() };
         let (log, source) = (Arc::clone(&self.log), Arc::clone(&self.source));
         let (reconciler, freshness) = Reconciler::new(log, source, Arc::clone(&self.clock) as _, settings);
-        let _ = self.asking.reconciler.set(freshness);
+        let _ = self.running.reconciler.set(freshness);
         reconciler.run(stop).await;
     }
 
@@ -182,15 +188,15 @@ async fn open_log(
     retention: Retention,
     obstacle: Obstacle,
     clock: &Arc<SteadyClock<SystemClock>>,
-    observer: Arc<dyn Observer>,
+    metrics: LogMetrics,
 ) -> Result<EventLog, LogOpenError> {
     match place {
         LogLocation::JetStream(options) => {
-            let options = JetStreamOptions { observer: Some(observer), obstacle, ..*options };
+            let options = JetStreamOptions { metrics, obstacle, ..*options };
             Ok(jetstream::open(options, Arc::clone(clock) as _).await?)
         }
         LogLocation::File(path) => {
-            let options = SqliteOptions { retention, observer: Some(observer), ..SqliteOptions::at(path) };
+            let options = SqliteOptions { retention, metrics, ..SqliteOptions::at(path) };
             let clock = Arc::clone(clock);
             let open = move || sqlite::open(options, clock);
             match tokio::task::spawn_blocking(open).await {

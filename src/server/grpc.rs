@@ -6,8 +6,8 @@ use super::services::{self, Api, ApiParts, DESCRIPTORS, DescriptorError};
 use crate::config::GrpcConfig;
 use crate::identity::Gate;
 use crate::rpc::{
-    AdmitLayer, BeginLayer, BufferLayer, BufferLimits, CarryLayer, ConcurrencyLayer, GrpcService, Identity, Later,
-    Methods, PortServices, ServeLayer, Stops, Tracing,
+    AdmitLayer, BeginLayer, BufferLayer, BufferLimits, CallMetrics, CarryLayer, ConcurrencyLayer, GrpcService,
+    Identity, Later, Methods, PortServices, ServeLayer, Stops, Tracing,
 };
 use crate::transport::Port;
 use std::sync::Arc;
@@ -79,10 +79,11 @@ fn with_layers(
     observing: &mut Observing,
 ) -> GrpcService {
     let concurrency = ConcurrencyLayer::new(grpc.load);
-    observing.load(&concurrency);
+    let calls = CallMetrics::new(&mut observing.metrics);
+    concurrency.register_metrics(&mut observing.metrics);
     let stack = ServiceBuilder::new()
         // Answers 415 to what is not gRPC, and counts and times the rest, refusals included.
-        .layer(BeginLayer::new(Arc::clone(methods), observing.calls()))
+        .layer(BeginLayer::new(Arc::clone(methods), calls))
         // By the head alone: a caller that may not call costs no memory, no permit and no span.
         .layer(AdmitLayer(Identity::new(gate)))
         // A span only for those that were let in.

@@ -29,10 +29,10 @@ pub use services::DescriptorError;
 
 use crate::config::{Config, ShutdownConfig, Upstream, settings};
 use crate::grid::{self, ClientConfig};
-use crate::identity::Gate;
+use crate::identity::{Gate, register_metrics as register_gate};
 use crate::rpc::UploadMemory;
-use crate::telemetry::LogLevels;
-use crate::transport::{Port, Runtimes};
+use crate::telemetry::{LogLevels, context};
+use crate::transport::{self, Port, Runtimes};
 use crate::webhook::Endpoint;
 use connections::{Certificates, Secured, admin_port, grpc_port};
 use events::EventsToCome;
@@ -120,8 +120,9 @@ impl App {
             upstream,
         };
         let ports = wanted.bind()?;
-        let (addresses, mut observing) = (ports.addresses(), Observing::begin());
+        let addresses = ports.addresses();
         let runtimes = Runtimes::start("connections", threads).map_err(BindError::Threads)?;
+        let mut observing = Observing::begin(&runtimes);
         let Ports { grpc: (grpc_listener, _), admin: (admin_listener, _), webhook: webhook_port, client, sandbox } =
             ports;
         let client = grid_client(client, &mut observing)?;
@@ -131,7 +132,7 @@ impl App {
         let events_to_come = EventsToCome::new(&events, &client)?;
         let keys = webhook.public_keys.clone().or_else(|| sandbox.as_ref().and_then(OwnSandbox::public_key));
         let endpoint = keys.zip(webhook_port).map(|(keys, (listener, _))| {
-            let endpoint = observing.endpoint(events::endpoint(&webhook, &keys, events_to_come.late())?);
+            let endpoint = events::endpoint(&webhook, &keys, events_to_come.late())?.measured(&mut observing.metrics);
             Ok::<_, BindError>((
                 secured.webhook.into_iter().fold(endpoint.on(runtimes.lanes()), Endpoint::with_tls),
                 listener,
@@ -141,13 +142,14 @@ impl App {
         let (methods, reload) = (Arc::new(grpc::methods()?), Reload::default());
         let guard = Guard::open(identity, &methods, &reload).await?;
         let gate = guard.as_ref().map(|guard| Arc::clone(&guard.gate));
-        observing.gate(gate.as_ref());
+        register_gate(&mut observing.metrics, gate.clone());
         let grpc_port = grpc_port(grpc_listener, runtimes.lanes(), &grpc, secured.grpc);
         let admin = admin_port(admin_listener, secured.admin, tls_times);
-        for port in [&grpc_port, &admin] {
-            observing.port(port.name, Arc::clone(&port.counters));
-        }
-        observing.certificates(certificates.counts());
+        let counted = |port: &Port| (port.name, Arc::clone(&port.counters));
+        let webhooks = endpoint.as_ref().and_then(|endpoint| endpoint.as_ref().ok());
+        let webhooks = webhooks.map(|(endpoint, _)| ("webhook", endpoint.counters().connections()));
+        let counted = webhooks.into_iter().chain([counted(&grpc_port), counted(&admin)]).collect();
+        transport::register_metrics(&mut observing.metrics, counted, certificates.counts());
         let of = ApiParts {
             grid: client.clone(),
             uploads: UploadMemory::new(uploads_max_memory),
@@ -211,8 +213,9 @@ impl App {
 
 /// The client that calls Grid as this account.
 fn grid_client(config: ClientConfig, observing: &mut Observing) -> Result<grid::Client, grid::ClientSetupError> {
-    let client = grid::Client::new(ClientConfig { observer: observing.grid(), ..config })?;
-    observing.client(&client);
+    let config = ClientConfig { headers: context::inject, unknown_words: observing.unknown_words(), ..config };
+    let client = grid::Client::new(config)?;
+    client.register_metrics(&mut observing.metrics);
     Ok(client)
 }
 

@@ -69,7 +69,7 @@ pub(super) struct Api {
     pub(super) grpc: GrpcConfig,
     pub(super) grid: grid::Client,
     pub(super) uploads: UploadMemory,
-    pub(super) deliveries: Arc<dyn Deliveries>,
+    pub(super) deliveries: Deliveries,
     pub(super) watch_max_age: Duration,
     /// Cancelled when streams are to say goodbye.
     pub(super) leaving: CancellationToken,

@@ -8,6 +8,7 @@
 use super::context;
 use hashlink::LruCache;
 use opentelemetry::trace::SpanContext;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -17,11 +18,15 @@ const EVENTS: usize = 4096;
 const DELIVERIES: u32 = 64;
 
 /// The latest events that were recorded in a traced span, here or elsewhere, by the id of what was observed.
+#[derive(Debug)]
 pub struct Recordings {
     /// Guards the map alone; never held across a wait.
     spans: Mutex<LruCache<String, Recording>>,
+    /// Whether a span was ever remembered. While spans are not exported, or none of them was sampled, none is.
+    any: AtomicBool,
 }
 
+#[derive(Debug)]
 struct Recording {
     span: SpanContext,
     deliveries_left: u32,
@@ -40,11 +45,17 @@ pub struct Delivery<'a> {
 
 impl Default for Recordings {
     fn default() -> Self {
-        Self { spans: Mutex::new(LruCache::new(EVENTS)) }
+        Self { spans: Mutex::new(LruCache::new(EVENTS)), any: AtomicBool::new(false) }
     }
 }
 
 impl Recordings {
+    /// Whether there is nothing that a delivery could be linked to.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.any.load(Relaxed)
+    }
+
     /// Remembers that the current span records this event, if that span is to be exported; false: it is not, or another
     /// did. To be called before the event is recorded: whoever watches may hear of it before the log has answered.
     pub fn begin(&self, event_id: &str) -> bool {
@@ -70,6 +81,7 @@ impl Recordings {
         if !span.is_sampled() || spans.contains_key(event_id) {
             return false;
         }
+        self.any.store(true, Relaxed);
         spans.insert(event_id.to_owned(), Recording { span, deliveries_left: DELIVERIES });
         true
     }

@@ -3,11 +3,28 @@
 //! They differ in what a counter is called where it is described (with `_total` in the older one), and in `# UNIT` and
 //! `# EOF`, which only OpenMetrics has. (<https://prometheus.io/docs/instrumenting/exposition_formats/>)
 
+use crate::metrics::Metrics;
 use std::fmt::Write as _;
+
+/// Every metric now, as text, and its media type. `accept` is the reader's `Accept` header.
+#[must_use]
+pub fn text(metrics: &Metrics, accept: &str) -> (&'static str, String) {
+    let format = Format::accepted(accept);
+    let text = metrics.open_metrics().unwrap_or_else(|_error| {
+        // Writing to a string does not fail, so a metric's own encoding did.
+        tracing::error!("a metric could not be written");
+        String::new()
+    });
+    let text = match format {
+        Format::OpenMetrics => text,
+        Format::Prometheus => to_prometheus(&text),
+    };
+    (format.content_type(), text)
+}
 
 /// Which text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+enum Format {
     /// OpenMetrics 1.0.
     OpenMetrics,
     /// Prometheus' own, version 0.0.4.
@@ -17,7 +34,7 @@ pub(super) enum Format {
 impl Format {
     /// What is asked for with an `Accept` header (RFC 9110, section 12.5.1). OpenMetrics has to be asked for by name, in a
     /// version that is written here, and be wanted at least as much as the other.
-    pub(super) fn accepted(accept: &str) -> Self {
+    fn accepted(accept: &str) -> Self {
         let (mut open_metrics, mut plain) = (0, 0);
         for range in accept.split(',') {
             let Some(Range { media_type, version, weight }) = Range::parse(range) else { continue };
@@ -33,7 +50,7 @@ impl Format {
     }
 
     /// What is answered in `Content-Type`.
-    pub(super) fn content_type(self) -> &'static str {
+    fn content_type(self) -> &'static str {
         match self {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
@@ -78,7 +95,7 @@ fn thousandths(weight: &str) -> Option<u16> {
 }
 
 /// Rewrites an OpenMetrics text as Prometheus' own.
-pub(super) fn to_prometheus(open_metrics: &str) -> String {
+fn to_prometheus(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len() + 1024);
     let mut help: Option<(&str, &str)> = None;
     for line in open_metrics.lines() {
@@ -111,6 +128,23 @@ fn described<'a>(line: &'a str, what: &str) -> Option<(&'a str, &'a str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Kind;
+
+    #[test]
+    fn what_is_read_is_written_in_both_texts() {
+        let mut metrics = Metrics::default();
+        metrics.read(Kind::Counter, "a_b", "What", || vec![(vec![("x", "1\"\n".into())], 3.0)]);
+        metrics.read_one(Kind::Gauge, "c", "How many", || 1.5);
+        metrics.read_one(Kind::Gauge, "d", "Unknown yet", || None::<f64>);
+        let (media_type, written) = text(&metrics, "");
+        assert_eq!(media_type, "text/plain; version=0.0.4; charset=utf-8");
+        assert_eq!(
+            written,
+            "# HELP a_b_total What.\n# TYPE a_b_total counter\na_b_total{x=\"1\\\"\\n\"} 3.0\n\
+             # HELP c How many.\n# TYPE c gauge\nc 1.5\n# HELP d Unknown yet.\n# TYPE d gauge\n"
+        );
+        assert!(text(&metrics, "application/openmetrics-text").1.ends_with("# EOF\n"));
+    }
 
     #[test]
     fn counters_and_infos_are_described_by_their_whole_name() {

@@ -1,6 +1,6 @@
 //! What an operator sees of a running gridgate: metrics, traces and log lines.
 //!
-//! [`metrics`] is one registry, of one server, and the text that Prometheus reads. [`traces`] sends spans by OTLP,
+//! [`exposition`] writes metrics as the text that Prometheus reads. [`traces`] sends spans by OTLP,
 //! [`context`] takes the W3C trace context in and hands it on, [`deliveries`] links what was delivered to the webhook it
 //! came from, and [`logs`] writes lines.
 //!
@@ -11,15 +11,14 @@ mod collector_tls;
 mod config;
 pub mod context;
 pub mod deliveries;
-mod exposition;
+pub mod exposition;
 pub mod logs;
-pub mod metrics;
 mod otlp;
 pub mod process;
 pub mod traces;
 mod variables;
 
+pub use crate::metrics::Metrics;
 pub use config::{LogConfig, LogFormat, OtelVariables, OtlpProtocol, TracesChoice, TracesConfig, log_filter};
 pub use logs::{LogLevels, init};
-pub use metrics::Metrics;
 pub use traces::{TraceNotes, Traces};

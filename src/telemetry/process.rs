@@ -3,16 +3,17 @@
 //! The names are those that Prometheus' client libraries use. What the operating system says is read from `/proc`, where
 //! there is one (Linux); elsewhere those metrics have no value.
 
-use super::metrics::{Kind, Metrics};
+use crate::metrics::{Kind, Metrics, size};
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeMetrics};
 
 /// Linux tells times in units of this, whatever the kernel's own clock does (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Adds them. To be called on the runtime that is meant.
-pub fn register(metrics: &mut Metrics) {
+/// Registers them; `runtimes` are all that the server uses.
+pub fn register(metrics: &mut Metrics, runtimes: impl IntoIterator<Item = Handle>) {
+    let runtimes: Vec<_> = runtimes.into_iter().map(|runtime| runtime.metrics()).collect();
     use Kind::{Counter, Gauge};
     let started = SystemTime::now().duration_since(UNIX_EPOCH).as_ref().map_or(0.0, Duration::as_secs_f64);
     metrics.read(Gauge, "gridgate_build_info", "The version that runs; always 1", || {
@@ -24,29 +25,14 @@ pub fn register(metrics: &mut Metrics) {
     metrics.read_one(Gauge, "process_virtual_memory_bytes", "Memory that is mapped", || status_kib("VmSize:"));
     metrics.read_one(Gauge, "process_open_fds", "Open files and sockets", open_files);
     metrics.read_one(Gauge, "process_max_fds", "How many files and sockets may be open", most_files);
-    let runtime = Handle::current().metrics();
-    let workers = runtime.clone();
-    metrics
-        .read_one(Gauge, "gridgate_runtime_workers", "Threads that run tasks", move || to_f64(workers.num_workers()));
-    let tasks = runtime.clone();
-    metrics.read_one(Gauge, "gridgate_runtime_alive_tasks", "Tasks that have not ended", move || {
-        to_f64(tasks.num_alive_tasks())
-    });
-    metrics.read_one(
-        Gauge,
-        "gridgate_runtime_queued_tasks",
-        "Tasks that wait for a thread, in the common queue",
-        move || to_f64(runtime.global_queue_depth()),
-    );
-}
-
-/// A number as metrics have it: exact up to 2^53.
-#[must_use]
-pub fn to_f64(number: usize) -> f64 {
-    #[allow(clippy::cast_precision_loss)]
-    {
-        number as f64
-    }
+    let mut sum = |name, help, of: fn(&RuntimeMetrics) -> usize| {
+        let runtimes = runtimes.clone();
+        metrics.read_one(Gauge, name, help, move || size(runtimes.iter().map(of).sum()));
+    };
+    sum("gridgate_runtime_workers", "Threads that run tasks", RuntimeMetrics::num_workers);
+    sum("gridgate_runtime_alive_tasks", "Tasks that have not ended", RuntimeMetrics::num_alive_tasks);
+    let queued = "Tasks that wait for a thread, in the common queues";
+    sum("gridgate_runtime_queued_tasks", queued, RuntimeMetrics::global_queue_depth);
 }
 
 fn cpu_seconds() -> Option<f64> {
@@ -69,7 +55,7 @@ fn status_kib(field: &str) -> Option<f64> {
 }
 
 fn open_files() -> Option<f64> {
-    Some(to_f64(fs::read_dir("/proc/self/fd").ok()?.count()))
+    Some(size(fs::read_dir("/proc/self/fd").ok()?.count()))
 }
 
 fn most_files() -> Option<f64> {

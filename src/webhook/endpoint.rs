@@ -10,10 +10,11 @@ use super::body::BodyMemory;
 use super::config::{EndpointConfig, EndpointPath, Limits};
 use super::connections;
 use super::counters::Counters;
-use super::observer::{Observer, observed};
+use super::metrics::{self, RequestMetrics};
 use super::receive::{Receiver, router};
 use crate::kyc::clock::Clock;
 use crate::kyc::log::LateLog;
+use crate::metrics::Metrics;
 use crate::throttle::Throttle;
 use crate::transport::{Lanes, Protocol, Tls};
 
@@ -22,7 +23,7 @@ use crate::transport::{Lanes, Protocol, Tls};
 pub struct Endpoint {
     path: EndpointPath,
     receiver: Arc<Receiver>,
-    observer: Option<Arc<dyn Observer>>,
+    metrics: Option<RequestMetrics>,
     tls: Option<Tls>,
     lanes: Lanes,
 }
@@ -46,13 +47,14 @@ impl Endpoint {
             unsigned: Throttle::default(),
             log_failures: Throttle::default(),
         };
-        Self { path, receiver: Arc::new(receiver), observer: None, tls: None, lanes: Lanes::default() }
+        Self { path, receiver: Arc::new(receiver), metrics: None, tls: None, lanes: Lanes::default() }
     }
 
-    /// Tells `observer` of every request.
+    /// Registers its metrics, and times every request.
     #[must_use]
-    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
-        Self { observer: Some(observer), ..self }
+    pub fn measured(self, metrics: &mut Metrics) -> Self {
+        metrics::register(metrics, &self.receiver.counters);
+        Self { metrics: Some(RequestMetrics::register(metrics)), ..self }
     }
 
     /// What it has seen so far.
@@ -64,11 +66,9 @@ impl Endpoint {
     /// What answers requests, without the limits that only a connection can keep.
     pub fn router(&self) -> Router {
         let router = router(&self.path, Arc::clone(&self.receiver));
-        match &self.observer {
-            Some(observer) => {
-                let scheme = if self.tls.is_some() { "https" } else { "http" };
-                observed(router, &self.path, scheme, Arc::clone(observer))
-            }
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        match self.metrics.clone() {
+            Some(metrics) => metrics.time(router, &self.path, scheme),
             None => router,
         }
     }

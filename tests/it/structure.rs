@@ -26,9 +26,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("gridgate::rpc::customer::existing", "gridgate::rpc::customer"),
     ("gridgate::server", "gridgate::server::ports"),
     ("gridgate::server::events", "gridgate::server::error"),
-    ("gridgate::server::observe", "gridgate::server::observe::ports"),
-    ("gridgate::server::observe", "gridgate::server::observe::states"),
-    ("gridgate::server::observe", "gridgate::server::observe::webhooks"),
     ("gridgate::telemetry::traces", "gridgate::telemetry::collector_tls"),
     ("gridgate::telemetry::traces", "gridgate::telemetry::otlp"),
     ("gridgate::telemetry::variables::endpoint", "gridgate::telemetry::variables"),
@@ -135,7 +132,7 @@ fn may_use(room: &str, allowed: &Option<BTreeSet<String>>, item: &[String]) -> b
 
 /// An item's path from its crate, `crate::pem::Label` in the root package as `io::pem::Label`.
 fn full_path(name: &str, path: &[String]) -> Option<Words> {
-    const OF_IO: [&str; 5] = ["backoff", "http_client", "pem", "small_file", "throttle"];
+    const OF_IO: [&str; 6] = ["backoff", "http_client", "metrics", "pem", "small_file", "throttle"];
     let (first, further) = path.split_first()?;
     let owner = match first.strip_prefix("gridgate_") {
         Some(owner) => owner,

@@ -13,8 +13,9 @@ mod transport;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gridgate_io::metrics::{Kind, Metrics, label, size};
 use reqwest::Url;
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
@@ -25,10 +26,9 @@ use self::pools::Pools;
 pub(super) use self::request::{Payload, Request, StreamedFile};
 pub(super) use self::retry::{History, backoff};
 pub(super) use self::transport::Answer;
+use super::metrics::ClientMetrics;
 use super::model::{Complete, Misread};
-use super::{
-    BreakerState, ClientConfig, ClientSetupError, Error, HeldBack, Observer, Operation, RetryConfig, Server, config,
-};
+use super::{BreakerState, ClientConfig, ClientSetupError, Error, HeldBack, Operation, RetryConfig, Server, config};
 
 /// How long the retry budget remembers calls.
 const BUDGET_WINDOW: Duration = Duration::from_secs(10);
@@ -90,7 +90,8 @@ struct Shared {
     places: Semaphore,
     max_concurrent: usize,
     max_queue_wait: Duration,
-    observer: Arc<dyn Observer>,
+    headers: fn(&mut HeaderMap),
+    metrics: ClientMetrics,
 }
 
 impl Client {
@@ -110,14 +111,17 @@ impl Client {
             max_answer_bytes,
             retry,
             breaker,
-            observer,
+            headers,
+            unknown_words,
         } = config;
         let base_url = transport::check_base_url(&base_url)?;
         let authorization = transport::basic_auth(&client_id, &client_secret)?;
         let pools = Pools::new(&base_url, connect_timeout)?;
+        let server = transport::server_of(&base_url);
         let shared = Shared {
             pools,
-            server: transport::server_of(&base_url),
+            metrics: ClientMetrics::new(server.clone(), unknown_words),
+            server,
             base_path: base_url.path().trim_end_matches('/').to_owned(),
             base_url,
             authorization,
@@ -128,7 +132,7 @@ impl Client {
             places: Semaphore::new(max_concurrent),
             max_concurrent,
             max_queue_wait,
-            observer,
+            headers,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -137,6 +141,30 @@ impl Client {
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.shared.server
+    }
+
+    /// Registers the metrics of this client and its clones. To be called once.
+    pub fn register_metrics(&self, metrics: &mut Metrics) {
+        self.shared.metrics.register(metrics);
+        let of = self.clone();
+        metrics.read(
+            Kind::Gauge,
+            "gridgate_grid_breaker_state",
+            "How the circuit breaker towards Grid stands: 1 for the state that it is in",
+            move || {
+                let now = of.breaker_state();
+                BreakerState::ALL
+                    .map(|state| (label("state", state.as_str()), f64::from(u8::from(state == now))))
+                    .into()
+            },
+        );
+        let of = self.clone();
+        metrics.read_one(
+            Kind::Gauge,
+            "gridgate_grid_open_requests",
+            "Requests to Grid that are under way",
+            move || size(of.requests_under_way()),
+        );
     }
 
     /// How the circuit breaker stands now.
@@ -158,9 +186,9 @@ impl Client {
 
     /// Waits for leave to send one request: a free place, and a circuit breaker that lets it through.
     async fn admit(&self, call: &Call, operation: Operation) -> Result<(SemaphorePermit<'_>, Ticket<'_>), Error> {
-        let Shared { places, breaker, max_queue_wait, observer, .. } = &*self.shared;
+        let Shared { places, breaker, max_queue_wait, metrics, .. } = &*self.shared;
         let circuit_open = |retry_after| {
-            observer.held_back(operation, HeldBack::CircuitOpen);
+            metrics.held_back(operation, HeldBack::CircuitOpen);
             Error::CircuitOpen { operation, retry_after }
         };
         if let Some(left) = breaker.held_back(Instant::now()) {
@@ -172,7 +200,7 @@ impl Client {
             return Err(if call.remaining().is_zero() {
                 Error::DeadlineExceeded { operation, may_have_acted: false }
             } else {
-                observer.held_back(operation, HeldBack::Saturated);
+                metrics.held_back(operation, HeldBack::Saturated);
                 Error::Saturated { operation }
             });
         };

@@ -1,13 +1,13 @@
 //! What the client has to be told.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
-use super::{Observer, Unobserved};
 use gridgate_io::http_client::HttpSetupError;
+use gridgate_io::metrics::UnknownWords;
 
 const MAX_BUDGET_PER_SECOND: u32 = 1_000_000;
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
@@ -33,8 +33,10 @@ pub struct ClientConfig {
     pub retry: RetryConfig,
     /// When requests are held back.
     pub breaker: BreakerConfig,
-    /// Who is told what happens.
-    pub observer: Arc<dyn Observer>,
+    /// Adds headers to a request that is about to be sent, such as its trace context. Called in the span of the request.
+    pub headers: fn(&mut HeaderMap),
+    /// Counts words of Grid's that this version does not know. To register it is up to the caller, who may count there too.
+    pub unknown_words: UnknownWords,
 }
 
 impl ClientConfig {
@@ -51,7 +53,8 @@ impl ClientConfig {
             max_answer_bytes: 8 * 1024 * 1024,
             retry: RetryConfig::default(),
             breaker: BreakerConfig::default(),
-            observer: Arc::new(Unobserved),
+            headers: |_| {},
+            unknown_words: UnknownWords::default(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Clocks: the machine's, a steady one that does not follow its every jump, and a trait so that tests can set the time.
 
+use gridgate_io::metrics::{Kind, Metrics, count};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -74,6 +76,16 @@ impl<C: Clock> SteadyClock<C> {
         let (time, at) = (below.now(), below.elapsed());
         let state = Mutex::new(ClockState { time, at, jump: None, steady_since: at });
         Self { below, state, jumps: AtomicU64::new(0) }
+    }
+
+    /// Registers how often the clock below has jumped.
+    pub fn register_metrics(self: &Arc<Self>, metrics: &mut Metrics)
+    where
+        C: 'static,
+    {
+        let this = Arc::clone(self);
+        let help = "Jumps of the machine's clock by more than a minute";
+        metrics.read_one(Kind::Counter, "gridgate_clock_jumps", help, move || count(this.jumps()));
     }
 
     /// How often the clock below has jumped.

@@ -17,6 +17,7 @@ pub mod id;
 mod lease;
 pub mod log;
 pub mod lookup;
+pub mod metrics;
 pub mod quarantine;
 pub mod reconcile;
 pub mod record;

@@ -7,19 +7,21 @@
 pub mod copy;
 mod event_log;
 pub mod jetstream;
-mod observer;
+mod metrics;
 mod obstacle;
 mod retention;
 pub mod sqlite;
+mod states;
 mod store;
 mod tables;
 mod times;
 mod trouble;
 
 pub use self::event_log::{EventLog, LateLog, LogParts};
-pub use self::observer::{Observer, Recording};
+pub use self::metrics::{LogMetrics, TraceLinks};
 pub use self::obstacle::Obstacle;
 pub use self::retention::{IDS_KEPT, Retention};
+pub use self::states::LogStates;
 pub use self::store::{
     Bookmark, Bookmarks, Bounds, Duty, HeadFilter, Lease, Leases, LogError, LogReader, Page, Quarantine, Quarantined,
     Recorded, Store,

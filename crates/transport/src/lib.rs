@@ -12,6 +12,7 @@ mod connection;
 mod counters;
 mod guarded;
 mod linger;
+mod metrics;
 mod peer;
 mod port;
 mod priority;
@@ -21,6 +22,7 @@ mod unread;
 
 pub use answering::end_answer_at;
 pub use counters::{Counters, Snapshot};
+pub use metrics::register_metrics;
 pub use peer::{ConnectionInfo, Peer};
 pub use port::{Http1, Http2, Limits, Overflow, Port, Protocol};
 pub use priority::ConnectionPriority;

@@ -54,6 +54,11 @@ impl Runtimes {
             .map(|threads| Self { threads })
     }
 
+    /// Each of them.
+    pub fn handles(&self) -> impl Iterator<Item = Handle> {
+        self.threads.iter().map(|thread| thread.lane.runtime.clone())
+    }
+
     /// What ports spread their connections over. They must not be served for longer than these threads live.
     #[must_use]
     pub fn lanes(&self) -> Lanes {

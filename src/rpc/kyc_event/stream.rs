@@ -20,6 +20,7 @@ pub use self::start::WatchConfig;
 use self::start::{StartPoint, start_point};
 use self::timetable::{Due, Timetable};
 use self::undecided::Undecided;
+use super::deliveries::Deliveries;
 use super::encode;
 use super::filter::Filter;
 use super::request::Watch;
@@ -42,19 +43,13 @@ const READ: usize = 512;
 
 static EVERYONE: Scope = Scope::ALL;
 
-/// Hears of the events that streams deliver. Called in between, so it must be quick.
-pub trait Deliveries: Send + Sync + 'static {
-    /// An event is delivered on the stream that is the current span; `live`: the stream had caught up before.
-    fn delivered(&self, event: &Event, live: bool);
-}
-
 /// Finds the start first, so that an invalid start is the call's error.
 pub(super) async fn start(
     log: Arc<EventLog>,
     watch: Watch,
     config: &WatchConfig,
     connection: Option<CancellationToken>,
-    deliveries: Option<Arc<dyn Deliveries>>,
+    deliveries: Option<Deliveries>,
 ) -> Result<impl Stream<Item = Result<Encoded, Status>> + Send + use<>, Error> {
     let StartPoint { after, snapshot } = start_point(log.as_ref(), &watch, config).await?;
     let Watch { scope, filter, start: _, with_snapshot: _, until_decided, heartbeat } = watch;
@@ -121,7 +116,7 @@ struct WatchStream {
     timetable: Timetable,
     leaving: CancellationToken,
     connection: Option<CancellationToken>,
-    deliveries: Option<Arc<dyn Deliveries>>,
+    deliveries: Option<Deliveries>,
 }
 
 /// How a wait for events ended.

@@ -10,6 +10,8 @@ use super::call::Call;
 use super::limiter::{Acquired, Limiter, LimiterSnapshot, Permit};
 use super::methods::{AnsweredBy, Method, MethodKind};
 use crate::identity::Caller;
+use crate::metrics::Kind::{Counter, Gauge};
+use crate::metrics::{Metrics, count, label};
 use crate::rpc::refused::Shed;
 use crate::rpc::status;
 use futures_util::future::Either;
@@ -60,6 +62,37 @@ pub struct ConcurrencyLayer {
 }
 
 impl ConcurrencyLayer {
+    /// Registers how many calls are served at once, and how many were refused.
+    pub fn register_metrics(&self, metrics: &mut Metrics) {
+        let each = |value: fn(LimiterSnapshot) -> u64| {
+            let load = self.clone();
+            move || {
+                load.snapshot()
+                    .into_iter()
+                    .map(|(kind, limiter)| (label("kind", kind), count(value(limiter))))
+                    .collect()
+            }
+        };
+        metrics.read(
+            Gauge,
+            "gridgate_load_places",
+            "Maximum number of calls of a kind that are served at once",
+            each(|limiter| limiter.capacity),
+        );
+        metrics.read(
+            Gauge,
+            "gridgate_load_places_taken",
+            "How many calls of a kind are being served",
+            each(|limiter| limiter.taken),
+        );
+        metrics.read(
+            Counter,
+            "gridgate_load_shed",
+            "Calls that were refused because too many of their kind were being served",
+            each(|limiter| limiter.refused),
+        );
+    }
+
     /// Within these limits.
     #[must_use]
     pub fn new(limits: ConcurrencyLimits) -> Self {

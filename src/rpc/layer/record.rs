@@ -7,9 +7,9 @@
 use super::methods::Method;
 use crate::identity::audit::{self, Audited, Note};
 use crate::identity::{Caller, Denial, Gate, Presented};
+use crate::metrics::{Durations, Metrics, durations};
 use crate::rpc::status::{self, Direction, code_name};
 use crate::telemetry::context::{self, Incoming};
-use crate::telemetry::metrics::{Durations, Metrics, durations};
 use http::HeaderMap;
 use opentelemetry::trace::{Status as SpanStatus, TraceContextExt as _};
 use prometheus_client::encoding::EncodeLabelSet;

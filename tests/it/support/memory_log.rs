@@ -13,8 +13,8 @@ use gridgate::kyc::head::Head;
 use gridgate::kyc::hub::Hub;
 use gridgate::kyc::id::{EntityKey, Epoch, Lineage, ObservationId, Position};
 use gridgate::kyc::log::{
-    Bookmark, Bookmarks, Bounds, Condition, Duty, EventLog, HeadFilter, Lease, Leases, LogError, LogParts, LogReader,
-    Page, Quarantine, Quarantined, Recorded, Scope,
+    Bookmark, Bookmarks, Bounds, Condition, Duty, EventLog, HeadFilter, Lease, Leases, LogError, LogMetrics, LogParts,
+    LogReader, Page, Quarantine, Quarantined, Recorded, Scope,
 };
 use gridgate::kyc::token::Mark;
 use jiff::Timestamp;
@@ -83,7 +83,7 @@ impl MemoryLog {
             hub: Arc::clone(&self.hub),
             lineage: self.store.lineage.clone(),
             clock: Arc::clone(&self.clock),
-            observer: None,
+            metrics: LogMetrics::default(),
         }
     }
 

@@ -64,6 +64,7 @@ async fn levels_can_be_changed_and_lines_say_their_trace() {
     let trace_ids: Vec<_> = taken.named(calls).iter().map(|span| hex(&span.trace_id)).collect();
     assert!(trace_ids.iter().any(|id| requests[0]["trace_id"] == id.as_str()), "{requests:#?} {trace_ids:?}");
     assert_eq!(requests[0]["span_id"].as_str().unwrap().len(), 16);
+    assert_eq!((&requests[0]["rpc.method"], &requests[0]["operation"]), (&calls.into(), &"GetCustomer".into()));
     let changes: Vec<_> = lines.iter().filter(|line| line["message"] == "the log levels are changed").collect();
     assert_eq!(changes.len(), 2, "what turns all off is the last that is told");
     assert_eq!(

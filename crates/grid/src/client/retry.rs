@@ -15,8 +15,9 @@ use tracing::Instrument as _;
 use super::scrub::Scrubber;
 use super::transport::{self, Answer, Credentials, Failure};
 use super::{Call, Client, Request};
+use crate::metrics::ClientMetrics;
 use crate::model::{Misread, noting};
-use crate::{Error, Exchanged, HeldBack, Observer, Operation, Refusal, Repeatable, RetryConfig, Server};
+use crate::{Error, Exchanged, HeldBack, Operation, Refusal, Repeatable, RetryConfig, Server};
 
 /// What one call's tries have come to.
 #[derive(Debug, Default)]
@@ -76,7 +77,7 @@ impl Client {
             let delay = delay.filter(|_| {
                 let granted = self.shared.budget.withdraw();
                 if !granted {
-                    self.shared.observer.held_back(error.operation(), HeldBack::BudgetSpent);
+                    self.shared.metrics.held_back(error.operation(), HeldBack::BudgetSpent);
                 }
                 granted
             });
@@ -103,7 +104,7 @@ impl Client {
         let (_place, ticket) = self.admit(call, operation).await.map_err(Setback::last)?;
         let started = Instant::now();
         history.sent_at = Some(started);
-        let mut under_way = UnderWay::begin(self.shared.observer.as_ref(), operation, history.attempt);
+        let mut under_way = UnderWay::begin(&self.shared.metrics, operation, history.attempt);
         let exchanged = timeout_at(call.deadline, self.shared.exchange(request)).await;
         let Ok(exchanged) = exchanged else {
             ticket.timed_out(Instant::now());
@@ -152,7 +153,7 @@ impl Client {
         let status = answer.status();
         if status.is_success() {
             let (read, notes) = noting(|| read(answer));
-            self.shared.observer.noted(operation, &notes);
+            self.shared.metrics.noted(operation, &notes);
             // An answer that came is not asked for again because of what is in it: it would be the same.
             return read.map_err(|misread| {
                 let cause = format!("status {}, {misread}", status.as_u16());
@@ -284,7 +285,7 @@ fn request_span(operation: Operation, attempt: u32, server: &Server) -> tracing:
 
 /// A request that was sent and has no answer yet. Dropped like that, its caller gave up.
 struct UnderWay<'a> {
-    observer: &'a dyn Observer,
+    metrics: &'a ClientMetrics,
     operation: Operation,
     attempt: u32,
     began: Instant,
@@ -292,11 +293,11 @@ struct UnderWay<'a> {
 }
 
 impl<'a> UnderWay<'a> {
-    fn begin(observer: &'a dyn Observer, operation: Operation, attempt: u32) -> Self {
-        Self { observer, operation, attempt, began: Instant::now(), ended: false }
+    fn begin(metrics: &'a ClientMetrics, operation: Operation, attempt: u32) -> Self {
+        Self { metrics, operation, attempt, began: Instant::now(), ended: false }
     }
 
-    /// Says in the current span, in one log line, and to who observes, what a try came to.
+    /// Says in the current span, in one log line and in the metrics what a try came to.
     fn ended(&mut self, exchanged: Exchanged) {
         self.ended = true;
         let took = self.began.elapsed();
@@ -311,7 +312,7 @@ impl<'a> UnderWay<'a> {
         }
         let (operation, resend) = (self.operation.name(), self.attempt);
         tracing::debug!(operation, resend, status, outcome, duration_ms = took.as_secs_f64() * 1000.0, "grid request");
-        self.observer.exchanged(self.operation, self.attempt, exchanged, took);
+        self.metrics.exchanged(self.operation, self.attempt, exchanged, took);
     }
 }
 

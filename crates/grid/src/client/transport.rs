@@ -155,7 +155,7 @@ impl Shared {
             builder = builder.header(name, value);
         }
         let mut observed = HeaderMap::new();
-        self.observer.headers(&mut observed);
+        (self.headers)(&mut observed);
         builder = builder.headers(observed);
         builder = match &mut request.payload {
             // RFC 9110, section 8.6; some servers insist on it.

@@ -1,12 +1,11 @@
 //! The event log.
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use tracing::Instrument as _;
 
-use super::observer::{self, Observer, Recording};
+use super::metrics::LogMetrics;
 use super::store::{Bookmarks, Bounds, HeadFilter, Leases, LogError, LogReader, Page, Quarantine, Recorded, Store};
 use super::trouble::{Condition, Trouble};
 use crate::clock::Clock;
@@ -27,7 +26,7 @@ pub struct LogParts {
     pub hub: Arc<Hub>,
     pub lineage: Lineage,
     pub clock: Arc<dyn Clock>,
-    pub observer: Option<Arc<dyn Observer>>,
+    pub metrics: LogMetrics,
 }
 
 /// A log of events, and the heads they add up to.
@@ -55,29 +54,7 @@ impl EventLog {
     /// # Errors
     /// [`LogError::Unavailable`], [`LogError::Full`], [`LogError::Closed`]: not recorded, as far as is known.
     pub async fn record(&self, observation: Observation) -> Result<Recorded, LogError> {
-        let span = observer::span(&observation);
-        let (id, source) = (observation.id.clone(), observation.origin.source());
-        let began = Instant::now();
-        let recording = async {
-            let is_first = self.0.observer.as_ref().is_some_and(|observer| observer.begin(&observation));
-            (is_first, self.0.store.record(observation).await)
-        };
-        let (is_first, result) = recording.instrument(span.clone()).await;
-        let recording = Recording { id: &id, source, is_first, result: &result, took: began.elapsed() };
-        span.record("gridgate.event.outcome", recording.outcome());
-        match &result {
-            Ok(Recorded::New { position, .. } | Recorded::Duplicate { position }) => {
-                span.record("gridgate.event.position", position.get());
-            }
-            Ok(Recorded::Redundant) => {}
-            Err(_) => {
-                span.record("otel.status_code", "ERROR");
-            }
-        }
-        if let Some(observer) = &self.0.observer {
-            observer.end(recording);
-        }
-        result
+        self.0.metrics.observe(observation, async |observation| self.0.store.record(observation).await).await
     }
 
     /// The position of the observation with this id, if it is durable.

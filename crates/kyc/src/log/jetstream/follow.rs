@@ -198,8 +198,8 @@ impl Replica {
             self.times().recorded(recorded_at, self.clock.as_ref());
         }
         let wakes = events.last().map(|last| last.mark()).map(|end| {
-            if let Some(observer) = &self.options.observer {
-                traces.iter().for_each(|(id, trace)| observer.arrived(id, trace));
+            if let Some(links) = &self.options.metrics.traces {
+                traces.iter().for_each(|(id, trace)| links.arrived(id, trace));
             }
             self.hub.publish(events, end)
         });

@@ -71,7 +71,7 @@ pub(crate) async fn open_with_tables(
         lineage: replica.lineage.clone(),
         store,
         clock,
-        observer: options.observer,
+        metrics: options.metrics,
     });
     Ok((log, mirror))
 }

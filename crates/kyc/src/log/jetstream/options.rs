@@ -1,13 +1,12 @@
 //! Settings of a log on JetStream, and why one could not be opened.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 use crate::hub::DEFAULT_RING_EVENTS;
-use crate::log::observer::Observer;
+use crate::log::metrics::LogMetrics;
 use crate::log::obstacle::Obstacle;
 use crate::log::retention::{IDS_KEPT, Retention};
 use crate::log::store::LogError;
@@ -39,7 +38,7 @@ pub struct JetStreamOptions {
     /// How many recent events streams find in memory: [`DEFAULT_RING_EVENTS`].
     pub ring_events: usize,
     /// Who observes what is recorded.
-    pub observer: Option<Arc<dyn Observer>>,
+    pub metrics: LogMetrics,
     /// Reports what keeps the log from opening.
     pub obstacle: Obstacle,
 }
@@ -60,7 +59,7 @@ impl JetStreamOptions {
             patience: Duration::from_secs(30),
             cached_heads: 100_000,
             ring_events: DEFAULT_RING_EVENTS,
-            observer: None,
+            metrics: LogMetrics::default(),
             obstacle: Obstacle::default(),
         }
     }

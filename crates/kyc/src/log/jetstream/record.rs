@@ -139,7 +139,7 @@ impl Replica {
             message_id: Some(names::message_id(&attempt.observation.id)),
             expected,
             writer: Some(attempt.writer.clone()),
-            trace: self.options.observer.as_ref().and_then(|observer| observer.traceparent()),
+            trace: self.options.metrics.traces.as_ref().and_then(|links| links.traceparent()),
             payload: Bytes::from(message::encode(entry).map_err(unavailable)?),
         })
     }

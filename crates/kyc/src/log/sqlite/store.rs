@@ -19,7 +19,7 @@ use crate::event::Observation;
 use crate::hub::{DEFAULT_RING_EVENTS, Hub};
 use crate::id::{Epoch, Lineage, ObservationId, Position};
 use crate::log::event_log::{EventLog, LogParts};
-use crate::log::observer::Observer;
+use crate::log::metrics::LogMetrics;
 use crate::log::retention::Retention;
 use crate::log::store::{Bookmark, Bookmarks, Duty, Lease, Leases, LogError, Quarantine, Quarantined, Recorded, Store};
 use crate::log::tables::error::{DamageReport, OpenError, ReadError, with_suffix};
@@ -52,7 +52,7 @@ pub struct SqliteOptions {
     /// How many recent events streams find in memory: [`DEFAULT_RING_EVENTS`].
     pub ring_events: usize,
     /// Who observes what is recorded.
-    pub observer: Option<Arc<dyn Observer>>,
+    pub metrics: LogMetrics,
 }
 
 impl SqliteOptions {
@@ -67,7 +67,7 @@ impl SqliteOptions {
             readers: 4,
             cached_heads: 100_000,
             ring_events: DEFAULT_RING_EVENTS,
-            observer: None,
+            metrics: LogMetrics::default(),
         }
     }
 }
@@ -78,12 +78,12 @@ impl SqliteOptions {
 /// # Errors
 /// Another process has it open, or the file cannot be used as an event log.
 pub fn open(options: SqliteOptions, clock: Arc<dyn Clock>) -> Result<EventLog, OpenError> {
-    let observer = options.observer.clone();
+    let metrics = options.metrics.clone();
     let (store, lineage) = SqliteStore::open(options, clock)?;
-    Ok(event_log(Arc::new(store), lineage, observer))
+    Ok(event_log(Arc::new(store), lineage, metrics))
 }
 
-fn event_log(store: Arc<SqliteStore>, lineage: Lineage, observer: Option<Arc<dyn Observer>>) -> EventLog {
+fn event_log(store: Arc<SqliteStore>, lineage: Lineage, metrics: LogMetrics) -> EventLog {
     EventLog::new(LogParts {
         reader: Arc::clone(&store.tables) as _,
         quarantine: Arc::clone(&store) as _,
@@ -93,7 +93,7 @@ fn event_log(store: Arc<SqliteStore>, lineage: Lineage, observer: Option<Arc<dyn
         clock: Arc::clone(&store.shared.clock),
         store,
         lineage,
-        observer,
+        metrics,
     })
 }
 
@@ -142,7 +142,7 @@ struct SqliteStore {
 
 impl SqliteStore {
     fn open(options: SqliteOptions, clock: Arc<dyn Clock>) -> Result<(Self, Lineage), OpenError> {
-        let SqliteOptions { path, retention, queue, queue_wait, readers, cached_heads, ring_events, observer: _ } =
+        let SqliteOptions { path, retention, queue, queue_wait, readers, cached_heads, ring_events, metrics: _ } =
             options;
         lock::prepare_folder(&path)?;
         let lock = Arc::new(LockFile::take(&path)?);

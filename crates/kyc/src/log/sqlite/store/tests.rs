@@ -15,7 +15,7 @@ fn open_in(folder: &tempfile::TempDir) -> (Arc<EventLog>, Arc<SqliteStore>) {
     let options = SqliteOptions::at(folder.path().join("events.db"));
     let (store, lineage) = SqliteStore::open(options, Arc::new(SystemClock)).unwrap();
     let store = Arc::new(store);
-    (Arc::new(event_log(Arc::clone(&store), lineage, None)), store)
+    (Arc::new(event_log(Arc::clone(&store), lineage, LogMetrics::default())), store)
 }
 
 fn customer() -> CustomerId {

@@ -1,16 +1,16 @@
-//! What the ports have seen, in numbers: connections, and certificates that changed.
+//! What the ports count, as metrics.
 
-use super::{Counter, Gauge, count};
-use crate::telemetry::Metrics;
-use crate::telemetry::metrics::Labels;
-use crate::transport::{Counters, ReloadCounts, Snapshot};
+use super::counters::{Counters, Snapshot};
+use super::tls::ReloadCounts;
+use gridgate_io::metrics::{Kind::Counter, Kind::Gauge, Labels, Metrics, count};
 use std::sync::Arc;
 
-/// Each port's name and its counters.
-pub(super) type CountedPorts = Vec<(&'static str, Arc<Counters>)>;
-
-/// Adds them.
-pub(super) fn register(metrics: &mut Metrics, ports: CountedPorts, reloads: Vec<Arc<ReloadCounts>>) {
+/// Registers the counters of ports, each with the port's name, and of the certificates that they reload.
+pub fn register_metrics(
+    metrics: &mut Metrics,
+    ports: Vec<(&'static str, Arc<Counters>)>,
+    reloads: Vec<Arc<ReloadCounts>>,
+) {
     let ports = Arc::new(ports);
     let each = |value: fn(Snapshot) -> u64| {
         let ports = Arc::clone(&ports);
@@ -44,7 +44,7 @@ pub(super) fn register(metrics: &mut Metrics, ports: CountedPorts, reloads: Vec<
     metrics.read_one(
         Gauge,
         "gridgate_tls_refused_since_timestamp_seconds",
-        "Since when a port's certificate files hold what cannot be used, as Unix time; no value while they are fine",
+        "When the certificate files of a port became invalid, as Unix time; no value while they are valid",
         move || {
             reloads.iter().filter_map(|counts| counts.refused_since()).min().map(|at| at.as_duration().as_secs_f64())
         },

@@ -1,16 +1,17 @@
-//! What the event log, its watchers and those who ask Grid are at, read when metrics are asked for.
+//! The states of the event log and of its watchers, read when metrics are.
 //!
-//! Reading the log takes time and may fail. Each state is given a moment by itself; one that could not be read has no value
-//! then, and takes no other along. `gridgate_event_log_up` says whether the log is there, not whether counting ends in time.
-//! Before the log is open nothing has a value.
+//! Reading the log takes time and may fail. Each state has a limit of its own; one that could not be read in time has no value, and
+//! the others keep theirs. `gridgate_event_log_up` says whether the log is there, not whether counting ends in time. Before the
+//! log is open nothing has a value.
 
-use super::{Asking, Gauge, count, label};
-use crate::kyc::head::Head;
-use crate::kyc::id::{EntityKey, Position};
-use crate::kyc::log::{Bookmark, EventLog, LateLog, LogError, Scope, Trouble};
-use crate::telemetry::Metrics;
-use crate::telemetry::process::to_f64;
+use super::event_log::{EventLog, LateLog};
+use super::store::{Bookmark, LogError};
+use super::trouble::Trouble;
+use crate::head::Head;
+use crate::id::{EntityKey, Position, Scope};
 use futures_util::FutureExt as _;
+use gridgate_io::metrics::Kind::Gauge;
+use gridgate_io::metrics::{Metrics, count, label, size};
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,8 +40,8 @@ struct State {
     up: Option<bool>,
 }
 
-/// The state of the log.
-pub(super) struct States {
+/// The states of a log.
+pub struct LogStates {
     log: LateLog,
     files: Vec<PathBuf>,
     /// Guards what was read last; never held across a wait.
@@ -49,13 +50,15 @@ pub(super) struct States {
     reading: tokio::sync::Mutex<()>,
 }
 
-impl States {
-    pub(super) fn new(log: LateLog, files: Vec<PathBuf>) -> Self {
+impl LogStates {
+    /// Those of this log, once it is open; `files` are what it is stored in, if it is in files.
+    #[must_use]
+    pub fn new(log: LateLog, files: Vec<PathBuf>) -> Self {
         Self { log, files, state: Mutex::default(), reading: tokio::sync::Mutex::default() }
     }
 
     /// Reads the log, unless that was done a moment ago.
-    pub(super) async fn refresh(&self) {
+    pub async fn refresh(&self) {
         let Some(log) = self.log.get() else { return };
         let _reading = self.reading.lock().await;
         let before = *self.state();
@@ -71,8 +74,8 @@ impl States {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds the metrics that say it.
-    pub(super) fn register(self: &Arc<Self>, metrics: &mut Metrics, asking: Asking) {
+    /// Registers the metrics.
+    pub fn register(self: &Arc<Self>, metrics: &mut Metrics) {
         let mut state = |name, help, value: fn(State) -> Option<f64>| {
             let this = Arc::clone(self);
             metrics.read_one(Gauge, name, help, move || value(*this.state()));
@@ -91,33 +94,24 @@ impl States {
         state(
             "gridgate_event_unresolved",
             "Customers and verifications whose status is in doubt, until Grid is asked; at most 10000 are counted",
-            |state| state.unresolved.map(to_f64),
+            |state| state.unresolved.map(size),
         );
         state(
             "gridgate_event_quarantined",
             "Webhooks about KYC that could not be understood; at most 10000 are counted",
-            |state| state.quarantined.map(to_f64),
+            |state| state.quarantined.map(size),
         );
-        let mut compared = |name, help, value: fn(State) -> Option<f64>| {
-            let (this, reconciler) = (Arc::clone(self), Arc::clone(&asking.reconciler));
-            // A log remembers times from before comparing was turned off, which would only be growing old.
-            metrics.read_one(Gauge, name, help, move || reconciler.get().and_then(|_| value(*this.state())));
-        };
-        compared(
-            "gridgate_reconcile_seen_to_timestamp_seconds",
-            "Every customer that Grid updated before this was seen, as Unix time; no value where comparing is off",
-            |state| state.recent_to.map(unix),
-        );
-        compared(
-            "gridgate_reconcile_swept_timestamp_seconds",
-            "When the last complete comparison with Grid began, as Unix time; no value where comparing is off",
-            |state| state.swept_at.map(unix),
-        );
-        self.register_live(metrics, asking);
+        self.register_live(metrics);
+    }
+
+    /// When comparing with Grid last saw every customer that had changed, and last began to see all.
+    pub(crate) fn compared(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        let State { recent_to, swept_at, .. } = *self.state();
+        (recent_to, swept_at)
     }
 
     /// Adds those that are known without reading the log.
-    fn register_live(self: &Arc<Self>, metrics: &mut Metrics, asking: Asking) {
+    fn register_live(self: &Arc<Self>, metrics: &mut Metrics) {
         let mut live = |name, help, value: fn(&EventLog) -> Option<f64>| {
             let this = Arc::clone(self);
             metrics.read_one(Gauge, name, help, move || value(this.log.get()?.as_ref()));
@@ -130,7 +124,7 @@ impl States {
             "When this process last knew the end of the event log, as Unix time",
             |log| Some(unix(log.as_of())),
         );
-        live("gridgate_watch_streams", "Streams that watch the event log", |log| Some(to_f64(log.hub().watching())));
+        live("gridgate_watch_streams", "Streams that watch the event log", |log| Some(size(log.hub().watching())));
         live(
             "gridgate_watch_slowest_behind_events",
             "How many events the slowest stream has before it that it did not take yet",
@@ -155,23 +149,10 @@ impl States {
         });
         let this = Arc::clone(self);
         let size = "What the files of the event log take on the disk";
-        metrics.read_one(Gauge, "gridgate_event_log_size_bytes", size, move || this.size());
-        let Asking { reconciler, resolver } = asking;
-        metrics.read_one(
-            Gauge,
-            "gridgate_reconcile_failing_since_timestamp_seconds",
-            "Since when comparing with Grid has failed, as Unix time; no value while it works, or another replica does it",
-            move || reconciler.get()?.borrow().failing_since.map(unix),
-        );
-        metrics.read_one(
-            Gauge,
-            "gridgate_resolve_paused",
-            "Whether the resolver leaves Grid alone, because Grid failed or asked for that: 1 or 0",
-            move || resolver.get().map(|state| f64::from(u8::from(state.borrow().paused))),
-        );
+        metrics.read_one(Gauge, "gridgate_event_log_size_bytes", size, move || this.file_sizes());
     }
 
-    fn size(&self) -> Option<f64> {
+    fn file_sizes(&self) -> Option<f64> {
         let sizes = self.files.iter().filter_map(|path| std::fs::metadata(path).ok());
         (!self.files.is_empty()).then(|| sizes.map(|file| count(file.len())).sum())
     }

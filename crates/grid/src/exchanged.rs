@@ -1,13 +1,6 @@
-//! Who is told what happens between this program and Grid: to count, time and trace it.
+//! What happens between this program and Grid: where a request went, what came of it, or why it was not sent.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
-
-use reqwest::header::HeaderMap;
-
-use super::Operation;
-use super::model::Notes;
 
 /// Where requests go, by OpenTelemetry's conventions (`server.address`, `server.port`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -82,31 +75,17 @@ pub enum BreakerState {
     HalfOpen,
 }
 
-/// Hears what happens to requests. It is called in between, so it must be quick.
-pub trait Observer: fmt::Debug + Send + Sync + 'static {
-    /// Adds what goes with a request that is about to be sent, such as its trace context. Called in the span of the request.
-    fn headers(&self, headers: &mut HeaderMap);
+impl BreakerState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
 
-    /// A request was sent; `attempt` counts from 0 within its call.
-    fn exchanged(&self, operation: Operation, attempt: u32, exchanged: Exchanged, took: Duration);
-
-    /// A request was not sent.
-    fn held_back(&self, operation: Operation, why: HeldBack);
-
-    /// A success was read: words in it that this version of gridgate does not know, and parts that could not be read.
-    fn noted(&self, operation: Operation, notes: &Notes);
-}
-
-/// Nobody.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Unobserved;
-
-impl Observer for Unobserved {
-    fn headers(&self, _: &mut HeaderMap) {}
-
-    fn exchanged(&self, _: Operation, _: u32, _: Exchanged, _: Duration) {}
-
-    fn held_back(&self, _: Operation, _: HeldBack) {}
-
-    fn noted(&self, _: Operation, _: &Notes) {}
+    /// Its name in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
 }

@@ -1,13 +1,13 @@
-//! Who was let in, and how busy it is, in numbers.
+//! The metrics of decisions about callers.
 
-use super::{Counter, Gauge, count, label};
-use crate::identity::{Counted, Gate};
-use crate::rpc::{ConcurrencyLayer, LimiterSnapshot};
-use crate::telemetry::Metrics;
+use super::counters::Counted;
+use super::gate::Gate;
+use crate::metrics::Kind::{Counter, Gauge};
+use crate::metrics::{Metrics, count, label};
 use std::sync::Arc;
 
-/// Adds what is decided about callers; without a policy there is nothing to say.
-pub(super) fn register_gate(metrics: &mut Metrics, gate: Option<Arc<Gate>>) {
+/// Registers what the gate decides. Without a policy there is no gate, and the metrics have no values.
+pub fn register_metrics(metrics: &mut Metrics, gate: Option<Arc<Gate>>) {
     let counters = gate.as_ref().map(|gate| gate.counters());
     metrics.read(
         Counter,
@@ -38,33 +38,5 @@ pub(super) fn register_gate(metrics: &mut Metrics, gate: Option<Arc<Gate>>) {
         "gridgate_identity_policy_refused_since_timestamp_seconds",
         "Since when the policy file has mistakes, and the one before holds, as Unix time; no value while it is fine",
         move || gate.as_ref()?.state().refused_since.map(|at| at.as_duration().as_secs_f64()),
-    );
-}
-
-/// Adds how many calls are served at once, and how many were refused.
-pub(super) fn register_load(metrics: &mut Metrics, load: &ConcurrencyLayer) {
-    let each = |value: fn(LimiterSnapshot) -> u64| {
-        let load = load.clone();
-        move || {
-            load.snapshot().into_iter().map(|(kind, limiter)| (label("kind", kind), count(value(limiter)))).collect()
-        }
-    };
-    metrics.read(
-        Gauge,
-        "gridgate_load_places",
-        "How many calls of a kind are served at once",
-        each(|limiter| limiter.capacity),
-    );
-    metrics.read(
-        Gauge,
-        "gridgate_load_places_taken",
-        "How many calls of a kind are being served",
-        each(|limiter| limiter.taken),
-    );
-    metrics.read(
-        Counter,
-        "gridgate_load_shed",
-        "Calls that were refused because too many of their kind were being served",
-        each(|limiter| limiter.refused),
     );
 }

@@ -1,12 +1,12 @@
-//! The metrics of one server: a registry, and the text that Prometheus reads.
+//! The registry of metrics. Every module that counts something registers it here by itself.
 //!
-//! A metric is either counted as things happen (a family of `prometheus-client`), or read when it is asked for, from
-//! counters and states that the rooms keep for themselves. Every label has a bounded set of values.
+//! A metric is either counted as things happen (a family of `prometheus-client`), or read on demand from counters and states
+//! that its module keeps. Every label has a bounded set of values.
 
-use super::exposition::{Format, to_prometheus};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder};
 use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
@@ -25,7 +25,8 @@ pub type Labels = Vec<(&'static str, Cow<'static, str>)>;
 pub type Durations<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// A family of histograms with the buckets for calls.
-pub(crate) fn durations<L: Clone + Hash + Eq>() -> Durations<L> {
+#[must_use]
+pub fn durations<L: Clone + Hash + Eq>() -> Durations<L> {
     Family::new_with_constructor(|| Histogram::new(CALLS))
 }
 
@@ -73,20 +74,60 @@ impl Metrics {
         self.read(kind, name, help, move || read().into().map(|value| (Labels::new(), value)).into_iter().collect());
     }
 
-    /// Everything, as text, and its media type. `accept` is what the reader asked for.
-    #[must_use]
-    pub fn text(&self, accept: &str) -> (&'static str, String) {
-        let format = Format::accepted(accept);
+    /// Everything, in OpenMetrics' text.
+    ///
+    /// # Errors
+    /// A metric could not be encoded.
+    pub fn open_metrics(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
-        if prometheus_client::encoding::text::encode(&mut text, &self.registry).is_err() {
-            // Writing to a string does not fail, so a metric's own encoding did.
-            tracing::error!("a metric could not be written");
-        }
-        let text = match format {
-            Format::OpenMetrics => text,
-            Format::Prometheus => to_prometheus(&text),
-        };
-        (format.content_type(), text)
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// Words from outside that this version does not know, counted by the vocabulary that they should have been of. Several modules
+/// count into the same metric.
+#[derive(Debug, Clone, Default)]
+pub struct UnknownWords(Family<Vocabulary, Counter>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Vocabulary {
+    vocabulary: &'static str,
+}
+
+impl UnknownWords {
+    /// Counts one.
+    pub fn count(&self, vocabulary: &'static str) {
+        self.0.get_or_create(&Vocabulary { vocabulary }).inc();
+    }
+
+    /// Adds the metric, to be called once.
+    pub fn register(&self, metrics: &mut Metrics, name: &'static str, help: &'static str) {
+        metrics.register(name, help, self.0.clone());
+    }
+}
+
+/// One label.
+#[must_use]
+pub fn label(name: &'static str, value: &'static str) -> Labels {
+    vec![(name, value.into())]
+}
+
+/// A counter's number as a metric's value: exact up to 2^53.
+#[must_use]
+pub fn count(number: u64) -> f64 {
+    #[allow(clippy::cast_precision_loss)]
+    {
+        number as f64
+    }
+}
+
+/// How many there are of something, as a metric's value: exact up to 2^53.
+#[must_use]
+pub fn size(number: usize) -> f64 {
+    #[allow(clippy::cast_precision_loss)]
+    {
+        number as f64
     }
 }
 
@@ -135,24 +176,3 @@ impl<F> fmt::Debug for Read<F> {
 /// The labels of exemplars, of which there are none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct NoLabels {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_read_is_written_in_both_texts() {
-        let mut metrics = Metrics::default();
-        metrics.read(Kind::Counter, "a_b", "What", || vec![(vec![("x", "1\"\n".into())], 3.0)]);
-        metrics.read_one(Kind::Gauge, "c", "How many", || 1.5);
-        metrics.read_one(Kind::Gauge, "d", "Unknown yet", || None::<f64>);
-        let (media_type, text) = metrics.text("");
-        assert_eq!(media_type, "text/plain; version=0.0.4; charset=utf-8");
-        assert_eq!(
-            text,
-            "# HELP a_b_total What.\n# TYPE a_b_total counter\na_b_total{x=\"1\\\"\\n\"} 3.0\n\
-             # HELP c How many.\n# TYPE c gauge\nc 1.5\n# HELP d Unknown yet.\n# TYPE d gauge\n"
-        );
-        assert!(metrics.text("application/openmetrics-text").1.ends_with("# EOF\n"));
-    }
-}

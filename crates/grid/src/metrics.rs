@@ -1,16 +1,13 @@
-//! What happens between this program and Grid, in numbers, by OpenTelemetry's conventions for HTTP clients.
+//! The metrics of requests to Grid, by OpenTelemetry's conventions for HTTP clients.
 
-use crate::grid::model::{Notes, Unreadable};
-use crate::grid::{Exchanged, HeldBack, Observer, Operation, Server};
-use crate::telemetry::Metrics;
-use crate::telemetry::context;
-use crate::telemetry::metrics::{Durations, durations};
-use crate::throttle::Throttle;
+use crate::model::{Notes, Unreadable};
+use crate::{Exchanged, HeldBack, Operation, Server};
+use gridgate_io::metrics::{Durations, Metrics, UnknownWords, durations};
+use gridgate_io::throttle::Throttle;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use reqwest::header::HeaderMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -19,8 +16,8 @@ struct RequestLabels {
     http_request_method: &'static str,
     http_response_status_code: Option<u16>,
     error_type: Option<&'static str>,
-    server_address: Option<Arc<str>>,
-    server_port: Option<u16>,
+    server_address: Arc<str>,
+    server_port: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -33,12 +30,6 @@ struct HeldBackLabels {
     reason: &'static str,
 }
 
-/// The vocabulary of words.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct WordLabels {
-    pub(super) vocabulary: &'static str,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct UnreadableLabels {
     grid_operation: &'static str,
@@ -46,87 +37,68 @@ struct UnreadableLabels {
 }
 
 /// Counts requests to Grid.
-#[derive(Debug)]
-pub(super) struct GridMetrics {
+pub(crate) struct ClientMetrics {
+    server: Server,
     duration: Durations<RequestLabels>,
     repetitions: Family<OperationLabels, Counter>,
     held_back: Family<HeldBackLabels, Counter>,
-    unknown_words: Family<WordLabels, Counter>,
+    unknown_words: UnknownWords,
     unreadable: Family<UnreadableLabels, Counter>,
-    /// Lines about what cannot be read.
+    /// Log lines about what cannot be read.
     lines: Throttle,
-    /// Known once there is a client.
-    server: OnceLock<Server>,
 }
 
-impl GridMetrics {
-    pub(super) fn new(metrics: &mut Metrics) -> Self {
-        let grid = Self {
-            duration: durations(),
-            repetitions: Family::default(),
-            held_back: Family::default(),
-            unknown_words: Family::default(),
-            unreadable: Family::default(),
-            lines: Throttle::default(),
-            server: OnceLock::new(),
-        };
+impl ClientMetrics {
+    pub(crate) fn new(server: Server, unknown_words: UnknownWords) -> Self {
+        let held_back = Family::default();
         for why in [HeldBack::CircuitOpen, HeldBack::Saturated, HeldBack::BudgetSpent] {
             // There from the beginning, so that the first one is seen as a change.
-            drop(grid.held_back.get_or_create(&labels_of(why)));
+            drop(held_back.get_or_create(&labels_of(why)));
         }
+        Self {
+            server,
+            duration: durations(),
+            repetitions: Family::default(),
+            held_back,
+            unknown_words,
+            unreadable: Family::default(),
+            lines: Throttle::default(),
+        }
+    }
+
+    pub(crate) fn register(&self, metrics: &mut Metrics) {
         metrics.register(
             "http_client_request_duration_seconds",
-            "How long requests to Grid took, each try by itself, by operation and by what came of it",
-            grid.duration.clone(),
+            "Duration of requests to Grid, each try by itself, by operation and outcome",
+            self.duration.clone(),
         );
         metrics.register(
             "gridgate_grid_repetitions",
-            "Requests to Grid that were sent once more, because the one before came to nothing",
-            grid.repetitions.clone(),
+            "Requests to Grid that were sent again because the try before failed",
+            self.repetitions.clone(),
         );
         metrics.register(
             "gridgate_grid_held_back",
             "Requests to Grid that were not sent, by reason",
-            grid.held_back.clone(),
-        );
-        metrics.register(
-            "gridgate_grid_unknown_words",
-            "Words of Grid's that this version does not know, by the vocabulary that they should have been of",
-            grid.unknown_words.clone(),
+            self.held_back.clone(),
         );
         metrics.register(
             "gridgate_grid_unreadable",
-            "Parts of Grid's answers that could not be read and were left out, by operation and kind of part",
-            grid.unreadable.clone(),
+            "Parts of Grid's responses that could not be read and were left out, by operation and kind of part",
+            self.unreadable.clone(),
         );
-        grid
     }
 
-    /// Says where requests go.
-    pub(super) fn go_to(&self, server: &Server) {
-        let _ = self.server.set(server.clone());
-    }
-
-    /// Where unknown words are counted.
-    pub(super) fn unknown_words(&self) -> Family<WordLabels, Counter> {
-        self.unknown_words.clone()
-    }
-}
-
-impl Observer for GridMetrics {
-    fn headers(&self, headers: &mut HeaderMap) {
-        context::inject(headers);
-    }
-
-    fn exchanged(&self, operation: Operation, attempt: u32, exchanged: Exchanged, took: Duration) {
+    /// A request was sent; `attempt` counts from 0 within its call.
+    pub(crate) fn exchanged(&self, operation: Operation, attempt: u32, exchanged: Exchanged, took: Duration) {
         let labels = RequestLabels {
             grid_operation: operation.name(),
             http_request_method: method(operation),
             // Whatever comes as a status has three digits (RFC 9110, section 15).
             http_response_status_code: exchanged.status(),
             error_type: error_type(exchanged),
-            server_address: self.server.get().map(|server| Arc::clone(&server.address)),
-            server_port: self.server.get().map(|server| server.port),
+            server_address: Arc::clone(&self.server.address),
+            server_port: self.server.port,
         };
         self.duration.get_or_create(&labels).observe(took.as_secs_f64());
         if attempt > 0 {
@@ -134,14 +106,16 @@ impl Observer for GridMetrics {
         }
     }
 
-    fn held_back(&self, _: Operation, why: HeldBack) {
+    /// A request was not sent.
+    pub(crate) fn held_back(&self, _: Operation, why: HeldBack) {
         self.held_back.get_or_create(&labels_of(why)).inc();
     }
 
-    fn noted(&self, operation: Operation, notes: &Notes) {
+    /// A success was read, with words in it that this version does not know, or parts that cannot be read.
+    pub(crate) fn noted(&self, operation: Operation, notes: &Notes) {
         let Notes { unknown_words, unreadable } = notes;
         for vocabulary in unknown_words {
-            self.unknown_words.get_or_create(&WordLabels { vocabulary }).inc();
+            self.unknown_words.count(vocabulary);
         }
         if unreadable.is_nothing() {
             return;
