@@ -59,7 +59,7 @@ pub fn init(config: &LogConfig, traces: Option<&Traces>) -> Result<LogLevels, Tr
     let audits = filter.would_enable(AUDIT, &Level::INFO);
     let shown = Arc::new(Mutex::new(filter.to_string()));
     let (filter, handle) = reload::Layer::new(effective(filter.clone()));
-    let events: fn(&Metadata<'_>) -> bool = |metadata| metadata.is_event();
+    let events: fn(&Metadata<'_>) -> bool = |metadata| !metadata.is_span();
     registry().with(spans).with(lines.with_filter(filter.and(filter_fn(events)))).try_init()?;
     if traces.is_some() {
         context::export_begins();
@@ -169,14 +169,11 @@ struct Traced<L> {
 
 impl<L> Traced<L> {
     /// What a line says of where its event happened, as names and values.
-    fn context<S, N>(&self, context: &FmtContext<'_, S, N>, event: &Event<'_>) -> Vec<(&'static str, String)>
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-        N: for<'a> FormatFields<'a> + 'static,
-    {
+    fn context(&self, event: &Event<'_>) -> Vec<(&'static str, String)> {
         let traced = || {
-            let span = event.parent().cloned().or_else(|| context.lookup_current().map(|span| span.id()))?;
             let subscriber = self.subscriber.get()?.upgrade()?;
+            // Asked of the subscriber itself: the layer of lines has no spans.
+            let span = event.parent().cloned().or_else(|| subscriber.current_span().id().cloned())?;
             let found = tracing_opentelemetry::get_otel_context(&span, &subscriber)?;
             let span = found.span();
             let ids = span.span_context();
@@ -202,7 +199,7 @@ where
     L: FormatEvent<S, N>,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let fields = self.context(context, event);
+        let fields = self.context(event);
         let mut line = String::new();
         self.lines.format_event(context, Writer::new(&mut line), event)?;
         // The values are ids and names of our own methods, with nothing in them that JSON would have to escape.

@@ -22,6 +22,8 @@ pub fn free_ports() -> Sources {
         .with(&settings::SANDBOX_ADDR, "127.0.0.1:0")
         .with(&settings::WEBHOOK_ADDR, "127.0.0.1:0")
         .with(&settings::EVENT_LOG, "temporary")
+        // A test reads the log lines of its own thread. The program's processes have threads of their own for connections.
+        .with(&settings::THREADS_PER_CORE, "false")
         // Upstreams count their requests.
         .with(&settings::RECONCILE_INTERVAL, "0s")
 }

@@ -3,13 +3,17 @@
 //! The runtime that opens a connection drives it. A request from another one would wake that one's thread at each of its
 //! steps, and would be lost if that runtime ended first. So each runtime has connections of its own.
 
-use super::transport::build_http;
 use crate::ClientSetupError;
+use gridgate_io::http_client;
 use reqwest::Url;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 use tokio::runtime::{self, Handle};
 
+const USER_AGENT: &str = concat!("gridgate/", env!("CARGO_PKG_VERSION"));
+/// Connections that were idle for longer are not used again: load balancers in front of APIs close them after a minute.
+const POOL_IDLE: Duration = Duration::from_secs(50);
+const KEEPALIVE: Duration = Duration::from_secs(20);
 /// More runtimes use the first one's connections. A process has about one for each of its cores.
 const MAX_POOLS: usize = 1024;
 
@@ -53,4 +57,23 @@ impl Pools {
         pools.push((here, pool.clone()));
         pool
     }
+}
+
+/// The HTTP client: pooled connections, no redirects, no repetitions of its own.
+fn build_http(base_url: &Url, connect_timeout: Duration) -> Result<reqwest::Client, ClientSetupError> {
+    let client = http_client::client(base_url, |builder| {
+        builder
+            .user_agent(USER_AGENT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(connect_timeout)
+            .pool_idle_timeout(POOL_IDLE)
+            .tcp_keepalive(KEEPALIVE)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(KEEPALIVE)
+            .http2_keep_alive_timeout(Duration::from_secs(10))
+            .http2_adaptive_window(true)
+            .referer(false)
+    });
+    client.map_err(ClientSetupError::Http)
 }

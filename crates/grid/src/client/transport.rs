@@ -4,7 +4,6 @@
 //! been received. In doubt it was received.
 
 use std::error::Error as StdError;
-use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::{Bytes, BytesMut};
@@ -18,12 +17,6 @@ use super::request::{Payload, Request};
 use crate::model::DocumentFields;
 use crate::operations::DocumentFile;
 use crate::{ClientSetupError, Operation, Server};
-use gridgate_io::http_client;
-
-const USER_AGENT: &str = concat!("gridgate/", env!("CARGO_PKG_VERSION"));
-/// Connections that were idle for longer are not used again: load balancers in front of APIs close them after a minute.
-const POOL_IDLE: Duration = Duration::from_secs(50);
-const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// What came back: a complete HTTP response.
 pub(crate) struct Answer {
@@ -111,25 +104,6 @@ pub(super) fn credentials(authorization: &HeaderValue) -> Credentials {
     let pair = String::from_utf8(decoded).unwrap_or_default();
     let (client_id, secret) = pair.split_once(':').unwrap_or_default();
     Credentials { client_id: client_id.to_owned(), secret: secret.to_owned(), encoded: encoded.to_owned() }
-}
-
-/// The HTTP client: pooled connections, no redirects, no repetitions of its own.
-pub(super) fn build_http(base_url: &Url, connect_timeout: Duration) -> Result<reqwest::Client, ClientSetupError> {
-    let client = http_client::client(base_url, |builder| {
-        builder
-            .user_agent(USER_AGENT)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(connect_timeout)
-            .pool_idle_timeout(POOL_IDLE)
-            .tcp_keepalive(KEEPALIVE)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEPALIVE)
-            .http2_keep_alive_timeout(Duration::from_secs(10))
-            .http2_adaptive_window(true)
-            .referer(false)
-    });
-    client.map_err(ClientSetupError::Http)
 }
 
 /// Where a base URL leads.
