@@ -11,8 +11,11 @@ pub use generated::*;
 use tonic::codec::{BufferSettings, Codec};
 use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 
-/// The encoded `google.protobuf.FileDescriptorSet` of the package and all it imports, with comments.
+/// The encoded `google.protobuf.FileDescriptorSet` of the package, all it imports, and the details of errors, with comments.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gridgate.v1.binpb"));
+
+/// Path and text of each file below `proto/` that compilers of other languages need, and of the licence of Google's.
+pub const PROTO_FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/proto_files.rs"));
 
 #[allow(
     clippy::large_enum_variant,

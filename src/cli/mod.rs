@@ -14,6 +14,7 @@ mod healthcheck;
 mod log;
 mod output;
 mod policy;
+mod proto;
 mod quarantine;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -91,6 +92,9 @@ enum Command {
     /// Move the event log between a file and NATS
     #[command(subcommand)]
     Log(log::LogCommand),
+    /// Write the protos of the API, for compilers of other languages
+    #[command(subcommand)]
+    Proto(proto::ProtoCommand),
     /// Play every onboarding flow against a sandbox, and show what happens
     ///
     /// Starts gridgate with a sandbox of its own on free ports, plays the flows over gRPC, and prints for each step the
@@ -197,6 +201,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: impl IntoIterator<Ite
         Command::Token => policy::make_token(),
         Command::Policy(args) => policy::check(args),
         Command::Log(command) => log::run(command, env),
+        Command::Proto(command) => proto::run(command),
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => demo::run(args, env),
     };

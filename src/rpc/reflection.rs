@@ -234,10 +234,12 @@ mod tests {
         let shown = shown();
         assert_eq!(shown.extensions_of("gridgate.v1.Customer"), Ok(vec![]));
         let options = "google.protobuf.FieldOptions";
-        let [personal] = shown.extensions_of(options).unwrap()[..] else { panic!("one extension") };
+        let numbers = shown.extensions_of(options).unwrap();
+        let personal = numbers.iter().copied().max().unwrap();
         let file = Ok("gridgate/options/v1/options.proto".to_owned());
         assert_eq!(name_of(shown.file_with_extension(options, personal)), file);
         assert_eq!(name_of(shown.file_with_symbol("gridgate.options.v1.personal")), file);
+        assert_eq!(numbers.len(), 2, "personal and google.api.field_behavior");
         assert_eq!(shown.extensions_of("gridgate.v1.Nothing").unwrap_err().code, Code::NotFound);
         for (message, number) in [("gridgate.v1.Customer", 1), ("gridgate.v1.Customer", -1), ("gridgate.v1.Nothing", 1)]
         {

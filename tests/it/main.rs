@@ -25,6 +25,7 @@ mod identity;
 mod kill;
 mod platform;
 mod program;
+mod protos;
 mod published;
 mod quarantine;
 mod readme;

@@ -65,3 +65,44 @@ async fn an_unknown_symbol_does_not_end_the_session() {
     unanswerable!(v1alpha, app);
     app.stop().await.unwrap();
 }
+
+/// In one version of the protocol: the file that describes the details of errors, by its name and by what is in it.
+macro_rules! error_details {
+    ($version:ident, $app:expr) => {{
+        use prost::Message as _;
+        use tonic_reflection::pb::$version::ServerReflectionRequest;
+        use tonic_reflection::pb::$version::server_reflection_client::ServerReflectionClient;
+        use tonic_reflection::pb::$version::server_reflection_request::MessageRequest as Ask;
+        use tonic_reflection::pb::$version::server_reflection_response::MessageResponse as Said;
+
+        let details = "google/rpc/error_details.proto";
+        let symbol = |symbol: &str| Ask::FileContainingSymbol(symbol.to_owned());
+        let asked = [
+            (Ask::FileByFilename(details.to_owned()), details),
+            (symbol("google.rpc.BadRequest"), details),
+            (symbol("google.rpc.ErrorInfo"), details),
+            (symbol("google.rpc.ResourceInfo"), details),
+            (symbol("google.rpc.RetryInfo"), details),
+            (symbol("google.rpc.Status"), "google/rpc/status.proto"),
+            (symbol("gridgate.v1.FieldErrors"), "gridgate/v1/error.proto"),
+        ];
+        for (question, file) in asked {
+            let request = ServerReflectionRequest { host: String::new(), message_request: Some(question) };
+            let mut client = ServerReflectionClient::new($app.channel().await);
+            let answers = soon("a session", client.server_reflection_info(iter([request]))).await.unwrap();
+            let answer = soon("an answer", answers.into_inner().message()).await.unwrap().unwrap();
+            let Some(Said::FileDescriptorResponse(files)) = answer.message_response else { panic!("{answer:?}") };
+            let found = prost_types::FileDescriptorProto::decode(files.file_descriptor_proto[0].as_slice()).unwrap();
+            assert_eq!(found.name(), file);
+        }
+    }};
+}
+
+/// What grpcurl, grpcui and Postman ask before they print an error.
+#[tokio::test]
+async fn the_details_of_errors_are_described() {
+    let app = TestApp::with_sandbox().await;
+    error_details!(v1, app);
+    error_details!(v1alpha, app);
+    app.stop().await.unwrap();
+}

@@ -27,9 +27,7 @@ impl Reflection {
     /// # Errors
     /// They cannot be read.
     pub(super) fn new() -> Result<Self, DescriptorError> {
-        let mut pool = DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET)?;
-        pool.decode_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)?;
-        Ok(Reflection { pool })
+        Ok(Reflection { pool: DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET)? })
     }
 
     /// Every method of the package.

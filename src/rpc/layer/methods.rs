@@ -3,11 +3,10 @@
 use crate::grid::Operation;
 use crate::identity::Grantable;
 use prost_reflect::{DescriptorError, DescriptorPool, MethodDescriptor, Value};
+use prost_types::method_options::IdempotencyLevel;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The option of methods that change nothing.
-const READS: &str = "gridgate.options.v1.reads";
 /// The option of methods that no pattern of a policy grants.
 const BY_NAME_ONLY: &str = "gridgate.options.v1.granted_by_name_only";
 
@@ -53,7 +52,7 @@ impl Method {
             _ if Operation::ALL.iter().any(|operation| operation.name() == method.name()) => AnsweredBy::Grid,
             _ => AnsweredBy::EventLog,
         };
-        let reads = has_option(method, READS) || matches!(answered_by, AnsweredBy::Health | AnsweredBy::Reflection);
+        let reads = has_no_side_effects(method) || matches!(answered_by, AnsweredBy::Health | AnsweredBy::Reflection);
         let kind = match (method.is_client_streaming(), method.is_server_streaming()) {
             (_, true) => MethodKind::Watch,
             (true, false) => MethodKind::Upload,
@@ -119,6 +118,12 @@ impl Method {
     pub(super) fn is_about_the_server(&self) -> bool {
         matches!(self.answered_by, AnsweredBy::Health | AnsweredBy::Reflection)
     }
+}
+
+/// Whether the proto says `idempotency_level = NO_SIDE_EFFECTS`: the method changes nothing.
+fn has_no_side_effects(method: &MethodDescriptor) -> bool {
+    let options = method.method_descriptor_proto().options.as_ref();
+    options.is_some_and(|options| options.idempotency_level() == IdempotencyLevel::NoSideEffects)
 }
 
 fn has_option(method: &MethodDescriptor, name: &str) -> bool {

@@ -1,0 +1,4 @@
+//! What the protos say beside names and numbers, and `gridgate proto export`, which writes them.
+
+mod export;
+mod required;
