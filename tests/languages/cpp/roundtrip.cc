@@ -94,4 +94,5 @@ int main(int, char **argv) {
         if (detail.UnpackTo(&bad_request)) show(bad_request);
         if (detail.UnpackTo(&field_errors)) show(field_errors);
     }
+    return 0;
 }
