@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import queue
+import random
 import signal
 import socket
 import subprocess
@@ -23,9 +24,13 @@ messages, services = grpc.protos_and_services("gridgate/v1/customer_service.prot
 
 
 def free_ports(number):
-    with contextlib.ExitStack() as open_sockets:
-        sockets = [open_sockets.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
-        return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    """Ports that nobody else gets while the server is down: below those that systems hand out by themselves."""
+    found = set()
+    while len(found) < number:
+        port = random.randrange(15_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.add(f"127.0.0.1:{port}")
+    return found
 
 
 class Process:

@@ -39,7 +39,7 @@ async fn the_protos_of_the_repository_are_written_with_all_they_import() {
     let written = files_below(&target);
     assert_eq!(written, expected);
     assert!(stdout.contains(&format!("{0} files, {0} of them written", expected.len())), "{stdout}");
-    for text in written.into_iter().filter_map(|(_, text)| String::from_utf8(text).ok()) {
+    for text in written.into_values().filter_map(|text| String::from_utf8(text).ok()) {
         for import in text.lines().filter_map(|line| line.strip_prefix("import \"")?.strip_suffix("\";")) {
             assert!(expected.contains_key(import) || import.starts_with("google/protobuf/"), "{import} is missing");
         }
