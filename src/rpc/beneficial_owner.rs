@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
-use super::customer::CUSTOMER;
+use super::error::CUSTOMER;
 use super::error::required_id;
 use super::field_mask::{self, Masked};
 use super::mapping::{At, FromApi as _, IntoApi as _, Reading, mapping};

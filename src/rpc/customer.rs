@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
-use super::error::{Resource, required_id};
+use super::error::{CUSTOMER, Resource, required_id};
 use super::mapping::{At, FromApi as _, IntoApi as _, Reading};
 use super::page::Listed;
 use super::{Error, Violations, call, page};
@@ -22,8 +22,6 @@ use crate::pb::customer_service_server::CustomerService;
 use crate::statuses;
 use existing::Claims;
 
-/// What the details of a status call a customer.
-pub(super) const CUSTOMER: &str = "gridgate.v1.Customer";
 const IMPORT_JOB: &str = "gridgate.v1.ImportJob";
 
 /// The implementation of `gridgate.v1.CustomerService`.

@@ -77,6 +77,9 @@ impl From<grid::Error> for Error {
     }
 }
 
+/// What the details of a status call a customer.
+pub(super) const CUSTOMER: &str = "gridgate.v1.Customer";
+
 /// The resource that a call was about, or that prevents it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resource {

@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status};
 pub use self::deliveries::Deliveries;
 use self::limits::CustomerAccess;
 pub use self::stream::WatchConfig;
-use super::customer::CUSTOMER;
+use super::error::CUSTOMER;
 use super::{CallInfo, Error, Resource, Violations, call};
 use crate::kyc::id::CustomerId;
 use crate::kyc::log::EventLog;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::customer::CUSTOMER;
+use super::error::CUSTOMER;
 use super::error::required_id;
 use super::mapping::{At, FromApi as _, IntoApi as _, Reading, mapping};
 use super::page::Listed;

@@ -1,6 +1,5 @@
 //! Why the server could not start, or ended.
 
-use super::services::DescriptorError;
 use crate::config::{Setting, settings};
 use crate::grid;
 use crate::identity::PolicyError;
@@ -10,6 +9,7 @@ use crate::transport::TlsError;
 use crate::webhook::InvalidEndpointPath;
 use crate::webhook::keys::InvalidKeys;
 use crate::webhook::relay::RelaySetupError;
+use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -54,6 +54,11 @@ pub enum BindError {
     #[error("{problem} ({}, {})", settings::WEBHOOK_RELAY_URL.key, settings::WEBHOOK_RELAY_URL.env, problem = .0)]
     Relay(#[from] RelaySetupError),
 }
+
+/// The descriptors that were compiled in cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the descriptors of the services cannot be read")]
+pub struct DescriptorError(#[source] pub(super) Box<dyn StdError + Send + Sync>);
 
 /// The event log cannot be opened.
 #[derive(Debug, thiserror::Error)]

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::admin::Quarantine;
 use super::customer_source::GridSource;
+use super::error::{BindError, LogOpenError};
 use super::observe::{Observed, Observing};
-use super::{BindError, LogOpenError};
 use crate::config::{EventsConfig, WebhookConfig};
 use crate::grid;
 use crate::kyc::clock::{Clock, SteadyClock, SystemClock};

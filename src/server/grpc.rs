@@ -1,8 +1,9 @@
 //! The gRPC port: the services behind the layers that every call passes.
 
+use super::error::DescriptorError;
 use super::observe::Observing;
 use super::readiness::Readiness;
-use super::services::{self, Api, ApiParts, DESCRIPTORS, DescriptorError};
+use super::services::{self, Api, ApiParts, DESCRIPTORS};
 use crate::config::GrpcConfig;
 use crate::identity::Gate;
 use crate::rpc::{

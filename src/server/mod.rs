@@ -20,12 +20,11 @@ mod run;
 mod services;
 mod stop;
 
-pub use error::{BindError, ListenError, LogOpenError, RunError};
+pub use error::{BindError, DescriptorError, ListenError, LogOpenError, RunError};
 pub use grpc::methods;
 pub use identity::Reload;
 pub use own_sandbox::SandboxAccess;
-pub use ports::listen;
-pub use services::DescriptorError;
+pub use ports::{Addresses, listen};
 
 use crate::config::{Config, ShutdownConfig, Upstream, settings};
 use crate::grid::{self, ClientConfig};
@@ -41,9 +40,7 @@ use identity::Guard;
 use observe::{Observed, Observing};
 use own_sandbox::OwnSandbox;
 use ports::{Ports, Wanted};
-use serde::Serialize;
 use services::ApiParts;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -71,21 +68,6 @@ pub struct App {
     observed: Arc<Observed>,
     /// None where several servers share a process.
     log_levels: Option<LogLevels>,
-}
-
-/// The ports that were bound. Serialized, it is the program's ready line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Addresses {
-    /// The gRPC API.
-    pub grpc: SocketAddr,
-    /// Grid's webhooks, where they are taken.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub webhook: Option<SocketAddr>,
-    /// `/livez`, `/readyz` and `/metrics`.
-    pub admin: SocketAddr,
-    /// The local Grid, where one runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sandbox: Option<SocketAddr>,
 }
 
 impl App {

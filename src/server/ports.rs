@@ -1,10 +1,10 @@
 //! Takes the ports, and remembers each that could not be had.
 
-use super::Addresses;
 use super::error::{BindError, ListenError};
 use super::own_sandbox::OwnSandbox;
 use crate::config::{Setting, Upstream, connectable, settings};
 use crate::grid::ClientConfig;
+use serde::Serialize;
 use std::io;
 use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpSocket};
@@ -13,6 +13,21 @@ use tokio::net::{TcpListener, TcpSocket};
 /// rule). With the usual 128, a hundred clients that come at once, as they do when a replica starts or another one goes,
 /// overflow it, and the system then resets some of them in the middle of their first call.
 const BACKLOG: u32 = 4096;
+
+/// The ports that were bound. Serialized, it is the program's ready line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Addresses {
+    /// The gRPC API.
+    pub grpc: SocketAddr,
+    /// Grid's webhooks, where they are taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<SocketAddr>,
+    /// `/livez`, `/readyz` and `/metrics`.
+    pub admin: SocketAddr,
+    /// The local Grid, where one runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SocketAddr>,
+}
 
 /// A listener, and which address it became where 0 was asked for.
 pub(super) type Bound = (TcpListener, SocketAddr);

@@ -1,6 +1,7 @@
 //! The services of the gRPC port, each with its limits and compression: those of the API, which need the event log, and
 //! those about the server itself, which are there before it.
 
+use super::error::DescriptorError;
 use super::events::Events;
 use crate::config::GrpcConfig;
 use crate::pb::beneficial_owner_service_server::BeneficialOwnerServiceServer;
@@ -15,7 +16,6 @@ use crate::rpc::{
 };
 use crate::{grid, pb};
 use std::collections::BTreeSet;
-use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -38,11 +38,6 @@ const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
 /// The largest question about the services, in bytes: it is a name. A session of them may stand open for long, and half a message with it.
 const REFLECTION_MESSAGE: usize = 64 * 1024;
-
-/// The descriptors that were compiled in cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("the descriptors of the services cannot be read")]
-pub struct DescriptorError(#[source] pub(super) Box<dyn StdError + Send + Sync>);
 
 /// Gives a generated server its limits and compression. A macro, since generated servers share no trait for them.
 macro_rules! with_limits {

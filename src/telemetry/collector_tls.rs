@@ -1,6 +1,6 @@
 //! TLS to a collector, with the files that OpenTelemetry's variables name.
 
-use super::traces::TraceSetupError;
+use super::setup_error::TraceSetupError;
 use super::variables::{NamedFile, TlsFiles};
 use crate::http_client;
 use crate::pem::{self, PemError};

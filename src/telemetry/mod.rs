@@ -15,6 +15,7 @@ pub mod exposition;
 pub mod logs;
 mod otlp;
 pub mod process;
+mod setup_error;
 pub mod traces;
 mod variables;
 

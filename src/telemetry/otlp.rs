@@ -3,7 +3,7 @@
 //! Spans are exported from a thread of their own, which is not one of the runtime's.
 
 use super::collector_tls::CollectorTls;
-use super::traces::TraceSetupError;
+use super::setup_error::TraceSetupError;
 use super::variables::{LONGEST_EXPORT, TlsFiles};
 use crate::http_client;
 use bytes::{Bytes, BytesMut};

@@ -8,8 +8,8 @@
 use super::collector_tls::CollectorTls;
 use super::config::{OtlpProtocol, TracesConfig};
 use super::otlp::OnRuntime;
+use super::setup_error::TraceSetupError;
 use super::variables::{Export, Plan};
-use crate::http_client::HttpSetupError;
 use opentelemetry::trace::{Link, SpanKind, TraceId, TracerProvider as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _, WithTonicConfig as _};
@@ -32,30 +32,6 @@ const FLUSH: Duration = Duration::from_secs(3);
 /// Where spans go from `tracing`.
 pub(super) type SpanLayer =
     Filtered<OpenTelemetryLayer<Registry, SdkTracer>, FilterFn<fn(&Metadata<'_>) -> bool>, Registry>;
-
-/// Spans cannot be sent.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum TraceSetupError {
-    /// The HTTP client could not be set up, most likely its TLS.
-    #[error(transparent)]
-    Http(#[from] HttpSetupError),
-    /// A file cannot be used.
-    #[error("{variable}: {problem}")]
-    File {
-        /// The variable that names it.
-        variable: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The certificate that is shown to the collector cannot be used.
-    #[error(
-        "the files of OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY cannot be used together"
-    )]
-    Identity,
-    /// The exporter refuses its settings. What it says of them may hold a secret.
-    #[error("the exporter refuses the collector's address, or its settings")]
-    Exporter,
-}
 
 /// The export of spans.
 #[derive(Debug)]

@@ -5,14 +5,16 @@
 //! fixed list are repeated.
 
 mod endpoint;
+mod reading;
 mod rules;
 
-use super::config::{OtelVariables, OtlpProtocol, TracesConfig};
+use super::config::{OtlpProtocol, TracesConfig};
 use opentelemetry_otlp::Compression;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use endpoint::Endpoint;
+use reading::Reading;
 
 /// The most spans that may wait: their places are made at the start, and take some 30 MB.
 const MOST_SPANS: usize = 65_536;
@@ -90,25 +92,7 @@ impl Plan {
     }
 }
 
-/// The variables, and the warnings about them.
-struct Reading<'v> {
-    variables: &'v OtelVariables,
-    warnings: Vec<String>,
-}
-
-impl<'v> Reading<'v> {
-    fn warn(&mut self, warning: impl Into<String>) {
-        self.warnings.push(warning.into());
-    }
-
-    /// The variable of traces, or else the one of every signal, with its name.
-    fn of_traces(&self, what: &str) -> Option<(String, &'v str)> {
-        ["OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_"].into_iter().find_map(|prefix| {
-            let name = format!("{prefix}{what}");
-            self.variables.get(&name).map(|value| (name, value))
-        })
-    }
-
+impl Reading<'_> {
     /// Why no spans are to be sent.
     fn off(&mut self) -> Option<&'static str> {
         match self.variables.get("OTEL_SDK_DISABLED").map(str::to_ascii_lowercase).as_deref() {

@@ -2,8 +2,10 @@
 //!
 //! It knows Grid's transport rules, not the operations: those are in `operations`, and say what to send.
 
+mod account;
 mod answer;
 mod breaker;
+mod history;
 mod pools;
 mod request;
 mod retry;
@@ -21,11 +23,11 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 use tower::retry::budget::TpsBudget;
 
+pub(super) use self::answer::Answer;
 use self::breaker::{Breaker, Ticket};
+pub(super) use self::history::{History, backoff};
 use self::pools::Pools;
 pub(super) use self::request::{Payload, Request, StreamedFile};
-pub(super) use self::retry::{History, backoff};
-pub(super) use self::transport::Answer;
 use super::metrics::ClientMetrics;
 use super::model::{Complete, Misread};
 use super::{BreakerState, ClientConfig, ClientSetupError, Error, HeldBack, Operation, RetryConfig, Server, config};
@@ -114,10 +116,10 @@ impl Client {
             headers,
             unknown_words,
         } = config;
-        let base_url = transport::check_base_url(&base_url)?;
-        let authorization = transport::basic_auth(&client_id, &client_secret)?;
+        let base_url = account::check_base_url(&base_url)?;
+        let authorization = account::basic_auth(&client_id, &client_secret)?;
         let pools = Pools::new(&base_url, connect_timeout)?;
-        let server = transport::server_of(&base_url);
+        let server = account::server_of(&base_url);
         let shared = Shared {
             pools,
             metrics: ClientMetrics::new(server.clone(), unknown_words),

@@ -4,6 +4,7 @@
 
 mod client;
 mod config;
+mod document_file;
 mod error;
 mod exchanged;
 mod filter;
@@ -16,10 +17,11 @@ pub mod webhook_endpoint;
 
 pub use client::{Call, Client};
 pub use config::{BreakerConfig, ClientConfig, ClientSetupError, RetryConfig};
+pub use document_file::DocumentFile;
 pub use error::{Error, Refusal};
 pub use exchanged::{BreakerState, Exchanged, HeldBack, Server};
 pub use filter::{CustomerFilter, PageRequest, VerificationFilter};
 pub use gridgate_io::metrics::{Metrics, UnknownWords};
 pub use id::{InvalidResourceId, ResourceId};
 pub use operation::{Operation, Repeatable};
-pub use operations::{CreateKey, DocumentFile, SignedRetry, UpdateOutcome};
+pub use operations::{CreateKey, SignedRetry, UpdateOutcome};

@@ -8,11 +8,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::CUSTOMER;
 use crate::grid::model::{Customer, CustomerInput};
 use crate::grid::{self, Call, Client, CustomerFilter, Operation, PageRequest, ResourceId};
 use crate::rpc::Error;
-use crate::rpc::error::Resource;
+use crate::rpc::error::{CUSTOMER, Resource};
 
 /// The longest search, as the caller waits for its error; never more than half of the time that the call has left.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -1,6 +1,6 @@
 //! Where the collector is.
 
-use super::Reading;
+use super::reading::Reading;
 use crate::http_client::is_loopback;
 use crate::telemetry::{OtelVariables, OtlpProtocol, TracesConfig};
 use reqwest::Url;

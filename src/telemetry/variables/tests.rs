@@ -1,5 +1,6 @@
 use super::rules::{LIMITS, NOT_FOLLOWED, SAMPLERS};
 use super::*;
+use crate::telemetry::OtelVariables;
 use crate::telemetry::TracesChoice;
 use std::ffi::OsString;
 

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use jiff::Timestamp;
-use reqwest::header::{DATE, RETRY_AFTER};
+use reqwest::StatusCode;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 
 use super::scrub::Scrubber;
-use super::transport::Answer;
 use crate::model::{Complete, Ending, ErrorBody, ErrorDetails, FieldConstraint, FieldError, Misread, read};
 use crate::{Operation, Refusal};
 
@@ -23,7 +24,31 @@ const MAX_ALLOWED_VALUES: usize = 300;
 const MAX_PRECHECKS: usize = 20;
 const MAX_MORE: usize = 16;
 
+/// What came back: a complete HTTP response.
+pub(crate) struct Answer {
+    pub(super) operation: Operation,
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
 impl Answer {
+    pub(super) fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Reads the body as far as possible. A body that breaks off is accepted only for a change, since a read can be made again;
     /// a configuration has to be complete.
     pub(crate) fn json<T: DeserializeOwned + Complete>(&self) -> Result<T, Misread> {

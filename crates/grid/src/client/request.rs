@@ -8,9 +8,9 @@ use futures_util::{Stream, TryStreamExt};
 use reqwest::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 
+use crate::DocumentFile;
 use crate::filter::Query;
 use crate::model::DocumentFields;
-use crate::operations::DocumentFile;
 use crate::{Operation, ResourceId};
 
 /// What is sent, before it is known how often.

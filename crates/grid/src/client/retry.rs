@@ -12,25 +12,15 @@ use tokio::time::{Instant, timeout_at};
 use tower::retry::budget::Budget as _;
 use tracing::Instrument as _;
 
+use super::account::{self, Credentials};
+use super::answer::Answer;
+use super::history::{History, backoff};
 use super::scrub::Scrubber;
-use super::transport::{self, Answer, Credentials, Failure};
+use super::transport::Failure;
 use super::{Call, Client, Request};
 use crate::metrics::ClientMetrics;
 use crate::model::{Misread, noting};
-use crate::{Error, Exchanged, HeldBack, Operation, Refusal, Repeatable, RetryConfig, Server};
-
-/// What one call's tries have come to.
-#[derive(Debug, Default)]
-pub(crate) struct History {
-    /// Why an earlier try's outcome is not known, if one of a mutation's is not: Grid may have acted on it.
-    pub(crate) unknown: Option<String>,
-    /// How many tries there were before this one.
-    pub(crate) attempt: u32,
-    /// When the last try was sent.
-    pub(crate) sent_at: Option<Instant>,
-    /// The last answer's `Date`: Grid's clock, to the second.
-    pub(crate) grid_time: Option<jiff::Timestamp>,
-}
+use crate::{Error, Exchanged, HeldBack, Operation, Refusal, Repeatable, Server};
 
 /// A try that did not succeed.
 struct Setback {
@@ -171,7 +161,7 @@ impl Client {
         }
         let mut scrubber = Scrubber::of(request);
         // What Grid says of our credentials is for callers too, but not the credentials.
-        let Credentials { client_id, secret, encoded } = transport::credentials(&self.shared.authorization);
+        let Credentials { client_id, secret, encoded } = account::credentials(&self.shared.authorization);
         scrubber.add_whole(&secret);
         scrubber.add_whole(&encoded);
         // An id can be an ordinary word, which Grid's other words may need.
@@ -257,12 +247,6 @@ fn is_gateway_failure(status: StatusCode) -> bool {
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT
     )
-}
-
-/// The wait before repetition `attempt` (from 0): random between half of the doubled base and all of it.
-pub(crate) fn backoff(retry: &RetryConfig, attempt: u32) -> Duration {
-    let ceiling = retry.base_delay.saturating_mul(2u32.saturating_pow(attempt)).min(retry.max_delay);
-    ceiling.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 /// The span of one try, named by OpenTelemetry's conventions for HTTP clients.

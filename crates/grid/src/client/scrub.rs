@@ -9,8 +9,8 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::request::{Payload, Request};
+use crate::DocumentFile;
 use crate::model::DocumentFields;
-use crate::operations::DocumentFile;
 
 /// What stands in the place of a string that was taken out.
 const MASK: &str = "…";

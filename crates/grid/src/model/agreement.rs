@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::any::{Rows, UnreadableRow};
-use super::field::{Complete, rows};
+use super::complete::Complete;
+use super::field::rows;
 use super::object::object;
 use super::time::Time;
 

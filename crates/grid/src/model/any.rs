@@ -7,7 +7,7 @@ use serde::de::value::{self, BorrowedStrDeserializer, MapAccessDeserializer, Str
 use serde::de::{DeserializeSeed, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::field::Complete;
+use super::complete::Complete;
 use super::notes;
 
 /// A list, and which of its items could not be read.

@@ -2,7 +2,7 @@
 
 use super::object::object;
 use super::open_enum::open_enum;
-use super::{AgreementConsent, BeneficialOwner, BusinessInfo, ContactVerification, Time};
+use super::{Address, AgreementConsent, BeneficialOwner, BusinessInfo, ContactVerification, KycStatus, Time};
 
 open_enum! {
     /// Whether a customer is a person or a business (OpenAPI `CustomerType`).
@@ -11,40 +11,6 @@ open_enum! {
         Individual = "INDIVIDUAL",
         /// A business, verified by KYB.
         Business = "BUSINESS",
-    }
-}
-
-open_enum! {
-    /// `kycStatus` of a person and `kybStatus` of a business; Grid uses the same words for both.
-    KycStatus {
-        /// Nothing has been submitted yet.
-        Unverified = "UNVERIFIED",
-        /// Submitted, not decided.
-        Pending = "PENDING",
-        /// Decided: may transact.
-        Approved = "APPROVED",
-        /// Decided: may not transact.
-        Rejected = "REJECTED",
-        /// Put on hold by a reviewer; more information may be asked for. No webhook reports it.
-        Hold = "HOLD",
-    }
-}
-
-object! {
-    /// A postal address.
-    pub struct Address {
-        /// Street address line 1.
-        pub line1: Option<String>,
-        /// Street address line 2.
-        pub line2: Option<String>,
-        /// City.
-        pub city: Option<String>,
-        /// State, province or region.
-        pub state: Option<String>,
-        /// Postal code.
-        pub postal_code: Option<String>,
-        /// Country, ISO 3166-1 alpha-2.
-        pub country: Option<String>,
     }
 }
 

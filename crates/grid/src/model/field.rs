@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 
 use super::any::{Any, List, Rows};
+use super::complete::Complete;
 use super::notes;
-use super::platform::OtherFields;
 use super::time::Time;
 
 /// A field of an object.
@@ -121,8 +121,6 @@ impl Value for bool {}
 impl Value for Time {}
 impl Value for Map<String, Json> {}
 
-impl Complete for String {}
-
 /// A list without the items that cannot be read.
 impl<T: DeserializeOwned + Serialize + Complete> Value for Vec<T> {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
@@ -151,21 +149,6 @@ macro_rules! whole_numbers {
     };
 }
 whole_numbers!(i32, i64, u16, u64);
-
-/// The fields that an object cannot do without.
-pub trait Complete {
-    /// Whether callers send it back to Grid with everything in it: then a number that is rounded is one that can't be read.
-    const IS_SENT_BACK: bool = false;
-
-    /// The field that is missing or cannot be read, and without which this is nothing: an id, as a rule.
-    fn missing(&self) -> Option<&'static str> {
-        None
-    }
-
-    /// Told of an item of a list and of a whole answer: parts of it could not be read, which are at these paths in it. The
-    /// path `*` stands for more of them.
-    fn lost(&mut self, _paths: Vec<String>) {}
-}
 
 /// Whether a text can be an id, or another text that only means something as it was sent: it is there, and no part of
 /// it was lost when its text was mended.
@@ -288,5 +271,69 @@ impl<'de> Deserialize<'de> for Truth {
         }
 
         deserializer.deserialize_any(IsTruth)
+    }
+}
+
+/// The fields of an object that have no name here: branding, fees, cards, and what Grid adds. They are kept as they came,
+/// so that they can be sent back. Debug shows how many there are: they can hold names and addresses.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct OtherFields(pub Map<String, Json>);
+
+impl std::fmt::Debug for OtherFields {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OtherFields").field("count", &self.0.len()).finish_non_exhaustive()
+    }
+}
+
+impl Field for OtherFields {
+    const WIDTH: usize = 0;
+
+    fn names(_: &'static str, _: &mut Vec<&'static str>) {}
+
+    fn place(_: &str, _: &str) -> Option<usize> {
+        None
+    }
+
+    fn read<'de, A: MapAccess<'de>>(&mut self, _: usize, _: &mut A) -> Result<(), A::Error> {
+        Ok(())
+    }
+
+    fn others(&mut self) -> Option<&mut OtherFields> {
+        Some(self)
+    }
+
+    fn write<S: SerializeMap>(&self, _: &'static str, object: &mut S) -> Result<(), S::Error> {
+        self.0.iter().try_for_each(|(name, value)| object.serialize_entry(name, value))
+    }
+
+    fn merge(&mut self, said: Self) {
+        self.0.extend(said.0);
+    }
+}
+
+/// Paths of what could not be read of an object, which must not be sent back without it; `*` stands for more. They are not
+/// part of the JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LostFields(pub Vec<String>);
+
+impl Field for LostFields {
+    const WIDTH: usize = 0;
+
+    fn names(_: &'static str, _: &mut Vec<&'static str>) {}
+
+    fn place(_: &str, _: &str) -> Option<usize> {
+        None
+    }
+
+    fn read<'de, A: MapAccess<'de>>(&mut self, _: usize, _: &mut A) -> Result<(), A::Error> {
+        Ok(())
+    }
+
+    fn write<S: SerializeMap>(&self, _: &'static str, _: &mut S) -> Result<(), S::Error> {
+        Ok(())
+    }
+
+    fn merge(&mut self, said: Self) {
+        self.0.extend(said.0);
     }
 }

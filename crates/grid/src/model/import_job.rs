@@ -4,7 +4,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::field::{self, Complete, lenient, text};
+use super::complete::Complete;
+use super::field::{self, lenient, text};
 use super::object::object;
 use super::open_enum::open_enum;
 use super::time::Time;

@@ -7,10 +7,12 @@
 //! of a link. So every field is read as `field` says, and answers are read with [`read`()].
 //! Types that carry personal data have a [`Debug`](std::fmt::Debug) that names ids and statuses only.
 
+mod address;
 mod agreement;
 mod any;
 mod beneficial_owner;
 mod business;
+mod complete;
 mod contact;
 mod customer;
 mod document;
@@ -18,6 +20,7 @@ mod error;
 mod field;
 mod import_job;
 mod kyc_link;
+mod kyc_status;
 mod notes;
 mod object;
 mod open_enum;
@@ -30,23 +33,26 @@ mod time;
 mod verification;
 mod webhook;
 
+pub use address::Address;
 pub use agreement::{Agreement, AgreementConsent, Agreements};
 pub use any::UnreadableRow;
 pub use beneficial_owner::{BeneficialOwner, BeneficialOwnerInput, PersonalInfo};
 pub use business::BusinessInfo;
+pub use complete::Complete;
 pub use contact::{ContactVerification, ContactVerificationConfirm, ContactVerificationStatus};
 pub use customer::{
-    Address, Customer, CustomerInput, CustomerType, Edd, EndUserTerms, EndUserTermsConsent, Individual, KycStatus,
-    Profile, SignedRequestChallenge,
+    Customer, CustomerInput, CustomerType, Edd, EndUserTerms, EndUserTermsConsent, Individual, Profile,
+    SignedRequestChallenge,
 };
 pub use document::{Document, DocumentFields, DocumentSide};
 pub use error::{ErrorBody, ErrorDetails, FieldConstraint, FieldError};
-pub use field::{Complete, is_exact};
+pub use field::{LostFields, OtherFields, is_exact};
 pub use import_job::{ImportError, ImportJob, ImportJobAccepted, ImportJobStatus, ImportProgress};
 pub use kyc_link::{KycLink, KycLinkRequest};
+pub use kyc_status::KycStatus;
 pub use notes::{Notes, Unreadable, noting};
 pub use page::Page;
-pub use platform::{CounterpartyField, LostFields, OtherFields, PlatformConfig, PlatformConfigInput, PlatformCurrency};
+pub use platform::{CounterpartyField, PlatformConfig, PlatformConfigInput, PlatformCurrency};
 pub use read::{Ending, Misread, read};
 pub use text::{Mended, decode, mend};
 pub use time::{InvalidTime, Time};

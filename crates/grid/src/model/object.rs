@@ -63,7 +63,7 @@ macro_rules! object {
         }
 
         const _: () = {
-            use $crate::model::{field, object, platform};
+            use $crate::model::{field, object};
 
             impl field::Field for $name {
                 const WIDTH: usize = 0 $(+ <$type as field::Field>::WIDTH)*;
@@ -98,7 +98,7 @@ macro_rules! object {
                     Ok(())
                 }
 
-                fn others(&mut self) -> Option<&mut platform::OtherFields> {
+                fn others(&mut self) -> Option<&mut field::OtherFields> {
                     None$(.or(field::Field::others(&mut self.$field)))*
                 }
 
@@ -114,7 +114,7 @@ macro_rules! object {
 
             impl field::Value for $name {}
 
-            impl field::Complete for $name {
+            impl $crate::model::Complete for $name {
                 fn missing(&self) -> Option<&'static str> {
                     $($(object!(@missing self $field $mark);)?)*
                     None

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::any::{Rows, UnreadableRow};
-use super::field::{Complete, Value, opaque, rows, truth};
+use super::complete::Complete;
+use super::field::{Value, opaque, rows, truth};
 
 /// One page of a list answer (`data`, `hasMore`, `nextCursor`, `totalCount`).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

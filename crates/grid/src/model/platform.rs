@@ -1,77 +1,9 @@
 //! The platform's configuration: what onboarding needs of it by name, and the rest as it is.
 
-use serde::de::MapAccess;
-use serde::ser::SerializeMap;
-use serde_json::{Map, Value};
-
-use super::field::Field;
+use super::field::{LostFields, OtherFields};
 use super::notes::MORE_LOSSES;
 use super::object::object;
 use super::time::Time;
-
-/// The fields of an object that have no name here: branding, fees, cards, and what Grid adds. They are kept as they came,
-/// so that they can be sent back. Debug shows how many there are: they can hold names and addresses.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct OtherFields(pub Map<String, Value>);
-
-impl std::fmt::Debug for OtherFields {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OtherFields").field("count", &self.0.len()).finish_non_exhaustive()
-    }
-}
-
-impl Field for OtherFields {
-    const WIDTH: usize = 0;
-
-    fn names(_: &'static str, _: &mut Vec<&'static str>) {}
-
-    fn place(_: &str, _: &str) -> Option<usize> {
-        None
-    }
-
-    fn read<'de, A: MapAccess<'de>>(&mut self, _: usize, _: &mut A) -> Result<(), A::Error> {
-        Ok(())
-    }
-
-    fn others(&mut self) -> Option<&mut OtherFields> {
-        Some(self)
-    }
-
-    fn write<S: SerializeMap>(&self, _: &'static str, object: &mut S) -> Result<(), S::Error> {
-        self.0.iter().try_for_each(|(name, value)| object.serialize_entry(name, value))
-    }
-
-    fn merge(&mut self, said: Self) {
-        self.0.extend(said.0);
-    }
-}
-
-/// Paths of what could not be read of an object, which must not be sent back without it; `*` stands for more. They are not
-/// part of the JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LostFields(pub Vec<String>);
-
-impl Field for LostFields {
-    const WIDTH: usize = 0;
-
-    fn names(_: &'static str, _: &mut Vec<&'static str>) {}
-
-    fn place(_: &str, _: &str) -> Option<usize> {
-        None
-    }
-
-    fn read<'de, A: MapAccess<'de>>(&mut self, _: usize, _: &mut A) -> Result<(), A::Error> {
-        Ok(())
-    }
-
-    fn write<S: SerializeMap>(&self, _: &'static str, _: &mut S) -> Result<(), S::Error> {
-        Ok(())
-    }
-
-    fn merge(&mut self, said: Self) {
-        self.0.extend(said.0);
-    }
-}
 
 object! {
     /// `GET /config`.

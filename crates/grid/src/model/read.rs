@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::any::object;
-use super::field::Complete;
+use super::complete::Complete;
 use super::notes;
 use super::text::{Mended, has_rounded, mend};
 

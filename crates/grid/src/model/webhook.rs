@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::field::{Complete, Value};
+use super::complete::Complete;
+use super::field::Value;
 use super::redact::redacted_debug;
 use super::time::Time;
 

@@ -1,30 +1,8 @@
 //! Documents: multipart on their way in, JSON on their way back.
 
-use bytes::Bytes;
-
 use crate::client::{Call, Client, Payload, Request};
 use crate::model::{Document, DocumentFields, Page};
-use crate::{Error, Operation, PageRequest, ResourceId};
-
-/// A file, complete in memory. Debug shows its size and type only.
-#[derive(Clone)]
-pub struct DocumentFile {
-    /// Name of the file.
-    pub file_name: String,
-    /// Media type, such as `application/pdf`.
-    pub media_type: &'static str,
-    /// The bytes.
-    pub content: Bytes,
-}
-
-impl std::fmt::Debug for DocumentFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DocumentFile")
-            .field("media_type", &self.media_type)
-            .field("bytes", &self.content.len())
-            .finish_non_exhaustive()
-    }
-}
+use crate::{DocumentFile, Error, Operation, PageRequest, ResourceId};
 
 impl Client {
     /// Uploads a document (`POST /documents`, multipart with its length). Sent once.

@@ -14,4 +14,3 @@ mod verifications;
 
 pub use create_customer::CreateKey;
 pub use customers::{SignedRetry, UpdateOutcome};
-pub use documents::DocumentFile;
