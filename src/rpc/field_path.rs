@@ -4,11 +4,19 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use heck::ToSnakeCase;
-use prost_reflect::DescriptorPool;
+use prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
 
 use super::field_mask::POOL;
 use crate::grid::Operation;
 use crate::grid::model::{FieldError, PlatformConfigInput};
+
+/// Fields of requests that hold what Grid has in a request's body.
+const BODIES: [&str; 4] = ["customer", "beneficial_owner", "platform_config", "metadata"];
+/// Fields that group what Grid has side by side.
+const GROUPS: [&str; 4] = ["individual", "edd", "business", "personal_info"];
+/// Grid's names, in snake case, that are others here.
+const RENAMED: [(&str, &str); 4] =
+    [("limit", "page_size"), ("cursor", "page_token"), ("is_including_deleted", "include_deleted"), ("file", "chunk")];
 
 /// The path of a field in the request message of `operation`, from Grid's path.
 ///
@@ -16,55 +24,47 @@ use crate::grid::model::{FieldError, PlatformConfigInput};
 pub(super) fn to_api(operation: Operation, grid: &str) -> String {
     let grid = in_body(operation, grid);
     let path = snake_path(grid);
-    if path.is_empty() {
-        return path;
+    let Some(request) = request_of(operation).filter(|_| !path.is_empty()) else { return path };
+    let renamed = RENAMED.into_iter().find(|(name, own)| *name == path && request.get_field_by_name(own).is_some());
+    if let Some((_, own)) = renamed {
+        return own.to_owned();
     }
-    match operation {
-        Operation::CreateCustomer => customer_field(&path),
-        Operation::UpdateCustomer | Operation::UpdateCustomerSigned => match path.as_str() {
-            "customer_type" => path,
-            _ => format!("customer.{}", customer_field(&path)),
-        },
-        Operation::CreateBeneficialOwner => owner_field(&path),
-        Operation::UpdateBeneficialOwner => format!("beneficial_owner.{}", owner_field(&path)),
-        Operation::UpdatePlatformConfig => format!("platform_config.{}", platform_field(&path, grid)),
-        Operation::UploadDocument | Operation::ReplaceDocument => match path.as_str() {
-            "file" => "chunk".to_owned(),
-            _ => format!("metadata.{path}"),
-        },
-        Operation::ImportCustomers => match path.as_str() {
-            "file" => "chunk".to_owned(),
-            _ => path,
-        },
-        Operation::ListCustomers
-        | Operation::ListBeneficialOwners
-        | Operation::ListDocuments
-        | Operation::ListVerifications => match path.as_str() {
-            "limit" => "page_size".to_owned(),
-            "cursor" => "page_token".to_owned(),
-            "is_including_deleted" => "include_deleted".to_owned(),
-            _ => path,
-        },
-        // What is not in these requests is the customer's.
-        Operation::CreateKycLink
-        | Operation::SendEmailVerification
-        | Operation::ConfirmEmailVerification
-        | Operation::SendPhoneVerification
-        | Operation::ConfirmPhoneVerification
-        | Operation::SubmitVerification => customer_field(&path),
-        Operation::GetCustomer
-        | Operation::DeleteCustomer
-        | Operation::GetImportJob
-        | Operation::ListAgreements
-        | Operation::GetEndUserTerms
-        | Operation::GetBeneficialOwner
-        | Operation::DeleteBeneficialOwner
-        | Operation::GetDocument
-        | Operation::DeleteDocument
-        | Operation::GetVerification
-        | Operation::GetPlatformConfig
-        | Operation::SendTestWebhook => path,
+    if operation == Operation::UpdatePlatformConfig && !PlatformConfigInput::names().contains(&first(grid)) {
+        // Fields that this API does not name keep Grid's name.
+        return format!("platform_config.other_fields.{grid}");
     }
+    if let Some(found) = find(&request, &path) {
+        return found;
+    }
+    match BODIES.into_iter().find(|body| request.get_field_by_name(body).is_some()) {
+        Some(body) => format!("{body}.{path}"),
+        // What is not in a request about a customer is the customer's.
+        None if about_customer(operation) => customer_field(&path),
+        None => path,
+    }
+}
+
+/// The request message of the RPC that calls `operation`.
+fn request_of(operation: Operation) -> Option<MessageDescriptor> {
+    let rpc = if operation == Operation::UpdateCustomerSigned { Operation::UpdateCustomer } else { operation };
+    message(&format!("{rpc}Request"))
+}
+
+fn about_customer(operation: Operation) -> bool {
+    let path = operation.path_template();
+    path.starts_with("/customers/{id}/") || operation == Operation::SubmitVerification
+}
+
+/// The path in a message of a field that Grid has at the top, where this API may have it in a group.
+fn find(message: &MessageDescriptor, path: &str) -> Option<String> {
+    if message.get_field_by_name(first(path)).is_some() {
+        return Some(path.to_owned());
+    }
+    let groups = message.fields().filter(|field| BODIES.contains(&field.name()) || GROUPS.contains(&field.name()));
+    groups.into_iter().find_map(|group| {
+        let Kind::Message(within) = group.kind() else { return None };
+        find(&within, path).map(|found| format!("{}.{found}", group.name()))
+    })
 }
 
 /// A path without what stands for the request's body, or for what the request is about: `$.`, `body.`, `customer.`.
@@ -142,10 +142,9 @@ static FIELD_NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
     own.flat_map(|message| message.fields().map(|field| field.json_name().to_owned()).collect::<Vec<_>>()).collect()
 });
 
-/// Whether a message of this API has a field.
-fn has(message: &str, field: &str) -> bool {
-    let message = POOL.as_ref().and_then(|pool| pool.get_message_by_name(&format!("gridgate.v1.{message}")));
-    message.is_some_and(|message| message.get_field_by_name(field).is_some())
+/// A message of this API.
+fn message(name: &str) -> Option<MessageDescriptor> {
+    POOL.as_ref()?.get_message_by_name(&format!("gridgate.v1.{name}"))
 }
 
 /// The first name in a path.
@@ -153,21 +152,18 @@ fn first(path: &str) -> &str {
     path.split(['.', '[']).next().unwrap_or_default()
 }
 
-/// A field of an owner, which Grid may name without saying that it is of `personalInfo`.
+/// The path of an owner's field. Grid may name one without saying that it is of `personalInfo`.
 fn owner_field(path: &str) -> String {
-    if has("PersonalInfo", first(path)) { format!("personal_info.{path}") } else { path.to_owned() }
+    in_one_of(["CreateBeneficialOwnerRequest", "BeneficialOwner"], path)
 }
 
-/// Fields that this API does not name keep Grid's name: they are in `other_fields` under it.
-fn platform_field(path: &str, grid: &str) -> String {
-    if PlatformConfigInput::names().contains(&first(grid)) { path.to_owned() } else { format!("other_fields.{grid}") }
-}
-
-/// A field of a customer: at Grid all stand at the top, here most stand in a message of their own.
+/// The path of a customer's field.
 fn customer_field(path: &str) -> String {
-    let within = [("IndividualInput", "individual."), ("CustomerEdd", "individual.edd."), ("Business", "business.")];
-    let message = within.into_iter().find(|(message, _)| has(message, first(path)));
-    format!("{}{path}", message.map_or("", |(_, prefix)| prefix))
+    in_one_of(["CreateCustomerRequest", "Customer"], path)
+}
+
+fn in_one_of(messages: [&str; 2], path: &str) -> String {
+    messages.into_iter().filter_map(message).find_map(|of| find(&of, path)).unwrap_or_else(|| path.to_owned())
 }
 
 fn snake_path(grid: &str) -> String {

@@ -23,5 +23,5 @@ pub use exchanged::{BreakerState, Exchanged, HeldBack, Server};
 pub use filter::{CustomerFilter, PageRequest, VerificationFilter};
 pub use gridgate_io::metrics::{Metrics, UnknownWords};
 pub use id::{InvalidResourceId, ResourceId};
-pub use operation::{Operation, Repeatable};
+pub use operation::{Operation, OperationKind, Repeatable};
 pub use operations::{CreateKey, SignedRetry, UpdateOutcome};

@@ -15,8 +15,19 @@ pub enum Repeatable {
     Never,
 }
 
+/// What an operation does at Grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperationKind {
+    /// It changes nothing.
+    Reads,
+    /// It makes a resource. A conflict means that there is one like it already.
+    Creates,
+    /// It changes something else.
+    Changes,
+}
+
 macro_rules! operations {
-    ($($(#[$doc:meta])* $variant:ident = $method:ident $path:literal, $repeatable:ident;)+) => {
+    ($($(#[$doc:meta])* $variant:ident = $kind:ident $method:ident $path:literal, $repeatable:ident;)+) => {
         /// One operation of Grid's API.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Operation { $($(#[$doc])* $variant,)+ }
@@ -29,6 +40,12 @@ macro_rules! operations {
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => stringify!($variant),)+ }
+            }
+
+            /// What it does.
+            #[must_use]
+            pub const fn kind(self) -> OperationKind {
+                match self { $(Self::$variant => OperationKind::$kind,)+ }
             }
 
             /// HTTP method.
@@ -54,74 +71,74 @@ macro_rules! operations {
 
 operations! {
     /// Creates a customer.
-    CreateCustomer = POST "/customers", Never;
+    CreateCustomer = Creates POST "/customers", Never;
     /// Reads a customer.
-    GetCustomer = GET "/customers/{id}", Read;
+    GetCustomer = Reads GET "/customers/{id}", Read;
     /// Reads a page of customers.
-    ListCustomers = GET "/customers", Read;
+    ListCustomers = Reads GET "/customers", Read;
     /// Changes a customer.
-    UpdateCustomer = PATCH "/customers/{id}", Mutation;
+    UpdateCustomer = Changes PATCH "/customers/{id}", Mutation;
     /// Changes a customer, with the wallet's signature of a challenge. The challenge is used up by it.
-    UpdateCustomerSigned = PATCH "/customers/{id}", Never;
+    UpdateCustomerSigned = Changes PATCH "/customers/{id}", Never;
     /// Deletes a customer.
-    DeleteCustomer = DELETE "/customers/{id}", Mutation;
+    DeleteCustomer = Changes DELETE "/customers/{id}", Mutation;
     /// Makes a link to the hosted verification; its `Idempotency-Key` makes it repeatable.
-    CreateKycLink = POST "/customers/{id}/kyc-link", Mutation;
+    CreateKycLink = Changes POST "/customers/{id}/kyc-link", Mutation;
     /// Sends a code by email.
-    SendEmailVerification = POST "/customers/{id}/verify-email", Never;
+    SendEmailVerification = Changes POST "/customers/{id}/verify-email", Never;
     /// Confirms the code sent by email.
-    ConfirmEmailVerification = POST "/customers/{id}/verify-email/confirm", Never;
+    ConfirmEmailVerification = Changes POST "/customers/{id}/verify-email/confirm", Never;
     /// Sends a code by SMS.
-    SendPhoneVerification = POST "/customers/{id}/verify-phone", Never;
+    SendPhoneVerification = Changes POST "/customers/{id}/verify-phone", Never;
     /// Confirms the code sent by SMS.
-    ConfirmPhoneVerification = POST "/customers/{id}/verify-phone/confirm", Never;
+    ConfirmPhoneVerification = Changes POST "/customers/{id}/verify-phone/confirm", Never;
     /// Imports customers from a CSV.
-    ImportCustomers = POST "/customers/bulk/csv", Never;
+    ImportCustomers = Changes POST "/customers/bulk/csv", Never;
     /// Reads an import job.
-    GetImportJob = GET "/customers/bulk/jobs/{id}", Read;
+    GetImportJob = Reads GET "/customers/bulk/jobs/{id}", Read;
     /// Reads the agreements that Grid supports.
-    ListAgreements = GET "/customers/agreements", Read;
+    ListAgreements = Reads GET "/customers/agreements", Read;
     /// Reads the End User Terms in force.
-    GetEndUserTerms = GET "/customers/end-user-terms", Read;
+    GetEndUserTerms = Reads GET "/customers/end-user-terms", Read;
     /// Adds an owner to a business.
-    CreateBeneficialOwner = POST "/beneficial-owners", Never;
+    CreateBeneficialOwner = Creates POST "/beneficial-owners", Never;
     /// Reads an owner.
-    GetBeneficialOwner = GET "/beneficial-owners/{id}", Read;
+    GetBeneficialOwner = Reads GET "/beneficial-owners/{id}", Read;
     /// Reads a page of a business's owners.
-    ListBeneficialOwners = GET "/beneficial-owners", Read;
+    ListBeneficialOwners = Reads GET "/beneficial-owners", Read;
     /// Changes an owner.
-    UpdateBeneficialOwner = PATCH "/beneficial-owners/{id}", Mutation;
+    UpdateBeneficialOwner = Changes PATCH "/beneficial-owners/{id}", Mutation;
     /// Takes an owner off a business.
-    DeleteBeneficialOwner = DELETE "/beneficial-owners/{id}", Mutation;
+    DeleteBeneficialOwner = Changes DELETE "/beneficial-owners/{id}", Mutation;
     /// Uploads a document.
-    UploadDocument = POST "/documents", Never;
+    UploadDocument = Changes POST "/documents", Never;
     /// Replaces a document.
-    ReplaceDocument = PUT "/documents/{id}", Mutation;
+    ReplaceDocument = Changes PUT "/documents/{id}", Mutation;
     /// Reads what is known of a document.
-    GetDocument = GET "/documents/{id}", Read;
+    GetDocument = Reads GET "/documents/{id}", Read;
     /// Reads a page of documents.
-    ListDocuments = GET "/documents", Read;
+    ListDocuments = Reads GET "/documents", Read;
     /// Deletes a document.
-    DeleteDocument = DELETE "/documents/{id}", Mutation;
+    DeleteDocument = Changes DELETE "/documents/{id}", Mutation;
     /// Submits a customer for verification.
-    SubmitVerification = POST "/verifications", Never;
+    SubmitVerification = Changes POST "/verifications", Never;
     /// Reads a verification.
-    GetVerification = GET "/verifications/{id}", Read;
+    GetVerification = Reads GET "/verifications/{id}", Read;
     /// Reads a page of verifications.
-    ListVerifications = GET "/verifications", Read;
+    ListVerifications = Reads GET "/verifications", Read;
     /// Reads the platform's configuration.
-    GetPlatformConfig = GET "/config", Read;
+    GetPlatformConfig = Reads GET "/config", Read;
     /// Changes the platform's configuration.
-    UpdatePlatformConfig = PATCH "/config", Mutation;
+    UpdatePlatformConfig = Changes PATCH "/config", Mutation;
     /// Asks Grid for a test webhook.
-    SendTestWebhook = POST "/webhooks/test", Never;
+    SendTestWebhook = Changes POST "/webhooks/test", Never;
 }
 
 impl Operation {
     /// Whether it changes nothing at Grid.
     #[must_use]
     pub const fn is_read(self) -> bool {
-        matches!(self.repeatable(), Repeatable::Read)
+        matches!(self.kind(), OperationKind::Reads)
     }
 }
 

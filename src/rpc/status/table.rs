@@ -2,7 +2,7 @@
 
 use tonic::Code;
 
-use crate::grid::{Error, Operation, Refusal};
+use crate::grid::{Error, OperationKind, Refusal};
 
 /// The gRPC code of an error of the Grid client.
 #[must_use]
@@ -45,7 +45,7 @@ pub(super) fn code_of_refusal(refusal: &Refusal) -> Code {
             | "SMS_OTP_PHONE_NUMBER_ALREADY_EXISTS"
             | "DOCUMENT_ALREADY_EXISTS" => Code::AlreadyExists,
             "EMAIL_OTP_CREDENTIAL_SET_CHANGED" | "SMS_OTP_CREDENTIAL_SET_CHANGED" => Code::Aborted,
-            "CONFLICT" if is_create(refusal.operation) => Code::AlreadyExists,
+            "CONFLICT" if refusal.operation.kind() == OperationKind::Creates => Code::AlreadyExists,
             _ => Code::FailedPrecondition,
         },
         412 | 423 => Code::FailedPrecondition,
@@ -53,43 +53,5 @@ pub(super) fn code_of_refusal(refusal: &Refusal) -> Code {
         429 => Code::ResourceExhausted,
         501 => Code::Unimplemented,
         _ => Code::Unknown,
-    }
-}
-
-/// Whether the call makes a resource, so that a conflict means that one like it is there already.
-///
-/// CreateKycLink is none of them: its 409 says that contact verification has to come first.
-fn is_create(operation: Operation) -> bool {
-    match operation {
-        Operation::CreateCustomer | Operation::CreateBeneficialOwner => true,
-        Operation::GetCustomer
-        | Operation::ListCustomers
-        | Operation::UpdateCustomer
-        | Operation::UpdateCustomerSigned
-        | Operation::DeleteCustomer
-        | Operation::CreateKycLink
-        | Operation::SendEmailVerification
-        | Operation::ConfirmEmailVerification
-        | Operation::SendPhoneVerification
-        | Operation::ConfirmPhoneVerification
-        | Operation::ImportCustomers
-        | Operation::GetImportJob
-        | Operation::ListAgreements
-        | Operation::GetEndUserTerms
-        | Operation::GetBeneficialOwner
-        | Operation::ListBeneficialOwners
-        | Operation::UpdateBeneficialOwner
-        | Operation::DeleteBeneficialOwner
-        | Operation::UploadDocument
-        | Operation::ReplaceDocument
-        | Operation::GetDocument
-        | Operation::ListDocuments
-        | Operation::DeleteDocument
-        | Operation::SubmitVerification
-        | Operation::GetVerification
-        | Operation::ListVerifications
-        | Operation::GetPlatformConfig
-        | Operation::UpdatePlatformConfig
-        | Operation::SendTestWebhook => false,
     }
 }
