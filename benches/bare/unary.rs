@@ -1,18 +1,26 @@
 //! The least a team could write: a tonic handler that calls Grid with reqwest and copies the fields over.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use gridgate::pb;
-use gridgate::pb::customer_service_server::{CustomerService, CustomerServiceServer};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::body::Body;
+use tonic::codegen::BoxFuture;
+use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Request, Response, Status};
+use tonic_prost::ProstCodec;
+use tower::Service;
 
+#[derive(Clone)]
 struct Bare {
     http: reqwest::Client,
-    base_url: String,
+    base_url: Arc<str>,
 }
 
 #[derive(Deserialize)]
@@ -44,39 +52,38 @@ struct Address {
     country: String,
 }
 
-/// The methods that this benchmark does not call.
-macro_rules! not_called {
-    ($($method:ident($request:ty) -> $response:ty;)+) => {
-        #[tonic::async_trait]
-        impl CustomerService for Bare {
-            async fn get_customer(
-                &self,
-                request: Request<pb::GetCustomerRequest>,
-            ) -> Result<Response<pb::GetCustomerResponse>, Status> {
-                self.get(request.into_inner().customer_id).await
-            }
+/// The one method, as generated code serves it. A whole generated service would want all others too.
+impl UnaryService<pb::GetCustomerRequest> for Bare {
+    type Response = pb::GetCustomerResponse;
+    type Future = BoxFuture<Response<pb::GetCustomerResponse>, Status>;
 
-            $(async fn $method(&self, _: Request<$request>) -> Result<Response<$response>, Status> {
-                Err(Status::unimplemented("not part of the benchmark"))
-            })+
-        }
-    };
+    fn call(&mut self, request: Request<pb::GetCustomerRequest>) -> Self::Future {
+        let bare = self.clone();
+        Box::pin(async move { bare.get(request.into_inner().customer_id).await })
+    }
 }
 
-not_called! {
-    create_customer(pb::CreateCustomerRequest) -> pb::CreateCustomerResponse;
-    list_customers(pb::ListCustomersRequest) -> pb::ListCustomersResponse;
-    update_customer(pb::UpdateCustomerRequest) -> pb::UpdateCustomerResponse;
-    delete_customer(pb::DeleteCustomerRequest) -> pb::DeleteCustomerResponse;
-    create_kyc_link(pb::CreateKycLinkRequest) -> pb::CreateKycLinkResponse;
-    send_email_verification(pb::SendEmailVerificationRequest) -> pb::SendEmailVerificationResponse;
-    confirm_email_verification(pb::ConfirmEmailVerificationRequest) -> pb::ConfirmEmailVerificationResponse;
-    send_phone_verification(pb::SendPhoneVerificationRequest) -> pb::SendPhoneVerificationResponse;
-    confirm_phone_verification(pb::ConfirmPhoneVerificationRequest) -> pb::ConfirmPhoneVerificationResponse;
-    import_customers(tonic::Streaming<pb::ImportCustomersRequest>) -> pb::ImportCustomersResponse;
-    get_import_job(pb::GetImportJobRequest) -> pb::GetImportJobResponse;
-    list_agreements(pb::ListAgreementsRequest) -> pb::ListAgreementsResponse;
-    get_end_user_terms(pb::GetEndUserTermsRequest) -> pb::GetEndUserTermsResponse;
+#[derive(Clone)]
+struct Server(Bare);
+
+impl NamedService for Server {
+    const NAME: &'static str = "gridgate.v1.CustomerService";
+}
+
+impl Service<http::Request<Body>> for Server {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response, Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        assert_eq!(request.uri().path(), "/gridgate.v1.CustomerService/GetCustomer", "not part of the benchmark");
+        let bare = self.0.clone();
+        Box::pin(async move { Ok(Grpc::new(ProstCodec::default()).unary(bare, request).await) })
+    }
 }
 
 impl Bare {
@@ -125,8 +132,8 @@ fn convert(customer: Customer) -> pb::Customer {
 pub async fn start(servers: &mut JoinSet<()>, upstream: &str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let bare = Bare { http: reqwest::Client::new(), base_url: format!("http://{upstream}/grid/2025-10-13") };
-    let server = tonic::transport::Server::builder().tcp_nodelay(true).add_service(CustomerServiceServer::new(bare));
+    let bare = Bare { http: reqwest::Client::new(), base_url: format!("http://{upstream}/grid/2025-10-13").into() };
+    let server = tonic::transport::Server::builder().tcp_nodelay(true).add_service(Server(bare));
     servers.spawn(async move { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
     address
 }
