@@ -48,14 +48,22 @@ fn cases() -> Vec<Case> {
     RPCS.iter().map(case).chain([signed]).collect()
 }
 
-/// Programs that share the calls. Three calls that fail five times each leave a program's circuit breaker closed, and no two of
-/// three are about the same path.
-const PROGRAMS: usize = 9;
+/// How many calls one program makes: when so many fail five times each, its circuit breaker is still closed.
+const CALLS_OF_A_PROGRAM: usize = 3;
 
-/// Every call at once, dealt out to some programs.
+/// Every call at once, dealt out to programs. Requests are counted by their path, so no program makes two calls of one path.
 async fn dealt(play: impl AsyncFn(Vec<Case>) -> Vec<Outcome>) -> Vec<Outcome> {
-    let hand = |program: usize| cases().into_iter().skip(program).step_by(PROGRAMS).collect();
-    join_all((0..PROGRAMS).map(hand).map(async |hand| play(hand).await)).await.into_iter().flatten().collect()
+    let mut hands: Vec<Vec<Case>> = Vec::new();
+    for case in cases() {
+        let has_room = |hand: &&mut Vec<Case>| {
+            hand.len() < CALLS_OF_A_PROGRAM && hand.iter().all(|other| other.rpc.path != case.rpc.path)
+        };
+        match hands.iter_mut().find(has_room) {
+            Some(hand) => hand.push(case),
+            None => hands.push(vec![case]),
+        }
+    }
+    join_all(hands.into_iter().map(async |hand| play(hand).await)).await.into_iter().flatten().collect()
 }
 
 /// Lets every call meet a Grid that answers like this.
