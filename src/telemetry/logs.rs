@@ -60,7 +60,9 @@ pub fn init(config: &LogConfig, traces: Option<&Traces>) -> Result<LogLevels, Tr
     let shown = Arc::new(Mutex::new(filter.to_string()));
     let (filter, handle) = reload::Layer::new(effective(filter.clone()));
     let events: fn(&Metadata<'_>) -> bool = |metadata| !metadata.is_span();
-    registry().with(spans).with(lines.with_filter(filter.and(filter_fn(events)))).try_init()?;
+    // With a hint: without one, every trace point of the HTTP libraries would be looked at.
+    let events = filter_fn(events).with_max_level_hint(Level::TRACE);
+    registry().with(spans).with(lines.with_filter(filter.and(events))).try_init()?;
     if traces.is_some() {
         context::export_begins();
     }
