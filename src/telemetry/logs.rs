@@ -6,7 +6,7 @@
 
 use super::config::{LogConfig, LogFormat, log_filter};
 use super::context;
-use super::traces::{SpanLayer, Traces};
+use super::traces::Traces;
 use opentelemetry::trace::TraceContextExt as _;
 use std::fmt;
 use std::io::{self, IsTerminal as _};
@@ -16,10 +16,10 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::fmt::format::{Format, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Filter, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
-use tracing_subscriber::{Layer as _, registry, reload};
+use tracing_subscriber::{Layer, registry, reload};
 
 /// The target of the HTTP/2 library.
 const HTTP2: &str = "h2";
@@ -40,9 +40,34 @@ const LONGEST: usize = 4096;
 pub fn init(config: &LogConfig, traces: Option<&Traces>) -> Result<LogLevels, TryInitError> {
     let LogConfig { format, filter } = config;
     let subscriber: Arc<OnceLock<WeakDispatch>> = Arc::default();
-    let spans: Option<SpanLayer> = traces.map(Traces::layer);
+    let audits = filter.would_enable(AUDIT, &Level::INFO);
+    let shown = Arc::new(Mutex::new(filter.to_string()));
+    // Two stacks of layers: a layer that is there and does nothing would want every span.
+    let replace = match traces {
+        Some(traces) => {
+            let (filter, replace) = changeable(filter.clone());
+            registry().with(traces.layer()).with(lines(*format, &subscriber).with_filter(filter)).try_init()?;
+            context::export_begins();
+            replace
+        }
+        None => {
+            let (filter, replace) = changeable(filter.clone());
+            registry().with(lines(*format, &subscriber).with_filter(filter)).try_init()?;
+            replace
+        }
+    };
+    let _ = subscriber.set(dispatcher::get_default(tracing::Dispatch::downgrade));
+    log_panics();
+    Ok(LogLevels { audits, shown, replace })
+}
+
+/// Writes lines in this format.
+fn lines<S>(format: LogFormat, subscriber: &Arc<OnceLock<WeakDispatch>>) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-    let lines = match format {
+    match format {
         LogFormat::Human => {
             // https://no-color.org: any value that is not empty.
             let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -55,21 +80,19 @@ pub fn init(config: &LogConfig, traces: Option<&Traces>) -> Result<LogLevels, Tr
             let lines = lines.json().flatten_event(true);
             lines.map_event_format(|lines| Traced { lines, json: true, subscriber: subscriber.clone() }).boxed()
         }
-    };
-    let audits = filter.would_enable(AUDIT, &Level::INFO);
-    let shown = Arc::new(Mutex::new(filter.to_string()));
-    let (filter, handle) = reload::Layer::new(effective(filter.clone()));
-    let events: fn(&Metadata<'_>) -> bool = |metadata| !metadata.is_span();
-    // With a hint: without one, every trace point of the HTTP libraries would be looked at.
-    let events = filter_fn(events).with_max_level_hint(Level::TRACE);
-    registry().with(spans).with(lines.with_filter(filter.and(events))).try_init()?;
-    if traces.is_some() {
-        context::export_begins();
     }
-    let _ = subscriber.set(dispatcher::get_default(tracing::Dispatch::downgrade));
-    log_panics();
+}
+
+/// Replaces the levels of a filter.
+type Replace = Arc<dyn Fn(Targets) -> Result<(), InvalidLevels> + Send + Sync>;
+
+/// A filter of lines with these levels, and what replaces them.
+fn changeable<S: Subscriber + 'static>(levels: Targets) -> (impl Filter<S>, Replace) {
+    let (filter, handle) = reload::Layer::new(effective(levels));
     let replace = move |levels: Targets| handle.reload(effective(levels)).map_err(|_| InvalidLevels::NotLogging);
-    Ok(LogLevels { audits, shown, replace: Arc::new(replace) })
+    // Spans are for traces, and lines have no use for them. With the hint, the HTTP libraries' trace points cost nothing.
+    let is_no_span: fn(&Metadata<'_>) -> bool = |metadata| !metadata.is_span();
+    (filter.and(filter_fn(is_no_span).with_max_level_hint(Level::TRACE)), Arc::new(replace))
 }
 
 /// What the filter gets for these levels.
@@ -105,7 +128,7 @@ pub struct LogLevels {
     audits: bool,
     /// Guards the levels that were last set, as text.
     shown: Arc<Mutex<String>>,
-    replace: Arc<dyn Fn(Targets) -> Result<(), InvalidLevels> + Send + Sync>,
+    replace: Replace,
 }
 
 /// The levels stay as they are.
@@ -233,6 +256,16 @@ fn log_panics() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_span_is_made_where_nothing_exports_it() {
+        let (filter, _replace) = changeable("info".parse().unwrap());
+        let lines = lines(LogFormat::Json, &Arc::default()).with_filter(filter);
+        tracing::subscriber::with_default(registry().with(lines), || {
+            assert!(tracing::info_span!("call").is_disabled());
+            assert!(tracing::enabled!(Level::INFO) && !tracing::enabled!(Level::DEBUG));
+        });
+    }
 
     #[test]
     fn what_anybody_can_make_http_2_warn_of_is_not_written_unless_asked_for() {
