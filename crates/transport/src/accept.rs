@@ -23,28 +23,29 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-/// The pause after the process could not accept, because it has no file descriptors left for example.
+/// The pause after `accept` failed for a reason of the process's own, such as no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// How long the place of an evicted connection may take to become free.
+/// How long to wait for an evicted connection to release its permit.
 const MAKING_ROOM: Duration = Duration::from_secs(1);
 
-/// Connections that are being turned away at once. More than that are closed without a word.
+/// Rejected connections that are being sent a GOAWAY at once. Further ones are closed without it.
 const MAX_TURNED_AWAY: usize = 64;
 
-/// How long turning a connection away may take.
+/// How long sending a rejected connection its GOAWAY may take.
 const TURNING_AWAY: Duration = Duration::from_secs(1);
 
-/// What an HTTP/2 connection over the limit hears, whatever it said: empty SETTINGS, and a GOAWAY with NO_ERROR whose last
-/// stream is 0, so that its client knows that nothing it asked for was done (RFC 9113, sections 3.4 and 6.8).
+/// Sent to an HTTP/2 connection over the limit, without reading what it sent: empty SETTINGS, and a GOAWAY with NO_ERROR
+/// whose last stream is 0, so that the client knows that no request was processed and may retry all of them (RFC 9113,
+/// sections 3.4 and 6.8).
 const TURNED_AWAY: &[u8] = b"\0\0\0\x04\0\0\0\0\0\
                              \0\0\x1c\x07\0\0\0\0\0\0\0\0\0\0\0\0\0too many connections";
 
 impl Port {
-    /// Serves until `leaving`, then accepts no more, and returns when every connection has finished what it was
-    /// doing. Dropped before that, it ends them all: their requests notice, and `requests` says when they have.
+    /// Accepts connections until `leaving` is cancelled, then returns once every connection has finished its requests.
+    /// Dropping the future earlier ends all connections; `requests` then tells when their request tasks have ended.
     ///
-    /// A service that fails instead of answering closes the connection.
+    /// A service that returns an error instead of a response closes the connection.
     pub async fn serve<S, B>(self, service: S, leaving: CancellationToken)
     where
         S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
@@ -78,7 +79,7 @@ impl Port {
         };
         let mut connections = JoinSet::new();
         loop {
-            // Those that are done are taken out as they end, so that the set holds living ones only.
+            // Connections are removed as they end, so that the set holds only open ones.
             let arrived = tokio::select! {
                 arrived = arrivals.next() => arrived,
                 Some(ended) = connections.join_next() => {
@@ -112,13 +113,13 @@ impl Port {
     }
 }
 
-/// Connections as they come, and what becomes of those over the limit.
+/// Accepts connections, and evicts or rejects over the limit.
 struct Arrivals {
     name: &'static str,
     listener: TcpListener,
     places: Arc<Semaphore>,
     evictable: EvictionQueue,
-    /// One that has no place yet.
+    /// An accepted connection that has no permit yet.
     arrived: Option<(TcpStream, SocketAddr)>,
     overflow: Overflow,
     speaks_http2: bool,
@@ -128,8 +129,8 @@ struct Arrivals {
 }
 
 impl Arrivals {
-    /// The next connection, with its place among those that may be open. `None`: there was none this time. Dropped
-    /// while it waits, it loses no connection.
+    /// The next connection, with its permit. `None`: `accept` failed, or the connection was rejected. Cancel-safe: a
+    /// connection that was accepted but has no permit yet is kept for the next call.
     async fn next(&mut self) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
         while self.turned_away.try_join_next().is_some() {}
         if self.arrived.is_none() {
@@ -154,8 +155,8 @@ impl Arrivals {
         }
     }
 
-    /// A place for one more connection: a free one, or that of one that is evicted. `None`: there is none, and
-    /// waiting for one is not what this port does.
+    /// A permit for one more connection: a free one, or that of an evicted connection. `None`: there is none, and the
+    /// port's overflow policy is not to wait.
     async fn place(&mut self) -> Option<OwnedSemaphorePermit> {
         let free = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned().ok();
         if let Some(place) = free(&self.places) {
@@ -171,7 +172,7 @@ impl Arrivals {
 
     fn turn_away(&mut self, stream: TcpStream) {
         self.counters.count_turned_away();
-        tracing::debug!(port = self.name, "a connection over the limit is turned away");
+        tracing::debug!(port = self.name, "connection limit reached; rejected a connection");
         if !self.speaks_http2 || self.turned_away.len() >= MAX_TURNED_AWAY {
             return;
         }
@@ -198,7 +199,7 @@ async fn tell_to_go(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     }
 }
 
-/// A connection's place among those that may be open, counted for as long as it is held.
+/// An open connection's permit; the connection counts as open until this is dropped.
 struct Open {
     counters: Arc<Counters>,
     _place: OwnedSemaphorePermit,
@@ -217,7 +218,7 @@ impl Drop for Open {
     }
 }
 
-/// Whether accepting failed because of the one who connected, so that the next one may fare better.
+/// Whether `accept` failed because of that one connection, so that the next one may succeed at once.
 fn is_of_the_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset)
@@ -227,6 +228,6 @@ fn log_panic(name: &'static str, ended: Result<(), JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
     {
-        tracing::error!(port = name, "serving a connection panicked");
+        tracing::error!(port = name, "a connection's task panicked; closed the connection");
     }
 }

@@ -1,7 +1,8 @@
-//! An end for answers that nobody takes.
+//! A deadline for responses that the client does not read.
 //!
-//! HTTP/2 asks for no more of an answer while its receiver gives no room for it, for as long as the connection lives:
-//! the answer waits, whatever deadline it has of its own, since nobody asks it. Its task is what can be ended.
+//! While the client grants no flow-control window, HTTP/2 does not poll the response's body, so a deadline inside the body
+//! never fires and the response could wait as long as the connection lives. The deadline here is that of the request's
+//! task, which is polled.
 
 use pin_project_lite::pin_project;
 use std::cell::Cell;
@@ -10,19 +11,19 @@ use std::task::{Context, Poll};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 tokio::task_local! {
-    /// When the request whose task runs now ends.
+    /// The deadline of the request whose task is being polled.
     static END: Cell<Option<Instant>>;
 }
 
-/// Ends the request that is being answered at this instant, whether or not its answer was taken by then: its stream is
-/// reset. Has an effect where a request's answer is being made over HTTP/2.
+/// Sets the deadline of the current request: at `instant` its stream is reset, whether or not the client has read the
+/// response. Only has an effect in the task of an HTTP/2 request.
 pub fn end_answer_at(instant: Instant) {
-    // Elsewhere there is nothing that could wait for ever.
+    // Outside of such a task, no response can wait forever.
     let _ = END.try_with(|end| end.set(Some(instant)));
 }
 
 pin_project! {
-    /// The task of one request, which ends when it is done, or when it was said to.
+    /// The task of one request: ends when the request completes or at its deadline.
     pub(super) struct Answering<F> {
         #[pin]
         request: F,

@@ -1,4 +1,4 @@
-//! One connection: its handshake, its requests, its age, and its end.
+//! Serves one connection: TLS handshake, requests, maximum age, and shutdown.
 
 use super::answering::Answering;
 use super::counters::Counters;
@@ -34,16 +34,16 @@ use tower::{Service, ServiceExt as _};
 /// The first bytes of an HTTP/2 connection: its preface, and the head of the SETTINGS that follow (RFC 9113, section 3.4).
 const HTTP2_PREFACE: usize = 24 + 9;
 
-/// What is read at once from an HTTP/1 connection, at most, in bytes; at least what hyper asks for.
+/// The largest read buffer of an HTTP/1 connection, in bytes; at least hyper's minimum.
 const HTTP1_BUFFER: usize = 64 * 1024;
 
-/// Streams that the client reset before they were looked at. More at once is an attack (CVE-2023-44487).
+/// Streams that the client may have reset before the server accepted them. More at once is an attack (CVE-2023-44487).
 const MAX_PENDING_RESETS: usize = 20;
 
-/// Streams that were reset because their client broke the rules. More of them end the connection (CVE-2025-8671).
+/// Streams that the server may reset for the client's protocol errors. More of them end the connection (CVE-2025-8671).
 const MAX_OWN_RESETS: usize = 256;
 
-/// What every connection of a port shares.
+/// The state that all connections of a port share; each connection has a clone.
 #[derive(Clone)]
 pub(super) struct Connection {
     pub(super) name: &'static str,
@@ -57,22 +57,22 @@ pub(super) struct Connection {
 
 /// How a connection came to its end.
 enum Ended {
-    /// It is done.
+    /// hyper finished serving it.
     Done,
-    /// hyper ended it.
+    /// hyper returned an error.
     Broken(hyper::Error),
-    /// It had its time.
+    /// A timeout passed: it was closed with its requests unfinished.
     Cut,
-    /// It was evicted in favour of another one.
+    /// The port was full and evicted it for a new connection.
     Evicted,
 }
 
-/// What ends a connection beside its age.
+/// The reasons, beside its age, for which a connection ends.
 struct Ends<'c> {
-    /// Tells its requests that it has been told to end.
+    /// Cancelled when the connection begins to shut down; its requests watch it.
     told: CancellationToken,
     priority: &'c ConnectionPriority,
-    /// When the certificate expires that the client showed.
+    /// When the client's certificate expires.
     expiry: Option<Instant>,
 }
 
@@ -86,7 +86,7 @@ impl Connection {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        // Small answers go out at once.
+        // Send small responses without waiting for more data.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(port = self.name, %error, "cannot set TCP_NODELAY");
         }
@@ -130,8 +130,8 @@ impl Connection {
         }
     }
 
-    /// TLS with whoever connected, within its time. However many are silent meanwhile, nobody waits for them: they cost a
-    /// connection's place, and nothing else.
+    /// Performs the TLS handshake, within `limits.handshake`. It runs in the connection's own task, so a silent client
+    /// delays no other client: it only holds one of the port's connection permits.
     async fn handshake(
         &self,
         tls: &Tls,
@@ -143,7 +143,7 @@ impl Connection {
             done = timeout(self.limits.handshake, tls.accept(stream)) => match done {
                 Ok(Ok(stream)) => return Some(stream),
                 Ok(Err(error)) => error.to_string(),
-                Err(_) => "it took too long".to_owned(),
+                Err(_) => "timed out".to_owned(),
             },
             () = self.leaving.cancelled() => return None,
             () = priority.evicted() => {
@@ -152,12 +152,12 @@ impl Connection {
             }
         };
         self.counters.count_failed_handshake();
-        tracing::debug!(port = self.name, peer = %addr, problem, "a TLS handshake failed");
+        tracing::debug!(port = self.name, peer = %addr, problem, "TLS handshake failed; closed the connection");
         None
     }
 
-    /// What a handshake settled: who the other end is, and whether it wants HTTP/2. Who negotiates nothing gets what is
-    /// spoken on this port without TLS.
+    /// The result of the handshake: the client's certificates, and the limits of HTTP/2 if ALPN chose it. A client without
+    /// ALPN gets the protocol that the port speaks without TLS.
     fn negotiated(&self, stream: &TlsStream<TcpStream>) -> (Option<Arc<[CertificateDer<'static>]>>, Option<&Http2>) {
         let (_, tls) = stream.get_ref();
         let certificates = tls.peer_certificates().map(|chain| chain.iter().cloned().collect());
@@ -168,7 +168,7 @@ impl Connection {
         (certificates, http2)
     }
 
-    /// Answers requests: in HTTP/2 where its limits are given, otherwise in HTTP/1.1.
+    /// Serves requests: over HTTP/2 if `http2` has its limits, otherwise over HTTP/1.1.
     async fn speak<IO, S, B>(&self, io: IO, http2: Option<&Http2>, service: S, ends: Ends<'_>)
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -201,7 +201,7 @@ impl Connection {
         match ended {
             Ended::Done => {}
             Ended::Broken(error) => {
-                // The other end's doing as a rule: it went away, was too slow, or does not speak HTTP.
+                // Usually the client's fault: it disconnected, was too slow, or does not speak HTTP. Hence the low level.
                 if error.is_timeout() {
                     self.counters.count_silent();
                 }
@@ -212,8 +212,8 @@ impl Connection {
         }
     }
 
-    /// Drives a connection until it ends, or has to: then it is told so (a GOAWAY, in HTTP/2), and has some time for the
-    /// requests that are under way. `heard` is there for who has to say a preface first.
+    /// Drives a connection until it ends by itself, is evicted, or must drain: then it sends a GOAWAY (in HTTP/2) and
+    /// waits up to `drain_timeout` for the open requests. `heard` is `Some` if the client must send a preface first.
     async fn until_its_end<C>(&self, mut connection: Pin<&mut C>, heard: Option<Heard>, ends: Ends<'_>) -> Ended
     where
         C: GracefulConnection<Error = hyper::Error>,
@@ -221,7 +221,7 @@ impl Connection {
         let Limits { preface_timeout, max_age, drain_timeout, .. } = self.limits;
         let has_spoken = || heard.as_ref().is_none_or(|heard| heard.bytes() >= HTTP2_PREFACE);
         let Ends { told, priority, expiry } = ends;
-        // Whoever is no longer vouched for has had its time.
+        // An expired client certificate no longer authenticates its client, so the connection ends with it.
         let old_at = max_age.and_then(jittered).into_iter().chain(expiry).min();
         let mut listening = pin!(sleep(preface_timeout));
         let mut must_speak = heard.is_some();
@@ -242,7 +242,7 @@ impl Connection {
                 () = self.leaving.cancelled() => break,
                 () = priority.evicted() => {
                     connection.as_mut().graceful_shutdown();
-                    // What can be said at once is: a GOAWAY, to whoever has said hello.
+                    // Poll once, without waiting: sends the GOAWAY to a client that has sent its preface.
                     let _ = timeout(Duration::ZERO, connection).await;
                     return Ended::Evicted;
                 }
@@ -264,12 +264,12 @@ fn done(ended: Result<(), hyper::Error>) -> Ended {
     ended.map_or_else(Ended::Broken, |()| Ended::Done)
 }
 
-/// When a certificate expires: how long that is from now by the clock on the wall. `None`: not in any time to come that can
-/// be told.
+/// When a certificate expires, converted from wall-clock time. `None`: the certificate cannot be parsed, or its expiry is
+/// outside the range of `Instant`.
 fn expiry(certificate: &CertificateDer<'_>) -> Option<Instant> {
     let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
     let not_after = jiff::Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()?;
-    // One that has expired while the handshake went on has no time left.
+    // A certificate may have expired during the handshake.
     let left = not_after.duration_since(jiff::Timestamp::now()).try_into().unwrap_or(Duration::ZERO);
     Instant::now().checked_add(left)
 }
@@ -281,7 +281,7 @@ async fn at(instant: Option<Instant>) {
     }
 }
 
-/// Runs the requests of HTTP/2 as tasks that are counted.
+/// Spawns the tasks of HTTP/2 requests on a tracker, so that shutdown can wait for them.
 #[derive(Clone)]
 struct CountedTasks(TaskTracker);
 
@@ -300,8 +300,8 @@ fn http1_builder(limits: &Http1) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        // Some clients shut their side when they have sent a request, and wait for the answer (RFC 9112, section 9.6). The
-        // connection ends with that answer: there is nothing more to read.
+        // Some clients close their sending side after a request and wait for the response (RFC 9112, section 9.6). The
+        // connection ends with that response, as no further request can come.
         .half_close(true)
         .header_read_timeout(head_timeout)
         .max_header_size(max_head_bytes)

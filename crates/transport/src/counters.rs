@@ -1,8 +1,8 @@
-//! What a port has seen since it was opened, in numbers.
+//! A port's counters since it was opened.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Counts of a port; shared between it and whoever exports them.
+/// The counters of a port, shared with the metrics.
 #[derive(Debug, Default)]
 pub struct Counters {
     accepted: AtomicU64,
@@ -22,22 +22,22 @@ pub struct Snapshot {
     pub accepted: u64,
     /// Connections open now.
     pub open: u64,
-    /// Connections that were turned away because as many as may be were open.
+    /// Connections rejected because the port was at its limit.
     pub turned_away: u64,
-    /// Connections that came to no TLS: for a client certificate that is not accepted, for example.
+    /// Connections whose TLS handshake failed: for a rejected client certificate, for example.
     pub handshakes_failed: u64,
-    /// Connections that were cut because they did not say what they wanted in time.
+    /// Connections closed because the client sent no HTTP/2 preface, or no complete request head, in time.
     pub silent: u64,
-    /// Connections that were told to end because of their age.
+    /// Connections that began to drain because of their age or their client certificate's expiry.
     pub aged: u64,
-    /// Connections that were told to end, and had to be cut when their time for it was over.
+    /// Connections closed with requests unfinished because draining took too long.
     pub cut: u64,
-    /// Connections that gave way to others, having brought nothing themselves.
+    /// Connections evicted for others before they brought a request.
     pub gave_way: u64,
 }
 
 impl Counters {
-    /// The counts now. They are read one by one, so a connection under way may be in one and not in another.
+    /// The counts now. They are not read atomically, so a connection may already be in one and not yet in another.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let Self { accepted, closed, turned_away, handshakes_failed, silent, aged, cut, gave_way } = self;

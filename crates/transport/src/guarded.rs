@@ -1,7 +1,7 @@
-//! A byte stream that notices what HTTP does not: that the other end has said nothing yet, and that it takes nothing.
+//! A byte stream that counts the bytes read and fails writes that stall.
 //!
-//! hyper waits for the beginning of an HTTP/2 connection for as long as that takes, and its pings find no peer that is
-//! gone while they are stuck behind what that peer does not read.
+//! hyper has no timeout for the HTTP/2 preface, and its pings do not detect a dead peer while they are queued behind data
+//! that the peer does not read.
 
 use pin_project_lite::pin_project;
 use std::io::{self, IoSlice};
@@ -20,12 +20,12 @@ pin_project! {
         io: IO,
         heard: Arc<AtomicUsize>,
         stall: Option<Duration>,
-        // Runs while a write waits.
+        // The stall timer; set while a write is pending.
         waiting: Option<Pin<Box<Sleep>>>,
     }
 }
 
-/// How many bytes a stream has been heard to say.
+/// The number of bytes read from a stream so far.
 #[derive(Clone)]
 pub(super) struct Heard(Arc<AtomicUsize>);
 
@@ -47,7 +47,7 @@ impl<IO> Guarded<IO> {
     }
 }
 
-/// What a write came to: itself, or an error where it has been waiting for too long.
+/// Passes on a write's result, or fails it once it has been pending for `stall`.
 fn limited<T>(
     written: Poll<io::Result<T>>,
     stall: Option<Duration>,
@@ -57,7 +57,9 @@ fn limited<T>(
     match (written, stall) {
         (Poll::Pending, Some(stall)) => {
             let over = waiting.get_or_insert_with(|| Box::pin(sleep(stall))).as_mut().poll(cx);
-            over.map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the other end takes nothing")))
+            over.map(|()| {
+                Err(io::Error::new(io::ErrorKind::TimedOut, "the peer reads nothing: a write made no progress in time"))
+            })
         }
         (written, _) => {
             *waiting = None;
@@ -106,8 +108,8 @@ impl<IO: AsyncWrite> AsyncWrite for Guarded<IO> {
     }
 }
 
-/// When an age that begins now is reached: up to a tenth earlier, by chance, so that connections that were made together
-/// do not end together.
+/// The instant at which a connection opened now reaches `age`, less a random tenth, so that connections that were opened
+/// together do not end together.
 pub(super) fn jittered(age: Duration) -> Option<Instant> {
     Instant::now().checked_add(age.mul_f64(1.0 - 0.1 * fastrand::f64()))
 }

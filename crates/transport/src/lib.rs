@@ -1,10 +1,10 @@
 //! Connections: how they are accepted, secured, limited and ended, on every port alike.
 //!
-//! hyper does the HTTP and rustls the TLS. What is here is what servers made of them do not offer: every connection's
-//! task has an owner that can wait for it and end it; their number, their age and every wait have a bound; certificates
-//! are read again when they change; and an old connection is told to go before it is closed.
+//! hyper implements HTTP and rustls TLS. This crate adds what their servers lack: every connection's task has an owner
+//! that can wait for it and end it; the number of connections, their age and every wait are bounded; certificates are
+//! reloaded when their files change; and an old connection receives a GOAWAY before it is closed.
 //!
-//! This module knows HTTP and TLS, and none of the other rooms: what a port may take up is handed in as plain values.
+//! This crate knows HTTP and TLS, and nothing else of gridgate: callers pass a port's limits as plain values.
 
 mod accept;
 mod answering;

@@ -1,19 +1,19 @@
-//! Closing without taking the last words back.
+//! Lingering close: keeps the client able to read the last response.
 //!
-//! A socket that is closed while the other end still sends is reset, and a reset makes that end throw away what it had
-//! not read yet (RFC 9112, section 9.6). So the rest is read first, for a while, and thrown away.
+//! Closing a socket while the peer still sends resets the connection, and the reset makes the peer discard data that it
+//! has not read yet (RFC 9112, section 9.6). So the server first reads and discards the rest, for a limited time.
 
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::timeout;
 
-/// What is read at most.
+/// How many bytes are read and discarded at most.
 const BYTES: u64 = 32 * 1024 * 1024;
 
-/// Reads what is still being sent, until the other end has closed too, or for `limit`.
+/// Reads and discards until the peer closes too, or for `limit`.
 pub(super) async fn linger(stream: impl AsyncRead + Unpin, limit: Duration) {
     let mut rest = stream.take(BYTES);
     let discard = async { tokio::io::copy(&mut rest, &mut tokio::io::sink()).await };
-    // Whether it ended, broke, or took too long: it is closed now.
+    // The socket is closed next, whether the peer closed, failed, or took too long.
     let _ = timeout(limit, discard).await;
 }

@@ -1,4 +1,4 @@
-//! What the ports count, as metrics.
+//! The metrics of ports and of certificate reloads.
 
 use super::counters::{Counters, Snapshot};
 use super::tls::ReloadCounts;
@@ -16,31 +16,21 @@ pub fn register_metrics(
         let ports = Arc::clone(&ports);
         move || ports.iter().map(|(name, counters)| (of(name), count(value(counters.snapshot())))).collect()
     };
-    metrics.read(Gauge, "gridgate_connections_open", "Connections that are open, by port", each(|seen| seen.open));
-    metrics.read(
-        Counter,
-        "gridgate_connections_accepted",
-        "Connections that were accepted, by port",
-        each(|seen| seen.accepted),
-    );
+    metrics.read(Gauge, "gridgate_connections_open", "Open connections, by port", each(|seen| seen.open));
+    metrics.read(Counter, "gridgate_connections_accepted", "Accepted connections, by port", each(|seen| seen.accepted));
     let of_port = Arc::clone(&ports);
     metrics.read(
         Counter,
         "gridgate_connections_refused",
-        "Connections that were turned away or cut, by port and reason",
+        "Connections that gridgate rejected, evicted or closed, by port and reason",
         move || of_port.iter().flat_map(|(name, counters)| refused(name, counters.snapshot())).collect(),
     );
     let of_files = reloads.clone();
-    metrics.read(
-        Counter,
-        "gridgate_tls_reloads",
-        "Certificates that were read again because their files changed, by what became of it",
-        move || {
-            let sum = |value: fn(&ReloadCounts) -> u64| count(of_files.iter().map(|counts| value(counts)).sum());
-            let outcomes = [("reloaded", sum(ReloadCounts::reloaded)), ("refused", sum(ReloadCounts::refused))];
-            outcomes.into_iter().map(|(outcome, n)| (vec![("outcome", outcome.into())], n)).collect()
-        },
-    );
+    metrics.read(Counter, "gridgate_tls_reloads", "Reloads of changed certificate files, by outcome", move || {
+        let sum = |value: fn(&ReloadCounts) -> u64| count(of_files.iter().map(|counts| value(counts)).sum());
+        let outcomes = [("reloaded", sum(ReloadCounts::reloaded)), ("refused", sum(ReloadCounts::refused))];
+        outcomes.into_iter().map(|(outcome, n)| (vec![("outcome", outcome.into())], n)).collect()
+    });
     metrics.read_one(
         Gauge,
         "gridgate_tls_refused_since_timestamp_seconds",

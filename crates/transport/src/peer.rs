@@ -1,4 +1,4 @@
-//! What a request's extensions say about the connection that it came over.
+//! The request extension that describes the request's connection.
 
 use super::priority::ConnectionPriority;
 use rustls::pki_types::CertificateDer;
@@ -6,25 +6,25 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// The other end of a connection.
+/// The client of a connection.
 #[derive(Debug, Clone)]
 pub struct Peer {
-    /// Its address: that of the last machine on the way, which may be a proxy.
+    /// Its address; behind a proxy, the proxy's.
     pub addr: SocketAddr,
-    /// The address here that it connected to, where the system says so.
+    /// The local address that it connected to. `None`: the operating system did not return it.
     pub connected_to: Option<SocketAddr>,
-    /// The certificates it showed, its own first, in DER. They were verified against the client CA. `None` without TLS,
-    /// or when it showed none.
+    /// Its certificate chain in DER, its own first, verified against the client CA. `None` without TLS or without a client
+    /// certificate.
     pub certificates: Option<Arc<[CertificateDer<'static>]>>,
 }
 
-/// A connection. In the extensions of every request that came over it, as `Arc<ConnectionInfo>`.
+/// A connection. Every request has it as an extension, of the type `Arc<ConnectionInfo>`.
 #[derive(Debug)]
 pub struct ConnectionInfo {
-    /// The other end.
+    /// The client.
     pub peer: Peer,
-    /// Cancelled when the connection has been told to end: because of its age, or because the port is being closed. What
-    /// has no end of its own should end then, with a word.
+    /// Cancelled when the connection begins to drain: because of its age, or because the port is closing. Long-lived
+    /// streams should then end with a status.
     pub end: CancellationToken,
     /// Whether it may be evicted.
     pub priority: ConnectionPriority,

@@ -1,4 +1,4 @@
-//! A port: what is spoken on it, and what its connections may take up.
+//! A port's protocol and its limits.
 
 use super::counters::Counters;
 use super::runtimes::Lanes;
@@ -8,43 +8,43 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
-/// A port that is about to be served.
+/// A listening port, ready to be served.
 #[derive(Debug)]
 pub struct Port {
-    /// For logs: which port it is.
+    /// The port's name in logs.
     pub name: &'static str,
-    /// Where connections come from.
+    /// The listener that accepts its connections.
     pub listener: TcpListener,
-    /// Where they run.
+    /// The runtimes that serve its connections.
     pub lanes: Lanes,
-    /// What is spoken.
+    /// The HTTP version, with its limits.
     pub protocol: Protocol,
-    /// TLS, where it is asked for. Without it, everything is plain.
+    /// TLS. `None`: plain text.
     pub tls: Option<Tls>,
-    /// What connections may take up.
+    /// The limits of its connections.
     pub limits: Limits,
-    /// What has been seen.
+    /// Its counters, shared with the metrics.
     pub counters: Arc<Counters>,
-    /// Counts the tasks that HTTP/2 makes for its requests. They end with their connection, a moment later.
+    /// Tracks the tasks that HTTP/2 spawns for requests. They end shortly after their connection.
     pub requests: TaskTracker,
 }
 
-/// How HTTP is spoken on a port.
+/// The HTTP version that a port speaks.
 #[derive(Debug, Clone)]
 pub enum Protocol {
-    /// HTTP/2 and nothing else, as gRPC speaks it.
+    /// Only HTTP/2, for gRPC.
     Http2(Http2),
-    /// HTTP/1.1; and HTTP/2 for those who ask for it in the TLS handshake (ALPN).
+    /// HTTP/1.1; and HTTP/2 for clients that negotiate it in the TLS handshake (ALPN).
     Http1 {
         /// The limits of HTTP/1.1.
         http1: Http1,
-        /// The limits of HTTP/2, where it is offered.
+        /// The limits of HTTP/2. `None`: the server does not offer it.
         http2: Option<Http2>,
     },
 }
 
 impl Protocol {
-    /// What is offered in a TLS handshake (RFC 7301), what is preferred first.
+    /// The protocols that the TLS handshake offers (ALPN, RFC 7301), in order of preference.
     #[must_use]
     pub fn alpn(&self) -> Vec<Vec<u8>> {
         match self {
@@ -58,11 +58,12 @@ impl Protocol {
 /// The limits of HTTP/1.1.
 #[derive(Debug, Clone)]
 pub struct Http1 {
-    /// How long a connection may take to say a request's head, also the next one's: so it is how long it may be idle.
+    /// How long a client may take to send a request's head. It also starts between requests, so it limits idle time.
     pub head_timeout: Duration,
     /// The largest head of a request, in bytes.
     pub max_head_bytes: usize,
-    /// How long the sender of a request that was answered before it was read may go on sending.
+    /// How long to read and discard the rest of a request that was answered early, so that closing does not reset the
+    /// connection. `None`: not at all.
     pub linger: Option<Duration>,
 }
 
@@ -73,28 +74,28 @@ pub struct Http2 {
     pub max_concurrent_streams: u32,
     /// The largest head of a request, in bytes as RFC 9113, section 6.5.2 counts them.
     pub max_head_bytes: u32,
-    /// How often a ping checks the other end. `None`: never.
+    /// How often the server pings the client. `None`: never.
     pub keepalive_interval: Option<Duration>,
-    /// How long the answer to a ping may take.
+    /// How long the client may take to acknowledge a ping; then the connection is closed.
     pub keepalive_timeout: Duration,
 }
 
-/// What the connections of a port may take up.
+/// The limits of a port's connections.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections open at once.
     pub max_connections: u32,
-    /// What becomes of further ones.
+    /// What happens to connections over `max_connections`.
     pub overflow: Overflow,
     /// How long a TLS handshake may take.
     pub handshake: Duration,
-    /// How long a new HTTP/2 connection may take to say its preface.
+    /// How long the client of a new HTTP/2 connection may take to send its preface.
     pub preface_timeout: Duration,
-    /// How long a connection may take none of what is written to it. `None`: for ever.
+    /// How long a write may make no progress before the connection is closed. `None`: forever.
     pub stall: Option<Duration>,
-    /// How old a connection becomes before it is told to end; up to a tenth less, by chance. `None`: no limit.
+    /// The age at which a connection begins to drain, less a random tenth. `None`: no limit.
     pub max_age: Option<Duration>,
-    /// How long a connection may take to end once it is told to. Then it is cut.
+    /// How long a connection may take to drain. Then it is closed with its requests unfinished.
     pub drain_timeout: Duration,
 }
 

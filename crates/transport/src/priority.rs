@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use tokio_util::sync::CancellationToken;
 
-/// Low until a request raises it.
+/// A connection's priority: low until a request raises it.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectionPriority(Arc<State>);
 
@@ -41,7 +41,7 @@ pub(super) struct EvictionQueue {
 }
 
 impl EvictionQueue {
-    /// Of a port with room for so many connections.
+    /// For a port that allows `connections` at once.
     pub(super) fn new(connections: usize) -> Self {
         EvictionQueue { waiting: VecDeque::new(), most: connections.saturating_mul(2) }
     }
@@ -53,7 +53,7 @@ impl EvictionQueue {
         self.waiting.push_back(Arc::downgrade(state));
     }
 
-    /// Evicts the oldest one, if there is one. Its room is free in a moment.
+    /// Evicts the oldest one, if there is one. Its permit is released shortly afterwards, when its task ends.
     pub(super) fn evict_oldest(&mut self) -> bool {
         while let Some(oldest) = self.waiting.pop_front() {
             if let Some(state) = oldest.upgrade().filter(|_| is_low(&oldest)) {

@@ -1,7 +1,7 @@
-//! Threads with a runtime of their own, which connections are spread over.
+//! Single-threaded runtimes that connections are distributed over.
 //!
-//! Everything that a connection does then happens on one thread: its requests, and the requests to Grid that they make,
-//! wake each other without waking another thread.
+//! All work of a connection runs on one thread: its requests and their requests to Grid wake each other without waking
+//! another thread.
 
 use std::io;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// The threads. They end when this is dropped, and with them what still runs on them.
+/// The threads. Dropping this stops them and cancels the tasks that still run on them.
 #[derive(Debug, Default)]
 pub struct Runtimes {
     threads: Vec<Thread>,
@@ -54,12 +54,12 @@ impl Runtimes {
             .map(|threads| Self { threads })
     }
 
-    /// Each of them.
+    /// A handle to each thread's runtime.
     pub fn handles(&self) -> impl Iterator<Item = Handle> {
         self.threads.iter().map(|thread| thread.lane.runtime.clone())
     }
 
-    /// What ports spread their connections over. They must not be served for longer than these threads live.
+    /// The lanes for ports. A port must not be served for longer than these threads live.
     #[must_use]
     pub fn lanes(&self) -> Lanes {
         Lanes(self.threads.iter().map(|thread| thread.lane.clone()).collect())
@@ -74,7 +74,7 @@ impl Thread {
         let until = stop.clone();
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             runtime.block_on(until.cancelled());
-            // A thread that still reads a file or resolves a name is not waited for.
+            // Do not wait for blocking tasks, which may still read a file or resolve a name.
             runtime.shutdown_background();
         })?;
         Ok(Self { lane, stop: Some(stop.drop_guard()), joined: Some(thread) })
@@ -104,10 +104,10 @@ impl Lanes {
 }
 
 impl OnLane {
-    /// Makes this lane drive a connection, instead of the runtime that accepted it. To be called on the lane.
+    /// Registers a connection with this lane's runtime instead of the one that accepted it. Call it on the lane.
     ///
     /// # Errors
-    /// The event queue takes no more connections.
+    /// The operating system's event queue rejects the socket.
     pub(super) fn take(&self, stream: TcpStream) -> io::Result<TcpStream> {
         if self.in_use.is_some() { TcpStream::from_std(stream.into_std()?) } else { Ok(stream) }
     }

@@ -1,7 +1,7 @@
-//! TLS with certificates from files, which are read again when they change.
+//! TLS with certificates from files, reloaded when the files change.
 //!
-//! A connection keeps the certificates it was made with; the next one gets what is in the files by then. What cannot be
-//! used is refused as a whole (a key of another certificate, half a file), and what was there before stays.
+//! A connection keeps the certificates of its handshake; new connections use the current ones. Invalid files (a key of
+//! another certificate, half a file) are rejected as a whole, and the previous certificates stay in use.
 
 mod files;
 mod reload;
@@ -18,24 +18,24 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// What connections are secured with, as it is now.
+/// The current TLS configuration of a port.
 #[derive(Clone)]
 pub struct Tls {
     current: watch::Receiver<Arc<ServerConfig>>,
 }
 
 impl Tls {
-    /// Reads the files. `alpn` is what is offered to speak, what is preferred first. The [`Reloader`] has to run for
-    /// changes to be seen.
+    /// Reads the files. `alpn` lists the offered protocols in order of preference. Changes take effect only while the
+    /// [`Reloader`] runs.
     ///
     /// # Errors
-    /// A file that cannot be read, or what cannot be used.
+    /// A file cannot be read or is invalid.
     pub async fn load(files: TlsFiles, alpn: Vec<Vec<u8>>) -> Result<(Tls, Reloader), TlsError> {
         let (reloader, current) = Reloader::start(files, alpn).await?;
         Ok((Tls { current }, reloader))
     }
 
-    /// Shakes hands as a server.
+    /// Performs the server's side of the handshake.
     pub(super) async fn accept<IO>(&self, io: IO) -> io::Result<TlsStream<IO>>
     where
         IO: AsyncRead + AsyncWrite + Unpin,

@@ -1,9 +1,9 @@
-//! Requests that are answered before they were read.
+//! Discards the rest of requests that were answered before their body was read.
 //!
-//! Whoever drops a request's body early (a call that is refused for its head alone, as a rule) resets its HTTP/2 stream.
-//! What the client had sent by then arrives on a stream that is no more; h2 counts each such case as a broken rule, and
-//! after some hundreds of them ends the connection, calls and all, although its client did nothing wrong. So what is left of
-//! a request is read and thrown away: it is little, and the client is about to finish.
+//! Dropping a request's body early (usually because the call was rejected by its headers) resets its HTTP/2 stream. Data
+//! that the client had already sent then arrives on a closed stream. h2 counts each such case as a protocol error and
+//! after some hundreds of them closes the connection with all its calls, although the client did nothing wrong. So the
+//! rest of the body is read and discarded: it is small, and the client is about to finish.
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -16,18 +16,18 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-/// How much is read of what nobody wants, in bytes. Who sends more has its stream reset.
+/// How many bytes of a dropped body are read at most. The stream of a client that sends more is reset.
 const BYTES: usize = 64 * 1024;
 
-/// For how long.
+/// For how long a dropped body is read at most.
 const TIME: Duration = Duration::from_secs(1);
 
-/// The body of a request.
+/// The body of a request. Dropped before its end, it is read and discarded in a task.
 #[derive(Debug)]
 pub struct RequestBody {
-    /// Always there, until it is dropped.
+    /// `Some` until dropped.
     body: Option<Incoming>,
-    /// Owns the tasks that read what nobody wants; none in HTTP/1, where hyper does so itself.
+    /// Owns the tasks that discard bodies. `None` in HTTP/1, where hyper discards them itself.
     unread: Option<TaskTracker>,
 }
 
@@ -60,7 +60,7 @@ impl Body for RequestBody {
 impl Drop for RequestBody {
     fn drop(&mut self) {
         let (Some(body), Some(unread)) = (self.body.take(), &self.unread) else { return };
-        // Outside of the runtime, everything is ending.
+        // Without a runtime, the process is shutting down and the connections end anyway.
         if let (false, Ok(runtime)) = (body.is_end_stream(), Handle::try_current()) {
             unread.spawn_on(discard(body), &runtime);
         }
@@ -77,6 +77,6 @@ async fn discard(mut body: Incoming) {
             }
         }
     };
-    // Whatever comes after that resets the stream.
+    // Dropping the body now resets the stream if the client has not finished.
     let _ = timeout(TIME, reading).await;
 }

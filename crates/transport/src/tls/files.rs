@@ -1,4 +1,4 @@
-//! From files to what rustls works with.
+//! Reads certificate files and builds rustls' server configuration from them.
 
 use gridgate_io::pem::{self, PemError};
 use gridgate_io::small_file;
@@ -11,39 +11,39 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The largest file that is read, in bytes: many times a chain of certificates, or a bundle of all public CAs.
+/// The largest file to read, in bytes: many times a certificate chain or a bundle of all public CAs.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Where certificates are.
+/// The paths of a server's certificate files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The server's certificate and those between it and the CA, in PEM, its own first.
+    /// The server's certificate chain in PEM: its own first, then the intermediates.
     pub certificate: PathBuf,
-    /// Its private key, in PEM, not encrypted.
+    /// The server's private key in PEM, unencrypted.
     pub key: PathBuf,
-    /// Whose clients are let in. `None`: they are not asked for a certificate.
+    /// How client certificates are verified. `None`: the server requests no client certificate.
     pub clients: Option<ClientFiles>,
 }
 
-/// What clients are verified by.
+/// How client certificates are verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientFiles {
-    /// The certificates of CAs, in PEM, that their certificates are verified against.
+    /// The CA certificates, in PEM, that client certificates are verified against.
     pub ca: PathBuf,
-    /// Whether they have to have one.
+    /// Whether the handshake fails without a client certificate.
     pub needed: ClientCertificates,
 }
 
-/// Whether a client has to show a certificate.
+/// Whether a client must present a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientCertificates {
-    /// Who shows none is let in as nobody in particular. One that is shown has to be good.
+    /// Also admits clients without a certificate, as anonymous ones. One that is sent must be valid.
     Optional,
-    /// Who shows none is not let in.
+    /// Fails the handshake of a client without a valid certificate.
     Required,
 }
 
-/// Certificates cannot be used.
+/// Why certificate files are unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
@@ -51,16 +51,16 @@ pub enum TlsError {
     Unreadable {
         /// Its path.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// A file is larger than any that is meant.
+    /// A file is larger than the limit of 4 MiB.
     #[error("{path} is larger than 4 MiB")]
     TooLarge {
         /// Its path.
         path: PathBuf,
     },
-    /// What a file holds cannot be used: something in it cannot be read, or is something else.
+    /// A file's PEM is malformed, or holds a different kind of object than expected.
     #[error("{path} {problem}")]
     Pem {
         /// Its path.
@@ -68,7 +68,7 @@ pub enum TlsError {
         /// What is wrong.
         problem: PemError,
     },
-    /// The certificate and the key cannot be used, as they do not belong together for example.
+    /// rustls rejected the certificate with its key; for example, the key belongs to another certificate.
     #[error("{certificate} and {key} cannot be used together: {source}")]
     Pair {
         /// The path of the certificate.
@@ -78,7 +78,7 @@ pub enum TlsError {
         /// What is wrong.
         source: rustls::Error,
     },
-    /// The CAs of clients cannot be used.
+    /// rustls rejected the CA certificates for clients.
     #[error("{path} has no CA certificates that can be used: {problem}")]
     ClientCa {
         /// Its path.
@@ -89,7 +89,7 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    /// The file that it is about; of a pair, the certificate.
+    /// The file at fault; for a pair, the certificate.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
@@ -102,7 +102,7 @@ impl TlsError {
     }
 }
 
-/// What the files say.
+/// The bytes of the files, unparsed.
 pub(super) struct Contents {
     certificate: Vec<u8>,
     key: SecretSlice<u8>,
@@ -122,7 +122,7 @@ impl Contents {
         })
     }
 
-    /// A number for these contents, to tell whether they changed without keeping a private key around.
+    /// A SHA-256 digest of the contents, to detect a change without keeping the private key in memory.
     pub(super) fn digest(&self) -> [u8; 32] {
         let Contents { certificate, key, client_ca } = self;
         let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
@@ -139,9 +139,9 @@ impl Contents {
         bytes
     }
 
-    /// A configuration of these contents.
+    /// Parses the contents and builds the server configuration.
     pub(super) fn configure(&self, files: &TlsFiles, alpn: &[Vec<u8>]) -> Result<ServerConfig, TlsError> {
-        // This one and no other, whatever the process has installed.
+        // Explicit, so that it does not depend on the provider that the process installed as its default.
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let unusable = |path: &Path| {
             let path = path.to_owned();
@@ -163,7 +163,8 @@ impl Contents {
         let mut config = clients.with_single_cert(chain, key).map_err(pair)?;
         config.alpn_protocols = alpn.to_vec();
         if authenticates {
-            // A session that is resumed does not show its certificate again, and would outlive its expiry, and its CA.
+            // A resumed session does not present its certificate again, so it would outlive the certificate's expiry and
+            // its CA's removal.
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }

@@ -1,8 +1,8 @@
-//! Certificates that are read again when they change.
+//! Reloads certificates when their files change.
 //!
-//! The files' contents are compared, not their times: Kubernetes swaps a symbolic link above them, and others write them
-//! in place. Between the certificate and the key there may be a moment in which they do not belong together; nothing is
-//! lost by that, since they are read again.
+//! The reloader compares the files' contents, not their modification times: Kubernetes swaps a symbolic link above them,
+//! and other tools write them in place. While a tool replaces the certificate and then the key, the two may not match for
+//! a moment; the next reload corrects that.
 
 use super::files::{Contents, TlsError, TlsFiles};
 use jiff::Timestamp;
@@ -14,14 +14,14 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// Reads certificates again.
+/// Watches certificate files and publishes new configurations.
 pub struct Reloader {
     files: TlsFiles,
     alpn: Vec<Vec<u8>>,
     current: watch::Sender<Arc<ServerConfig>>,
-    /// What is in use.
+    /// The digest of the contents in use.
     used: [u8; 32],
-    /// What was last refused, so that it is said once: the contents, or why there were none.
+    /// The last rejected contents or read error, so that each is logged only once.
     refused: Option<Refused>,
     counts: Arc<ReloadCounts>,
 }
@@ -32,32 +32,32 @@ enum Refused {
     Unread(String),
 }
 
-/// How often certificates were read again.
+/// The counters of certificate reloads.
 #[derive(Debug, Default)]
 pub struct ReloadCounts {
     reloaded: AtomicU64,
     refused: AtomicU64,
-    /// Guards since when the files hold what cannot be used.
+    /// When the files became invalid; `None` while they are valid.
     refused_since: Mutex<Option<Timestamp>>,
 }
 
 impl ReloadCounts {
-    /// How often new certificates were taken into use.
+    /// How often new certificates were put into use.
     #[must_use]
     pub fn reloaded(&self) -> u64 {
         self.reloaded.load(Relaxed)
     }
 
-    /// How often new contents could not be used.
+    /// How often changed files were rejected.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused.load(Relaxed)
     }
 
-    /// Since when the files hold what cannot be used, and certificates from before stay in use; none while they are fine.
+    /// When the files became invalid, so that the previous certificates stay in use; `None` while they are valid.
     #[must_use]
     pub fn refused_since(&self) -> Option<Timestamp> {
-        // It is replaced as a whole.
+        // A poisoned lock is harmless: the value is always replaced as a whole.
         *self.refused_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -77,13 +77,13 @@ impl Reloader {
         Ok((Reloader { files, alpn, current, used, refused: None, counts: Arc::default() }, receiver))
     }
 
-    /// How often certificates were read again.
+    /// The reload counters, for the metrics.
     #[must_use]
     pub fn counts(&self) -> Arc<ReloadCounts> {
         Arc::clone(&self.counts)
     }
 
-    /// Looks at the files `every` so often, until `stop`.
+    /// Reads the files at the interval `every`, until `stop` is cancelled.
     pub async fn run(mut self, every: Duration, stop: CancellationToken) {
         loop {
             tokio::select! {
@@ -123,7 +123,7 @@ impl Reloader {
     fn refuse(&mut self, refused: Refused, error: &TlsError) {
         if self.refused.as_ref() != Some(&refused) {
             self.counts.refused.fetch_add(1, Relaxed);
-            tracing::error!(%error, "new certificates cannot be used; those that were there before stay in use");
+            tracing::error!(%error, "certificate files rejected; the previous certificates stay in use");
             if self.refused.replace(refused).is_none() {
                 self.counts.set_refused_since(Some(Timestamp::now()));
             }
