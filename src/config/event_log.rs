@@ -17,9 +17,9 @@ pub struct EventsConfig {
     pub log: Option<LogLocation>,
     /// How long it keeps events.
     pub retention: Retention,
-    /// How old a stream becomes, more or less.
+    /// The approximate age at which the server ends a stream.
     pub watch_max_age: Duration,
-    /// How often Grid is asked what has changed. `None`: never.
+    /// The interval at which gridgate lists changes at Grid. `None`: never.
     pub reconcile_interval: Option<Duration>,
 }
 

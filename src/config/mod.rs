@@ -273,7 +273,7 @@ fn port_tls(
     let clients = clients.and_then(|(ca, needed)| {
         let is_optional = r.get::<String>(needed) == "optional";
         if !r.is_set(ca) && r.is_set(needed) {
-            r.mistake(needed, format!("has no effect without {}: nobody is asked for a certificate", ca.key));
+            r.mistake(needed, format!("has no effect without {}: the server requests no client certificate", ca.key));
         }
         if r.is_set(ca) && !r.is_set(certificate) && !r.is_set(key) {
             r.mistake(ca, format!("has no effect without {}", certificate.key));

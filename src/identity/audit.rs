@@ -78,7 +78,7 @@ impl Note {
     }
 }
 
-/// A call that was let in, and has ended.
+/// Logs an admitted call when it has ended.
 pub fn allowed(call: Audited<'_>, caller: &Caller, changed: Option<&Changed>) {
     let Audited { method, peer, trace_id, code } = call;
     let (peer, caller, source) = (peer.map(tracing::field::display), caller.name(), caller.source().as_str());
@@ -89,8 +89,7 @@ pub fn allowed(call: Audited<'_>, caller: &Caller, changed: Option<&Changed>) {
     );
 }
 
-/// A call that was not let in, or a stream that was ended by a change of the policy. `held_back`: how many
-/// refusals before it had no line.
+/// Logs a denied call, or a stream that a policy change ended. `held_back`: the number of throttled denials before it.
 pub fn denied(call: Audited<'_>, denial: &Denial, held_back: u64) {
     let Audited { method, peer, trace_id, code } = call;
     let (caller, identity, source) = match denial {

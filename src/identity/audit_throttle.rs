@@ -1,8 +1,8 @@
-//! Which refusals have an audit line of their own, and how many had none: nobody can flood the log with them.
+//! Throttles audit lines of denied calls and counts those without a line, so that no client can flood the log.
 //!
-//! Each caller, each certificate that the policy does not name and each address has a measure of its own, so that one
-//! cannot hide what another does: behind a proxy, all calls come from one address. What is kept is bounded; the count of
-//! whoever is forgotten is not.
+//! Each caller, each certificate that the policy does not name, and each address has a bucket of its own, so that one
+//! cannot hide the denials of another: behind a proxy, all calls come from one address. The number of buckets is bounded;
+//! the counts of evicted ones are kept.
 
 use super::bucket::{Bucket, Rate};
 use super::name::Identity;
@@ -17,15 +17,15 @@ use std::time::Instant;
 const ADDRESSES: usize = 4096;
 /// Callers and certificates remembered at once.
 const NAMES: usize = 4096;
-/// Refusals that have a line.
+/// The rate of denials with a line, for each bucket.
 const LINES: Rate = Rate { per_second: 1, burst: 100 };
 
-/// Who was refused.
+/// The origin of a denied call; each has a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
-    /// Somebody at this address who did not say who they are; `None` where even the address is not known.
+    /// An unauthenticated client at this address; `None` if the address is unknown.
     Address(Option<IpAddr>),
-    /// Whoever has the certificate with this name, whom the policy does not name.
+    /// A client whose certificate has this name, which is not in the policy.
     Identity(Identity),
     /// A caller of the policy.
     Caller(Arc<str>),

@@ -36,7 +36,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// Who makes a call. In the extensions of every request that a policy let in; without a policy there is none.
+/// The caller of a request. Every request that a policy admitted has it as an extension; without a policy there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     pub(super) name: Arc<str>,
@@ -63,7 +63,7 @@ impl Caller {
         Arc::clone(&self.name)
     }
 
-    /// By what it was told apart.
+    /// The kind of credential that identified it.
     #[must_use]
     pub fn source(&self) -> Source {
         self.source

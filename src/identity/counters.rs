@@ -1,25 +1,25 @@
-//! What the gate has decided since it was opened, in numbers.
+//! Counts of the gate's decisions since it was created.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What is counted.
+/// The counted outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {
-    /// A call that was let in.
+    /// An admitted call.
     Allowed,
-    /// One without credentials.
+    /// A call without credentials.
     CredentialsMissing,
-    /// One with credentials that are wrong.
+    /// A call with invalid credentials.
     CredentialsInvalid,
-    /// One of someone who is not in the policy.
+    /// A call with valid credentials of a caller that is not in the policy.
     CallerUnknown,
-    /// One of a method that its caller may not call.
+    /// A call of a method that the policy does not allow its caller.
     MethodNotAllowed,
-    /// One of a method that does not exist.
+    /// A call of a method that does not exist.
     MethodUnknown,
-    /// One too many of its caller's.
+    /// A call over its caller's rate limit.
     RateLimited,
-    /// One of too many with wrong credentials from its address.
+    /// A call from an address with too many invalid credentials.
     TooManyFailures,
     /// A stream that ended since the policy no longer allows it, or allows it otherwise.
     Revoked,
@@ -68,7 +68,7 @@ impl Counted {
     }
 }
 
-/// Counts; shared between the gate and whoever exports them.
+/// The counts, shared between the gate and the metrics.
 #[derive(Debug)]
 pub struct Counters([AtomicU64; Counted::ALL.len()]);
 

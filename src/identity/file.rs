@@ -1,4 +1,4 @@
-//! The policy file, and how what holds is kept in step with it.
+//! The policy file, and reloading it when it changes.
 
 use super::expiry::Told;
 use super::gate::Gate;
@@ -91,8 +91,8 @@ impl PolicyFile {
         Policy::read(&text.0, &self.methods).map_err(mistakes)
     }
 
-    /// Keeps `gate` in step with the file, until `stop`: looks every so often, and when it is told to. A file with
-    /// mistakes changes nothing, and is said once.
+    /// Reloads the file into `gate` until `stop`: at an interval, and on request. A file with mistakes leaves the policy
+    /// as it is and is logged once.
     pub async fn follow(
         &self,
         gate: &Gate,

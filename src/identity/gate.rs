@@ -44,7 +44,7 @@ pub struct PolicyState {
     pub refused_since: Option<Timestamp>,
 }
 
-/// Why a call is not let in.
+/// Why a call is denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denial {
     /// It brings nothing that says who makes it.
@@ -79,7 +79,7 @@ pub enum Denial {
     RateLimited {
         /// Who.
         caller: Caller,
-        /// When the next call will be let in.
+        /// How long until the next call is admitted.
         retry_after: Duration,
     },
     /// Too many calls with wrong credentials came from its address.
@@ -134,7 +134,7 @@ impl From<&Denial> for Counted {
     }
 }
 
-/// A call that was let in.
+/// An admitted call.
 #[derive(Debug, Clone)]
 pub struct Admitted {
     /// Who makes it.
@@ -169,7 +169,7 @@ impl Gate {
     /// Decides on a call of `method`; `None` stands for one that does not exist.
     ///
     /// # Errors
-    /// It is not let in.
+    /// The call is denied.
     pub fn admit(&self, presented: &Presented, method: Option<&Grantable>) -> Result<Admitted, Denial> {
         let decided = self.decide(presented, method, Rated::Yes);
         let counted = match &decided {
@@ -183,7 +183,7 @@ impl Gate {
     /// Decides again on a call that goes on, after the policy that let it in was replaced.
     ///
     /// # Errors
-    /// It would not be let in any more.
+    /// The current policy would deny the call.
     pub fn still_admits(&self, presented: &Presented, method: &Grantable) -> Result<Admitted, Denial> {
         self.decide(presented, Some(method), Rated::Already)
     }
@@ -213,7 +213,7 @@ impl Gate {
         Ok(Admitted { caller, superseded: current.superseded.clone() })
     }
 
-    /// What becomes of a call that nobody in the policy makes.
+    /// The denial of a call whose credentials match no caller in the policy.
     fn denial(&self, presented: &Presented, unidentified: Unidentified, rated: Rated) -> Denial {
         match unidentified {
             Unidentified::Missing => Denial::CredentialsMissing,
@@ -257,8 +257,8 @@ impl Gate {
         self.counters.count(Counted::Revoked);
     }
 
-    /// Whether a refusal has an audit line: then how many before it had none, of those that this caller, certificate or
-    /// address caused. A caller of the policy has one whenever what it was refused `mutates` something.
+    /// `Some` if a denial gets an audit line: the number of throttled denials of the same caller, certificate or address
+    /// before it. Denials of the policy's callers always get one if the method `mutates` something.
     #[must_use]
     pub fn has_line(&self, denial: &Denial, presented: &Presented, mutates: bool) -> Option<u64> {
         let (whose, now) = (denial.refused(presented), Instant::now());

@@ -1,12 +1,12 @@
-//! Who calls, and what they may: credentials, the policy file, and the decision on each call.
+//! Authentication and authorization of callers: credentials, the policy file, and the decision on each call.
 //!
-//! A call is told apart by a bearer token, by its client certificate, or by what a trusted mesh proxy says of the
-//! certificate it saw ([`presented`](Presented)). The policy ([`Policy`]) names callers and what each may call; who is
-//! not in it may call nothing. The [`Gate`] decides with the policy that holds now, which [`PolicyFile`] keeps in step
-//! with its file. `docs/IDENTITY.md` is what operators read.
+//! A bearer token, a client certificate, or a trusted mesh proxy's header about the certificate it verified identifies a
+//! caller ([`presented`](Presented)). The policy ([`Policy`]) names callers and the methods that each may call; a caller
+//! that is not in it may call nothing. The [`Gate`] decides by the current policy, which [`PolicyFile`] reloads when the
+//! file changes. Operators read `docs/IDENTITY.md`.
 //!
-//! This module must not know the services behind it, nor how a refusal is said to a caller: methods are handed
-//! in, and a refusal is a [`Denial`].
+//! This module must not know the services behind it, nor the status that a caller receives: it takes methods as arguments
+//! and returns a [`Denial`].
 
 pub mod audit;
 mod audit_throttle;

@@ -44,7 +44,7 @@ pub(super) struct Rule {
     /// `package.Service/Method` of each method that it may call.
     pub(super) methods: HashSet<Arc<str>>,
     pub(super) limits: Option<Arc<WatchLimits>>,
-    /// Shared with the policy before, so that a reload gives nobody a new burst.
+    /// Shared with the previous policy, so that a reload does not grant a new burst.
     pub(super) bucket: Option<Arc<Bucket>>,
 }
 
@@ -102,7 +102,7 @@ pub(super) struct Identified<'p> {
     pub(super) header_ignored: bool,
 }
 
-/// Why a call's credentials name nobody in the policy.
+/// Why a call's credentials match no caller in the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unidentified {
     /// There are none.
@@ -128,7 +128,7 @@ impl Policy {
         self.rules.len()
     }
 
-    /// Whether anyone in it is told apart by a bearer token.
+    /// Whether any caller in it is identified by a bearer token.
     pub(super) fn has_tokens(&self) -> bool {
         !self.tokens.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What a call brings to say who makes it, taken from its head and its connection, and judged by nobody yet.
+//! The credentials that a call presents in its headers and its connection, not yet checked against the policy.
 
 use super::name::{Identity, is_spiffe};
 use super::token::TokenHash;
@@ -40,12 +40,12 @@ pub(super) enum Token {
     Malformed,
 }
 
-/// Names that came together: of one certificate.
+/// The names in one certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Names {
-    /// These; none where there was no certificate, or it names nobody.
+    /// Its names; empty without a certificate, or for one without a usable name.
     These(Vec<Identity>),
-    /// What came can't be believed.
+    /// The certificate or header is malformed, so none of its names is trusted.
     Malformed,
 }
 

@@ -1,8 +1,8 @@
 //! Bearer tokens: made by gridgate, kept by callers, known to the policy by their hash.
 //!
-//! The hash is one round of SHA-256, without salt. What makes slow hashes necessary for passwords is that passwords can
-//! be guessed; a token has 256 random bits, so nobody can find it by trying, however fast the hash is. A slow one would
-//! cost its time on every call, and let unauthenticated callers spend it. (The same choice as GitHub's and crates.io's tokens.)
+//! The hash is one round of SHA-256, without salt. Passwords need slow hashes because they
+//! can be guessed; a token has 256 random bits, so guessing is infeasible even with a fast hash. A slow hash would delay
+//! every call, and unauthenticated clients could use it to exhaust the CPU. (The same choice as GitHub's and crates.io's tokens.)
 
 use aws_lc_rs::{constant_time, digest, rand};
 use base64::Engine as _;
@@ -75,14 +75,14 @@ impl fmt::Display for TokenHash {
     }
 }
 
-/// Hashes are no secret, and still nobody's business in a log.
+/// Omits the hash: it is not secret, but does not belong in a log.
 impl fmt::Debug for TokenHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenHash(…)")
     }
 }
 
-/// A token that was just made. Its text is shown once, to whoever asked for it, and kept nowhere.
+/// A new token. Its text is shown once, to the operator who created it, and not stored.
 #[derive(Debug)]
 pub struct NewToken {
     token: SecretString,

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 /// Addresses remembered at once.
 const ADDRESSES: usize = 4096;
-/// Failures that are answered with what is wrong. More are told to slow down.
+/// The rate of failures that get a full answer. Further ones are answered with the rate limit's error.
 const FAILURES: Rate = Rate { per_second: 10, burst: 200 };
-/// Warnings of a header that was not believed.
+/// The rate of log lines about untrusted headers.
 const WARNINGS: Rate = Rate { per_second: 1, burst: 10 };
 
 /// The addresses that such calls came from.

@@ -38,7 +38,7 @@ impl Room {
 pub(super) fn to_pb(fields: OtherFields, room: &mut Room) -> (Option<Struct>, Vec<String>) {
     let (mut held, mut omitted) = (BTreeMap::new(), Vec::new());
     for (name, value) in fields.0 {
-        // The length of its JSON is counted; it is written out only here, and only for what nobody asks for often.
+        // The length of its JSON is counted; it is serialised only here, and only for rarely requested fields.
         let bytes = name.len() + value.to_string().len();
         match value_to_pb(&value, MAX_DEPTH) {
             Some(value) if bytes <= room.0 && is_name(&name) => {
@@ -110,8 +110,8 @@ fn exact(number: &Number) -> Option<f64> {
     (digits <= f64::DIGITS as usize).then_some(double)
 }
 
-/// Fields on their way to Grid. Those that this API names, `named`, are refused in whatever spelling: here they would pass
-/// unchecked. What is wrong is noted for the field at `path`.
+/// Converts additional fields for Grid. Fields that this API names (`named`) are rejected in every spelling, since here
+/// they would bypass validation. Violations are reported for the field at `path`.
 pub(super) fn from_pb(
     fields: Option<Struct>,
     named: &[&str],

@@ -11,7 +11,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_reflection::pb::{v1, v1alpha};
 use tonic_reflection::server::{v1 as of_v1, v1alpha as of_v1alpha};
 
-/// Answers what is asked about the services, in both versions of the protocol.
+/// The reflection service, in both versions of the protocol.
 #[derive(Debug, Clone)]
 pub struct Reflection {
     shown: Arc<Shown>,

@@ -264,7 +264,7 @@ fn answered(refusal: &Refusal) -> Details {
         .metadata("http_status", refusal.status.to_string())
 }
 
-/// What Grid found wrong with an uploaded file before anybody looked at it.
+/// Why Grid rejected an uploaded file automatically, before a review.
 fn bad_file(operation: Operation, word: &str) -> BadField {
     const GRID_FIELD: &str = "file";
     let said = match word {

@@ -29,7 +29,7 @@ impl UploadMemory {
         Self { free: Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))) }
     }
 
-    /// Takes memory, or says at once that there is none: a caller that waited would hold what it has meanwhile.
+    /// Reserves memory, or fails at once if there is none: a waiting upload would keep the memory that it already holds.
     fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
         let bytes = u32::try_from(bytes).map_err(|_| Error::UploadsBusy)?;
         Arc::clone(&self.free).try_acquire_many_owned(bytes).map_err(|_| Error::UploadsBusy)

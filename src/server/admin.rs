@@ -1,7 +1,7 @@
-//! The admin port: what operators and their machinery ask of the running process.
+//! The admin port: probes, metrics, and the routes that operators' commands use on the running process.
 //!
-//! Open to whoever can connect are the probes and the metrics. Everything else is for tools on this machine ([`guard`]): commands that
-//! look into the event log or change it work through here, since only this process may write to it.
+//! Probes and metrics are open to every client that can connect. All other routes are for tools on this machine ([`guard`]):
+//! commands that inspect or change the event log use them, since only this process may write to it.
 
 mod answer;
 mod guard;

@@ -27,7 +27,7 @@ const FIRST_BYTES: Duration = Duration::from_secs(30);
 /// The largest head of a request to the admin port, in bytes.
 const MAX_ADMIN_HEAD: u16 = 16 * 1024;
 
-/// How long an admin connection that is told to end may take.
+/// The drain timeout of admin connections.
 const ADMIN_DRAIN: Duration = Duration::from_secs(60);
 
 /// Certificates in use, and what looks after them.

@@ -47,7 +47,7 @@ impl GridSource {
     }
 }
 
-/// A refusal of gridgate's credentials or permissions, whatever the request.
+/// Grid rejected gridgate's credentials or permissions, independent of the request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Denied {
     /// 401 or 403.

@@ -112,14 +112,14 @@ impl std::error::Error for ListenError {
     }
 }
 
-/// The server ended otherwise than asked.
+/// Why the server ended without a request to stop, or unfinished.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The event log cannot be opened, so it never became ready.
     #[error(transparent)]
     LogNotOpened(#[from] LogOpenError),
     /// A part that runs as long as the process ended by itself.
-    #[error("{0} ended although nobody asked it to")]
+    #[error("{0} ended unexpectedly")]
     Ended(&'static str),
     /// The event log's store failed in a way that leaves what is durable uncertain. Starting again opens it anew.
     #[error("the event log closed itself, as the log lines before this one say why; start again to open it anew")]

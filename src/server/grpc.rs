@@ -24,8 +24,8 @@ pub fn methods() -> Result<Methods, DescriptorError> {
     Methods::from_descriptors(DESCRIPTORS).map_err(|error| DescriptorError(error.into()))
 }
 
-/// What messages may take up. A mesh's network takes milliseconds for the largest; these are for a peer that is in trouble, and against one
-/// that wants us to be.
+/// The limits of request buffering. A mesh's network delivers the largest message within milliseconds; the limits are for
+/// slow peers and against hostile ones.
 fn buffer_limits(grpc: &GrpcConfig) -> BufferLimits {
     BufferLimits {
         max_message: grpc.max_request_size,
@@ -87,7 +87,7 @@ fn with_layers(
         .layer(BeginLayer::new(Arc::clone(methods), calls))
         // By the head alone: a caller that may not call costs no memory, no permit and no span.
         .layer(AdmitLayer(Identity::new(gate)))
-        // A span only for those that were let in.
+        // Only admitted calls have a span.
         .layer(AdmitLayer(Tracing))
         // A deadline that cannot be read, or has passed, is refused before anything waits for the call.
         .layer(AdmitLayer(grpc.deadlines))

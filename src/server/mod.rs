@@ -1,8 +1,7 @@
-//! The running server: [`App`]. The only place that knows all the rooms.
+//! The running server: [`App`]. The only module that knows all others.
 //!
-//! [`App::bind`] takes every port first, so that an address that is taken is known before anything runs; [`App::run`]
-//! answers for its health at once, opens the event log, serves until it is told to stop, and then lets calls finish within
-//! the grace period.
+//! [`App::bind`] binds every port first, so that an address in use is an error before anything runs. [`App::run`] answers
+//! probes at once, opens the event log, serves until it is stopped, and then lets calls finish within the grace period.
 
 mod admin;
 mod connections;
@@ -71,7 +70,7 @@ pub struct App {
 }
 
 impl App {
-    /// Takes the ports and sets everything up that takes no time. Nothing is answered before [`App::run`].
+    /// Binds the ports and sets up everything that does not block. No port answers before [`App::run`].
     ///
     /// # Errors
     /// The addresses that cannot be listened on, all of them; or a part that cannot be set up.
@@ -181,7 +180,7 @@ impl App {
         self.reload.clone()
     }
 
-    /// Who decides on calls, with what it has decided; `None` where callers are not checked.
+    /// Decides on calls and counts its decisions; `None` if gridgate does not check callers.
     #[must_use]
     pub fn gate(&self) -> Option<Arc<Gate>> {
         self.guard.as_ref().map(|guard| Arc::clone(&guard.gate))

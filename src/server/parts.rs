@@ -1,11 +1,11 @@
-//! The parts of a running server: tasks that end when they are told to, and not before.
+//! Supervised tasks: one that exits before shutdown ends the process.
 
 use std::future::{Future, pending};
 use tokio_util::task::AbortOnDropHandle;
 
 /// A part. Dropping it ends it.
 pub(super) struct Part {
-    /// What it is called where it ended although nobody asked it to.
+    /// Its name in the error if it ends unexpectedly.
     name: &'static str,
     /// None where there is no such part, and once it is known to have ended.
     task: Option<AbortOnDropHandle<()>>,

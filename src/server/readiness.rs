@@ -16,7 +16,7 @@ const GRID_ANSWER: Duration = Duration::from_secs(10);
 /// How often it is looked whether the event log records.
 const RECORDING_LOOK: Duration = Duration::from_millis(500);
 
-/// The pause before Grid is asked again, at first. It doubles, up to the longest.
+/// The first pause before Grid is asked again. It doubles up to the maximum.
 const GRID_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_GRID_PAUSE: Duration = Duration::from_secs(15);
 
@@ -49,7 +49,7 @@ pub(super) enum Phase {
     Ready,
     /// They would be, if the event log recorded anything.
     NotRecording,
-    /// It was told to stop, and finishes what it has.
+    /// The server is stopping and finishes open calls.
     Draining,
 }
 

@@ -58,7 +58,7 @@ impl Running {
         let Running { parts, closing, events, runtimes, .. } = self;
         closing.cancel();
         close(parts, end).await;
-        // Last, so that whatever was taken is recorded.
+        // Close the event log last, so that every accepted webhook is recorded.
         if let Some(events) = events
             && timeout_at(end.max(Instant::now() + CLOSING), events.close()).await.is_err()
         {
@@ -95,7 +95,7 @@ impl Running {
             let _ = timeout(LAST_WORDS, under_way.calls.wait()).await;
         }
         if open_calls == 0 && open_webhooks == 0 {
-            // Only connections were left, with nothing on them, or with what nobody had signed.
+            // Only idle connections were left, or connections with unsigned requests.
             return Ok(());
         }
         Err(RunError::Cut(grace_period))

@@ -57,7 +57,7 @@ impl Recordings {
     }
 
     /// Remembers that the current span records this event, if that span is to be exported; false: it is not, or another
-    /// did. To be called before the event is recorded: whoever watches may hear of it before the log has answered.
+    /// did. Call it before the event is recorded: watchers may receive the event before the log has answered.
     pub fn begin(&self, event_id: &str) -> bool {
         context::current().is_some_and(|span| self.remember(event_id, span))
     }
@@ -86,7 +86,7 @@ impl Recordings {
         true
     }
 
-    /// Forgets an event that nobody will hear of.
+    /// Forgets an event that will not be delivered.
     pub fn forget(&self, event_id: &str) {
         self.spans().remove(event_id);
     }

@@ -32,8 +32,8 @@ enum Format {
 }
 
 impl Format {
-    /// What is asked for with an `Accept` header (RFC 9110, section 12.5.1). OpenMetrics has to be asked for by name, in a
-    /// version that is written here, and be wanted at least as much as the other.
+    /// Negotiates the format from an `Accept` header (RFC 9110, section 12.5.1). OpenMetrics must be named, in a supported
+    /// version, with at least the weight of the text format.
     fn accepted(accept: &str) -> Self {
         let (mut open_metrics, mut plain) = (0, 0);
         for range in accept.split(',') {

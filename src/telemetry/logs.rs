@@ -114,8 +114,8 @@ fn with_crates(levels: Targets) -> Targets {
     levels.with_targets(of_crates)
 }
 
-/// Without the warnings of the HTTP/2 library, unless they are asked for by name: each is of a connection that breaks the
-/// rules, and anybody may make those. What becomes of connections is in the metrics.
+/// Drops the warnings of the HTTP/2 library, unless the filter names it: each is about a client's protocol error, and any
+/// client can cause them. The metrics count how connections end.
 fn quiet(levels: Targets) -> Targets {
     let is_named = levels.iter().any(|(target, _)| target.split("::").next() == Some(HTTP2));
     if is_named || !levels.would_enable(HTTP2, &Level::WARN) { levels } else { levels.with_target(HTTP2, Level::ERROR) }
@@ -124,7 +124,7 @@ fn quiet(levels: Targets) -> Targets {
 /// Which log lines are written, to be read and changed while the process runs. Clones change the same.
 #[derive(Clone)]
 pub struct LogLevels {
-    /// Whether audit lines are written, whatever else is.
+    /// Whether audit lines are written, independent of the other levels.
     audits: bool,
     /// Guards the levels that were last set, as text.
     shown: Arc<Mutex<String>>,

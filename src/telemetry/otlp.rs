@@ -54,7 +54,7 @@ impl OnRuntime {
 impl HttpClient for OnRuntime {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let http = self.http.clone();
-        // Whoever gives up on it ends it.
+        // Dropping this future aborts the exchange.
         let exchange = AbortOnDropHandle::new(self.runtime.spawn(async move {
             // The URL is the operator's and may hold a token, so it stays out of errors.
             let mut answer = http.execute(request.try_into()?).await.map_err(reqwest::Error::without_url)?;

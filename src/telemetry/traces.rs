@@ -24,7 +24,7 @@ use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::filter::{FilterFn, Filtered, filter_fn};
 use tracing_subscriber::{Layer as _, Registry};
 
-/// What spans are made by: OpenTelemetry's name for it.
+/// The instrumentation scope of all spans.
 const SCOPE: &str = "gridgate";
 /// How long the last spans may take to be sent when the process ends.
 const FLUSH: Duration = Duration::from_secs(3);

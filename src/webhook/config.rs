@@ -12,7 +12,7 @@ pub struct EndpointConfig {
     pub path: EndpointPath,
     /// Grid's keys.
     pub keys: PublicKeys,
-    /// Who is told what is not about KYC, if anyone.
+    /// The relay for webhooks that are not about KYC. `None`: they are not relayed.
     pub relay: Option<Relay>,
     /// How much a sender may take up.
     pub limits: Limits,

@@ -19,7 +19,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Requests open at once on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 32;
 
-/// What is spoken with whoever connects.
+/// The HTTP versions of the endpoint, with their limits.
 pub(super) fn protocol(limits: &Limits) -> Protocol {
     let Limits { max_head_bytes, head_timeout, .. } = *limits;
     Protocol::Http1 {
@@ -62,7 +62,7 @@ pub(super) fn port(
         tls,
         limits: transport::Limits {
             max_connections,
-            // Grid waits and comes again, and has nobody else to go to.
+            // Grid waits and retries, and has no other server to send to.
             overflow: Overflow::Wait,
             handshake: HANDSHAKE,
             preface_timeout: head_timeout,

@@ -32,13 +32,13 @@ impl Drop for UnderWay<'_> {
 /// The counts at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Requests by what became of them; every outcome is there.
+    /// Requests by outcome; contains every outcome.
     pub outcomes: Vec<(Outcome, u64)>,
     /// Requests that the relay answered, by the class of its status: 2 stands for 2xx.
     pub relayed: Vec<(u8, u64)>,
     /// Webhooks whose type names another status than their data.
     pub type_disagreed: u64,
-    /// Connections that were cut because a request's head did not come in time, or the next request.
+    /// Connections closed because the first or the next request's head did not arrive in time.
     pub head_timed_out: u64,
     /// Connections ever accepted.
     pub connections_accepted: u64,
@@ -47,7 +47,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// How often this became of a webhook.
+    /// How many webhooks had this outcome.
     #[must_use]
     pub fn of(&self, outcome: Outcome) -> u64 {
         self.outcomes.iter().find(|(counted, _)| *counted == outcome).map_or(0, |(_, count)| *count)

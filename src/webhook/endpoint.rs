@@ -57,7 +57,7 @@ impl Endpoint {
         Self { metrics: Some(RequestMetrics::register(metrics)), ..self }
     }
 
-    /// What it has seen so far.
+    /// The endpoint's counters.
     #[must_use]
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.receiver.counters)
@@ -73,7 +73,7 @@ impl Endpoint {
         }
     }
 
-    /// What is spoken with senders, under these limits: what certificates are to be loaded for.
+    /// The HTTP versions that it speaks, with these limits; certificates are loaded for its ALPN protocols.
     #[must_use]
     pub fn protocol(limits: &Limits) -> Protocol {
         connections::protocol(limits)

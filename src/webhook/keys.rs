@@ -41,7 +41,7 @@ pub enum InvalidKeys {
         /// How many there are.
         count: usize,
     },
-    /// One of them is not what it has to be.
+    /// A key is invalid.
     #[error("public key {number}: {problem}")]
     Key {
         /// Which one, counted from 1 over everything that was given.

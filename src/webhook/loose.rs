@@ -1,4 +1,4 @@
-//! JSON values of which only one form is of interest, whatever they are.
+//! JSON values of any type, of which only one type is kept.
 
 use std::borrow::Cow;
 use std::fmt;

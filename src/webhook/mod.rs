@@ -1,12 +1,12 @@
 //! The webhook endpoint: receives what Grid sends.
 //!
-//! A webhook is read within limits, its signature is checked over the bytes as they came ([`signature`]), and only then
-//! is it looked into ([`parse`]). What it says about KYC is handed to the event log, and acknowledged once it is durable;
-//! what is not about KYC is passed on ([`relay`]) or answered so that nothing is approved by accident. [`Endpoint`]
-//! puts this behind a port that is open to the internet.
+//! The endpoint reads a webhook within limits, verifies the signature over the raw bytes ([`signature`]), and only then
+//! parses it ([`parse`]). It records a KYC webhook in the event log and acknowledges it once it is durable. It relays other
+//! webhooks ([`relay`]), or answers them so that no payment is approved by accident. [`Endpoint`] serves this on a port that
+//! is open to the internet.
 //!
 //! This module knows the event log ([`crate::kyc`]) and Grid's vocabulary ([`crate::grid::model`]); it calls neither Grid
-//! nor any caller, and knows nothing of the gRPC API. It logs ids, types and times, never what a body says.
+//! nor any caller, and knows nothing of the gRPC API. It logs ids, types and times, never a body.
 
 mod body;
 mod config;

@@ -54,9 +54,9 @@ outcomes! {
     QuarantinedBefore = 409, "quarantined_before", "This webhook was kept for inquiry before.";
     /// A test of the endpoint.
     Tested = 200, "tested", "The endpoint works.";
-    /// It is not about KYC, nothing hangs on the answer, and nobody is there to be told.
+    /// It is not about KYC, its response has no effect, and no relay is configured.
     Acknowledged = 200, "acknowledged", "Not about KYC; acknowledged, and not processed.";
-    /// A payment asks for approval, and nobody is there to decide. It must not be approved by accident.
+    /// A payment asks for approval, and no relay is configured. It must not be approved by accident.
     PaymentUndecided = 503, "payment_undecided", "Nobody here decides about payments.";
     /// The relay took too long.
     RelayTimedOut = 503, "relay_timed_out", "Who decides about this did not answer in time.";

@@ -28,10 +28,10 @@ const TEST: &str = "TEST";
 /// The longest type that is kept; Grid's longest has 44 bytes.
 const MAX_TYPE_BYTES: usize = 128;
 
-/// A webhook that can be read, at least as to what it is.
+/// A webhook whose envelope was parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// Its id, by which copies are told.
+    /// Its id, which identifies copies.
     pub id: ObservationId,
     /// Its type.
     pub webhook_type: WebhookType,
@@ -122,7 +122,7 @@ fn read(text: &str) -> Result<Delivery, NotAWebhook> {
     let body: Body<'_> = serde_json::from_str(text).map_err(|_| NotAWebhook::NotAnObject)?;
     let Body { id, webhook_id, webhook_type, timestamp, data } = body;
     // `id` alone identifies a webhook: another field could be the same in two webhooks, and the second
-    // would be lost. Nothing is recorded of a test, so there the older name is good enough.
+    // would be lost. A test is not recorded, so there the older name suffices.
     let is_test = matches!(&webhook_type, Loose::Text(text) if text == TEST);
     let id = if is_test && id == Loose::Nothing { webhook_id } else { id };
     let Loose::Text(id) = id else { return Err(NotAWebhook::NoId) };

@@ -1,8 +1,8 @@
-//! What becomes of one request: the way from bytes that anyone may have sent to an answer that Grid acts on.
+//! Handles one request: from untrusted bytes to the response that Grid acts on.
 //!
-//! Nothing but hashing happens before the signature is known to be Grid's. 200 is only said of what is durable, or needs
-//! not be; 409 only of what is certainly in the log, because Grid then never sends it again; and whatever is uncertain
-//! is 503, because then it does.
+//! The body is only hashed until its signature is verified. 200 means that the webhook is durable or need not be. 409 means
+//! that it is certainly in the log, because Grid then never sends it again. Every uncertain case is 503, because Grid then
+//! retries.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use crate::kyc::id::ObservationId;
 use crate::kyc::log::{LateLog, LogError, Quarantined, Recorded};
 use crate::throttle::Throttle;
 
-/// What requests are answered with.
+/// The state that request handling needs.
 pub(super) struct Receiver {
     pub(super) path: EndpointPath,
     pub(super) keys: PublicKeys,
@@ -53,7 +53,7 @@ enum Answer {
 }
 
 impl Answer {
-    /// Says in the webhook's span what it is answered with.
+    /// Records the response in the webhook's span.
     fn tell(&self, span: &Span) {
         let (status, outcome) = match self {
             Self::Own(outcome) => (outcome.status(), outcome.word()),
@@ -142,8 +142,8 @@ impl Receiver {
         }
     }
 
-    /// The span of a webhook, by OpenTelemetry's conventions for HTTP servers. It begins when the webhook is known to be
-    /// Grid's: what anyone may send makes no spans, and its headers say nothing about traces that could be believed.
+    /// The span of a webhook, by OpenTelemetry's conventions for HTTP servers. It begins once the signature is verified:
+    /// unsigned requests make no spans, and their trace headers are not trusted.
     fn span(&self, delivery: &Delivery) -> Span {
         tracing::info_span!(
             "webhook",

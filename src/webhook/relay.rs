@@ -1,5 +1,5 @@
-//! What is not about KYC is passed on, body and signature as they came, to whoever knows about it, and the answer goes
-//! back to Grid as it comes. Nothing is sent twice from here, and no redirect is followed: an answer approves payments.
+//! Relays webhooks that are not about KYC to the configured URL, with unchanged body and signature, and returns its
+//! response to Grid unchanged. It never retries and follows no redirect, because a response can approve a payment.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub enum RelaySetupError {
     Http(#[source] HttpSetupError),
 }
 
-/// Why the relay's answer cannot be passed on. Each is answered with 503, so that nothing is approved.
+/// Why the relay gave no response for Grid. Each is answered with 503, so that no payment is approved.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
     /// It took too long.
@@ -123,7 +123,7 @@ impl Relay {
         self.timeout
     }
 
-    /// Passes a webhook on, and says what was answered, whatever its status.
+    /// Sends a webhook to the relay and returns its response, with any status.
     ///
     /// # Errors
     /// When there is no answer within the time, or none that can be passed on. The webhook may have arrived.

@@ -1,4 +1,4 @@
-//! What lists can be narrowed by.
+//! Filters for list requests.
 
 use super::model::{CustomerType, Time, VerificationStatus};
 
@@ -11,7 +11,7 @@ pub struct PageRequest {
     pub cursor: Option<String>,
 }
 
-/// Without the cursor: it is opaque, and nobody knows what is in it.
+/// Omits the cursor: it is opaque and may contain personal data.
 impl std::fmt::Debug for PageRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { limit, cursor } = self;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use reqwest::Method;
 
-/// Whether a request may be sent a second time when nobody knows what became of the first.
+/// Whether a request may be repeated when the outcome of the first attempt is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeatable {
     /// It only reads.

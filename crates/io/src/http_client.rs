@@ -70,7 +70,7 @@ pub fn client_trusting(
     settings(builder).build().map_err(unusable)
 }
 
-/// The same for a client that speaks plain HTTP and to no proxy: TLS would find nobody to trust.
+/// The same for a client of plain HTTP without a proxy. It trusts no CA, so TLS would fail.
 pub fn without_roots(builder: ClientBuilder) -> ClientBuilder {
     builder.tls_certs_only([])
 }

@@ -52,7 +52,7 @@ impl Metrics {
         self.registry.register(name, help, metric);
     }
 
-    /// Adds a metric that is read when it is asked for: a value for each set of labels.
+    /// Adds a metric that is read at each scrape: a value for each set of labels.
     pub fn read(
         &mut self,
         kind: Kind,
@@ -131,7 +131,7 @@ pub fn size(number: usize) -> f64 {
     }
 }
 
-/// A metric that is read when it is asked for.
+/// A metric that is read at each scrape.
 struct Read<F> {
     kind: Kind,
     name: &'static str,

@@ -68,7 +68,7 @@ struct Found {
     is_whole: bool,
 }
 
-/// The customers that have it; `None`: nobody could say.
+/// The customers that match; `None`: Grid could not be asked.
 async fn look_for(grid: &Client, call: &Call, filter: &CustomerFilter) -> Option<Found> {
     let CustomerFilter { platform_customer_id, uma_address, .. } = filter;
     let is_one = |customer: &Customer| {
@@ -76,7 +76,7 @@ async fn look_for(grid: &Client, call: &Call, filter: &CustomerFilter) -> Option
         let same = |wanted: &String, has: &String| wanted.eq_ignore_ascii_case(has);
         let same_address =
             uma_address.as_ref().zip(customer.profile.uma_address.as_ref()).is_some_and(|(a, b)| same(a, b));
-        // A deleted one is in nobody's way.
+        // A deleted customer does not conflict.
         (same_id || same_address) && customer.is_deleted != Some(Some(true))
     };
     let until = Instant::now() + PATIENCE.min(call.remaining() / 2);

@@ -37,7 +37,7 @@ pub(super) fn check(limits: Option<&WatchLimits>, scope: &Scope, filter: &Filter
     Ok(())
 }
 
-/// Checks that the caller may know when customers are decided, which `until_decided` tells whatever the kinds are.
+/// Checks that the caller may see decisions on customers, since `until_decided` reveals them regardless of the kinds.
 pub(super) fn check_until_decided(limits: Option<&WatchLimits>) -> Result<(), Error> {
     match limits {
         Some(limits) if !limits.allows_kind(WatchKind::CustomerStatus) => {
@@ -56,7 +56,7 @@ pub(super) enum CustomerAccess {
     ByPlatformId,
 }
 
-/// Checks a customer by Grid's id. An error: the caller may not see it, whatever its platform id.
+/// Checks a customer by Grid's id. An error: the caller may not see it, regardless of its platform id.
 pub(super) fn of_customer(limits: Option<&WatchLimits>, id: &CustomerId) -> Result<CustomerAccess, Error> {
     let Some(limits) = limits else { return Ok(CustomerAccess::Allowed) };
     if !limits.allows_kind(WatchKind::CustomerStatus) {

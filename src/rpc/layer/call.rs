@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tonic::Status;
 
-/// What handlers may ask about their call. In the extensions of every request that they get.
+/// A call's metadata for its handler. Every request that reaches a handler has it as an extension.
 #[derive(Debug, Clone, Default)]
 pub struct CallInfo {
     /// When the call ends at the latest; `None` for a stream of responses whose caller set no limit.
@@ -32,7 +32,7 @@ pub struct Call<B> {
     pub request: Request<B>,
     /// The method that it names.
     pub method: Arc<Method>,
-    /// What handlers may ask.
+    /// The metadata for the handler.
     pub info: CallInfo,
 }
 

@@ -5,9 +5,9 @@
 //! the head of the response only, and ignores a header that it cannot read.) The handler finds it in its
 //! `CallInfo`, so that retries stop in time.
 //!
-//! A caller who stops reading is bounded too: HTTP/2 then asks for no more of the body, so a moment after the deadline the
-//! stream is reset, whoever has read how much of it. Without a deadline, which only streams of responses can be, it lives
-//! until the caller's reset, or as long as its connection.
+//! It also bounds a caller that stops reading. HTTP/2 then no longer polls the body, so the stream is reset shortly after
+//! the deadline, however much the caller has read. Only response streams can be without a deadline; such a stream lives
+//! until the caller resets it or its connection ends.
 
 use super::call::{Admit, NewCall};
 use super::grpc_timeout;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tonic::Status;
 
-/// How long a health check may take: it needs nobody, and anybody may make one.
+/// How long a health check may take: it depends on no other service, and every client may make one.
 const HEALTH: Duration = Duration::from_secs(5);
 /// How long calls may take.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +26,7 @@ pub struct Deadlines {
     pub default: Duration,
     /// An upload (a stream of requests) that brings no deadline.
     pub upload: Duration,
-    /// The longest that is granted to either, whatever the caller asks for.
+    /// The maximum for both; a longer `grpc-timeout` is reduced to it.
     pub max: Duration,
 }
 

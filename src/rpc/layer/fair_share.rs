@@ -1,16 +1,16 @@
 //! Fair shares: who holds how many permits, so that one caller cannot take them all.
 //!
 //! A caller that holds half of them gets no more of the last quarter: that is for the others. Alone, it has three quarters.
-//! Where there is no policy, nobody is told apart, and there are no shares.
+//! Without a policy, callers cannot be distinguished, so there are no shares.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What callers hold.
+/// The number of permits that each caller holds.
 #[derive(Debug, Default)]
 pub(super) struct FairShares {
-    /// By the caller's name in the policy, so there are no more than it names. Those that hold nothing are not in it. Held for a
-    /// look and a step up or down.
+    /// By the caller's name in the policy, so the policy bounds its size. Callers without permits are not in it. The lock is
+    /// held only for a look-up and an increment or decrement.
     held: Mutex<HashMap<Arc<str>, u32>>,
 }
 

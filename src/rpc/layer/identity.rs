@@ -46,7 +46,7 @@ impl Admit for Identity {
             Some(gate) => judge(gate, new),
             None => self.without_gate(new),
         };
-        // From here on nobody needs it, and nobody can log it.
+        // No later layer needs the token; removed, it cannot be logged.
         new.call.request.headers_mut().remove(header::AUTHORIZATION);
         judged?;
         // Calls open to anonymous clients do not raise their connection's priority.

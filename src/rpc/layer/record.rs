@@ -1,8 +1,8 @@
-//! What is written down of a call: its metrics, its span and its line in the audit log. All of them say how it ended, once:
-//! when its status is known, or, as CANCELLED, when it is dropped without one.
+//! Records a call in its metrics, its span and its audit line. Each records the outcome once: when the status is known, or,
+//! as CANCELLED, when the call is dropped without one.
 //!
 //! Names follow OpenTelemetry's conventions for RPC servers: `rpc.server.call.duration`, `rpc.method`,
-//! `rpc.response.status_code`. A method that is not served is `_OTHER`, so that nobody can make labels up.
+//! `rpc.response.status_code`. An unknown method is `_OTHER`, so that clients cannot create labels.
 
 use super::methods::Method;
 use crate::identity::audit::{self, Audited, Note};

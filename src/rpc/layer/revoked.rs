@@ -18,9 +18,9 @@ pub(super) struct Revocation {
     presented: Presented,
     method: Arc<Method>,
     incoming: Option<Arc<Incoming>>,
-    /// As whom it was let in, with which limits.
+    /// The caller that was admitted, with its limits.
     caller: Caller,
-    /// Cancelled when the policy that last let it in no longer holds.
+    /// Cancelled when the policy that last admitted it is replaced.
     superseded: CancellationToken,
     wait: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     status: Option<Status>,
@@ -44,7 +44,7 @@ impl Revocation {
             self.wait = None;
             match self.gate.still_admits(&self.presented, self.method.grantable()) {
                 Ok(Admitted { caller, superseded }) if caller == self.caller => self.superseded = superseded,
-                // It may see other things now: whoever calls again is judged by its request.
+                // Its limits changed: end the stream, so that the caller's next request is checked against the new ones.
                 Ok(_) => self.status = Some(status::policy_changed()),
                 Err(denial) => {
                     let status = status::denied(&denial);

@@ -33,7 +33,7 @@ pub fn explained(bare: &Status, is_health: bool, direction: Direction) -> Status
         (Code::Unimplemented, Direction::Request) => (reason::ENCODING_UNKNOWN, Code::Unimplemented, bare.message()),
         (Code::Cancelled, Direction::Request) => return super::not_buffered(BufferingError::BrokenOff),
         (Code::NotFound, _) if is_health => (reason::SERVICE_UNKNOWN, Code::NotFound, "there is no such service"),
-        // Of reflection, or what nobody has seen yet.
+        // From reflection, or of an unknown origin.
         (code, _) => (code_name(code), code, bare.message()),
     };
     Details::new(GRIDGATE_DOMAIN, reason).status(code, message)

@@ -1,4 +1,4 @@
-//! What callers hear who are not let in.
+//! The statuses of denied calls.
 
 use tonic::{Code, Status};
 
@@ -6,8 +6,8 @@ use super::details::Details;
 use super::{GRIDGATE_DOMAIN, reason};
 use crate::identity::Denial;
 
-/// The status of a call that the policy does not let in. Of credentials that are wrong it does not say how: that would
-/// help only whoever is guessing.
+/// The status of a denied call. It does not say why credentials are invalid: that would only help an attacker who guesses
+/// them.
 #[must_use]
 pub fn denied(denial: &Denial) -> Status {
     match denial {

@@ -1,4 +1,4 @@
-//! What the admin port says when it does not do what it was asked, and how it reads what it is sent.
+//! The admin port's error responses, and how it parses requests.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};

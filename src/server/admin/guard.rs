@@ -1,10 +1,10 @@
-//! Who is let in: tools on this machine, and nobody's browser.
+//! Admits tools on this machine, and rejects proxied requests and web pages.
 //!
-//! The port has no credentials. What is behind this is answered to loopback only, also where the port listens on other
-//! addresses for probes. A proxy on this machine is not believed: it brings requests from anywhere, over loopback. Those say
-//! so in their headers, and Istio's sidecar connects from 127.0.0.6; tools connect from 127.0.0.1 or ::1. A web page cannot
-//! use the browser of somebody on this machine to get here either: a name that was made to point at this machine (DNS
-//! rebinding) shows in `Host`, and a page's requests say where they come from.
+//! The port has no credentials. The guarded routes answer loopback clients only, also if the port listens on other
+//! addresses for probes. Requests through a proxy on this machine are rejected: they come over loopback but from anywhere.
+//! Proxies add headers that show it, and Istio's sidecar connects from 127.0.0.6; tools connect from 127.0.0.1 or ::1. A
+//! web page cannot reach these routes through a browser on this machine either: after DNS rebinding, `Host` has the page's
+//! domain, and a page's requests have `Origin`.
 
 use super::answer::Refusal;
 use crate::transport::ConnectionInfo;

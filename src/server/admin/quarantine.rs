@@ -20,9 +20,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Webhooks on a page, where nothing else is asked for.
+/// The default number of webhooks on a page.
 const PAGE: usize = 100;
-/// The most on a page.
+/// The largest number of webhooks on a page.
 const MAX_PAGE: usize = 1000;
 
 /// What the routes need: the log, and who is asked.

@@ -17,10 +17,10 @@ use crate::kyc::status::{KycStatus, VerificationStatus};
 pub enum Content {
     /// The status of a customer or of a verification.
     Status {
-        /// What there is to record.
+        /// The observation to record.
         observation: Box<Observation>,
         /// Whether the type names another status than the data. The data counts: it is the whole customer or
-        /// verification, with its own `updatedAt`, and whatever is doubtful about it is for the rule of the log.
+        /// verification, with its own `updatedAt`, and the log's rules resolve doubtful cases.
         type_disagrees: bool,
     },
     /// It is about KYC, and what it says of it cannot be understood.
@@ -56,7 +56,7 @@ pub enum Reason {
     /// A field that is needed is not there.
     #[error("`{0}` is missing")]
     Missing(&'static str),
-    /// A field that is needed is not what it has to be.
+    /// A required field is missing or invalid.
     #[error("`{0}` is not what it has to be")]
     Invalid(&'static str),
 }

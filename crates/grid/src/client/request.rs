@@ -43,7 +43,7 @@ pub(crate) struct StreamedFile {
     failed: Arc<AtomicBool>,
 }
 
-/// Ends a request whose source failed; the source's own error stays with whoever made the stream.
+/// Ends a request whose source failed; the stream's creator keeps the source's own error.
 #[derive(Debug, thiserror::Error)]
 #[error("the upload's source failed")]
 struct SourceFailed;

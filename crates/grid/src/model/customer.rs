@@ -76,7 +76,7 @@ object! {
 impl Customer {
     /// The status that counts for this type of customer; absent where Grid's answer did not say one.
     ///
-    /// A type nobody knows yet says whichever of the two it has.
+    /// For an unknown type, the one of the two that is present.
     #[must_use]
     pub fn status(&self) -> Option<&KycStatus> {
         self.customer_type.status(self.kyc_status.as_ref(), self.kyb_status.as_ref())

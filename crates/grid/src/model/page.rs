@@ -74,7 +74,7 @@ impl<T> From<PageJson<T>> for Page<T> {
     }
 }
 
-/// Without the cursor: it is opaque, and nobody knows what is in it.
+/// Omits the cursor: it is opaque and may contain personal data.
 impl<T: std::fmt::Debug> std::fmt::Debug for Page<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { data, unreadable_rows, has_more, next_cursor: _, total_count } = self;

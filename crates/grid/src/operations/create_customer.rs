@@ -1,4 +1,4 @@
-//! Creating a customer, so that one call makes one customer whatever happens on the way.
+//! Creates a customer: one call creates one customer, also across retries and lost responses.
 //!
 //! Grid documents no idempotency key here, so the `POST` is sent once (but for what certainly did not act: a request
 //! that never left, or a 429). Where its outcome is not known, the customer is looked for by its `platformCustomerId`,
