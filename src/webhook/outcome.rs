@@ -57,24 +57,24 @@ outcomes! {
     /// It is not about KYC, its response has no effect, and no relay is configured.
     Acknowledged = 200, "acknowledged", "Not about KYC; acknowledged, and not processed.";
     /// A payment asks for approval, and no relay is configured. It must not be approved by accident.
-    PaymentUndecided = 503, "payment_undecided", "Nobody here decides about payments.";
+    PaymentUndecided = 503, "payment_undecided", "No relay is configured to decide on payments.";
     /// The relay took too long.
-    RelayTimedOut = 503, "relay_timed_out", "Who decides about this did not answer in time.";
+    RelayTimedOut = 503, "relay_timed_out", "The relay did not respond in time.";
     /// The relay could not be reached.
-    RelayUnreachable = 503, "relay_unreachable", "Who decides about this cannot be reached.";
-    /// The relay's answer could not be read, or is larger than an answer may be.
-    RelayBroken = 503, "relay_broken", "Who decides about this gave no answer that can be passed on.";
+    RelayUnreachable = 503, "relay_unreachable", "The relay is unreachable.";
+    /// The relay's response was unreadable or over the size limit.
+    RelayBroken = 503, "relay_broken", "The relay's response was unreadable or too large.";
     /// No signature.
     SignatureMissing = 401, "signature_missing", "X-Grid-Signature is missing.";
     /// More than one signature.
     SignatureRepeated = 401, "signature_repeated", "There is more than one X-Grid-Signature.";
-    /// Something that is no signature.
+    /// A malformed signature.
     SignatureMalformed = 401, "signature_malformed", "X-Grid-Signature is malformed.";
-    /// A signature of a version that is not known here.
+    /// A signature of an unknown version.
     SignatureVersionUnknown = 401, "signature_version_unknown", "X-Grid-Signature is of an unknown version.";
-    /// A signature that none of the keys made, or not of this body.
+    /// A signature by none of the keys, or of another body.
     SignatureMismatch = 401, "signature_mismatch", "The signature is not of this body by an active key.";
-    /// Signed, and no webhook.
+    /// Correctly signed, but not a webhook.
     NotAWebhook = 400, "not_a_webhook", "The body is not a JSON object with an id and a type.";
     /// The body is too large.
     TooLarge = 413, "too_large", "The body is too large.";
@@ -82,18 +82,18 @@ outcomes! {
     BodyTimedOut = 408, "body_timed_out", "The body took too long.";
     /// The connection broke before the end of the body.
     BodyIncomplete = 400, "body_incomplete", "The body is incomplete.";
-    /// Other bodies take all the memory there is for them.
-    Busy = 503, "busy", "Too much is going on; try again.";
+    /// Other bodies use all the memory for bodies.
+    Busy = 503, "busy", "Too many bodies are being read; try again.";
     /// The log is not open yet.
     Starting = 503, "starting", "The event log is not open yet; try again.";
-    /// The log could not say that it is recorded.
+    /// The log did not confirm that it is recorded.
     LogUnavailable = 503, "log_unavailable", "It could not be recorded now; try again.";
-    /// The log took too long to say that it is recorded.
+    /// The log did not confirm in time that it is recorded.
     LogTimedOut = 503, "log_timed_out", "It was not recorded in time; try again.";
     /// Another method than POST.
     WrongMethod = 405, "wrong_method", "Webhooks are sent by POST.";
     /// Another path than the one for webhooks.
-    WrongPath = 404, "wrong_path", "Nothing is here.";
+    WrongPath = 404, "wrong_path", "No such path.";
 }
 
 impl Outcome {

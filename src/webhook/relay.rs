@@ -46,13 +46,13 @@ pub enum RelaySetupError {
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
     /// It took too long.
-    #[error("no answer within {0:?}")]
+    #[error("no response within {0:?}")]
     TimedOut(Duration),
     /// There is no connection to it.
     #[error("cannot be reached")]
     Unreachable(#[source] reqwest::Error),
     /// The connection broke, or what came is not HTTP.
-    #[error("gave no answer that can be read")]
+    #[error("response unreadable")]
     Broken(#[source] reqwest::Error),
     /// The answer is too large.
     #[error("answered more than {MAX_ANSWER_BYTES} bytes")]

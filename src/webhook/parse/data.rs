@@ -56,8 +56,8 @@ pub enum Reason {
     /// A field that is needed is not there.
     #[error("`{0}` is missing")]
     Missing(&'static str),
-    /// A required field is missing or invalid.
-    #[error("`{0}` is not what it has to be")]
+    /// A required field is invalid.
+    #[error("`{0}` is invalid")]
     Invalid(&'static str),
 }
 

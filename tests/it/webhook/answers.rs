@@ -87,7 +87,7 @@ async fn what_cannot_be_understood_is_kept_without_its_body() {
     assert_eq!((kept[0].id.as_str(), kept[0].kind.as_str()), ("W:1", "CUSTOMER.KYC_APPROVED"));
     assert_eq!(kept[0].customer, Some(customer("Customer:9")));
     assert_eq!(kept[0].timestamp, Some("2025-08-15T14:32:00Z".parse().unwrap()));
-    assert_eq!(kept[0].reason, "`kycStatus` is not what it has to be");
+    assert_eq!(kept[0].reason, "`kycStatus` is invalid");
     assert_eq!(kept[0].field_names, ["fullName", "id", "kycStatus", "kycStatus.is"]);
     assert!(!format!("{kept:?}").contains("Canary"));
     assert!(door.log.observations().is_empty());
