@@ -126,7 +126,7 @@ impl PolicyFile {
             if found == holds {
                 if refused.take().is_some() {
                     gate.note_restored();
-                    tracing::info!(path = %self.path.display(), "the policy is again the one that holds");
+                    tracing::info!(path = %self.path.display(), "the policy file is valid again and equals the current policy");
                 } else if is_told {
                     tracing::info!(path = %self.path.display(), "the policy has not changed");
                 }
@@ -134,7 +134,7 @@ impl PolicyFile {
             }
             match self.read(&found) {
                 Ok(policy) => {
-                    tracing::info!(path = %self.path.display(), callers = policy.callers(), "the policy was read anew");
+                    tracing::info!(path = %self.path.display(), callers = policy.callers(), "policy reloaded");
                     gate.replace(policy);
                     (holds, refused) = (found, None);
                 }
@@ -172,7 +172,7 @@ enum Refused {
 fn refuse(gate: &Gate, last: &mut Option<Refused>, refused: Refused, error: &PolicyError) {
     if last.as_ref() != Some(&refused) {
         let error = error as &(dyn std::error::Error + 'static);
-        tracing::error!(error, "the policy was refused as a whole: the one before still holds");
+        tracing::error!(error, "policy file rejected; the previous policy stays in use");
         gate.note_refused();
         *last = Some(refused);
     }

@@ -195,7 +195,7 @@ impl Gate {
             self.counters.count(Counted::HeaderIgnored);
             if self.unauthenticated.may_warn(presented.addr, Instant::now()) {
                 let peer = presented.addr.map(tracing::field::display);
-                tracing::warn!(peer, "a proxy's header was ignored: who sent it is no trusted proxy of the policy");
+                tracing::warn!(peer, "a proxy's header was ignored: its sender is not a trusted proxy in the policy");
             }
         }
         let (rule, source) = who.map_err(|unidentified| self.denial(presented, unidentified, rated))?;

@@ -12,7 +12,7 @@ pub fn register_metrics(metrics: &mut Metrics, gate: Option<Arc<Gate>>) {
     metrics.read(
         Counter,
         "gridgate_identity_decisions",
-        "What was decided about calls and about the policy file, where there is one",
+        "Decisions on calls and reloads of the policy file, by outcome; no values without a policy",
         move || {
             let decided =
                 |counted: Counted| Some((label("decision", counted.as_str()), count(counters.as_ref()?.of(counted))));
@@ -30,13 +30,13 @@ pub fn register_metrics(metrics: &mut Metrics, gate: Option<Arc<Gate>>) {
     metrics.read_one(
         Gauge,
         "gridgate_identity_policy_loaded_timestamp_seconds",
-        "When the policy that holds was read, as Unix time",
+        "When the current policy was read, as Unix time",
         move || of.as_ref().map(|gate| gate.state().loaded_at.as_duration().as_secs_f64()),
     );
     metrics.read_one(
         Gauge,
         "gridgate_identity_policy_refused_since_timestamp_seconds",
-        "Since when the policy file has mistakes, and the one before holds, as Unix time; no value while it is fine",
+        "When the policy file became invalid, as Unix time; no value while it is valid",
         move || gate.as_ref()?.state().refused_since.map(|at| at.as_duration().as_secs_f64()),
     );
 }

@@ -204,7 +204,7 @@ fn grid_client(config: ClientConfig, observing: &mut Observing) -> Result<grid::
 fn takes_webhooks(public_keys: Option<&str>, upstream: &Upstream) -> bool {
     let takes_them = public_keys.is_some() || matches!(upstream, Upstream::Sandbox { .. });
     if !takes_them {
-        tracing::warn!("no {} is set: webhooks are not taken", settings::WEBHOOK_PUBLIC_KEYS.env);
+        tracing::warn!("{} is not set: gridgate receives no webhooks", settings::WEBHOOK_PUBLIC_KEYS.env);
     }
     takes_them
 }

@@ -32,7 +32,7 @@ pub(super) async fn until_grid_answers(grid: &grid::Client) {
         let problem = error.to_string();
         if problem != told {
             let why = Denied::of(&error).map(|denied| denied.why);
-            tracing::warn!(%error, why, "not ready: Grid does not answer as it should");
+            tracing::warn!(%error, why, "not ready: the check of Grid failed");
             told = problem;
         }
         sleep(pause).await;

@@ -86,7 +86,7 @@ impl Running {
             return Ok(());
         }
         let (open_calls, open_webhooks) = (under_way.calls.len(), under_way.webhooks());
-        tracing::warn!(open_calls, open_webhooks, "the grace period is over: cutting what is open");
+        tracing::warn!(open_calls, open_webhooks, "the grace period is over; closing open connections");
         parts.endpoint.cut();
         stops.cut.cancel();
         if timeout(LAST_WORDS, parts.grpc.ended()).await.is_err() {
@@ -109,6 +109,6 @@ async fn close(parts: Parts, end: Instant) {
     let last = Instant::now() + LAST_WORDS;
     let (_, kept) = tokio::join!(timeout_at(last, others), timeout_at(end.max(last), keeper.ended()));
     if kept.is_err() {
-        tracing::warn!("what Grid had answered could not all be recorded in time");
+        tracing::warn!("not every status in Grid's responses was recorded in time");
     }
 }

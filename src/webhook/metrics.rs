@@ -67,18 +67,9 @@ impl RequestMetrics {
 /// Registers the counters of the endpoint.
 pub(super) fn register(metrics: &mut Metrics, counters: &Arc<Counters>) {
     let of = Arc::clone(counters);
-    metrics.read(
-        Counter,
-        "gridgate_webhook_requests",
-        "Requests to the webhook port by what became of them",
-        move || {
-            of.snapshot()
-                .outcomes
-                .into_iter()
-                .map(|(outcome, n)| (label("outcome", outcome.word()), count(n)))
-                .collect()
-        },
-    );
+    metrics.read(Counter, "gridgate_webhook_requests", "Requests to the webhook port, by outcome", move || {
+        of.snapshot().outcomes.into_iter().map(|(outcome, n)| (label("outcome", outcome.word()), count(n))).collect()
+    });
     let of = Arc::clone(counters);
     metrics.read(
         Counter,

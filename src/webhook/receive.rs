@@ -136,7 +136,7 @@ impl Receiver {
                 answer
             }
             Err(problem) => {
-                tracing::error!(key = %webhook.key(), %problem, "signed by Grid, and no webhook");
+                tracing::error!(key = %webhook.key(), %problem, "correctly signed body is not a webhook; answered 400");
                 Outcome::NotAWebhook.into()
             }
         }
@@ -201,7 +201,7 @@ impl Receiver {
             }
             Ok(Ok(Recorded::Redundant)) => {
                 // Never said of a webhook. Whether this one is in the log is uncertain, then.
-                tracing::error!(webhook = %id, "the event log takes a webhook for an answer");
+                tracing::error!(webhook = %id, "event log returned `Redundant` for a webhook; it may not be stored");
                 Outcome::LogUnavailable
             }
             Ok(Err(error)) => self.log_failed(&id, &error),
@@ -216,7 +216,7 @@ impl Receiver {
         match timeout(self.limits.record_timeout, log.quarantine().add(webhook)).await {
             Ok(Ok(true)) => {
                 let customer = customer.as_ref().map(tracing::field::display);
-                tracing::warn!(webhook = %id, r#type = %kind, customer, reason, "not understood, and put into quarantine");
+                tracing::warn!(webhook = %id, r#type = %kind, customer, reason, "webhook not understood; put into quarantine");
                 Outcome::Quarantined
             }
             Ok(Ok(false)) => Outcome::QuarantinedBefore,
@@ -228,10 +228,10 @@ impl Receiver {
     async fn pass_on(&self, webhook: &Verified, id: &ObservationId, webhook_type: &WebhookType) -> Answer {
         let Some(relay) = &self.relay else {
             if webhook_type.awaits_approval() {
-                tracing::warn!(webhook = %id, r#type = %webhook_type, "not approved: there is no relay that decides");
+                tracing::warn!(webhook = %id, r#type = %webhook_type, "payment not approved: no relay is configured; answered 503");
                 return Outcome::PaymentUndecided.into();
             }
-            tracing::debug!(webhook = %id, r#type = %webhook_type, "acknowledged, and not processed: there is no relay");
+            tracing::debug!(webhook = %id, r#type = %webhook_type, "webhook is not about KYC and no relay is configured; acknowledged without processing");
             return Outcome::Acknowledged.into();
         };
         match relay.pass_on(webhook).await {
@@ -249,14 +249,14 @@ impl Receiver {
 
     fn unsigned(&self, outcome: Outcome) -> Outcome {
         if let Some(more) = self.unsigned.pass() {
-            tracing::warn!(reason = outcome.word(), more, "a request without a valid signature was refused");
+            tracing::warn!(reason = outcome.word(), more, "webhook signature rejected; answered 401");
         }
         outcome
     }
 
     fn log_failed(&self, id: &ObservationId, error: &LogError) -> Outcome {
         if let Some(more) = self.log_failures.pass() {
-            tracing::error!(webhook = %id, %error, more, "could not be recorded; Grid will send it again");
+            tracing::error!(webhook = %id, %error, more, "webhook not recorded; answered 503, so Grid will send it again");
         }
         Outcome::LogUnavailable
     }
@@ -264,7 +264,7 @@ impl Receiver {
     fn log_late(&self, id: &ObservationId) -> Outcome {
         if let Some(more) = self.log_failures.pass() {
             let limit = self.limits.record_timeout;
-            tracing::error!(webhook = %id, ?limit, more, "not recorded in time; Grid will send it again");
+            tracing::error!(webhook = %id, ?limit, more, "webhook not recorded in time; answered 503, so Grid will send it again");
         }
         Outcome::LogTimedOut
     }

@@ -68,7 +68,7 @@ struct Found {
     is_whole: bool,
 }
 
-/// The customers that match; `None`: Grid could not be asked.
+/// The customers that match; `None`: the look-up at Grid failed.
 async fn look_for(grid: &Client, call: &Call, filter: &CustomerFilter) -> Option<Found> {
     let CustomerFilter { platform_customer_id, uma_address, .. } = filter;
     let is_one = |customer: &Customer| {
