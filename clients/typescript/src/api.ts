@@ -1,0 +1,35 @@
+/** What both entries export. */
+export * from "./client.js";
+export * from "./error.js";
+export type * from "./file.js";
+export * from "./listing.js";
+export * from "./place/place.js";
+export * from "./place/redis.js";
+export * from "./place/sql.js";
+export type { Connection, TokenSource } from "./transport.js";
+export { StreamBrokenError, type Notice, type StatusEvent, type WatchOptions } from "./watch.js";
+// Messages and enums. Calls take plain objects; `create(…Schema, …)` of @bufbuild/protobuf makes messages.
+export * from "./gen/gridgate/v1/address_pb.js";
+export * from "./gen/gridgate/v1/agreement_pb.js";
+export * from "./gen/gridgate/v1/beneficial_owner_pb.js";
+export * from "./gen/gridgate/v1/beneficial_owner_service_pb.js";
+export * from "./gen/gridgate/v1/business_info_pb.js";
+export * from "./gen/gridgate/v1/contact_verification_pb.js";
+export * from "./gen/gridgate/v1/customer_edd_pb.js";
+export * from "./gen/gridgate/v1/customer_pb.js";
+export * from "./gen/gridgate/v1/customer_service_pb.js";
+export * from "./gen/gridgate/v1/customer_type_pb.js";
+export * from "./gen/gridgate/v1/document_pb.js";
+export * from "./gen/gridgate/v1/document_service_pb.js";
+export * from "./gen/gridgate/v1/end_user_terms_pb.js";
+export * from "./gen/gridgate/v1/error_pb.js";
+export * from "./gen/gridgate/v1/import_job_pb.js";
+export * from "./gen/gridgate/v1/kyc_event_pb.js";
+export * from "./gen/gridgate/v1/kyc_event_service_pb.js";
+export * from "./gen/gridgate/v1/kyc_link_pb.js";
+export * from "./gen/gridgate/v1/kyc_status_pb.js";
+export * from "./gen/gridgate/v1/platform_pb.js";
+export * from "./gen/gridgate/v1/platform_service_pb.js";
+export * from "./gen/gridgate/v1/unreadable_row_pb.js";
+export * from "./gen/gridgate/v1/verification_pb.js";
+export * from "./gen/gridgate/v1/verification_service_pb.js";
