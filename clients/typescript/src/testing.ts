@@ -8,6 +8,9 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { connect, type Gridgate } from "./node.js";
 
+/** The details of errors, for transports that stand in for gridgate. */
+export * from "./gen/google/rpc/error_details_pb.js";
+
 /** How to start a sandbox. */
 export interface SandboxOptions {
   /** The program: `GRIDGATE_BINARY`, or `gridgate` on the path. */
@@ -25,13 +28,14 @@ export class Sandbox {
   readonly gridgate: Gridgate;
   /** The URL of its gRPC API. */
   readonly url: string;
+  /** The URL of the sandbox's control API (docs/SANDBOX.md). */
+  readonly controlUrl: string;
   readonly #process: ChildProcess;
-  readonly #control: string;
 
   private constructor(child: ChildProcess, addresses: { grpc: string; sandbox: string }) {
     this.#process = child;
     this.url = `http://${addresses.grpc}`;
-    this.#control = `http://${addresses.sandbox}/control`;
+    this.controlUrl = `http://${addresses.sandbox}/control`;
     this.gridgate = connect({ url: this.url, tls: {}, token: async () => undefined });
   }
 
@@ -56,10 +60,10 @@ export class Sandbox {
     await this.control("decisions", { id, status, ...(errors && { errors }) });
   }
 
-  /** Any other request of the control API (docs/SANDBOX.md): `control("faults", { faults: […] })`. */
+  /** Any other `POST` to the control API: `control("faults", { faults: […] })`. */
   async control(path: string, body: object): Promise<unknown> {
     const headers = { "content-type": "application/json" };
-    const response = await fetch(`${this.#control}/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+    const response = await fetch(`${this.controlUrl}/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
     const text = await response.text();
     if (!response.ok) throw new Error(`the sandbox refused ${path}: ${response.status} ${text}`);
     return text === "" ? undefined : JSON.parse(text);

@@ -8,12 +8,12 @@ export type RedisClient =
 
 const CLAIM = `
 local version = redis.call('HINCRBY', KEYS[1], 'version', 1)
-return {tostring(version), redis.call('HGET', KEYS[1], 'token') or ''}`;
+return {string.format('%d', version), redis.call('HGET', KEYS[1], 'token') or ''}`;
 
 const SAVE = `
 if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then return '' end
 redis.call('HSET', KEYS[1], 'token', ARGV[2])
-return tostring(redis.call('HINCRBY', KEYS[1], 'version', 1))`;
+return string.format('%d', redis.call('HINCRBY', KEYS[1], 'version', 1))`;
 
 /** A place in Redis, as a hash under the given key. Redis must persist it (AOF), or a crash of Redis moves it back. */
 export class RedisPlace implements Place<unknown, Promise<void>> {
