@@ -13,7 +13,7 @@ interface Token {
 
 /** A token and its hash, as an operator makes them. */
 export function newToken(): Token {
-  return JSON.parse(execFileSync(binary(), ["token"], { encoding: "utf8" })) as Token;
+  return JSON.parse(execFileSync(binary(), ["token"], { encoding: "utf8", stdio: "pipe" })) as Token;
 }
 
 /** Lets one caller in, with a token in a file. */
