@@ -44,6 +44,23 @@ test("server and consumer are killed three times each: every change has its effe
   expect(effects(rig)).toEqual(changes);
 });
 
+test("with a place in a file, a consumer that is killed three times misses nothing", async ({ rig }) => {
+  const customers = await rig.customers(12);
+  const place = join(rig.folder, "watch.place");
+  const start = () => new Program(process.execPath, ["compiled/examples/watch.js", place], { GRIDGATE_CLIENT_URL: rig.url });
+  const handled = new Set<string>();
+  for (let round = 0; round < 4; round++) {
+    const some = customers.slice(3 * round, 3 * (round + 1));
+    const program = start();
+    await Promise.all(some.map((id) => rig.decide(id, "APPROVED")));
+    // The next one has at least what this one did not finish.
+    while (!some.slice(0, round < 3 ? 1 : 3).every((id) => handled.has(`${id} APPROVED decided`))) handled.add(await program.line());
+    await program.end("SIGKILL");
+    for (const line of await program.rest()) handled.add(line);
+  }
+  expect(customers.filter((id) => !handled.has(`${id} APPROVED decided`))).toEqual([]);
+});
+
 test("of two consumers with one place, the older one is fenced off, and no effect comes twice", async ({ rig }) => {
   const customers = await rig.customers(20);
   const [older, newer] = [consumer(rig), consumer(rig)];

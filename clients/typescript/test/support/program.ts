@@ -43,6 +43,13 @@ export class Program {
     return value;
   }
 
+  /** The lines that are left, once it has ended. */
+  async rest(): Promise<string[]> {
+    const lines: string[] = [];
+    for (let next = await this.#lines.next(); !next.done; next = await this.#lines.next()) lines.push(next.value);
+    return lines;
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
   }

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect, KycEventOutcome, type ConnectOptions, type Gridgate } from "@gridgate/client";
+import { connect, KycEventKind, KycEventOutcome, type ConnectOptions, type Gridgate } from "@gridgate/client";
 import { binary, Program } from "./program.js";
 import { Proxy } from "./proxy.js";
 import { until } from "./until.js";
@@ -82,13 +82,16 @@ export class Rig {
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
   }
 
-  /** Creates so many customers; their ids. */
+  /** Creates so many customers, and waits until the log has them; their ids. */
   async customers(count: number): Promise<string[]> {
     const ids: string[] = [];
     for (let number = 0; number < count; number++) {
       const { customer } = await this.gridgate.createCustomer({ details: { case: "individual", value: { fullName: "Ada Invented" } } });
       ids.push(customer.id);
     }
+    const kinds = [KycEventKind.CUSTOMER_STATUS];
+    const recorded = () => this.gridgate.listKycEvents({ customerIds: ids, kinds, pageSize: 100 }).all();
+    await until("the customers in the log", async () => (await recorded()).length >= count);
     return ids;
   }
 
