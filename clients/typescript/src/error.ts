@@ -1,9 +1,8 @@
 /** Errors of calls: gridgate's own words, decoded. docs/ERRORS.md lists every code and reason. */
-import { getOption, type DescMethod } from "@bufbuild/protobuf";
-import { durationMs } from "@bufbuild/protobuf/wkt";
+import type { DescMethod } from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel, durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, ResourceInfoSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";
-import { reads } from "./gen/gridgate/options/v1/options_pb.js";
 import { FieldErrorsSchema, type FieldError } from "./gen/gridgate/v1/error_pb.js";
 
 const CODES = {
@@ -86,7 +85,7 @@ export class GridgateError extends Error {
       owner: resource.owner,
       description: resource.description,
     };
-    const changes = method !== undefined && !getOption(method, reads);
+    const changes = method !== undefined && method.idempotency !== MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
     this.outcomeUnknown = changes && this.mayHaveActed();
     this.safeToRepeat = !forbidsRetry(pushback) && (changes ? this.certainlyDidNotAct() : this.passes());
   }
