@@ -2,19 +2,20 @@
 //!
 //! It never delays or fails a call. Each answer goes into a bounded queue and is recorded a moment later. Where the queue is full
 //! or the log is away, the answer is counted and dropped, and the reconciler finds its status later. An answer that repeats
-//! what is known costs no write.
+//! what is known is noted at once, without a queue or a write.
 //!
 //! Calls that one caller makes one after the other raise no doubt among themselves, although the first answer may not be
 //! recorded yet when the second call is made: see `Lane::basis`.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use futures_util::future::join_all;
 use hashlink::LruCache;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
@@ -84,7 +85,7 @@ struct Counters {
 /// Records the statuses in answers.
 pub struct ResponseObserver {
     log: Arc<EventLog>,
-    queues: Box<[mpsc::Sender<Queued>]>,
+    queues: Box<[Queue]>,
     /// The other ends of the queues, until [`run`](Self::run) takes them.
     lanes: Mutex<Vec<mpsc::Receiver<Queued>>>,
     hasher: RandomState,
@@ -101,7 +102,8 @@ impl ResponseObserver {
     /// An observer that records in this log once it [`run`](Self::run)s.
     #[must_use]
     pub fn new(log: Arc<EventLog>) -> Self {
-        let (queues, lanes): (Vec<_>, Vec<_>) = (0..LANES).map(|_| mpsc::channel(WAITING)).unzip();
+        let queue = |(sender, lane)| (Queue { sender, unfinished: Arc::default() }, lane);
+        let (queues, lanes): (Vec<_>, Vec<_>) = (0..LANES).map(|_| queue(mpsc::channel(WAITING))).unzip();
         let (lanes, queues) = (Mutex::new(lanes), queues.into_boxed_slice());
         Self { log, queues, lanes, hasher: RandomState::new(), counters: Counters::default() }
     }
@@ -123,19 +125,49 @@ impl ResponseObserver {
     /// Records answers until `stop`, and then those that still wait. To be called once.
     pub async fn run(&self, stop: CancellationToken) {
         let lanes = std::mem::take(&mut *self.lanes.lock().unwrap_or_else(PoisonError::into_inner));
-        let lanes = lanes.into_iter().map(|queue| {
-            let changes = LruCache::new(REMEMBERED);
-            Lane { log: &self.log, counters: &self.counters, changes, failing: false }.run(queue, &stop)
+        let lanes = lanes.into_iter().zip(&self.queues).map(|(waiting, queue)| {
+            let (changes, unfinished) = (LruCache::new(REMEMBERED), &queue.unfinished);
+            Lane { log: &self.log, counters: &self.counters, unfinished, changes, failing: false }.run(waiting, &stop)
         });
         join_all(lanes).await;
     }
 
+    /// The queue of a customer. None cannot be: there are [`LANES`] of them.
+    fn queue(&self, customer: &CustomerId) -> Option<&Queue> {
+        let lane = self.hasher.hash_one(customer) % LANES as u64;
+        usize::try_from(lane).ok().and_then(|lane| self.queues.get(lane))
+    }
+
+    /// Notes a status that is known already. Where an earlier answer still waits, its status may not be known yet, and only the
+    /// lane can tell.
+    fn note(&self, status: &ResponseStatus, basis: Basis) -> bool {
+        let is_idle = self.queue(status.customer()).is_some_and(|queue| queue.unfinished.load(Acquire) == 0);
+        let observation = is_idle.then(|| observation(basis, status.clone(), None)).flatten();
+        observation.is_some_and(|observation| self.log.note_if_redundant(&observation))
+    }
+
     fn enqueue(&self, queued: Queued) {
-        let lane = self.hasher.hash_one(queued.status.customer()) % LANES as u64;
-        let queue = usize::try_from(lane).ok().and_then(|lane| self.queues.get(lane));
-        if queue.is_none_or(|queue| queue.try_send(queued).is_err()) {
+        let queue = self.queue(queued.status.customer());
+        if queue.is_none_or(|queue| queue.send(queued).is_err()) {
             self.counters.dropped.fetch_add(1, Relaxed);
         }
+    }
+}
+
+/// The queue of a lane.
+struct Queue {
+    sender: mpsc::Sender<Queued>,
+    /// How many answers are not recorded yet.
+    unfinished: Arc<AtomicUsize>,
+}
+
+impl Queue {
+    fn send(&self, queued: Queued) -> Result<(), TrySendError<Queued>> {
+        // Before the lane can have it, and so have done with it.
+        self.unfinished.fetch_add(1, AcqRel);
+        self.sender.try_send(queued).inspect_err(|_full| {
+            self.unfinished.fetch_sub(1, AcqRel);
+        })
     }
 }
 
@@ -148,9 +180,13 @@ pub struct PendingCall<'a> {
 }
 
 impl PendingCall<'_> {
-    /// Queues a status in Grid's answer. Returns at once.
+    /// Observes a status in Grid's answer: most are known already, and others are queued. Returns at once.
     pub fn observe(&self, status: ResponseStatus) {
         let Self { observer, basis, asked } = *self;
+        if observer.note(&status, basis) {
+            observer.counters.redundant.fetch_add(1, Relaxed);
+            return;
+        }
         observer.enqueue(Queued { status, basis, asked, answered: Instant::now(), call: Span::current() });
     }
 }
@@ -176,6 +212,7 @@ struct Change {
 struct Lane<'a> {
     log: &'a Arc<EventLog>,
     counters: &'a Counters,
+    unfinished: &'a AtomicUsize,
     changes: LruCache<EntityKey, Change>,
     failing: bool,
 }
@@ -189,6 +226,7 @@ impl Lane<'_> {
                         // Operators know the span by this name.
                         let span = tracing::info_span!(parent: &queued.call, "witness");
                         self.record(queued).instrument(span).await;
+                        self.unfinished.fetch_sub(1, AcqRel);
                     }
                     None => return,
                 },

@@ -1,7 +1,7 @@
 //! The event log.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -55,6 +55,18 @@ impl EventLog {
     /// [`LogError::Unavailable`], [`LogError::Full`], [`LogError::Closed`]: not recorded, as far as is known.
     pub async fn record(&self, observation: Observation) -> Result<Recorded, LogError> {
         self.0.metrics.observe(observation, async |observation| self.0.store.record(observation).await).await
+    }
+
+    /// Notes an answer that repeats what is known, if that can be told at once; [`record`](Self::record) would return
+    /// [`Recorded::Redundant`] for it. False: record it.
+    #[must_use]
+    pub fn note_if_redundant(&self, observation: &Observation) -> bool {
+        let began = Instant::now();
+        let is_noted = self.0.store.note_if_redundant(observation);
+        if is_noted {
+            self.0.metrics.noted(observation, began.elapsed());
+        }
+        is_noted
     }
 
     /// The position of the observation with this id, if it is durable.

@@ -8,7 +8,7 @@ use gridgate_io::metrics::{Durations, Metrics, UnknownWords, durations};
 use prometheus_client::encoding::EncodeLabelSet;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracing::{Instrument as _, Span};
 
 /// Links recordings to traces, and carries their contexts between replicas. What a trace is, the log does not know: it stores a text
@@ -102,6 +102,12 @@ impl LogMetrics {
         }
         self.recorded.get_or_create(&RecordLabels { source, outcome }).observe(began.elapsed().as_secs_f64());
         result
+    }
+
+    /// An answer repeated what is known, and was noted without a recording.
+    pub(super) fn noted(&self, observation: &Observation, took: Duration) {
+        let (source, outcome) = (observation.origin.source().as_str(), outcome(&Ok(Recorded::Redundant)));
+        self.recorded.get_or_create(&RecordLabels { source, outcome }).observe(took.as_secs_f64());
     }
 }
 

@@ -120,6 +120,12 @@ pub trait Store: Send + Sync + 'static {
     /// See [`EventLog::record`](super::EventLog::record).
     async fn record(&self, observation: Observation) -> Result<Recorded, LogError>;
 
+    /// See [`EventLog::note_if_redundant`](super::EventLog::note_if_redundant).
+    fn note_if_redundant(&self, observation: &Observation) -> bool {
+        let _ = observation;
+        false
+    }
+
     /// Waits until this process has read the log up to `position`, where it may be behind.
     ///
     /// # Errors

@@ -275,6 +275,10 @@ impl Store for JetStreamStore {
         self.replica.record(observation).await
     }
 
+    fn note_if_redundant(&self, observation: &Observation) -> bool {
+        self.replica.is_noted(observation)
+    }
+
     async fn wait_until_read(&self, position: Position) -> Result<(), LogError> {
         self.replica.wait_until_read(position).await
     }

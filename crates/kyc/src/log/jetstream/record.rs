@@ -82,7 +82,7 @@ impl Replica {
     }
 
     /// Notes an answer that repeats the head. False: that is not known, or the entity is being decided about.
-    fn is_noted(&self, observation: &Observation) -> bool {
+    pub(super) fn is_noted(&self, observation: &Observation) -> bool {
         let entity = observation.entity();
         let noted = self.entities.unless_locked(&entity, || {
             let cached = self.mirror.tables().heads_in_memory().get(&entity).ok()?;

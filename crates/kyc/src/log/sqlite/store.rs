@@ -178,22 +178,6 @@ impl SqliteStore {
         Ok((Self { shared, queue, tables, threads: Mutex::new(Some(threads)) }, lineage))
     }
 
-    /// Notes an answer that repeats the head without the writer. False: only the writer can tell, which may have decided
-    /// about the head in the meantime.
-    fn note_if_redundant(&self, observation: &Observation) -> bool {
-        let key = observation.entity();
-        let noted = self.shared.heads.note(&key, |cached| {
-            let head = cached.head();
-            let is_redundant = note_if_redundant(head, observation, &decide(Some(head), observation));
-            is_redundant.then(|| cached.needs_saving(ANSWER_LAG))
-        });
-        if noted == Some(true) {
-            // Only saves a question after a restart, so it is dropped when the queue is full.
-            let _ = self.queue.try_send(Command::SaveAnswer(key));
-        }
-        noted.is_some()
-    }
-
     fn take_threads(&self) -> Option<Threads> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -234,10 +218,25 @@ fn lineage(connection: &Connection, now: Timestamp) -> Result<Lineage, ReadError
 #[async_trait]
 impl Store for SqliteStore {
     async fn record(&self, observation: Observation) -> Result<Recorded, LogError> {
-        if self.note_if_redundant(&observation) {
+        if Store::note_if_redundant(self, &observation) {
             return if self.queue.is_closed() { Err(LogError::Closed) } else { Ok(Recorded::Redundant) };
         }
         self.queue.record(observation).await
+    }
+
+    // False where only the writer can tell, which may have decided about the head in the meantime.
+    fn note_if_redundant(&self, observation: &Observation) -> bool {
+        let key = observation.entity();
+        let noted = self.shared.heads.note(&key, |cached| {
+            let head = cached.head();
+            let is_redundant = note_if_redundant(head, observation, &decide(Some(head), observation));
+            is_redundant.then(|| cached.needs_saving(ANSWER_LAG))
+        });
+        if noted == Some(true) {
+            // Only saves a question after a restart, so it is dropped when the queue is full.
+            let _ = self.queue.try_send(Command::SaveAnswer(key));
+        }
+        noted.is_some()
     }
 
     async fn wait_until_read(&self, _position: Position) -> Result<(), LogError> {
