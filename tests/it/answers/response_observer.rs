@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gridgate::kyc::clock::SystemClock;
 use gridgate::kyc::event::Observation;
 use gridgate::kyc::log::LogError;
+use gridgate::kyc::log::sqlite::{self, SqliteOptions};
 use gridgate::kyc::response_observer::{ResponseCounts, ResponseObserver, ResponseStatus};
 use gridgate::kyc::source::CustomerAnswer;
 use gridgate::kyc::status::KycStatus;
@@ -161,4 +162,30 @@ async fn a_doubt_that_was_raised_after_a_question_is_not_settled_by_its_answer()
     assert_eq!(court.dealt_with(2).await.recorded, 2);
     let (_, in_doubt) = court.status("a").await;
     assert!(in_doubt, "only what is asked after the doubt settles it");
+}
+
+#[tokio::test]
+async fn what_is_known_is_noted_at_once_unless_an_earlier_answer_waits() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = SqliteOptions::at(directory.path().join("events.db"));
+    let log = Arc::new(sqlite::open(options, Arc::new(SystemClock)).unwrap());
+    log.record(webhook("1", "a", status("PENDING"), 5)).await.unwrap();
+    let responses = Arc::new(ResponseObserver::new(Arc::clone(&log)));
+    // Nothing takes from the queues yet.
+    responses.begin().observe(seen("a", "PENDING"));
+    let noted = ResponseCounts { redundant: 1, ..ResponseCounts::default() };
+    assert_eq!(responses.counts(), noted);
+    responses.begin().observe(seen("a", "APPROVED"));
+    responses.begin().observe(seen("a", "PENDING"));
+    assert_eq!(responses.counts(), noted, "PENDING is known no longer, once APPROVED is recorded");
+    let stop = CancellationToken::new();
+    stop.cancel();
+    soon("recorded", responses.run(stop)).await;
+    assert_eq!(responses.counts(), ResponseCounts { recorded: 2, ..noted });
+    let head = log.head(&entity("a")).await.unwrap().unwrap();
+    assert_eq!((head.subject.status_word(), head.doubt.is_some()), ("PENDING", false));
+    // And again, once nothing waits.
+    responses.begin().observe(seen("a", "PENDING"));
+    assert_eq!(responses.counts().redundant, 2);
+    log.close().await;
 }
