@@ -183,11 +183,13 @@ impl PendingCall<'_> {
     /// Observes a status in Grid's answer: most are known already, and others are queued. Returns at once.
     pub fn observe(&self, status: ResponseStatus) {
         let Self { observer, basis, asked } = *self;
-        if observer.note(&status, basis) {
+        // Operators know the span by this name.
+        let span = tracing::info_span!("witness");
+        if span.in_scope(|| observer.note(&status, basis)) {
             observer.counters.redundant.fetch_add(1, Relaxed);
             return;
         }
-        observer.enqueue(Queued { status, basis, asked, answered: Instant::now(), call: Span::current() });
+        observer.enqueue(Queued { status, basis, asked, answered: Instant::now(), span });
     }
 }
 
@@ -197,8 +199,8 @@ struct Queued {
     basis: Basis,
     asked: Instant,
     answered: Instant,
-    /// The call's span. It ends with the call, so it is only used as a parent.
-    call: Span,
+    /// The span of what becomes of it, in the call's trace.
+    span: Span,
 }
 
 /// A head that an answer moved.
@@ -223,8 +225,7 @@ impl Lane<'_> {
             tokio::select! {
                 queued = queue.recv() => match queued {
                     Some(queued) => {
-                        // Operators know the span by this name.
-                        let span = tracing::info_span!(parent: &queued.call, "witness");
+                        let span = queued.span.clone();
                         self.record(queued).instrument(span).await;
                         self.unfinished.fetch_sub(1, AcqRel);
                     }
@@ -260,7 +261,7 @@ impl Lane<'_> {
         // Also brings the head into memory, where a redundant answer is recognized without the writer.
         let head = self.log.head(entity).await?;
         let basis = self.basis(entity, head.as_deref(), &queued);
-        let Queued { status, basis: _, asked: _, answered, call: _ } = queued;
+        let Queued { status, basis: _, asked: _, answered, span: _ } = queued;
         let Some(observation) = observation(basis, status, head.as_deref()) else { return Ok(None) };
         let recorded = self.log.record(observation).await?;
         if let Recorded::New { position, outcome: Outcome::Change } = recorded {
