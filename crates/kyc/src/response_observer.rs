@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use futures_util::future::join_all;
 use hashlink::LruCache;
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
@@ -148,7 +148,7 @@ impl ResponseObserver {
 
     fn enqueue(&self, queued: Queued) {
         let queue = self.queue(queued.status.customer());
-        if queue.is_none_or(|queue| queue.send(queued).is_err()) {
+        if !queue.is_some_and(|queue| queue.send(queued)) {
             self.counters.dropped.fetch_add(1, Relaxed);
         }
     }
@@ -162,12 +162,15 @@ struct Queue {
 }
 
 impl Queue {
-    fn send(&self, queued: Queued) -> Result<(), TrySendError<Queued>> {
+    /// False: it is full, or its lane has ended.
+    fn send(&self, queued: Queued) -> bool {
         // Before the lane can have it, and so have done with it.
         self.unfinished.fetch_add(1, AcqRel);
-        self.sender.try_send(queued).inspect_err(|_full| {
+        let is_sent = self.sender.try_send(queued).is_ok();
+        if !is_sent {
             self.unfinished.fetch_sub(1, AcqRel);
-        })
+        }
+        is_sent
     }
 }
 
