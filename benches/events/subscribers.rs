@@ -22,7 +22,7 @@ const WATCH: &str = "http://bench/gridgate.v1.KycEventService/WatchKycStatus";
 #[derive(Default)]
 pub struct Counted {
     messages: AtomicU64,
-    /// What is waited for; whoever reaches it tells.
+    /// The number of messages that `reach` waits for.
     target: AtomicU64,
     reached: Notify,
 }

@@ -39,7 +39,7 @@ pub(super) enum AdminError {
         /// What went wrong.
         why: String,
         /// Whether nothing listens there at all.
-        is_nobody: bool,
+        is_refused_connection: bool,
     },
     /// It refuses.
     #[error("{error}")]
@@ -166,14 +166,14 @@ impl AdminClient {
         let unreachable = |error: reqwest::Error| {
             // The address is named once.
             let error = error.without_url();
-            let (why, is_nobody) = (chain(&error), is_refused(&error));
+            let (why, is_refused_connection) = (chain(&error), is_refused(&error));
             let tls = match self.url.scheme() {
                 "https" => {
                     "is its certificate for localhost (or GRIDGATE_CLIENT_TLS_SERVER_NAME) and from GRIDGATE_CLIENT_TLS_CA?"
                 }
                 _ => "does it speak plain HTTP (or is GRIDGATE_ADMIN_TLS_CERTIFICATE missing here)?",
             };
-            AdminError::Unreachable { base: self.base.clone(), tls, why, is_nobody }
+            AdminError::Unreachable { base: self.base.clone(), tls, why, is_refused_connection }
         };
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();

@@ -1,7 +1,7 @@
 //! Permanent faults of a call, which a retry does not fix: a wrong address, TLS, credentials, or protocol.
 //!
-//! Everything else may pass: nobody listens yet, a name does not resolve at the moment, a connection broke, a server is
-//! busy.
+//! Everything else may be temporary: nothing listens yet, a name does not resolve at the moment, a connection broke, a
+//! server is busy.
 //!
 //! gRPC does not always say why a connection broke. If the server never answered, one more connection, made by hand, finds
 //! out what it speaks.

@@ -113,7 +113,7 @@ pub struct Head {
     pub subject: Subject,
     /// The change that made it so.
     pub position: Position,
-    /// The last event about the entity, whatever it meant.
+    /// The last event about the entity, of any outcome.
     pub last_event: Position,
     /// The observation that made it so.
     pub observation: ObservationId,

@@ -1,4 +1,4 @@
-//! The event log: whatever learns a status records it here, and streams read it from here.
+//! The event log: all parts that learn a status record it here, and streams read it from here.
 //!
 //! An [`EventLog`] is kept in a file by one process ([`sqlite`]), or on JetStream by many ([`jetstream`]). Both keep SQL tables of
 //! the same schema, from which they read with the same code; they differ in how they write ([`Store`]). `tests/it/event_log` holds

@@ -79,7 +79,7 @@ impl Lookup {
     }
 
     /// The customer's status. Grid is asked about an unknown customer, and where it last confirmed the status longer than
-    /// `max_staleness` before this question. The call to Grid ends when nobody waits for it any more.
+    /// `max_staleness` before this question. The call to Grid ends when no caller waits for it any more.
     ///
     /// # Errors
     /// [`SourceError::NotFound`] when Grid has no such customer; any other error of the log or of Grid.

@@ -64,7 +64,7 @@ pub enum SourceError {
     /// Unreachable, too slow, or failing.
     #[error("Grid is unavailable")]
     Unavailable,
-    /// No request succeeds until somebody changes the credentials or permissions.
+    /// No request succeeds until an operator changes the credentials or permissions.
     #[error("Grid refuses gridgate's credentials or permissions")]
     Refused,
     /// The answer to this request cannot be used; others may be.

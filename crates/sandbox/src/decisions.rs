@@ -9,7 +9,7 @@ use gridgate_grid::model::{BeneficialOwner, Customer, CustomerType, KycStatus};
 /// When the suffixes decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rules {
-    /// When somebody complete is submitted: Grid's rules since September 2026.
+    /// When a complete customer is submitted: Grid's rules since September 2026.
     AtVerification,
     /// About individuals when they are created: Grid's rules until then.
     AtCreation,

@@ -1,7 +1,7 @@
 //! Pages of a list, and the cursors between them.
 //!
 //! A cursor is the position of the last row that was shown. Rows keep their positions and new ones come last, so a
-//! walk through the pages shows every row once, whatever is created or deleted meanwhile.
+//! walk through the pages shows every row once, even if rows are created or deleted meanwhile.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

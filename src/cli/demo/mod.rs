@@ -71,11 +71,11 @@ pub(super) struct DemoArgs {
     #[arg(long)]
     json: bool,
 
-    /// Print only the summary, and steps that were not as expected: what is printed where nobody looks at a terminal
+    /// Print only the summary, and steps that were not as expected: the default if the output is not a terminal
     #[arg(long, short, conflicts_with = "json")]
     quiet: bool,
 
-    /// Print every step, even where nobody looks at a terminal
+    /// Print every step, even if the output is not a terminal
     #[arg(long, short, conflicts_with_all = ["json", "quiet"])]
     verbose: bool,
 

@@ -1,4 +1,4 @@
-//! Messages as trees of names and values: what the demo prints, looks into and compares, whatever the message.
+//! Messages as trees of names and values: the demo prints, searches and compares messages of any type with them.
 
 use super::names::Names;
 use serde::{Serialize, Serializer};

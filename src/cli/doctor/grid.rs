@@ -28,7 +28,7 @@ pub(super) struct ClockReading {
     pub(super) took: Duration,
 }
 
-/// An answer, whatever it is.
+/// Grid's response to one check, a success or an error.
 #[derive(Debug)]
 pub(super) struct Answered<T = PlatformConfig> {
     pub(super) outcome: Result<T, Refusal>,

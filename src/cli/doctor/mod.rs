@@ -78,7 +78,7 @@ pub(super) fn run(args: DoctorArgs, env: Environment) -> Result<(), Failure> {
     let config = Config::load(sources.clone(), false)?;
     let endpoint = match register {
         Some(wanted) => {
-            // What it changes is written to the log as well, whatever else is.
+            // Log the changes it makes, even if `log.level` hides audit lines.
             let mut log = config.log.clone();
             if !log.filter.would_enable(audit::TARGET, &Level::INFO) {
                 log.filter = log.filter.with_target(audit::TARGET, Level::INFO);

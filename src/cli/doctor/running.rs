@@ -55,8 +55,10 @@ impl Running {
     /// Judges both ports.
     pub(super) fn judge(&self) -> [Finding; 2] {
         let grpc = &self.gridgate.server.name;
-        if let (Err(Unhealthy::Unreachable(error)), Err(AdminError::Unreachable { base, is_nobody: true, .. })) =
-            (&self.grpc, &self.ready)
+        if let (
+            Err(Unhealthy::Unreachable(error)),
+            Err(AdminError::Unreachable { base, is_refused_connection: true, .. }),
+        ) = (&self.grpc, &self.ready)
             && !matches!(error, ConnectError::Lasting(_))
         {
             return [

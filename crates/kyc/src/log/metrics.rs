@@ -50,7 +50,7 @@ impl Default for LogMetrics {
 }
 
 impl LogMetrics {
-    /// Metrics that nobody reads before they are [`register`](Self::register)ed.
+    /// New metrics, to be [`register`](Self::register)ed.
     #[must_use]
     pub fn new(unknown_words: UnknownWords, traces: Option<Arc<dyn TraceLinks>>) -> Self {
         Self { recorded: durations(), unknown_words, traces }

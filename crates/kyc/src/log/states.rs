@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout};
 
 /// How long reading one state of the log may take.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long what was read is good enough for whoever asks next.
+/// How long a state that was read may be served again.
 const FRESH: Duration = Duration::from_millis(500);
 /// How many rows are counted at most, and how many at a time.
 const MOST: usize = 10_000;

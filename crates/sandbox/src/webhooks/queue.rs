@@ -1,7 +1,7 @@
 //! Webhooks that wait for their next attempt, and what became of the latest ones.
 //!
 //! First attempts about one customer are made one after the other. Attempts that failed wait for their time apart from
-//! the others, so a late webhook overtakes nobody and is overtaken by everybody, as with Grid.
+//! the others, so later webhooks overtake a delayed one, as with Grid.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -217,7 +217,7 @@ impl Queue {
             None => {
                 // From the time it was due and not from now: a clock that jumped makes up for what it skipped.
                 delivery.due = next;
-                // A retry waits for nobody.
+                // A retry waits for no other webhook.
                 delivery.lane = format!("{}@{}", delivery.event.id, self.sequence);
                 self.waiting += 1;
                 self.schedule(delivery);

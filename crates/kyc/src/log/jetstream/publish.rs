@@ -41,7 +41,7 @@ impl Publish {
 /// The header of [`Publish::writer`].
 pub(super) const WRITER: &str = "Gridgate-Writer";
 
-/// The header of [`Publish::trace`]: W3C's own, so that whatever else reads the stream knows it.
+/// The header of [`Publish::trace`]: W3C's name, so that other readers of the stream know it.
 pub(super) const TRACE: &str = "traceparent";
 
 /// The result of a publish.

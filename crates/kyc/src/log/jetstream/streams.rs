@@ -203,8 +203,8 @@ fn explained(error: &(dyn Error + 'static), code: Option<ErrorCode>, wanted: &Co
         ErrorCode::ACCOUNT_RESOURCES_EXCEEDED,
         ErrorCode::CLUSTER_NO_PEERS,
     ];
-    let nobody = |error: &RequestError| error.kind() == RequestErrorKind::NoResponders;
-    if error.source().and_then(|source| source.downcast_ref()).is_some_and(nobody) {
+    let no_responders = |error: &RequestError| error.kind() == RequestErrorKind::NoResponders;
+    if error.source().and_then(|source| source.downcast_ref()).is_some_and(no_responders) {
         let reason =
             "nobody answers (JetStream is switched off at the servers, or none of them leads it yet)".to_owned();
         return OpenError::Setup { reason };

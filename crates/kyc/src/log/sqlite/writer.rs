@@ -1,6 +1,6 @@
-//! The writer thread. It commits whatever has queued: while one commit reaches the disk, the next batch gathers.
+//! The writer thread. It commits all that is queued: while one commit reaches the disk, the next batch gathers.
 //!
-//! Nobody learns anything before the commit: not the result, not a head, not the hub.
+//! Nothing is published before the commit: no result, no head, no event.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -188,7 +188,7 @@ impl Writer {
         Ok(flow)
     }
 
-    /// Closes the log: after a restart, nobody would find what is written to these files from now on. If only the write-ahead log
+    /// Closes the log: the next process would open other files, and not find what is written to these from now on. If only the write-ahead log
     /// is gone, its content is still reachable here, and moves into the database first.
     fn replaced(&mut self) -> Flow {
         let is_database_replaced = self.lock.is_database_replaced();
@@ -288,7 +288,7 @@ impl Writer {
         let mut waiting = Waiting::default();
         let result = self.run_batch(writes, now, &mut waiting);
         if result.is_ok() && self.lock.is_replaced() {
-            // It is on the disk, but after a restart nobody may find it there.
+            // It is on the disk, but the next process may open other files.
             let flow = self.replaced();
             waiting.reply(&Err(LogError::Closed));
             return Ok(flow);
@@ -312,7 +312,7 @@ impl Writer {
             }
             Err(error) if self.is_fatal(&error) => {
                 tracing::error!(error = reason(&error), "a batch of events could not be committed");
-                // What reached the disk is unclear: nobody may take any of it for recorded.
+                // It is unclear what reached the disk, so none of it may count as recorded.
                 waiting.reply(&Err(LogError::Closed));
                 return Err(error);
             }

@@ -110,8 +110,8 @@ impl HeadCache {
         Ok(found)
     }
 
-    /// Marks the head as taken by the writer: until it is released, no answer is noted on it, since nobody else knows yet what
-    /// the writer made of it.
+    /// Marks the head as taken by the writer: until the writer releases it, no answer is noted on it, since only the writer
+    /// knows the next head.
     pub(crate) fn take(&self, entity: &EntityKey) {
         self.shard(entity).taken.insert(entity.clone());
     }
@@ -120,7 +120,7 @@ impl HeadCache {
         self.shard(entity).taken.remove(entity);
     }
 
-    /// Runs `note` on a head that is here and not taken, while nobody else can take it.
+    /// Runs `note` on a head that is cached and not taken; the writer cannot take it meanwhile.
     pub(crate) fn note<T>(&self, entity: &EntityKey, note: impl FnOnce(&CachedHead) -> Option<T>) -> Option<T> {
         let mut shard = self.shard(entity);
         if shard.taken.contains(entity) {

@@ -83,7 +83,7 @@ impl Mirror {
         let unusable = |error: rusqlite::Error| OpenError::sqlite(path, &error);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unusable)?;
         match schema::lineage(&transaction).map_err(|error| OpenError::reading(path, error))? {
-            // Sealed in the same commit, so that nobody can open it as a log before it is complete.
+            // Sealed in the same commit, so that no process can open it as a log before it is complete.
             None => {
                 schema::insert_lineage(&transaction, lineage, Timestamp::now()).map_err(unusable)?;
                 schema::set_sealed(&transaction, Some(why)).map_err(unusable)?;
@@ -231,8 +231,8 @@ impl Mirror {
         lineage.ok_or_else(|| OpenError::NotAnEventLog { path: self.path.clone() })
     }
 
-    /// What is known about an observation. The head is read first: whatever is recorded about the entity after that, the
-    /// comparison at publishing detects.
+    /// What is known about an observation. The head is read first: the comparison at
+    /// publishing detects what other replicas record about the entity after that.
     pub(crate) async fn known(&self, observation: &Observation) -> Result<Known, LogError> {
         let (entity, id) = (observation.entity(), observation.id.clone());
         let heads = Arc::clone(self.tables.heads_in_memory());
