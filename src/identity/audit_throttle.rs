@@ -31,19 +31,19 @@ pub enum Refused {
     Caller(Arc<str>),
 }
 
-/// Refusals without a line.
+/// Denials without an audit line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldBack {
-    /// Whose they were; `None`: of several whom there was no room to remember.
+    /// Their origin; `None`: several origins whose buckets were evicted.
     pub whose: Option<Refused>,
-    /// How many, at least 1.
+    /// Their number, at least 1.
     pub count: u64,
 }
 
-/// How many lines everybody has left, and how many they went without.
+/// Each origin's remaining lines, and its number of denials without a line.
 #[derive(Debug)]
 pub(super) struct AuditThrottle {
-    /// Guards all of it; held for a look at one entry, or at most once a minute at all of them.
+    /// Guards all buckets; held to read one entry, or at most once a minute all of them.
     state: Mutex<State>,
 }
 
@@ -53,7 +53,7 @@ struct State {
     names: Measures<Name>,
 }
 
-/// A caller and a certificate of the same name are two.
+/// A caller and a certificate of the same name have different keys.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Name {
     Identity(Identity),
@@ -66,7 +66,7 @@ impl AuditThrottle {
         AuditThrottle { state: Mutex::new(State { addresses, names }) }
     }
 
-    /// Whether a refusal has a line: then how many of theirs had none since the last one that had.
+    /// `Some` if a denial gets a line: the number of denials of this origin without one since its last line.
     pub(super) fn may_write(&self, whose: &Refused, now: Instant) -> Option<u64> {
         self.with(whose, now, |measure| match measure.lines.take(now) {
             Ok(()) => Some(std::mem::take(&mut measure.held_back)),
@@ -77,12 +77,12 @@ impl AuditThrottle {
         })
     }
 
-    /// How many of theirs had no line since the last one that had, for a line that is written in any case.
+    /// The number of denials of this origin without a line since its last one, for a line that is written unconditionally.
     pub(super) fn before_one_more(&self, whose: &Refused, now: Instant) -> u64 {
         self.with(whose, now, |measure| std::mem::take(&mut measure.held_back))
     }
 
-    /// What had no line, and was not told of yet; from now on it was.
+    /// Takes the counts of denials without a line that no line has reported yet.
     pub(super) fn take_held_back(&self) -> Vec<HeldBack> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { addresses, names } = &mut *state;
@@ -105,11 +105,11 @@ impl AuditThrottle {
     }
 }
 
-/// The measures of those who were refused last.
+/// The buckets of the most recently denied origins.
 #[derive(Debug)]
 struct Measures<K> {
     known: LruCache<K, Measure>,
-    /// Refusals without a line of those who were forgotten.
+    /// Denials without a line of evicted origins.
     forgotten: u64,
 }
 

@@ -14,35 +14,35 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// A policy is at most this large, in bytes.
+/// The largest policy file, in bytes.
 const MAX_SIZE: u64 = 1024 * 1024;
 /// A file that has changed is read again after this long, and taken when it says the same: it may be half written, and
 /// half of a policy may be one that limits less.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// Where the policy is written.
+/// The policy file, and the methods that it can grant.
 #[derive(Debug, Clone)]
 pub struct PolicyFile {
     path: PathBuf,
     methods: Arc<[Grantable]>,
 }
 
-/// The file is no policy.
+/// The file holds no valid policy.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
-    /// It can't be read.
+    /// The file is unreadable.
     #[error("the policy {} cannot be read", .path.display())]
     Unreadable {
-        /// Which file.
+        /// The file's path.
         path: PathBuf,
-        /// Why not.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },
-    /// It has mistakes.
+    /// The policy has mistakes.
     #[error("{}", Listed(.path, .mistakes))]
     Mistakes {
-        /// Which file.
+        /// The file's path.
         path: PathBuf,
         /// All of them, in the order of their lines. Never empty.
         mistakes: Vec<Mistake>,
@@ -102,7 +102,7 @@ impl PolicyFile {
         stop: CancellationToken,
     ) {
         let mut holds = loaded;
-        // What was said last, so that it is not said at every look.
+        // The last logged problem, so that each check does not log it again.
         let mut refused: Option<Refused> = None;
         let mut expiries = Told::default();
         loop {
@@ -158,11 +158,11 @@ impl PolicyFile {
     }
 }
 
-/// What a policy file says.
+/// The content of a policy file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PolicyText(String);
 
-/// Why a file was not taken.
+/// Why gridgate rejected a changed file.
 #[derive(PartialEq, Eq)]
 enum Refused {
     Unreadable(String),

@@ -1,4 +1,4 @@
-//! The decision on each call, with the policy that holds now.
+//! Authorizes each call by the policy in force.
 
 use super::audit_throttle::{AuditThrottle, HeldBack, Refused};
 use super::caller::{Caller, Source};
@@ -13,10 +13,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// Decides on calls. One for a server, shared.
+/// Authorizes calls. A server has one, shared by all connections.
 #[derive(Debug)]
 pub struct Gate {
-    /// Guards which policy holds: it is looked at for each call, and replaced as a whole.
+    /// Guards the policy in force: each call reads it, and a reload replaces it as a whole.
     current: RwLock<Arc<Current>>,
     /// Guards the state that metrics show.
     state: RwLock<PolicyState>,
@@ -25,72 +25,72 @@ pub struct Gate {
     counters: Arc<Counters>,
 }
 
-/// A policy, for as long as it holds.
+/// A policy while it is in force.
 #[derive(Debug)]
 struct Current {
     policy: Policy,
-    /// Cancelled when another one has taken its place.
+    /// Cancelled when a reload has replaced the policy.
     superseded: CancellationToken,
 }
 
-/// The state of the policy, as metrics show it.
+/// The state of the policy, for metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyState {
-    /// When the one that holds was read.
+    /// When gridgate read the policy in force.
     pub loaded_at: Timestamp,
-    /// How many callers it names.
+    /// The number of callers in the policy.
     pub callers: usize,
-    /// Since when its file is not what holds: it has mistakes, or can't be read. `None`: it is.
+    /// Since when the file differs from the policy in force, because it has mistakes or is unreadable. `None`: they agree.
     pub refused_since: Option<Timestamp>,
 }
 
 /// Why a call is denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denial {
-    /// It brings nothing that says who makes it.
+    /// The call has no credentials.
     CredentialsMissing,
-    /// What it brings is wrong.
+    /// A credential is invalid.
     CredentialsInvalid {
-        /// In which way: for the log. A caller who learnt it could feel their way forward.
+        /// The reason, for the log only: it would help a caller to guess.
         why: &'static str,
     },
-    /// It is known who makes it, and the policy does not name them.
+    /// The certificate is valid, and the policy does not name its identity.
     CallerUnknown {
-        /// Who, as their certificate says.
+        /// The identity in the certificate.
         identity: Identity,
-        /// Where that certificate was seen.
+        /// Where gridgate got the certificate: the connection or a proxy's header.
         source: Source,
     },
     /// Only a policy grants this method, and there is none.
     PolicyNeeded,
-    /// Its caller may not call this method.
+    /// The caller may not call this method.
     MethodNotAllowed {
-        /// Who.
+        /// The caller's name.
         caller: Caller,
         /// Whether only the method's exact name grants it.
         by_name_only: bool,
     },
-    /// There is no such method.
+    /// The method does not exist.
     MethodUnknown {
-        /// Who calls it.
+        /// The caller's name.
         caller: Caller,
     },
-    /// Its caller has used up their rate.
+    /// The caller has exhausted its rate.
     RateLimited {
-        /// Who.
+        /// The caller's name.
         caller: Caller,
-        /// How long until the next call is admitted.
+        /// The time until gridgate admits the next call.
         retry_after: Duration,
     },
-    /// Too many calls with wrong credentials came from its address.
+    /// Too many calls with invalid credentials came from this address.
     TooManyFailures {
-        /// When the next one will be answered in full.
+        /// The time until the next such call gets a full answer.
         retry_after: Duration,
     },
 }
 
 impl Denial {
-    /// Who made the call, where that is known and in the policy.
+    /// The caller, if the policy names it.
     #[must_use]
     pub fn caller(&self) -> Option<&Caller> {
         match self {
@@ -105,7 +105,7 @@ impl Denial {
         }
     }
 
-    /// Who was refused, as exactly as that was proven.
+    /// The origin of the denied call, as precisely as its credentials prove it.
     fn refused(&self, presented: &Presented) -> Refused {
         match self {
             Denial::MethodNotAllowed { caller, by_name_only: _ }
@@ -137,18 +137,18 @@ impl From<&Denial> for Counted {
 /// An admitted call.
 #[derive(Debug, Clone)]
 pub struct Admitted {
-    /// Who makes it.
+    /// The caller's name.
     pub caller: Caller,
-    /// Cancelled when the policy that let it in no longer holds: see [`Gate::still_admits`].
+    /// Cancelled when a reload replaces the policy that admitted the call: see [`Gate::still_admits`].
     pub superseded: CancellationToken,
 }
 
 /// How a method stands to the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rated {
-    /// It counts for the caller's rate.
+    /// The call counts for the caller's rate.
     Yes,
-    /// It was counted when it began.
+    /// The call counted for the rate when it began.
     Already,
 }
 
@@ -166,7 +166,7 @@ impl Gate {
         }
     }
 
-    /// Decides on a call of `method`; `None` stands for one that does not exist.
+    /// Authorizes a call of `method`; `None` stands for a method that does not exist.
     ///
     /// # Errors
     /// The call is denied.
@@ -180,7 +180,7 @@ impl Gate {
         decided
     }
 
-    /// Decides again on a call that goes on, after the policy that let it in was replaced.
+    /// Authorizes an open stream anew, after a reload replaced the policy that admitted it.
     ///
     /// # Errors
     /// The current policy would deny the call.
@@ -228,7 +228,7 @@ impl Gate {
         }
     }
 
-    /// Puts another policy in place of the one that holds. Calls under way finish; streams are decided on anew.
+    /// Replaces the policy in force. Calls in progress finish; open streams are authorized anew.
     pub fn replace(&self, mut policy: Policy) {
         policy.take_over(&self.current().policy);
         let callers = policy.callers();
@@ -240,19 +240,19 @@ impl Gate {
         before.superseded.cancel();
     }
 
-    /// Notes that the file no longer says what holds.
+    /// Notes that the file differs from the policy in force.
     pub(super) fn note_refused(&self) {
         self.counters.count(Counted::PolicyRefused);
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.refused_since.get_or_insert_with(Timestamp::now);
     }
 
-    /// Notes that the file says again what holds.
+    /// Notes that the file agrees with the policy in force again.
     pub(super) fn note_restored(&self) {
         self.state.write().unwrap_or_else(PoisonError::into_inner).refused_since = None;
     }
 
-    /// Notes that a stream was ended by a change of the policy.
+    /// Counts a stream that ended because the policy changed.
     pub fn note_revoked(&self) {
         self.counters.count(Counted::Revoked);
     }
@@ -268,7 +268,7 @@ impl Gate {
         self.throttle.may_write(&whose, now)
     }
 
-    /// The refusals that had no line, and that no line has counted. They are given once.
+    /// The denials without an audit line that no line has counted yet. Each is returned once.
     #[must_use]
     pub fn take_held_back(&self) -> Vec<HeldBack> {
         self.throttle.take_held_back()
@@ -286,19 +286,19 @@ impl Gate {
         self.current().policy.has_tokens()
     }
 
-    /// Whose tokens expire, and when.
+    /// The tokens that expire: their callers and times.
     pub(super) fn expiries(&self) -> Vec<(Arc<str>, Timestamp)> {
         self.current().policy.expiries().map(|(name, expires)| (Arc::clone(name), expires)).collect()
     }
 
-    /// When the next token expires, of those that have not yet.
+    /// The next expiry of a token that has not expired yet.
     #[must_use]
     pub fn next_expiry(&self) -> Option<Timestamp> {
         let now = Timestamp::now();
         self.expiries().into_iter().map(|(_, expires)| expires).filter(|expires| *expires > now).min()
     }
 
-    /// What was decided, in numbers.
+    /// The counts of decisions.
     #[must_use]
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
@@ -322,10 +322,10 @@ impl Default for NoGate {
 }
 
 impl NoGate {
-    /// Decides on a call of `method`; `None` stands for one that does not exist.
+    /// Authorizes a call of `method`; `None` stands for a method that does not exist.
     ///
     /// # Errors
-    /// Only a policy grants it.
+    /// Only a policy grants the method.
     pub fn admit(&self, method: Option<&Grantable>) -> Result<(), Denial> {
         if method.is_some_and(|method| method.by_name_only) { Err(Denial::PolicyNeeded) } else { Ok(()) }
     }

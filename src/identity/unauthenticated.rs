@@ -20,7 +20,7 @@ const WARNINGS: Rate = Rate { per_second: 1, burst: 10 };
 /// The addresses that such calls came from.
 #[derive(Debug)]
 pub(super) struct UnauthenticatedLimit {
-    /// Guards all of it; held for a look at one entry.
+    /// Guards all buckets; held to read one entry.
     known: Mutex<LruCache<Option<IpAddr>, Address>>,
 }
 
@@ -35,10 +35,10 @@ impl UnauthenticatedLimit {
         UnauthenticatedLimit { known: Mutex::new(LruCache::new(ADDRESSES)) }
     }
 
-    /// Notes a call without valid credentials.
+    /// Counts a call without valid credentials.
     ///
     /// # Errors
-    /// There were too many from there; after so long another one is answered in full.
+    /// The address exceeded its rate; the error is the time until the next such call gets a full answer.
     pub(super) fn failed(&self, addr: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
         self.with(addr, now, |address| address.failures.take(now))
     }
