@@ -65,19 +65,19 @@ pub enum Denial {
     PolicyNeeded,
     /// The caller may not call this method.
     MethodNotAllowed {
-        /// The caller's name.
+        /// The caller.
         caller: Caller,
         /// Whether only the method's exact name grants it.
         by_name_only: bool,
     },
     /// The method does not exist.
     MethodUnknown {
-        /// The caller's name.
+        /// The caller.
         caller: Caller,
     },
     /// The caller has exhausted its rate.
     RateLimited {
-        /// The caller's name.
+        /// The caller.
         caller: Caller,
         /// The time until gridgate admits the next call.
         retry_after: Duration,
@@ -137,13 +137,13 @@ impl From<&Denial> for Counted {
 /// An admitted call.
 #[derive(Debug, Clone)]
 pub struct Admitted {
-    /// The caller's name.
+    /// The caller.
     pub caller: Caller,
     /// Cancelled when a reload replaces the policy that admitted the call: see [`Gate::still_admits`].
     pub superseded: CancellationToken,
 }
 
-/// How a method stands to the policy.
+/// Whether a check of a call counts for its caller's rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rated {
     /// The call counts for the caller's rate.

@@ -37,7 +37,7 @@ pub struct Delivery {
     pub webhook_type: WebhookType,
     /// When Grid sent it.
     pub timestamp: Option<Timestamp>,
-    /// What it says.
+    /// Its parsed content.
     pub content: Content,
 }
 

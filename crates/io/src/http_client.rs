@@ -7,16 +7,16 @@ use reqwest::{Certificate, Client, ClientBuilder, Url};
 use rustls::pki_types::CertificateDer;
 use std::env;
 
-/// TLS is spoken to an address, and there is nothing to verify it by.
+/// An address needs TLS, and there are no CA certificates to verify its server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{address} is reached over TLS, and there are no CA certificates to verify it by{why}: install the system's \
      (ca-certificates), or name a file of them in SSL_CERT_FILE"
 )]
 pub struct NoRoots {
-    /// What needs them.
+    /// The address that needs them.
     address: String,
-    /// What went wrong, in brackets; nothing where there simply are none.
+    /// The error of loading them, in brackets; empty if there are none to load.
     why: String,
 }
 

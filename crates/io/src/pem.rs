@@ -94,15 +94,15 @@ impl fmt::Display for Label {
 
 /// One block. Its content may be a private key.
 pub struct Block {
-    /// Which of the text's blocks it is, counted from 1.
+    /// The block's position in the text, counted from 1.
     pub number: usize,
-    /// What it holds.
+    /// The kind of its content.
     pub label: Label,
     der: SecretSlice<u8>,
 }
 
 impl Block {
-    /// What it holds, as DER.
+    /// Its content, as DER.
     #[must_use]
     pub fn der(&self) -> &[u8] {
         self.der.expose_secret()
@@ -116,49 +116,49 @@ impl fmt::Debug for Block {
     }
 }
 
-/// Why PEM cannot be used. Nothing of it is repeated: it may be a private key.
+/// Why PEM is unusable. Errors never repeat any of it, since it may be a private key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PemError {
-    /// There is no block in it, and what there should be.
+    /// The text has no block; the value names the expected content.
     #[error("holds no {0} in PEM, which begins with -----BEGIN …-----")]
     NoPem(&'static str),
     /// It is binary, as certificates and keys are in DER.
     #[error("is no PEM but looks like DER; convert it with openssl (-inform der)")]
     Der,
-    /// It is text of two bytes a letter.
+    /// It is UTF-16 text.
     #[error("is UTF-16 text; save it as UTF-8 or ASCII")]
     Utf16,
-    /// A line says that a block begins, and is not written as it has to be.
+    /// The first line of a block is malformed.
     #[error("block {0} does not begin with five dashes, BEGIN, what it is, and five dashes")]
     Beginning(usize),
-    /// A block has no end of its own.
+    /// A block has no end line that matches its first one.
     #[error("block {0} has no end line that fits its first one")]
     NoEnd(usize),
     /// A block's body is not base64.
     #[error("block {0} is not base64 between its first and last line")]
     Broken(usize),
-    /// A block of another kind than is read here.
+    /// A block of an unexpected kind.
     #[error("block {number} is {found}, and not {wanted}")]
     Kind {
-        /// Which.
+        /// The block's position, counted from 1.
         number: usize,
-        /// What it is.
+        /// The kind found.
         found: Label,
-        /// What it should be.
+        /// The expected kind.
         wanted: &'static str,
     },
     /// A private key is encrypted.
     #[error("block {0} is an encrypted private key; decrypt it (openssl pkey)")]
     Encrypted(usize),
-    /// None of the blocks is of the kind that is needed.
+    /// No block has the expected kind.
     #[error("holds no {wanted}, but {found}")]
     Lacks {
-        /// What is needed.
+        /// The expected kind.
         wanted: &'static str,
-        /// What is there.
+        /// The kind found.
         found: Label,
     },
-    /// There is more than one key where one is used.
+    /// There are several private keys; exactly one is allowed.
     #[error("holds {0} private keys; it must hold one")]
     Keys(usize),
 }

@@ -15,16 +15,16 @@ pub async fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     tokio::task::spawn_blocking(move || read_now(&path, most)).await?
 }
 
-/// The same, and blocks meanwhile: for what is read before there is a runtime.
+/// Like [`read`], but blocks: for files that are read before the runtime starts.
 ///
 /// # Errors
 /// It cannot be read; it is something else than a file ([`io::ErrorKind::InvalidInput`]); or it is larger
 /// ([`io::ErrorKind::FileTooLarge`]), also if it grows while it is read.
 pub fn read_now(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    // Before it is opened: opening a pipe waits for its other end.
+    // Check before opening: opening a pipe waits for its other end.
     is_file(&std::fs::metadata(path)?)?;
     let file = File::open(path)?;
-    // And after: something else may have taken its name meanwhile.
+    // Check again after opening: another file may have replaced it meanwhile.
     is_file(&file.metadata()?)?;
     let mut bytes = Vec::new();
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -37,7 +37,7 @@ pub fn read_now(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// The same, as text, without the byte order mark that some editors put before it.
 ///
 /// # Errors
-/// The same, and what it holds is not UTF-8 ([`io::ErrorKind::InvalidData`]).
+/// As for [`read_now`]; or the content is not UTF-8 ([`io::ErrorKind::InvalidData`]).
 pub fn read_text_now(path: &Path, most: u64) -> io::Result<String> {
     let mut text = String::from_utf8(read_now(path, most)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8 text"))?;
@@ -47,7 +47,7 @@ pub fn read_text_now(path: &Path, most: u64) -> io::Result<String> {
     Ok(text)
 }
 
-/// What some editors put before text, and is no part of it.
+/// The byte order mark that some editors write before the text.
 pub const BYTE_ORDER_MARK: char = '\u{feff}';
 
 fn is_file(metadata: &std::fs::Metadata) -> io::Result<()> {

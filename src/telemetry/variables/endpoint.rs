@@ -12,16 +12,16 @@ const OF_ALL: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// Where spans go in HTTP, below the address that all signals have in common.
 const PATH: &str = "v1/traces";
 
-/// A collector's address, as something says it.
+/// The collector's address, and the setting that it comes from.
 pub(super) struct Endpoint {
     url: Url,
-    /// What said so, for messages.
+    /// The name of the setting, for messages.
     name: &'static str,
-    /// Whether it is the whole URL, and not only what is before the path of traces.
+    /// Whether it is the whole URL, rather than the base to which the path of traces is appended.
     is_whole: bool,
 }
 
-/// Whether anything says where the collector is.
+/// Whether any source sets the collector's address.
 pub(super) fn is_set(config: &TracesConfig) -> bool {
     let TracesConfig { flags, file, variables } = config;
     flags.endpoint.is_some() || file.endpoint.is_some() || named(variables).is_some()
@@ -32,7 +32,7 @@ fn named(variables: &OtelVariables) -> Option<(&'static str, &str)> {
 }
 
 impl Endpoint {
-    /// What a flag says, or else a variable, or else the file. `None` where nothing does, or it cannot be used.
+    /// The address from the flag, else the variable, else the file. `None`: none is set, or it is unusable.
     pub(super) fn find(config: &TracesConfig, reading: &mut Reading<'_>) -> Option<Self> {
         let TracesConfig { flags, file, variables } = config;
         let checked = |url: &Url| Self { url: url.clone(), name: "traces.otlp_endpoint", is_whole: false };

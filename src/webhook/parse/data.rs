@@ -1,4 +1,4 @@
-//! The data of webhooks about KYC: a customer, or a verification, as far as it is kept.
+//! Parses the data of webhooks about KYC: the fields of a customer or a verification that gridgate keeps.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::kyc::event::{Observation, Problem, Subject};
 use crate::kyc::id::{CustomerId, ObservationId, PlatformCustomerId, VerificationId};
 use crate::kyc::status::{KycStatus, VerificationStatus};
 
-/// What a webhook says.
+/// A webhook's parsed content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// The status of a customer or of a verification.
@@ -23,7 +23,7 @@ pub enum Content {
         /// verification, with its own `updatedAt`, and the log's rules resolve doubtful cases.
         type_disagrees: bool,
     },
-    /// It is about KYC, and what it says of it cannot be understood.
+    /// It is about KYC, and its data is unreadable.
     Unreadable(Unreadable),
     /// A test of the endpoint (`TEST`).
     Test,
@@ -33,18 +33,18 @@ pub enum Content {
     Other,
 }
 
-/// What is kept of a webhook whose data cannot be understood.
+/// The parts that gridgate keeps of a webhook with unreadable data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// What could not be understood.
+    /// Why the data is unreadable.
     pub reason: Reason,
-    /// The paths of the fields its data has, without their values.
+    /// The paths of the fields in its data, without their values.
     pub field_names: Vec<String>,
-    /// The customer it is about, where that much could be read.
+    /// The customer that it is about, if its id is readable.
     pub customer: Option<CustomerId>,
 }
 
-/// Why the data of a webhook about KYC could not be understood.
+/// Why the data of a webhook about KYC is unreadable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Reason {
     /// There is none.
@@ -226,7 +226,7 @@ fn word_in<'l>(word: &'l Loose<'_>, name: &'static str) -> Result<Option<&'l str
     }
 }
 
-/// What stands in the way, where it is said in a way that can be read.
+/// The verification's problems; unreadable ones are left out.
 fn problems(errors: Option<&RawValue>) -> Vec<Problem> {
     let errors = errors.and_then(|errors| serde_json::from_str::<Vec<&RawValue>>(errors.get()).ok());
     let errors = errors.unwrap_or_default();
@@ -241,7 +241,7 @@ fn problem(error: &RawValue) -> Option<Problem> {
     Some(Problem::new(error_type, field))
 }
 
-/// Whether a text is a word or a path, and not something that a person wrote: letters, digits, and these marks.
+/// Whether a text is a code or a path, not free text: ASCII letters, digits, and these marks only.
 fn is_plain(text: &str, marks: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
 }
@@ -253,7 +253,7 @@ fn text<'l>(value: &'l Loose<'_>) -> Option<&'l str> {
     }
 }
 
-/// An RFC 3339 time of the years 1 to 9999; what cannot be read as one is absent.
+/// An RFC 3339 time of the years 1 to 9999; any other value is absent.
 pub(super) fn time(value: &Loose<'_>) -> Option<Timestamp> {
     text(value)?.parse().ok().map(Time::clamped)
 }
