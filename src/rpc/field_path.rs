@@ -10,11 +10,11 @@ use super::field_mask::POOL;
 use crate::grid::Operation;
 use crate::grid::model::{FieldError, PlatformConfigInput};
 
-/// Fields of requests that hold what Grid has in a request's body.
+/// Fields of this API's requests whose content is the body of Grid's request.
 const BODIES: [&str; 4] = ["customer", "beneficial_owner", "platform_config", "metadata"];
-/// Fields that group what Grid has side by side.
+/// Fields that group fields which Grid has side by side.
 const GROUPS: [&str; 4] = ["individual", "edd", "business", "personal_info"];
-/// Grid's names, in snake case, that are others here.
+/// Grid's names, in snake case, that differ in this API.
 const RENAMED: [(&str, &str); 4] =
     [("limit", "page_size"), ("cursor", "page_token"), ("is_including_deleted", "include_deleted"), ("file", "chunk")];
 
@@ -67,7 +67,7 @@ fn find(message: &MessageDescriptor, path: &str) -> Option<String> {
     })
 }
 
-/// A path without what stands for the request's body, or for what the request is about: `$.`, `body.`, `customer.`.
+/// A path without the prefixes for the request's body or its resource: `$.`, `body.`, `customer.`.
 fn in_body(operation: Operation, grid: &str) -> &str {
     let about = match operation {
         Operation::CreateBeneficialOwner | Operation::UpdateBeneficialOwner => "beneficialOwner.",

@@ -105,15 +105,15 @@ pub(super) trait IntoApi<P> {
     fn into_api(self) -> P;
 }
 
-/// A value of Grid's that stands in a request as a `P`.
+/// A value of Grid that requests carry as a `P`.
 pub(super) trait FromApi<P> {
-    /// Reads the value that stands `at` its place; what is wrong with it is noted.
+    /// Converts the value of the field `at`; mistakes go to `reading`'s violations.
     fn from_api(value: P, at: At<'_>, reading: &mut Reading<'_>) -> Self;
 }
 
-/// A request that is being read.
+/// The state of converting a request.
 pub(super) struct Reading<'a> {
-    /// What stands before the paths of its fields in the names of violations: empty, or with a dot at its end.
+    /// The prefix of its fields' paths in violations: empty, or ending with a dot.
     pub(super) within: &'static str,
     /// The lists that are sent although they are empty.
     pub(super) emptied: Emptied,
@@ -121,12 +121,12 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// Reads a request whose fields stand at its top, and in which an empty list says nothing.
+    /// For a request with its fields at the top level, in which an empty list means an absent one.
     pub(super) fn new(violations: &'a mut Violations) -> Self {
         Self { within: "", emptied: Emptied::default(), violations }
     }
 
-    /// Notes what is wrong with a field.
+    /// Adds a violation of a field.
     pub(super) fn add(&mut self, at: At<'_>, description: &str) {
         self.violations.add(format!("{}{at}", self.within), description);
     }

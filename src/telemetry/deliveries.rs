@@ -1,9 +1,9 @@
-//! From a webhook to who heard of it: the spans of deliveries, linked to the span in which the event was recorded.
+//! The spans of deliveries, linked to the span that recorded the event, so that a trace leads from a webhook to its watchers.
 //!
-//! A delivery is a trace of its own, since the stream it happens on may last for an hour. It is linked to the record of the
-//! event and to the stream. What belongs together is remembered in memory only, for the latest events, and a bounded number
-//! of deliveries of each; a stream that reads an old event has no link to make. Where many replicas share a log, it says of
-//! an event in which span another one recorded it.
+//! A delivery is a trace of its own, since the stream it happens on may last for an hour. It is linked to the span that
+//! recorded the event and to the stream's. The links are in memory only, for the latest events and a bounded number of
+//! deliveries of each; the delivery of an older event has no link. If many replicas share a log, the log carries the span in
+//! which another replica recorded an event.
 
 use super::context;
 use hashlink::LruCache;
@@ -17,7 +17,7 @@ const EVENTS: usize = 4096;
 /// How many deliveries of one event have a span.
 const DELIVERIES: u32 = 64;
 
-/// The latest events that were recorded in a traced span, here or elsewhere, by the id of what was observed.
+/// The latest events recorded in a traced span, by this replica or another, by the observation's id.
 #[derive(Debug)]
 pub struct Recordings {
     /// Guards the map alone; never held across a wait.
@@ -32,10 +32,10 @@ struct Recording {
     deliveries_left: u32,
 }
 
-/// What is said of a delivery.
+/// The attributes of a delivery's span.
 #[derive(Debug, Clone, Copy)]
 pub struct Delivery<'a> {
-    /// The id of what was observed: a webhook's, or one of ours.
+    /// The observation's id: the webhook's, or one that gridgate generated.
     pub event_id: &'a str,
     /// Where the log has the event.
     pub position: u64,
@@ -62,7 +62,7 @@ impl Recordings {
         context::current().is_some_and(|span| self.remember(event_id, span))
     }
 
-    /// The current span as a `traceparent`, if it is to be exported: for those who hear of what is recorded in it elsewhere.
+    /// The current span as a `traceparent`, if it is sampled: other replicas link their deliveries of its events to it.
     #[must_use]
     pub fn current() -> Option<String> {
         context::current().filter(SpanContext::is_sampled).map(|span| context::traceparent(&span))

@@ -34,13 +34,13 @@ pub enum Label {
     Parameters,
     /// A private key that is encrypted.
     Encrypted,
-    /// Something that is not read here, and what it is called.
+    /// A known kind that gridgate does not use, by its name.
     Other(&'static str),
-    /// Something unknown. Its label is not repeated: it may be anything.
+    /// An unknown kind. Errors do not repeat its label: it may contain anything.
     Unknown,
 }
 
-/// The labels that are known.
+/// The known labels.
 const LABELS: [(&str, Label); 17] = [
     ("CERTIFICATE", Label::Certificate),
     // The label of RFC 1422, which OpenSSL still reads.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How many events are delivered between two looks at the clock.
+/// The number of events delivered between two reads of the clock.
 const LOOK_EVERY: u8 = 16;
 
 /// When the next heartbeat is due, and when the stream ends.
@@ -16,7 +16,7 @@ pub(super) struct Timetable {
     until_look: u8,
 }
 
-/// What is due.
+/// The next action that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
     /// The stream has reached its maximum age.
