@@ -14,7 +14,7 @@ const USER_AGENT: &str = concat!("gridgate/", env!("CARGO_PKG_VERSION"));
 /// Connections that were idle for longer are not used again: load balancers in front of APIs close them after a minute.
 const POOL_IDLE: Duration = Duration::from_secs(50);
 const KEEPALIVE: Duration = Duration::from_secs(20);
-/// More runtimes use the first one's connections. A process has about one for each of its cores.
+/// Runtimes beyond that use the first one's connections. A process has about one for each of its cores.
 const MAX_POOLS: usize = 1024;
 
 /// The pools of all runtimes.
@@ -37,26 +37,36 @@ impl Pools {
     /// The pool of the runtime that calls this.
     pub(super) fn here(&self) -> reqwest::Client {
         let here = Handle::current().id();
-        let pools = self.of_runtimes.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, pool)) = pools.iter().find(|(runtime, _)| *runtime == here) {
-            return pool.clone();
+        let of_runtimes = self.of_runtimes.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = of(&of_runtimes, here) {
+            return pool;
         }
-        drop(pools);
-        self.add(here)
+        let others = of_runtimes.len();
+        drop(of_runtimes);
+        self.add(here, if (1..MAX_POOLS).contains(&others) { self.build() } else { self.first.clone() })
     }
 
-    fn add(&self, here: runtime::Id) -> reqwest::Client {
-        let mut pools = self.of_runtimes.write().unwrap_or_else(PoisonError::into_inner);
-        let has_first = !pools.is_empty();
-        if pools.len() >= MAX_POOLS {
-            return self.first.clone();
+    /// Adds a pool, unless another thread of the same runtime has done that meanwhile.
+    fn add(&self, here: runtime::Id, pool: reqwest::Client) -> reqwest::Client {
+        let mut of_runtimes = self.of_runtimes.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = of(&of_runtimes, here) {
+            return pool;
         }
-        // The same settings as the first one's, which were accepted: only the CA certificates may be gone since.
-        let built = has_first.then(|| build_http(&self.base_url, self.connect_timeout).ok()).flatten();
-        let pool = built.unwrap_or_else(|| self.first.clone());
-        pools.push((here, pool.clone()));
+        if of_runtimes.len() < MAX_POOLS {
+            of_runtimes.push((here, pool.clone()));
+        }
         pool
     }
+
+    /// Another pool like the first one, whose settings were accepted. Should the CA certificates be gone since, it is the
+    /// first one. Reads them, so it happens without the lock.
+    fn build(&self) -> reqwest::Client {
+        build_http(&self.base_url, self.connect_timeout).unwrap_or_else(|_| self.first.clone())
+    }
+}
+
+fn of(pools: &[(runtime::Id, reqwest::Client)], here: runtime::Id) -> Option<reqwest::Client> {
+    pools.iter().find(|(runtime, _)| *runtime == here).map(|(_, pool)| pool.clone())
 }
 
 /// The HTTP client: pooled connections, no redirects, no repetitions of its own.
@@ -76,4 +86,21 @@ fn build_http(base_url: &Url, connect_timeout: Duration) -> Result<reqwest::Clie
             .referer(false)
     });
     client.map_err(ClientSetupError::Http)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_runtime_has_one_pool_however_many_of_its_threads_ask() {
+        let pools = Pools::new(&"http://127.0.0.1:9/".parse().unwrap(), Duration::from_secs(1)).unwrap();
+        let runtimes: Vec<_> = (0..2).map(|_| runtime::Builder::new_multi_thread().build().unwrap()).collect();
+        std::thread::scope(|scope| {
+            for runtime in runtimes.iter().cycle().take(16) {
+                scope.spawn(|| runtime.block_on(async { pools.here() }));
+            }
+        });
+        assert_eq!(pools.of_runtimes.read().unwrap().len(), 2);
+    }
 }
