@@ -63,7 +63,7 @@ describe.each(Object.entries(kinds))("%s", (_, make) => {
     expect((await again.claim()).token).toBe("c");
   });
 
-  test("fences off whoever held it before, for ever", async () => {
+  test("fences off the consumer that held it before, for good", async () => {
     const [place, again] = await make();
     const older = await place.claim();
     await older.save("a");

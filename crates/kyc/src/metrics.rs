@@ -37,7 +37,7 @@ impl Running {
         metrics.read(
             Counter,
             "gridgate_response_observations",
-            "Statuses in Grid's responses to calls, by what became of them; the reconciler finds the dropped and the failed ones",
+            "Statuses in Grid's responses to calls, by outcome; the reconciler finds those that were dropped or failed",
             move || {
                 let ResponseCounts { recorded, redundant, silent, dropped, failed } =
                     responses.get().map(|responses| responses.counts()).unwrap_or_default();

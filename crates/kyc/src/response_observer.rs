@@ -202,7 +202,7 @@ struct Queued {
     basis: Basis,
     asked: Instant,
     answered: Instant,
-    /// The span of what becomes of it, in the call's trace.
+    /// The span that the lane records it in, a child of the call's.
     span: Span,
 }
 

@@ -2,7 +2,7 @@
 import type { Gridgate, Notice, StatusEvent, WatchOptions } from "@gridgate/client";
 import { until } from "./until.js";
 
-/** Keeps what it sees and is told. */
+/** Keeps the changes and the notices that a watch yields. */
 export class Watcher {
   readonly seen: StatusEvent[] = [];
   readonly notices: Notice[] = [];
@@ -51,5 +51,5 @@ export class Watcher {
   }
 }
 
-/** A watch of everything in the log is told that it broke. */
+/** Whether a notice says that the stream broke. */
 export const broke = ({ type }: Notice) => type === "reconnecting";

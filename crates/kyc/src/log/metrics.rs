@@ -106,8 +106,8 @@ impl LogMetrics {
 
     /// An answer repeated what is known, and was noted without a recording.
     pub(super) fn noted(&self, observation: &Observation, took: Duration) {
-        span(observation).record("gridgate.event.outcome", outcome(&Ok(Recorded::Redundant)));
         let (source, outcome) = (observation.origin.source().as_str(), outcome(&Ok(Recorded::Redundant)));
+        span(observation).record("gridgate.event.outcome", outcome);
         self.recorded.get_or_create(&RecordLabels { source, outcome }).observe(took.as_secs_f64());
     }
 }
